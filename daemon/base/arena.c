@@ -1,0 +1,167 @@
+/* Arenas: a list of blocks, freed together; a failed allocation unwinds to arena_try. */
+#include "base.h"
+#include <errno.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BLOCK_LEAST ((size_t)16 * 1024)
+#define BLOCK_MOST ((size_t)1024 * 1024)
+#define ALIGN _Alignof(max_align_t)
+
+typedef struct Block {
+	struct Block *next;
+	size_t n, room;
+	_Alignas(max_align_t) char data[];
+} Block;
+
+typedef struct Deferred {
+	struct Deferred *next;
+	void (*fn)(void *);
+	void *handle;
+} Deferred;
+
+struct Arena {
+	Block *blocks; /* newest first */
+	Deferred *deferred;
+	jmp_buf *unwind; /* the innermost try, or NULL */
+	size_t bytes, next_room;
+};
+
+Arena *arena_new(void)
+{
+	Arena *arena = calloc(1, sizeof(*arena));
+
+	if (arena)
+		arena->next_room = BLOCK_LEAST;
+	return arena;
+}
+
+Arena *arena_free(Arena *arena)
+{
+	if (!arena)
+		return NULL;
+	for (Deferred *d = arena->deferred; d; d = d->next)
+		d->fn(d->handle);
+	for (Block *block = arena->blocks, *next; block; block = next) {
+		next = block->next;
+		free(block);
+	}
+	free(arena);
+	return NULL;
+}
+
+size_t arena_bytes(const Arena *arena)
+{
+	return arena->bytes;
+}
+
+int arena_try(Arena *arena, int (*fn)(void *context), void *context)
+{
+	jmp_buf here, *outer = arena->unwind;
+	int r;
+
+	if (setjmp(here)) {
+		arena->unwind = outer;
+		return -ENOMEM;
+	}
+	arena->unwind = &here;
+	r = fn(context);
+	arena->unwind = outer;
+	return r;
+}
+
+static Block *block_add(Arena *arena, size_t least)
+{
+	size_t room = least > arena->next_room ? least : arena->next_room;
+	Block *block = room > SIZE_MAX / 2 ? NULL : malloc(sizeof(Block) + room);
+
+	if (!block) {
+		if (arena->unwind)
+			longjmp(*arena->unwind, 1);
+		abort();
+	}
+	if (arena->next_room < BLOCK_MOST)
+		arena->next_room *= 2;
+	*block = (Block){.next = arena->blocks, .room = room};
+	arena->blocks = block;
+	arena->bytes += sizeof(Block) + room;
+	return block;
+}
+
+void *arena_alloc(Arena *arena, size_t bytes)
+{
+	Block *block = arena->blocks;
+	size_t rounded = (bytes + ALIGN - 1) & ~(ALIGN - 1);
+	void *memory;
+
+	if (rounded < bytes)
+		rounded = SIZE_MAX; /* an overflow fails in block_add */
+	if (!block || block->room - block->n < rounded)
+		block = block_add(arena, rounded);
+	memory = block->data + block->n;
+	block->n += rounded;
+	return memset(memory, 0, bytes);
+}
+
+void arena_defer(Arena *arena, void (*fn)(void *handle), void *handle)
+{
+	Deferred *deferred = ARENA_NEW(arena, Deferred);
+
+	*deferred = (Deferred){.next = arena->deferred, .fn = fn, .handle = handle};
+	arena->deferred = deferred;
+}
+
+char *arena_strndup(Arena *arena, const char *text, size_t length)
+{
+	char *copy = arena_alloc(arena, length + 1);
+
+	memcpy(copy, text, length);
+	return copy;
+}
+
+char *arena_strdup(Arena *arena, const char *text)
+{
+	return arena_strndup(arena, text, strlen(text));
+}
+
+char *arena_vprintf(Arena *arena, const char *format, va_list arguments)
+{
+	va_list again;
+	char *text;
+	int n;
+
+	va_copy(again, arguments);
+	n = vsnprintf(NULL, 0, format, again);
+	va_end(again);
+	if (n < 0)
+		return arena_strdup(arena, "");
+	text = arena_alloc(arena, (size_t)n + 1);
+	vsnprintf(text, (size_t)n + 1, format, arguments);
+	return text;
+}
+
+char *arena_printf(Arena *arena, const char *format, ...)
+{
+	va_list arguments;
+	char *text;
+
+	va_start(arguments, format);
+	text = arena_vprintf(arena, format, arguments);
+	va_end(arguments);
+	return text;
+}
+
+void *vec_grow(Arena *arena, void *at, size_t n, size_t *room, size_t item)
+{
+	size_t more = *room ? *room * 2 : 4;
+	void *grown;
+
+	if (more > SIZE_MAX / 4 / item)
+		more = SIZE_MAX / 4 / item; /* fails in arena_alloc */
+	grown = arena_alloc(arena, more * item);
+	if (n)
+		memcpy(grown, at, n * item);
+	*room = more;
+	return grown;
+}

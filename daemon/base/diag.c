@@ -1,0 +1,142 @@
+/* Diagnostics: collecting, and printing as a compiler does. */
+#include "base.h"
+#include <stdio.h>
+#include <string.h>
+
+#define EXCERPT_MOST 160
+
+const char *severity_text(Severity severity)
+{
+	static const char *const text[] = {"note", "warning", "error"};
+
+	return text[severity];
+}
+
+/* No terminal escapes out of a file's names. */
+static char *without_controls(char *text)
+{
+	for (char *c = text; *c; c++)
+		if (((unsigned char)*c < 0x20 && *c != '\t') || *c == 0x7f)
+			*c = '?';
+	return text;
+}
+
+static void diag_push(Diags *diags, Diag diag)
+{
+	if (diag.severity == SEVERITY_ERROR)
+		diags->n_errors++;
+	if (diags->list.n >= DIAGS_MOST) {
+		diags->n_dropped++;
+		return;
+	}
+	VEC_PUSH(diags->arena, &diags->list, diag);
+}
+
+void diag_add(Diags *diags, Severity severity, Origin origin, const char *code, const char *hint,
+	const char *format, ...)
+{
+	va_list arguments;
+	Diag diag = {.severity = severity, .origin = origin, .code = code};
+
+	if (diags->list.n < DIAGS_MOST) {
+		va_start(arguments, format);
+		diag.message = without_controls(arena_vprintf(diags->arena, format, arguments));
+		va_end(arguments);
+		diag.hint = hint ? without_controls(arena_strdup(diags->arena, hint)) : NULL;
+	}
+	diag_push(diags, diag);
+}
+
+static const char *copy_or_null(Arena *arena, const char *text)
+{
+	return text ? arena_strdup(arena, text) : NULL;
+}
+
+void diags_append(Diags *diags, const Diags *from)
+{
+	for (size_t i = 0; i < from->list.n; i++) {
+		Diag diag = from->list.at[i];
+
+		diag.origin.file = copy_or_null(diags->arena, diag.origin.file);
+		diag.message = copy_or_null(diags->arena, diag.message);
+		diag.hint = copy_or_null(diags->arena, diag.hint);
+		diag.excerpt = copy_or_null(diags->arena, diag.excerpt);
+		diag_push(diags, diag);
+	}
+	diags->n_dropped += from->n_dropped;
+}
+
+/* Where line `line` (from 1) begins, or NULL. */
+static const char *line_start(const char *text, size_t n, unsigned line)
+{
+	const char *end = text + n;
+
+	while (line > 1 && text) {
+		text = memchr(text, '\n', (size_t)(end - text));
+		text = text ? text + 1 : NULL;
+		line--;
+	}
+	return text && text < end ? text : NULL;
+}
+
+void diags_excerpt(Diags *diags, const char *text, size_t n)
+{
+	for (size_t i = 0; i < diags->list.n; i++) {
+		Diag *diag = &diags->list.at[i];
+		const char *start = diag->origin.line ? line_start(text, n, diag->origin.line) : NULL;
+		const char *end = start ? memchr(start, '\n', (size_t)(text + n - start)) : NULL;
+		size_t length = start ? (size_t)((end ? end : text + n) - start) : 0;
+
+		if (length == 0 || diag->origin.column > EXCERPT_MOST)
+			continue;
+		diag->excerpt = without_controls(arena_strndup(
+			diags->arena, start, length < EXCERPT_MOST ? length : EXCERPT_MOST));
+	}
+}
+
+static void add_place(Buf *buf, const Origin *origin)
+{
+	buf_add(buf, origin->file ? origin->file : "netpol");
+	if (origin->line)
+		buf_printf(buf, ":%u", origin->line);
+	if (origin->line && origin->column)
+		buf_printf(buf, ":%u", origin->column);
+	buf_add(buf, ": ");
+}
+
+const char *diag_line(Arena *arena, const Diag *diag)
+{
+	Buf buf = {.arena = arena};
+
+	add_place(&buf, &diag->origin);
+	buf_printf(&buf, "%s: %s", severity_text(diag->severity), diag->message);
+	if (diag->hint)
+		buf_printf(&buf, "; %s", diag->hint);
+	return buf_text(&buf);
+}
+
+static void add_caret(Buf *buf, const Diag *diag)
+{
+	const char *s = diag->excerpt;
+
+	buf_printf(buf, "\n%6u | %s\n       | ", diag->origin.line, s);
+	for (unsigned i = 1; i < diag->origin.column && *s; i++, s++)
+		buf_add(buf, *s == '\t' ? "\t" : " ");
+	buf_add(buf, diag->origin.column ? "^" : "");
+}
+
+const char *diag_block(Arena *arena, const Diag *diag, bool is_coloured)
+{
+	static const char *const colour[] = {"\033[36m", "\033[35m", "\033[31m"};
+	Buf buf = {.arena = arena};
+
+	add_place(&buf, &diag->origin);
+	buf_printf(&buf, "%s%s%s: %s", is_coloured ? colour[diag->severity] : "",
+		severity_text(diag->severity), is_coloured ? "\033[0m" : "", diag->message);
+	if (diag->hint)
+		buf_printf(&buf, "; %s", diag->hint);
+	if (diag->excerpt)
+		add_caret(&buf, diag);
+	buf_add(&buf, "\n");
+	return buf_text(&buf);
+}

@@ -1,0 +1,227 @@
+/* Addresses and ranges: parsing, printing, and `except` subtracted into disjoint ranges. */
+#include "base.h"
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+AddressValue family_last(Family family)
+{
+	return family == FAMILY_IPV4 ? (AddressValue)UINT32_MAX : ~(AddressValue)0;
+}
+
+Address address_from_bytes(Family family, const uint8_t *bytes)
+{
+	Address address = {.family = family};
+
+	for (size_t i = 0; i < (family == FAMILY_IPV4 ? 4u : 16u); i++)
+		address.value = address.value << 8 | bytes[i];
+	return address;
+}
+
+size_t address_bytes(Address address, uint8_t ret_bytes[16])
+{
+	size_t n = address.family == FAMILY_IPV4 ? 4 : 16;
+
+	for (size_t i = n; i > 0; i--, address.value >>= 8)
+		ret_bytes[i - 1] = (uint8_t)address.value;
+	return n;
+}
+
+bool address_parse(const char *text, Address *ret_address)
+{
+	uint8_t bytes[16];
+	Family family = strchr(text, ':') ? FAMILY_IPV6 : FAMILY_IPV4;
+
+	if (inet_pton(family == FAMILY_IPV4 ? AF_INET : AF_INET6, text, bytes) != 1)
+		return false;
+	*ret_address = address_from_bytes(family, bytes);
+	return true;
+}
+
+const char *address_text(Address address, char ret_text[ADDRESS_TEXT_SIZE])
+{
+	uint8_t bytes[16];
+
+	address_bytes(address, bytes);
+	inet_ntop(address.family == FAMILY_IPV4 ? AF_INET : AF_INET6, bytes, ret_text,
+		ADDRESS_TEXT_SIZE);
+	return ret_text;
+}
+
+bool address_is_equal(Address a, Address b)
+{
+	return a.family == b.family && a.value == b.value;
+}
+
+int address_compare(Address a, Address b)
+{
+	if (a.family != b.family)
+		return a.family < b.family ? -1 : 1;
+	return a.value < b.value ? -1 : a.value > b.value;
+}
+
+bool address_is_mapped(Address address)
+{
+	return address.family == FAMILY_IPV6 && address.value >> 32 == 0xffff;
+}
+
+static AddressValue host_mask(Family family, unsigned prefix)
+{
+	unsigned bits = family == FAMILY_IPV4 ? 32 : 128;
+
+	return prefix == 0 ? family_last(family) : (((AddressValue)1 << (bits - prefix)) - 1);
+}
+
+/* The decimal number after the slash; -1 unless it is 1 to 3 digits without a leading zero. */
+static int prefix_parse(const char *text)
+{
+	size_t n = strspn(text, "0123456789");
+
+	if (n == 0 || n > 3 || text[n] || (n > 1 && text[0] == '0'))
+		return -1;
+	return atoi(text);
+}
+
+const char *range_parse_cidr(const char *text, Range *ret_range)
+{
+	const char *slash = strchr(text, '/');
+	char head[ADDRESS_TEXT_SIZE];
+	Address address;
+	AddressValue mask;
+	int prefix;
+
+	if (!slash)
+		return address_parse(text, &address) ? "a prefix length is missing" : "not a CIDR";
+	if ((size_t)(slash - text) >= sizeof(head))
+		return "not a CIDR";
+	memcpy(head, text, (size_t)(slash - text));
+	head[slash - text] = '\0';
+	if (!address_parse(head, &address))
+		return "the part before the slash is no address";
+	prefix = prefix_parse(slash + 1);
+	if (prefix < 0 || prefix > (address.family == FAMILY_IPV4 ? 32 : 128))
+		return "the prefix length is out of range";
+	if (address_is_mapped(address))
+		return "an IPv4-mapped IPv6 address is never seen on the wire; write the IPv4 form";
+	mask = host_mask(address.family, (unsigned)prefix);
+	if (address.value & mask)
+		return "it has bits set beyond its prefix length";
+	*ret_range = (Range){address.value, address.value | mask, address.family};
+	return NULL;
+}
+
+bool range_has(Range range, AddressValue value)
+{
+	return range.first <= value && value <= range.last;
+}
+
+bool range_is_within(Range inner, Range outer)
+{
+	return inner.family == outer.family && range_has(outer, inner.first) &&
+		range_has(outer, inner.last);
+}
+
+bool range_is_equal(Range a, Range b)
+{
+	return a.family == b.family && a.first == b.first && a.last == b.last;
+}
+
+bool range_is_everything(Range range)
+{
+	return range.first == 0 && range.last == family_last(range.family);
+}
+
+int range_prefix(Range range)
+{
+	int bits = range.family == FAMILY_IPV4 ? 32 : 128;
+
+	for (int prefix = 0; prefix <= bits; prefix++) {
+		AddressValue mask = host_mask(range.family, (unsigned)prefix);
+
+		if ((range.first & mask) == 0 && range.last == (range.first | mask))
+			return prefix;
+	}
+	return -1;
+}
+
+/* As nft lists it: an address, a CIDR, or first-last. */
+const char *range_text(Range range, char ret_text[RANGE_TEXT_SIZE])
+{
+	char first[ADDRESS_TEXT_SIZE], last[ADDRESS_TEXT_SIZE];
+	int prefix = range_prefix(range);
+
+	address_text((Address){range.first, range.family}, first);
+	address_text((Address){range.last, range.family}, last);
+	if (range.first == range.last)
+		snprintf(ret_text, RANGE_TEXT_SIZE, "%s", first);
+	else if (prefix >= 0)
+		snprintf(ret_text, RANGE_TEXT_SIZE, "%s/%d", first, prefix);
+	else
+		snprintf(ret_text, RANGE_TEXT_SIZE, "%s-%s", first, last);
+	return ret_text;
+}
+
+static int range_compare(const void *a, const void *b)
+{
+	const Range *x = a, *y = b;
+
+	if (x->family != y->family)
+		return x->family < y->family ? -1 : 1;
+	if (x->first != y->first)
+		return x->first < y->first ? -1 : 1;
+	return x->last < y->last ? -1 : x->last > y->last;
+}
+
+static bool is_joinable(Range a, Range b)
+{
+	return a.family == b.family && (a.last == family_last(a.family) || b.first <= a.last + 1);
+}
+
+void ranges_normalise(Ranges *ranges)
+{
+	size_t kept = 0;
+
+	if (ranges->n == 0)
+		return;
+	qsort(ranges->at, ranges->n, sizeof(Range), range_compare);
+	for (size_t i = 1; i < ranges->n; i++) {
+		Range *top = &ranges->at[kept], next = ranges->at[i];
+
+		if (is_joinable(*top, next))
+			top->last = next.last > top->last ? next.last : top->last;
+		else
+			ranges->at[++kept] = next;
+	}
+	ranges->n = kept + 1;
+}
+
+void ranges_subtract(Arena *arena, Range block, const Range *except, size_t n, Ranges *ret_ranges)
+{
+	Ranges holes = {};
+	AddressValue next = block.first;
+
+	for (size_t i = 0; i < n; i++)
+		if (except[i].family == block.family)
+			VEC_PUSH(arena, &holes, except[i]);
+	ranges_normalise(&holes);
+	for (size_t i = 0; i < holes.n; i++) {
+		if (holes.at[i].last < next || holes.at[i].first > block.last)
+			continue;
+		if (holes.at[i].first > next)
+			VEC_PUSH(arena, ret_ranges,
+				(Range){next, holes.at[i].first - 1, block.family});
+		if (holes.at[i].last >= block.last)
+			return;
+		next = holes.at[i].last + 1;
+	}
+	VEC_PUSH(arena, ret_ranges, (Range){next, block.last, block.family});
+}
+
+bool ranges_have(const Ranges *ranges, Address address)
+{
+	for (size_t i = 0; i < ranges->n; i++)
+		if (ranges->at[i].family == address.family &&
+			range_has(ranges->at[i], address.value))
+			return true;
+	return false;
+}

@@ -1,0 +1,78 @@
+/* StrMap: open addressing, FNV-1a with the key's length folded in; grows at two thirds. */
+#include "base.h"
+#include <string.h>
+
+typedef struct Slot {
+	const char *key;
+	void *value;
+	uint64_t hash;
+} Slot;
+
+struct StrMap {
+	Arena *arena;
+	Slot *slots;
+	size_t n, room; /* room is a power of two */
+};
+
+static uint64_t hash_text(const char *text)
+{
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (; *text; text++)
+		h = (h ^ (unsigned char)*text) * 0x100000001b3u;
+	return h ^ h >> 32;
+}
+
+StrMap *strmap_new(Arena *arena)
+{
+	StrMap *map = ARENA_NEW(arena, StrMap);
+
+	*map = (StrMap){.arena = arena, .room = 16};
+	map->slots = arena_alloc(arena, map->room * sizeof(Slot));
+	return map;
+}
+
+static Slot *slot_of(Slot *slots, size_t room, const char *key, uint64_t hash)
+{
+	size_t i = hash & (room - 1);
+
+	while (slots[i].key && (slots[i].hash != hash || strcmp(slots[i].key, key) != 0))
+		i = (i + 1) & (room - 1);
+	return &slots[i];
+}
+
+static void strmap_grow(StrMap *map)
+{
+	size_t room = map->room * 2;
+	Slot *slots = arena_alloc(map->arena, room * sizeof(Slot));
+
+	for (size_t i = 0; i < map->room; i++)
+		if (map->slots[i].key)
+			*slot_of(slots, room, map->slots[i].key, map->slots[i].hash) =
+				map->slots[i];
+	map->slots = slots;
+	map->room = room;
+}
+
+void *strmap_get(const StrMap *map, const char *key)
+{
+	return slot_of(map->slots, map->room, key, hash_text(key))->value;
+}
+
+void strmap_put(StrMap *map, const char *key, void *value)
+{
+	uint64_t hash = hash_text(key);
+	Slot *slot;
+
+	if (map->n * 3 >= map->room * 2)
+		strmap_grow(map);
+	slot = slot_of(map->slots, map->room, key, hash);
+	if (!slot->key)
+		map->n++;
+	*slot = (Slot){.key = key, .value = value, .hash = hash};
+}
+
+size_t strmap_count(const StrMap *map)
+{
+	return map->n;
+}

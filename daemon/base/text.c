@@ -1,0 +1,184 @@
+/* Text: buffers, comparison, UTF-8, the nearest word, JSON strings. */
+#include "base.h"
+#include <stdio.h>
+#include <string.h>
+
+void buf_add_n(Buf *buf, const char *text, size_t n)
+{
+	if (buf->room - buf->n < n + 1) {
+		size_t room = buf->room * 2 > buf->n + n + 1 ? buf->room * 2 : buf->n + n + 64;
+		char *grown = arena_alloc(buf->arena, room);
+
+		if (buf->n)
+			memcpy(grown, buf->text, buf->n);
+		buf->text = grown;
+		buf->room = room;
+	}
+	memcpy(buf->text + buf->n, text, n);
+	buf->n += n;
+	buf->text[buf->n] = '\0';
+}
+
+void buf_add(Buf *buf, const char *text)
+{
+	buf_add_n(buf, text, strlen(text));
+}
+
+void buf_printf(Buf *buf, const char *format, ...)
+{
+	char small[256];
+	va_list arguments;
+	int n;
+
+	va_start(arguments, format);
+	n = vsnprintf(small, sizeof(small), format, arguments);
+	va_end(arguments);
+	if (n < 0)
+		return;
+	if ((size_t)n < sizeof(small)) {
+		buf_add_n(buf, small, (size_t)n);
+		return;
+	}
+	va_start(arguments, format);
+	buf_add(buf, arena_vprintf(buf->arena, format, arguments));
+	va_end(arguments);
+}
+
+const char *buf_text(const Buf *buf)
+{
+	return buf->text ? buf->text : "";
+}
+
+bool text_is_equal(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool text_has_suffix(const char *text, const char *suffix)
+{
+	size_t n = strlen(text), m = strlen(suffix);
+
+	return n >= m && strcmp(text + n - m, suffix) == 0;
+}
+
+/* How long the UTF-8 sequence at `s` is by its first byte, and its smallest code point. */
+static size_t utf8_length(unsigned char first, uint32_t *ret_least)
+{
+	if (first >= 0xc2 && first <= 0xdf) {
+		*ret_least = 0x80;
+		return 2;
+	}
+	if ((first & 0xf0) == 0xe0) {
+		*ret_least = 0x800;
+		return 3;
+	}
+	if (first >= 0xf0 && first <= 0xf4) {
+		*ret_least = 0x10000;
+		return 4;
+	}
+	return 0;
+}
+
+/* The length of the valid multi-byte sequence at `s`, or 0. */
+static size_t utf8_sequence(const unsigned char *s, size_t left)
+{
+	uint32_t least, code;
+	size_t length = utf8_length(s[0], &least);
+
+	if (length == 0 || length > left)
+		return 0;
+	code = s[0] & (0x7fu >> length);
+	for (size_t k = 1; k < length; k++) {
+		if ((s[k] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (s[k] & 0x3f);
+	}
+	if (code < least || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+		return 0;
+	return length;
+}
+
+size_t text_utf8_check(const char *text, size_t n)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t i = 0;
+
+	while (i < n) {
+		size_t length = s[i] == 0 ? 0 : s[i] < 0x80 ? 1 : utf8_sequence(s + i, n - i);
+
+		if (length == 0)
+			return i;
+		i += length;
+	}
+	return n;
+}
+
+/* Levenshtein distance of two short words; `most` + 1 stands for everything beyond. */
+static size_t edit_distance(const char *a, const char *b, size_t most)
+{
+	size_t row[65], n = strlen(a), m = strlen(b);
+
+	if (n > 64 || m > 64)
+		return most + 1;
+	for (size_t j = 0; j <= m; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= n; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= m; j++) {
+			size_t up = row[j], best = diagonal + (a[i - 1] != b[j - 1]);
+
+			best = up + 1 < best ? up + 1 : best;
+			best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+			row[j] = best;
+			diagonal = up;
+		}
+	}
+	return row[m];
+}
+
+static bool is_equal_but_for_case(const char *a, const char *b)
+{
+	for (; *a && *b; a++, b++)
+		if ((*a | 0x20) != (*b | 0x20))
+			return false;
+	return *a == *b;
+}
+
+const char *text_nearest(const char *word, const char *const *known)
+{
+	const char *nearest = NULL;
+	size_t best = 3;
+
+	for (; *known; known++) {
+		size_t distance = edit_distance(word, *known, 2);
+
+		if (is_equal_but_for_case(word, *known))
+			return *known;
+		if (distance < best && distance < strlen(*known)) {
+			best = distance;
+			nearest = *known;
+		}
+	}
+	return nearest;
+}
+
+int text_compare_p(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void text_add_json(Buf *buf, const char *text)
+{
+	buf_add(buf, "\"");
+	for (const char *s = text; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			buf_printf(buf, "\\%c", *s);
+		else if ((unsigned char)*s < 0x20)
+			buf_printf(buf, "\\u%04x", *s);
+		else
+			buf_add_n(buf, s, 1);
+	}
+	buf_add(buf, "\"");
+}

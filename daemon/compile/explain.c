@@ -1,0 +1,545 @@
+/*
+ * Explain: one flow's verdict from the compiled ruleset (what the kernel would get), and the why
+ * from the model: who isolates, which rule let it through, or which rule came nearest and what it
+ * lacks.
+ */
+#include "index.h"
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+struct Explainer {
+	Arena *arena;
+	const Model *model;
+	Ruleset *ruleset;
+	Index index;
+	Diags diags; /* the index's warnings; unused */
+};
+
+Explainer *explainer_free(Explainer *explainer)
+{
+	if (!explainer)
+		return NULL;
+	ruleset_free(explainer->ruleset);
+	arena_free(explainer->arena);
+	return NULL;
+}
+
+static int build_index(void *context)
+{
+	Explainer *x = context;
+
+	x->diags.arena = x->arena;
+	index_build(x->arena, x->model, &x->diags, &x->index);
+	return 0;
+}
+
+int explainer_new(const Model *model, Explainer **ret_explainer)
+{
+	CompileOptions options = {.node = "", .is_all = true, .table = "netpol"};
+	Arena *arena = arena_new();
+	Explainer *x;
+	int r;
+
+	if (!arena)
+		return -ENOMEM;
+	x = ARENA_NEW(arena, Explainer);
+	*x = (Explainer){.arena = arena, .model = model};
+	r = arena_try(arena, build_index, x);
+	if (r == 0)
+		r = compile(model, &options, &x->diags, &x->ruleset);
+	if (r < 0) {
+		explainer_free(x);
+		return r;
+	}
+	*ret_explainer = x;
+	return 0;
+}
+
+/* ---- Reading the question ---- */
+static const char *find_pod(Explainer *x, const char *text, const Pod **ret_pod)
+{
+	const char *slash = strchr(text, '/');
+	const char *space = arena_strndup(x->arena, text, (size_t)(slash - text));
+	const Pod *pod = model_pod(x->model, space, slash + 1);
+
+	if (!pod)
+		return arena_printf(x->arena, "no pod \"%s\" in the inventory", text);
+	if (pod->addresses.n == 0)
+		return arena_printf(x->arena, "pod \"%s\" has no address yet", text);
+	if (!pod_is_live(pod))
+		return arena_printf(x->arena, "pod \"%s\" has finished; its address may be another's",
+			text);
+	*ret_pod = pod;
+	return NULL;
+}
+
+static const char *find_endpoint(Explainer *x, const char *text, Endpoint *ret_endpoint)
+{
+	Endpoint endpoint = {};
+	const char *error;
+
+	if (strchr(text, '/')) {
+		error = find_pod(x, text, &endpoint.pod);
+		if (error)
+			return error;
+		endpoint.address = endpoint.pod->addresses.at[0];
+	} else if (address_parse(text, &endpoint.address)) {
+		endpoint.pod = index_owner(&x->index, endpoint.address);
+	} else {
+		return arena_printf(x->arena, "\"%s\" is neither namespace/pod nor an address", text);
+	}
+	*ret_endpoint = endpoint;
+	return NULL;
+}
+
+static bool address_of_family(const Pod *pod, Family family, Address *ret_address)
+{
+	for (size_t i = 0; i < pod->addresses.n; i++) {
+		if (pod->addresses.at[i].family == family) {
+			*ret_address = pod->addresses.at[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_by_name(const char *text)
+{
+	return strchr(text, '/');
+}
+
+/* Both ends in one family: what is named by pod follows what is named by address. */
+static bool align_families(Flow *flow, bool is_source_named, bool is_destination_named)
+{
+	Address *s = &flow->source.address, *d = &flow->destination.address;
+
+	if (s->family == d->family)
+		return true;
+	if (is_source_named && address_of_family(flow->source.pod, d->family, s))
+		return true;
+	return is_destination_named && address_of_family(flow->destination.pod, s->family, d);
+}
+
+static bool parse_protocol(const char *text, uint8_t *ret_protocol)
+{
+	static const struct {
+		const char *name;
+		uint8_t number;
+	} known[] = {{"tcp", 6}, {"udp", 17}, {"sctp", 132}, {"icmp", 1}, {"icmpv6", 58}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		if (strcasecmp(known[i].name, text) == 0) {
+			*ret_protocol = known[i].number;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool has_ports(uint8_t protocol)
+{
+	return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP || protocol == PROTOCOL_SCTP;
+}
+
+/* A number, or a name of the destination pod. */
+static const char *parse_port_number(Explainer *x, const char *text, Flow *flow)
+{
+	const Pod *pod = flow->destination.pod;
+	size_t n = strspn(text, "0123456789");
+	unsigned long number = strtoul(text, NULL, 10);
+
+	if (n && !text[n]) {
+		if (n > 5 || number > 65535)
+			return arena_printf(x->arena, "port %s is beyond 65535", text);
+		flow->port = (uint16_t)number;
+		return NULL;
+	}
+	for (size_t i = 0; pod && i < pod->ports.n; i++) {
+		if (strcmp(pod->ports.at[i].name, text) == 0 &&
+			pod->ports.at[i].protocol == (Protocol)flow->protocol) {
+			flow->port = pod->ports.at[i].number;
+			return NULL;
+		}
+	}
+	return arena_printf(x->arena, "\"%s\" is neither a port number nor a named %s port of the "
+		"destination", text, protocol_text((Protocol)flow->protocol));
+}
+
+static const char *parse_port(Explainer *x, const char *text, Flow *flow)
+{
+	const char *slash = strchr(text, '/');
+
+	flow->protocol = PROTOCOL_TCP;
+	if (!slash && parse_protocol(text, &flow->protocol) && !has_ports(flow->protocol))
+		return NULL; /* "icmp" */
+	if (slash && !parse_protocol(slash + 1, &flow->protocol))
+		return arena_printf(x->arena, "unknown protocol \"%s\": TCP, UDP, SCTP or icmp",
+			slash + 1);
+	if (!has_ports(flow->protocol))
+		return NULL;
+	return parse_port_number(x, slash ? arena_strndup(x->arena, text, (size_t)(slash - text)) : text,
+		flow);
+}
+
+int explain_parse(Explainer *x, const char *source, const char *destination, const char *port,
+	Flow *ret_flow, const char **ret_error)
+{
+	Flow flow = {};
+	const char *error = find_endpoint(x, source, &flow.source);
+
+	if (!error)
+		error = find_endpoint(x, destination, &flow.destination);
+	if (!error && !align_families(&flow, is_by_name(source), is_by_name(destination)))
+		error = "the two have no address family in common";
+	if (!error)
+		error = parse_port(x, port, &flow);
+	if (error) {
+		*ret_error = error;
+		return COMPILE_E_UNKNOWN;
+	}
+	*ret_flow = flow;
+	return 0;
+}
+
+/* ---- The verdict, as the packet meets it ---- */
+static bool set_has(const Ruleset *ruleset, const ChainRule *rule, Address address,
+	const Flow *flow)
+{
+	const Set *set = ruleset_set(ruleset, rule->set);
+	Element wanted = {.address = address};
+
+	if (set->kind == SET_CIDR)
+		return ranges_have(&set->ranges, address);
+	if (set->kind == SET_PORTS) {
+		wanted.protocol = flow->protocol;
+		wanted.port = flow->port;
+	}
+	return set->elements.n && bsearch(&wanted, set->elements.at, set->elements.n,
+					  sizeof(Element), element_compare);
+}
+
+static bool rule_takes_port(const ChainRule *rule, const Flow *flow)
+{
+	if (rule->protocol == 0)
+		return true;
+	if (rule->protocol != flow->protocol)
+		return false;
+	for (size_t i = 0; i < rule->ports.n; i++)
+		if (rule->ports.at[i].first <= flow->port && flow->port <= rule->ports.at[i].last)
+			return true;
+	return rule->ports.n == 0;
+}
+
+static bool rule_matches(const Ruleset *ruleset, const ChainRule *rule, Address address,
+	const Flow *flow)
+{
+	switch (rule->match) {
+	case MATCH_ANYBODY:
+		break;
+	case MATCH_BLOCK:
+		if (!range_has(rule->block, address.value))
+			return false;
+		break;
+	case MATCH_SET:
+	case MATCH_PORT_SET:
+		if (!set_has(ruleset, rule, address, flow))
+			return false;
+		break;
+	}
+	return rule_takes_port(rule, flow);
+}
+
+typedef struct Judgement {
+	bool is_isolated, is_allowed;
+	const ChainRule *rule; /* that let it through */
+} Judgement;
+
+static Judgement judge(const Explainer *x, const Flow *flow, int direction)
+{
+	const Endpoint *subject = direction == RULESET_IN ? &flow->destination : &flow->source;
+	const Endpoint *other = direction == RULESET_IN ? &flow->source : &flow->destination;
+	const Verdict *verdict = ruleset_verdict(x->ruleset, direction, subject->address);
+	const Chain *chain = verdict ? ruleset_chain(x->ruleset, verdict->chain) : NULL;
+
+	if (!chain)
+		return (Judgement){.is_allowed = true};
+	for (size_t i = 0; i < chain->rules.n; i++)
+		if (rule_matches(x->ruleset, &chain->rules.at[i], other->address, flow))
+			return (Judgement){true, true, &chain->rules.at[i]};
+	return (Judgement){.is_isolated = true};
+}
+
+/* "the node's own processes to its pods (kubelet probes): always allowed" */
+static bool is_from_own_node(const Flow *flow)
+{
+	const Pod *source = flow->source.pod, *pod = flow->destination.pod;
+
+	for (size_t i = 0; pod && i < pod->host_addresses.n; i++)
+		if (address_is_equal(pod->host_addresses.at[i], flow->source.address))
+			return true;
+	return pod && source && source->is_host_network && source->node && pod->node &&
+		strcmp(source->node, pod->node) == 0;
+}
+
+static const char *exemption(const Flow *flow)
+{
+	if (address_is_equal(flow->source.address, flow->destination.address))
+		return "a pod may always reach itself";
+	if (is_from_own_node(flow))
+		return "a node's own processes may always reach its pods";
+	return NULL;
+}
+
+bool explain_verdict(const Explainer *x, const Flow *flow)
+{
+	return exemption(flow) ||
+		(judge(x, flow, RULESET_OUT).is_allowed && judge(x, flow, RULESET_IN).is_allowed);
+}
+
+/* ---- Why ---- */
+typedef struct Why {
+	const Explainer *x;
+	Arena *arena;
+	const Flow *flow;
+	Direction direction;
+	const Endpoint *subject, *other;
+} Why;
+
+static bool is_isolating(const Why *w, const Policy *policy)
+{
+	return policy->isolates[w->direction] &&
+		strcmp(policy->space, w->subject->pod->space) == 0 &&
+		selector_matches(&policy->pods, &w->subject->pod->labels);
+}
+
+static bool peer_has(const Why *w, const Policy *policy, const Peer *peer)
+{
+	Ranges ranges = {};
+
+	if (peer->kind == PEER_PODS)
+		return w->other->pod && peer_selects(w->x->model, policy->space, peer, w->other->pod);
+	peer_ranges(w->arena, w->x->model, peer, w->other->address.family, &ranges);
+	return ranges_have(&ranges, w->other->address);
+}
+
+static bool rule_has_peer(const Why *w, const Policy *policy, const Rule *rule)
+{
+	for (size_t i = 0; i < rule->peers.n; i++)
+		if (peer_has(w, policy, &rule->peers.at[i]))
+			return true;
+	return rule->is_any_peer;
+}
+
+static bool port_has(const Why *w, const Port *port)
+{
+	const Pod *pod = w->flow->destination.pod;
+
+	if ((uint8_t)port->protocol != w->flow->protocol)
+		return false;
+	if (port->kind == PORT_RANGE)
+		return port->first <= w->flow->port && w->flow->port <= port->last;
+	for (size_t i = 0; port->kind == PORT_NAME && pod && i < pod->ports.n; i++)
+		if (pod->ports.at[i].protocol == port->protocol &&
+			pod->ports.at[i].number == w->flow->port &&
+			strcmp(pod->ports.at[i].name, port->name) == 0)
+			return true;
+	return port->kind == PORT_ALL;
+}
+
+static bool rule_has_port(const Why *w, const Rule *rule)
+{
+	for (size_t i = 0; i < rule->ports.n; i++)
+		if (port_has(w, &rule->ports.at[i]))
+			return true;
+	return rule->is_any_port;
+}
+
+static const char *place_text(Arena *arena, Origin origin)
+{
+	return origin.line ? arena_printf(arena, "%s:%u", origin.file, origin.line) : origin.file;
+}
+
+static void add_ports_text(Why *w, Buf *buf, const Rule *rule)
+{
+	for (size_t i = 0; i < rule->ports.n; i++) {
+		const Port *port = &rule->ports.at[i];
+
+		buf_add(buf, i ? ", " : "");
+		if (port->kind == PORT_NAME)
+			buf_printf(buf, "%s/", port->name);
+		else if (port->kind == PORT_RANGE && port->first == port->last)
+			buf_printf(buf, "%u/", port->first);
+		else if (port->kind == PORT_RANGE)
+			buf_printf(buf, "%u-%u/", port->first, port->last);
+		buf_add(buf, protocol_text(port->protocol));
+		if (port->kind == PORT_NAME && !w->flow->destination.pod)
+			buf_add(buf, " (a named port matches pods only)");
+	}
+}
+
+static void add_peer_text(Why *w, Buf *buf, const Policy *policy, const Peer *peer)
+{
+	char text[RANGE_TEXT_SIZE];
+
+	if (peer->kind == PEER_SET) {
+		buf_printf(buf, "cidr_set \"%s\"", peer->set);
+	} else if (peer->kind == PEER_BLOCK) {
+		buf_add(buf, range_text(peer->block, text));
+		for (size_t i = 0; i < peer->except.n; i++)
+			buf_printf(buf, "%s%s", i ? ", " : " except ",
+				range_text(peer->except.at[i], text));
+	} else {
+		const char *pods = peer->pods ? selector_text(w->arena, peer->pods) : "";
+
+		buf_printf(buf, "pods%s%s", *pods ? " " : "", pods);
+		if (!peer->namespaces)
+			buf_printf(buf, " of namespace %s", policy->space);
+		else if (peer->namespaces->list.n)
+			buf_printf(buf, " of namespaces %s",
+				selector_text(w->arena, peer->namespaces));
+		else
+			buf_add(buf, " of any namespace");
+	}
+}
+
+static void add_peers_text(Why *w, Buf *buf, const Policy *policy, const Rule *rule)
+{
+	for (size_t i = 0; i < rule->peers.n; i++) {
+		buf_add(buf, i ? ", or " : "");
+		add_peer_text(w, buf, policy, &rule->peers.at[i]);
+	}
+}
+
+/* The rule that lacks least: the peer is right and the port is not, or the other way round. */
+static void add_nearest(Why *w, Buf *buf)
+{
+	const Policy *nearest_policy = NULL;
+	const Rule *nearest = NULL;
+	bool has_peer = false;
+
+	for (size_t i = 0; i < w->x->model->policies.n; i++) {
+		const Policy *policy = w->x->model->policies.at[i];
+
+		for (size_t r = 0; is_isolating(w, policy) && r < policy->rules[w->direction].n; r++) {
+			const Rule *rule = &policy->rules[w->direction].at[r];
+			bool peer = rule_has_peer(w, policy, rule), port = rule_has_port(w, rule);
+
+			if ((peer && !has_peer) || (!nearest && port)) {
+				nearest = rule;
+				nearest_policy = policy;
+				has_peer = peer;
+			}
+		}
+	}
+	if (!nearest) {
+		buf_add(buf, "    no rule comes near: none has this peer or this port\n");
+		return;
+	}
+	buf_printf(buf, "    nearest: rule at %s of %s/%s: ", place_text(w->arena, nearest->origin),
+		nearest_policy->space, nearest_policy->name);
+	if (has_peer) {
+		buf_add(buf, "the peer is right, but its ports are ");
+		add_ports_text(w, buf, nearest);
+	} else {
+		buf_printf(buf, "the port is right, but it is for %s ",
+			w->direction == INGRESS ? "sources" : "destinations");
+		add_peers_text(w, buf, nearest_policy, nearest);
+	}
+	buf_add(buf, "\n");
+}
+
+static void add_endpoint(Why *w, Buf *buf, const Endpoint *endpoint)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	if (endpoint->pod)
+		buf_printf(buf, "%s (%s)", pod_text(w->arena, endpoint->pod),
+			address_text(endpoint->address, text));
+	else
+		buf_printf(buf, "%s (no pod)", address_text(endpoint->address, text));
+}
+
+static void add_isolating(Why *w, Buf *buf)
+{
+	bool is_first = true;
+
+	for (size_t i = 0; i < w->x->model->policies.n; i++) {
+		const Policy *policy = w->x->model->policies.at[i];
+
+		if (!is_isolating(w, policy))
+			continue;
+		buf_printf(buf, "%s%s/%s (%s)", is_first ? "" : ", ", policy->space, policy->name,
+			place_text(w->arena, policy->origin));
+		is_first = false;
+	}
+}
+
+static void add_direction(Why *w, Buf *buf, const Judgement *judgement)
+{
+	buf_printf(buf, "  %s of ", direction_text(w->direction));
+	add_endpoint(w, buf, w->subject);
+	if (!judgement->is_isolated) {
+		buf_printf(buf, ": allowed, no policy isolates it%s\n",
+			w->subject->pod && w->subject->pod->is_host_network ?
+				" (it is on the host's network)" :
+				"");
+		return;
+	}
+	buf_printf(buf, ": %s\n    isolated by ", judgement->is_allowed ? "allowed" : "denied");
+	add_isolating(w, buf);
+	buf_add(buf, "\n");
+	if (judgement->rule)
+		buf_printf(buf, "    let through by the rule at %s of %s\n",
+			place_text(w->arena, judgement->rule->origin), judgement->rule->policy);
+	else
+		add_nearest(w, buf);
+}
+
+static void add_flow(Why *w, Buf *buf)
+{
+	add_endpoint(w, buf, &w->flow->source);
+	buf_add(buf, " -> ");
+	add_endpoint(w, buf, &w->flow->destination);
+	if (has_ports(w->flow->protocol))
+		buf_printf(buf, " %s %u\n", protocol_text((Protocol)w->flow->protocol), w->flow->port);
+	else
+		buf_add(buf, " ICMP\n");
+}
+
+const char *explain_text(const Explainer *x, Arena *arena, const Flow *flow)
+{
+	static const int side[DIRECTION_N] = {[INGRESS] = RULESET_IN, [EGRESS] = RULESET_OUT};
+	Buf buf = {.arena = arena};
+	Why w = {.x = x, .arena = arena, .flow = flow};
+
+	buf_printf(&buf, "%s  ", explain_verdict(x, flow) ? "allow" : "deny");
+	add_flow(&w, &buf);
+	if (exemption(flow)) {
+		buf_printf(&buf, "  %s\n", exemption(flow));
+		return buf_text(&buf);
+	}
+	for (int i = EGRESS; i >= INGRESS; i--) { /* the order in which a packet meets them */
+		Judgement judgement = judge(x, flow, side[i]);
+
+		w.direction = (Direction)i;
+		w.subject = i == INGRESS ? &flow->destination : &flow->source;
+		w.other = i == INGRESS ? &flow->source : &flow->destination;
+		add_direction(&w, &buf, &judgement);
+	}
+	return buf_text(&buf);
+}
+
+const char *explain_json(const Explainer *x, Arena *arena, const Flow *flow)
+{
+	Buf buf = {.arena = arena};
+	char text[ADDRESS_TEXT_SIZE];
+
+	buf_printf(&buf, "{\"verdict\":\"%s\",", explain_verdict(x, flow) ? "allow" : "deny");
+	buf_printf(&buf, "\"source\":\"%s\",", address_text(flow->source.address, text));
+	buf_printf(&buf, "\"destination\":\"%s\",", address_text(flow->destination.address, text));
+	buf_printf(&buf, "\"protocol\":%u,\"port\":%u,\"why\":", flow->protocol, flow->port);
+	text_add_json(&buf, explain_text(x, arena, flow));
+	buf_add(&buf, "}");
+	return buf_text(&buf);
+}

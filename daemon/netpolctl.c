@@ -1,0 +1,507 @@
+/* netpolctl: checks, explains and prints what the files say; `status` asks netpold's status.json. */
+#include "compile.h"
+#include "control.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char USAGE[] =
+	"usage: netpolctl [options] COMMAND\n"
+	"\n"
+	"  check [PATH...]                 validate files; 0 clean, 1 errors, 2 usage\n"
+	"  explain SRC DST PORT[/PROTO]    allow or deny, and why; 0 allow, 1 deny, 2 error\n"
+	"          SRC, DST: namespace/pod or an address; PORT: a number, a port's name, or icmp\n"
+	"  explain --batch                 reads \"SRC DST PORT/PROTO\" lines, prints allow or deny\n"
+	"  matrix PORT[/PROTO]             who reaches whom\n"
+	"  ruleset                         the nft text that the files compile to\n"
+	"  status                          what netpold holds and how it is; 1 if unhealthy\n"
+	"\n"
+	"options:\n"
+	"  -c, --conf FILE      netpol.conf (default " CONTROL_CONF_DEFAULT ")\n"
+	"      --policies DIR   over the setting of that name; so with the next three\n"
+	"      --inventory DIR\n"
+	"      --node NAME\n"
+	"      --runtime DIR\n"
+	"  -o text|json\n"
+	"      --version\n";
+
+typedef struct Ctl {
+	Arena *arena;
+	Diags diags;
+	Settings settings;
+	const char *conf, *policies, *inventory, *node, *runtime;
+	bool is_json, is_batch, is_conf_default;
+	SourceDir *dirs[2];
+	Snapshot *snapshot;
+	char **arguments;
+	int n;
+} Ctl;
+
+static void print_diags(Ctl *ctl, const Diags *diags, FILE *to)
+{
+	bool is_coloured = isatty(fileno(to)) && !getenv("NO_COLOR");
+
+	for (size_t i = 0; i < diags->list.n; i++)
+		fputs(diag_block(ctl->arena, &diags->list.at[i], is_coloured), to);
+	if (diags->n_dropped)
+		fprintf(to, "netpolctl: %zu more are not shown\n", diags->n_dropped);
+}
+
+static int fail(const char *words)
+{
+	fprintf(stderr, "netpolctl: %s\n", words);
+	return 2;
+}
+
+static int usage(void)
+{
+	fputs(USAGE, stderr);
+	return 2;
+}
+
+/* ---- Settings and files ---- */
+static int load_settings(Ctl *ctl)
+{
+	int r;
+
+	settings_default(ctl->arena, &ctl->settings);
+	r = settings_load(ctl->arena, ctl->conf, ctl->is_conf_default, &ctl->settings, &ctl->diags);
+	print_diags(ctl, &ctl->diags, stderr);
+	ctl->diags = (Diags){.arena = ctl->arena};
+	if (ctl->policies)
+		ctl->settings.policies = ctl->policies;
+	if (ctl->inventory)
+		ctl->settings.inventory = ctl->inventory;
+	if (ctl->node)
+		ctl->settings.node = ctl->node;
+	if (ctl->runtime)
+		ctl->settings.runtime = ctl->runtime;
+	return r;
+}
+
+static int load_snapshot(Ctl *ctl)
+{
+	const char *paths[2] = {ctl->settings.policies, ctl->settings.inventory};
+	bool is_changed;
+
+	for (int i = 0; i < 2; i++) {
+		ctl->dirs[i] = source_dir_new(i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, paths[i]);
+		if (!ctl->dirs[i] || source_dir_refresh(ctl->dirs[i], &is_changed) < 0)
+			return -ENOMEM;
+	}
+	return snapshot_new(ctl->dirs[0], ctl->dirs[1], &ctl->snapshot);
+}
+
+/* Loads everything; errors of files are said, and what is good goes on. 0 or an exit status. */
+static int load(Ctl *ctl)
+{
+	if (load_settings(ctl) != 0)
+		return 2;
+	if (load_snapshot(ctl) < 0)
+		return fail("out of memory");
+	print_diags(ctl, snapshot_diags(ctl->snapshot), stderr);
+	return 0;
+}
+
+/* ---- check ---- */
+static void print_json_diag(const Ctl *ctl, Buf *buf, const Diag *diag, bool is_first)
+{
+	buf_add(buf, is_first ? "\n  {\"file\": " : ",\n  {\"file\": ");
+	text_add_json(buf, diag->origin.file ? diag->origin.file : "");
+	buf_printf(buf, ", \"line\": %u, \"column\": %u, \"severity\": \"%s\", \"code\": \"%s\", ",
+		diag->origin.line, diag->origin.column, severity_text(diag->severity), diag->code);
+	buf_add(buf, "\"message\": ");
+	text_add_json(buf, diag->message);
+	buf_add(buf, ", \"hint\": ");
+	text_add_json(buf, diag->hint ? diag->hint : "");
+	buf_add(buf, "}");
+	(void)ctl;
+}
+
+static int finish_check(Ctl *ctl, const Diags *diags)
+{
+	if (ctl->is_json) {
+		Buf buf = {.arena = ctl->arena};
+
+		buf_add(&buf, "[");
+		for (size_t i = 0; i < diags->list.n; i++)
+			print_json_diag(ctl, &buf, &diags->list.at[i], i == 0);
+		printf("%s%s]\n", buf_text(&buf), diags->list.n ? "\n" : "");
+	} else {
+		print_diags(ctl, diags, stdout);
+		if (diags->n_errors)
+			printf("%zu error%s\n", diags->n_errors, diags->n_errors == 1 ? "" : "s");
+	}
+	return diags->n_errors ? 1 : 0;
+}
+
+static void no_file(Ctl *ctl, Diags *diags, const char *path, const char *words)
+{
+	DIAG_ERROR(diags, ((Origin){.file = arena_strdup(ctl->arena, path)}), "unreadable", NULL, "%s",
+		words);
+}
+
+/* A file alone: as a policy file, or as an inventory if its name lies in the inventory's directory. */
+static int check_file(Ctl *ctl, Diags *diags, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *dir = slash ? arena_strndup(ctl->arena, path, (size_t)(slash - path) + 1) : ".";
+	const char *name = slash ? slash + 1 : path;
+	char here[PATH_MAX], inventory[PATH_MAX];
+	bool is_inventory = realpath(dir, here) && realpath(ctl->settings.inventory, inventory) &&
+		strcmp(here, inventory) == 0;
+	SourceKind kind = is_inventory ? SOURCE_INVENTORY : SOURCE_POLICIES;
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+	Source *source;
+	int r;
+
+	if (fd < 0) {
+		no_file(ctl, diags, path, strerror(errno));
+		return 0;
+	}
+	if (!source_name_is_read(kind, name)) {
+		no_file(ctl, diags, path, "not a .conf, .yaml, .yml or .json file: netpold ignores it");
+		return close(fd);
+	}
+	r = source_file_read(fd, kind, path, name, &source, &st);
+	close(fd);
+	if (r < 0)
+		return r;
+	diags_append(diags, &source->diags);
+	source_free(source);
+	return 0;
+}
+
+static int check_directory(Diags *diags, const char *path)
+{
+	SourceDir *dir = source_dir_new(SOURCE_POLICIES, path);
+	SourceDir *nothing = source_dir_new(SOURCE_INVENTORY, path);
+	Snapshot *snapshot = NULL;
+	bool is_changed;
+	int r = dir && nothing ? source_dir_refresh(dir, &is_changed) : -ENOMEM;
+
+	if (r == 0)
+		r = snapshot_new(dir, nothing, &snapshot);
+	if (r == 0)
+		diags_append(diags, snapshot_diags(snapshot));
+	snapshot_free(snapshot);
+	source_dir_free(dir);
+	source_dir_free(nothing);
+	return r;
+}
+
+static int check_paths(Ctl *ctl)
+{
+	Diags diags = {.arena = ctl->arena};
+
+	if (load_settings(ctl) != 0)
+		return 1;
+	for (int i = 0; i < ctl->n; i++) {
+		struct stat st;
+		bool is_directory = stat(ctl->arguments[i], &st) == 0 && S_ISDIR(st.st_mode);
+		int r = is_directory ? check_directory(&diags, ctl->arguments[i]) :
+				       check_file(ctl, &diags, ctl->arguments[i]);
+
+		if (r < 0)
+			return fail("out of memory");
+	}
+	return finish_check(ctl, &diags);
+}
+
+static int run_check(Ctl *ctl)
+{
+	if (ctl->n > 0)
+		return check_paths(ctl);
+	if (load_settings(ctl) != 0)
+		return 1;
+	if (load_snapshot(ctl) < 0)
+		return fail("out of memory");
+	return finish_check(ctl, snapshot_diags(ctl->snapshot));
+}
+
+/* ---- explain ---- */
+static int explain_batch(Explainer *explainer)
+{
+	char *line = NULL;
+	size_t room = 0;
+	int status = 0;
+
+	while (getline(&line, &room, stdin) > 0) {
+		char *rest = NULL;
+		const char *source = strtok_r(line, " \t\r\n", &rest), *error = "expected SRC DST PORT";
+		const char *destination = source ? strtok_r(NULL, " \t\r\n", &rest) : NULL;
+		const char *port = destination ? strtok_r(NULL, " \t\r\n", &rest) : NULL;
+		Flow flow;
+
+		if (!source || source[0] == '#')
+			continue;
+		if (port && explain_parse(explainer, source, destination, port, &flow, &error) == 0) {
+			puts(explain_verdict(explainer, &flow) ? "allow" : "deny");
+			continue;
+		}
+		puts("error");
+		fprintf(stderr, "netpolctl: %s\n", error);
+		status = 2;
+	}
+	free(line);
+	return status;
+}
+
+static int explain_one(Ctl *ctl, Explainer *explainer)
+{
+	const char *error;
+	Flow flow;
+
+	if (explain_parse(explainer, ctl->arguments[0], ctl->arguments[1], ctl->arguments[2], &flow,
+		    &error) != 0)
+		return fail(error);
+	fputs(ctl->is_json ? explain_json(explainer, ctl->arena, &flow) :
+			     explain_text(explainer, ctl->arena, &flow),
+		stdout);
+	if (ctl->is_json)
+		puts("");
+	return explain_verdict(explainer, &flow) ? 0 : 1;
+}
+
+static int run_explain(Ctl *ctl)
+{
+	Explainer *explainer = NULL;
+	int r;
+
+	if (ctl->n != (ctl->is_batch ? 0 : 3))
+		return usage();
+	r = load(ctl);
+	if (r != 0)
+		return r;
+	if (explainer_new(snapshot_model(ctl->snapshot), &explainer) < 0)
+		return fail("out of memory");
+	r = ctl->is_batch ? explain_batch(explainer) : explain_one(ctl, explainer);
+	explainer_free(explainer);
+	return r;
+}
+
+/* ---- matrix ---- */
+typedef VEC(const Pod *) PodList;
+
+/* '.' allowed, 'X' denied, '-' the two have no family, or the port no number there. */
+static char cell(Ctl *ctl, Explainer *explainer, const Pod *from, const Pod *to, const char *port)
+{
+	const char *error;
+	Flow flow;
+
+	if (explain_parse(explainer, pod_text(ctl->arena, from), pod_text(ctl->arena, to), port, &flow,
+		    &error) != 0)
+		return '-';
+	return explain_verdict(explainer, &flow) ? '.' : 'X';
+}
+
+static void print_matrix_text(Ctl *ctl, Explainer *explainer, const PodList *pods, const char *port)
+{
+	int width = 0;
+
+	for (size_t i = 0; i < pods->n; i++) {
+		int n = (int)strlen(pod_text(ctl->arena, pods->at[i]));
+
+		width = n > width ? n : width;
+	}
+	printf("%s: rows reach columns; . allowed, X denied, - not applicable\n", port);
+	printf("%*s", width + 5, "");
+	for (size_t i = 0; i < pods->n; i++)
+		printf(" %3zu", i + 1);
+	for (size_t i = 0; i < pods->n; i++) {
+		printf("\n%3zu %-*s ", i + 1, width, pod_text(ctl->arena, pods->at[i]));
+		for (size_t k = 0; k < pods->n; k++)
+			printf(" %3c", cell(ctl, explainer, pods->at[i], pods->at[k], port));
+	}
+	puts("");
+}
+
+static void print_matrix_json(Ctl *ctl, Explainer *explainer, const PodList *pods, const char *port)
+{
+	Buf buf = {.arena = ctl->arena};
+
+	buf_add(&buf, "{\"pods\": [");
+	for (size_t i = 0; i < pods->n; i++) {
+		buf_add(&buf, i ? ", " : "");
+		text_add_json(&buf, pod_text(ctl->arena, pods->at[i]));
+	}
+	buf_add(&buf, "],\n \"rows\": [");
+	for (size_t i = 0; i < pods->n; i++) {
+		buf_add(&buf, i ? ",\n  \"" : "\n  \"");
+		for (size_t k = 0; k < pods->n; k++)
+			buf_printf(&buf, "%c", cell(ctl, explainer, pods->at[i], pods->at[k], port));
+		buf_add(&buf, "\"");
+	}
+	puts(buf_text(&buf));
+	puts("]}");
+}
+
+static int run_matrix(Ctl *ctl)
+{
+	Explainer *explainer = NULL;
+	PodList pods = {};
+	const Model *model;
+	int r;
+
+	if (ctl->n != 1)
+		return usage();
+	r = load(ctl);
+	if (r != 0)
+		return r;
+	model = snapshot_model(ctl->snapshot);
+	if (explainer_new(model, &explainer) < 0)
+		return fail("out of memory");
+	for (size_t i = 0; i < model->pods.n; i++)
+		if (pod_is_live(model->pods.at[i]))
+			VEC_PUSH(ctl->arena, &pods, model->pods.at[i]);
+	(ctl->is_json ? print_matrix_json : print_matrix_text)(ctl, explainer, &pods,
+		ctl->arguments[0]);
+	explainer_free(explainer);
+	return 0;
+}
+
+/* ---- ruleset, status ---- */
+static int run_ruleset(Ctl *ctl)
+{
+	CompileOptions options;
+	Ruleset *ruleset;
+	int r;
+
+	if (ctl->n != 0)
+		return usage();
+	r = load(ctl);
+	if (r != 0)
+		return r;
+	options = (CompileOptions){.node = ctl->settings.node,
+		.is_all = ctl->settings.enforce == ENFORCE_ALL,
+		.is_drop = ctl->settings.deny == DENY_DROP,
+		.table = ctl->settings.table,
+		.services = ctl->settings.service_cidrs};
+	if (compile(snapshot_model(ctl->snapshot), &options, &ctl->diags, &ruleset) < 0)
+		return fail("out of memory");
+	print_diags(ctl, &ctl->diags, stderr);
+	fputs(nft_ruleset_text(ctl->arena, ruleset), stdout);
+	ruleset_free(ruleset);
+	return 0;
+}
+
+static int run_status(Ctl *ctl)
+{
+	const char *path;
+	char text[64 * 1024];
+	size_t n;
+	FILE *file;
+	bool is_healthy;
+
+	if (ctl->n != 0)
+		return usage();
+	if (load_settings(ctl) != 0)
+		return 2;
+	path = arena_printf(ctl->arena, "%s/" CONTROL_STATUS_FILE, ctl->settings.runtime);
+	file = fopen(path, "re");
+	if (!file) {
+		fprintf(stderr, "netpolctl: %s: %s (is netpold running?)\n", path, strerror(errno));
+		return 2;
+	}
+	is_healthy = false;
+	while ((n = fread(text, 1, sizeof(text) - 1, file)) > 0) {
+		text[n] = '\0';
+		is_healthy |= strstr(text, "\"health\": \"healthy\"") != NULL;
+		fputs(text, stdout);
+	}
+	fclose(file);
+	return is_healthy ? 0 : 1;
+}
+
+/* ---- Command line ---- */
+enum { OPT_POLICIES = 256, OPT_INVENTORY, OPT_NODE, OPT_RUNTIME, OPT_BATCH, OPT_VERSION };
+
+static const struct option OPTIONS[] = {{"conf", required_argument, NULL, 'c'},
+	{"policies", required_argument, NULL, OPT_POLICIES},
+	{"inventory", required_argument, NULL, OPT_INVENTORY},
+	{"node", required_argument, NULL, OPT_NODE}, {"runtime", required_argument, NULL, OPT_RUNTIME},
+	{"output", required_argument, NULL, 'o'}, {"batch", no_argument, NULL, OPT_BATCH},
+	{"version", no_argument, NULL, OPT_VERSION}, {"help", no_argument, NULL, 'h'}, {}};
+
+static const struct {
+	const char *name;
+	int (*run)(Ctl *ctl);
+} COMMANDS[] = {{"check", run_check}, {"explain", run_explain}, {"matrix", run_matrix},
+	{"ruleset", run_ruleset}, {"status", run_status}};
+
+/* -1: go on; else the exit status. */
+static int take_option(Ctl *ctl, int c)
+{
+	if (c == 'c') {
+		ctl->conf = optarg;
+		ctl->is_conf_default = false;
+	} else if (c == OPT_POLICIES) {
+		ctl->policies = optarg;
+	} else if (c == OPT_INVENTORY) {
+		ctl->inventory = optarg;
+	} else if (c == OPT_NODE) {
+		ctl->node = optarg;
+	} else if (c == OPT_RUNTIME) {
+		ctl->runtime = optarg;
+	} else if (c == 'o' && (strcmp(optarg, "json") == 0 || strcmp(optarg, "text") == 0)) {
+		ctl->is_json = strcmp(optarg, "json") == 0;
+	} else if (c == OPT_BATCH) {
+		ctl->is_batch = true;
+	} else if (c == OPT_VERSION) {
+		puts("netpolctl " CONTROL_VERSION);
+		return 0;
+	} else if (c == 'h') {
+		fputs(USAGE, stdout);
+		return 0;
+	} else {
+		return usage();
+	}
+	return -1;
+}
+
+static int run_command(void *context)
+{
+	Ctl *ctl = context;
+	const char *name = ctl->arguments[0];
+
+	ctl->arguments++;
+	ctl->n--;
+	for (size_t i = 0; i < ARRAY_SIZE(COMMANDS); i++)
+		if (strcmp(COMMANDS[i].name, name) == 0)
+			return COMMANDS[i].run(ctl);
+	fprintf(stderr, "netpolctl: unknown command \"%s\"\n", name);
+	return usage();
+}
+
+int main(int argc, char **argv)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	Ctl ctl = {.arena = arena,
+		.diags = {.arena = arena},
+		.conf = CONTROL_CONF_DEFAULT,
+		.is_conf_default = true};
+	int c, r = -1;
+
+	if (!arena)
+		return fail("out of memory");
+	while (r < 0 && (c = getopt_long(argc, argv, "c:o:h", OPTIONS, NULL)) != -1)
+		r = take_option(&ctl, c);
+	if (r < 0 && optind == argc)
+		r = usage();
+	if (r < 0) {
+		ctl.arguments = argv + optind;
+		ctl.n = argc - optind;
+		r = arena_try(arena, run_command, &ctl);
+		r = r < 0 ? fail("out of memory") : r;
+	}
+	snapshot_free(ctl.snapshot);
+	source_dir_free(ctl.dirs[0]);
+	source_dir_free(ctl.dirs[1]);
+	return r;
+}

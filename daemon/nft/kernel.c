@@ -1,0 +1,399 @@
+/* Carrying plans out, and reading our table back. */
+#include "netlink.h"
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <nftables/libnftables.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+struct Nft {
+	struct nft_ctx *ctx;
+	Netlink *netlink;
+	char error[1024];
+};
+
+int nft_open(Nft **ret_nft)
+{
+	Nft *nft = calloc(1, sizeof(*nft));
+	int r;
+
+	if (!nft)
+		return -ENOMEM;
+	nft->ctx = nft_ctx_new(NFT_CTX_DEFAULT);
+	if (!nft->ctx) {
+		nft_close(nft);
+		return -ENOMEM;
+	}
+	r = netlink_open(&nft->netlink);
+	if (r < 0) {
+		nft_close(nft);
+		return r;
+	}
+	nft_ctx_buffer_output(nft->ctx);
+	nft_ctx_buffer_error(nft->ctx);
+	*ret_nft = nft;
+	return 0;
+}
+
+Nft *nft_close(Nft *nft)
+{
+	if (!nft)
+		return NULL;
+	if (nft->ctx)
+		nft_ctx_free(nft->ctx);
+	netlink_close(nft->netlink);
+	free(nft);
+	return NULL;
+}
+
+const char *nft_error(const Nft *nft)
+{
+	return nft->error;
+}
+
+static int refuse(Nft *nft, const char *doing, const char *words)
+{
+	snprintf(nft->error, sizeof(nft->error), "%s: %.*s", doing, (int)strcspn(words, "\n"), words);
+	return NFT_E_REFUSED;
+}
+
+static int run(Nft *nft, const char *doing, const char *script)
+{
+	if (!*script)
+		return 0;
+	if (nft_run_cmd_from_buffer(nft->ctx, script) != 0)
+		return refuse(nft, doing, nft_ctx_get_error_buffer(nft->ctx));
+	return 0;
+}
+
+/* ---- Applying ---- */
+/*
+ * Returns when every packet that was inside a hook has left: the packet path is an RCU reader, and
+ * this membarrier is synchronize_rcu(). Where it is not to be had (nohz_full), time must do.
+ */
+static void let_packets_leave(void)
+{
+	const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0)
+		nanosleep(&pause, NULL);
+}
+
+static int apply_commit(Nft *nft, const Commit *commit, NftCounts *counts)
+{
+	ARENA_CLEANUP Arena *scratch = arena_new();
+	unsigned elements = 0;
+	const char *additions, *changes;
+	int r;
+
+	if (!scratch)
+		return -ENOMEM;
+	additions = render_additions(scratch, commit);
+	changes = render_changes(scratch, commit);
+	if (commit->waits)
+		let_packets_leave();
+	r = run(nft, commit->name, additions);
+	if (r == 0) {
+		r = netlink_edit(nft->netlink, scratch, commit, &elements);
+		if (r < 0)
+			r = refuse(nft, commit->name, strerror(-r));
+	}
+	if (r == 0)
+		r = run(nft, commit->name, changes);
+	counts->commits += (*additions != 0) + (elements != 0) + (*changes != 0);
+	counts->elements += elements;
+	return r;
+}
+
+int nft_apply(Nft *nft, const Plan *plan, NftCounts *ret_counts)
+{
+	NftCounts counts = {};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < plan->commits.n; i++)
+		r = apply_commit(nft, &plan->commits.at[i], &counts);
+	*ret_counts = counts;
+	return r;
+}
+
+int nft_apply_naively(Nft *nft, const Ruleset *new)
+{
+	ARENA_CLEANUP Arena *scratch = arena_new();
+
+	if (!scratch)
+		return -ENOMEM;
+	return run(nft, "whole table",
+		arena_printf(scratch, "delete table inet %s\n%s", new->base.table,
+			nft_ruleset_text(scratch, new)));
+}
+
+/* ---- Reading back ---- */
+typedef struct Listing {
+	Arena *arena;
+	StrMap *blocks; /* "set NAME", "map NAME", "chain NAME" -> its text */
+	Texts keys;
+} Listing;
+
+/* Cuts nft's listing into its objects: lines between "\tKIND NAME {" and "\t}". */
+static void listing_parse(Listing *listing, const char *text)
+{
+	for (const char *line = text, *end; *line; line = end) {
+		const char *key = NULL;
+
+		end = strstr(line, "\n");
+		if (!end)
+			return;
+		end++;
+		if (line[0] == '\t' && line[1] != '\t' && line[1] != '}' && end[-2] == '{') {
+			const char *close = strstr(line, "\n\t}\n");
+
+			if (!close)
+				return;
+			key = arena_strndup(listing->arena, line + 1, (size_t)(end - line) - 4);
+			if (!strmap_get(listing->blocks, key))
+				VEC_PUSH(listing->arena, &listing->keys, key);
+			strmap_put(listing->blocks, key,
+				arena_strndup(listing->arena, line, (size_t)(close - line) + 4));
+			end = close + 4;
+		}
+	}
+}
+
+/* 0 and the text; NFT_E_REFUSED when there is no such table. Only ours are ever listed. */
+static int list(Nft *nft, Arena *arena, const char *what, unsigned flags, const char **ret_text)
+{
+	int r;
+
+	nft_ctx_output_set_flags(nft->ctx, flags);
+	r = run(nft, "list", arena_printf(arena, "list %s\n", what));
+	nft_ctx_output_set_flags(nft->ctx, 0);
+	if (r == 0)
+		*ret_text = arena_strdup(arena, nft_ctx_get_output_buffer(nft->ctx));
+	return r;
+}
+
+static bool is_same_but_blanks(const char *a, const char *b)
+{
+	for (;;) {
+		a += strspn(a, " \t\n");
+		b += strspn(b, " \t\n");
+		if (*a != *b)
+			return false;
+		if (!*a)
+			return true;
+		a++;
+		b++;
+	}
+}
+
+typedef struct Check {
+	Nft *nft;
+	Arena *scratch;
+	const Ruleset *wanted;
+	const char *table;
+	Listing listing;
+	NftState *state;
+	Ruleset *held;
+} Check;
+
+static void find_odd(Check *c, const char *what, const char *name)
+{
+	if (!c->state->why_not)
+		c->state->why_not = arena_printf(c->held->arena, "%s %s", what, name);
+}
+
+/* Compares one object with what we would write; `text` has been rendered into buf. */
+static void compare_block(Check *c, const char *key, const Buf *buf, bool must_be)
+{
+	const char *block = strmap_get(c->listing.blocks, key);
+
+	if (block ? !is_same_but_blanks(block, buf_text(buf)) : must_be)
+		find_odd(c, block ? "not as we wrote it:" : "missing:", key);
+}
+
+/* The ranges of a CIDR set are content: they are listed and compared too. */
+static void compare_set(Check *c, const Set *set)
+{
+	Buf buf = {.arena = c->scratch};
+	const char *key = arena_printf(c->scratch, "set %s", set->name), *text;
+
+	if (set->kind == SET_CIDR && strmap_get(c->listing.blocks, key)) {
+		const char *what = arena_printf(c->scratch, "set inet %s %s", c->table, set->name);
+
+		if (list(c->nft, c->scratch, what, 0, &text) == 0)
+			listing_parse(&c->listing, text);
+	}
+	render_set(&buf, set, set->kind == SET_CIDR);
+	compare_block(c, key, &buf, false);
+}
+
+static void compare_structure(Check *c)
+{
+	const Ruleset *wanted = c->wanted;
+
+	for (size_t i = 0; i < wanted->sets.n; i++)
+		compare_set(c, &wanted->sets.at[i]);
+	for (size_t i = 0; i < wanted->chains.n; i++) {
+		Buf buf = {.arena = c->scratch};
+
+		render_chain(&buf, &wanted->chains.at[i]);
+		compare_block(c, arena_printf(c->scratch, "chain %s", wanted->chains.at[i].name), &buf,
+			false);
+	}
+	for (BaseChain b = BASE_FORWARD; b < BASE_N; b++) {
+		Buf buf = {.arena = c->scratch};
+
+		if (!base_is_used(&wanted->base, b))
+			continue;
+		render_base(&buf, &wanted->base, b, false);
+		compare_block(c, arena_printf(c->scratch, "chain %s", BASE_NAME[b]), &buf, true);
+	}
+}
+
+/* ---- Names back into objects ---- */
+typedef struct Prefix {
+	const char *text;
+	SetKind kind;
+	Family family;
+} Prefix;
+
+static const Prefix PREFIXES[] = {{"set pods4_", SET_PODS, FAMILY_IPV4},
+	{"set pods6_", SET_PODS, FAMILY_IPV6}, {"set ports4_", SET_PORTS, FAMILY_IPV4},
+	{"set ports6_", SET_PORTS, FAMILY_IPV6}, {"set cidr4_", SET_CIDR, FAMILY_IPV4},
+	{"set cidr6_", SET_CIDR, FAMILY_IPV6}};
+
+static bool starts_with(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static int take_set(Check *c, const char *key, const Prefix *prefix)
+{
+	Ruleset *held = c->held;
+	Set set = {.name = arena_strdup(held->arena, key + 4),
+		.kind = prefix->kind,
+		.family = prefix->family};
+	int r = 0;
+
+	if (set.kind != SET_CIDR)
+		r = netlink_read_set(c->nft->netlink, held->arena, c->table, &set);
+	VEC_PUSH(held->arena, &held->sets, set);
+	return r;
+}
+
+static int take_self(Check *c, Family family)
+{
+	return netlink_read_set(c->nft->netlink, c->held->arena, c->table, &c->held->sets.at[family]);
+}
+
+static int take_map(Check *c, const char *name)
+{
+	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+			if (strcmp(map_name(c->scratch, d, f, false), name) == 0)
+				return netlink_read_map(c->nft->netlink, c->held->arena, c->table, name,
+					f, d, &c->held->verdicts[d][f]);
+	find_odd(c, "unknown map", name);
+	return 0;
+}
+
+static void take_chain(Check *c, const char *name)
+{
+	Ruleset *held = c->held;
+
+	for (BaseChain b = BASE_FORWARD; b < BASE_N; b++)
+		if (strcmp(BASE_NAME[b], name) == 0 && base_is_used(&c->wanted->base, b))
+			return;
+	if ((!starts_with(name, "in_") && !starts_with(name, "out_")) || text_has_suffix(name, "_next"))
+		find_odd(c, "unknown chain", name);
+	VEC_PUSH(held->arena, &held->chains,
+		(Chain){.name = arena_strdup(held->arena, name),
+			.direction = starts_with(name, "in_") ? RULESET_IN : RULESET_OUT});
+}
+
+static int take_object(Check *c, const char *key)
+{
+	if (starts_with(key, "chain ")) {
+		take_chain(c, key + 6);
+		return 0;
+	}
+	if (starts_with(key, "map "))
+		return take_map(c, key + 4);
+	if (strcmp(key, "set self4") == 0 || strcmp(key, "set self6") == 0)
+		return take_self(c, key[8] == '4' ? FAMILY_IPV4 : FAMILY_IPV6);
+	for (size_t i = 0; i < ARRAY_SIZE(PREFIXES); i++)
+		if (starts_with(key, PREFIXES[i].text) && !text_has_suffix(key, "_next"))
+			return take_set(c, key, &PREFIXES[i]);
+	find_odd(c, "unknown object:", key);
+	return 0;
+}
+
+static void check_all_there(Check *c)
+{
+	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+			const char *name = map_name(c->scratch, d, f, false);
+
+			if (!strmap_get(c->listing.blocks, arena_printf(c->scratch, "map %s", name)))
+				find_odd(c, "missing: map", name);
+		}
+	for (int f = 4; f <= 6; f += 2)
+		if (!strmap_get(c->listing.blocks, arena_printf(c->scratch, "set self%d", f)))
+			find_odd(c, "missing: set", f == 4 ? "self4" : "self6");
+}
+
+static int read_table(Check *c, const char *text)
+{
+	c->listing = (Listing){.arena = c->scratch, .blocks = strmap_new(c->scratch)};
+	listing_parse(&c->listing, text);
+	compare_structure(c);
+	check_all_there(c);
+	for (size_t i = 0; i < c->listing.keys.n; i++) {
+		int r = take_object(c, c->listing.keys.at[i]);
+
+		if (r < 0)
+			return r;
+		if (r > 0)
+			find_odd(c, "unknown element in", c->listing.keys.at[i]);
+	}
+	c->held->base = c->wanted->base;
+	ruleset_sort(c->held);
+	c->state->is_known = !c->state->why_not;
+	return 0;
+}
+
+int nft_read(Nft *nft, const Ruleset *wanted, NftState *ret_state)
+{
+	ARENA_CLEANUP Arena *scratch = arena_new();
+	NftState state = {};
+	Check c = {.nft = nft,
+		.scratch = scratch,
+		.wanted = wanted,
+		.table = wanted->base.table,
+		.state = &state,
+		.held = ruleset_new()};
+	const char *text;
+	int r = 0;
+
+	if (!scratch || !c.held) {
+		ruleset_free(c.held);
+		return -ENOMEM;
+	}
+	state.held = c.held;
+	state.has_guard = list(nft, scratch,
+				  arena_printf(scratch, "table inet %s" NFT_GUARD_SUFFIX, c.table),
+				  NFT_CTX_OUTPUT_TERSE, &text) == 0;
+	state.has_table = list(nft, scratch, arena_printf(scratch, "table inet %s", c.table),
+				  NFT_CTX_OUTPUT_TERSE, &text) == 0;
+	if (state.has_table)
+		r = read_table(&c, text);
+	if (r < 0) {
+		ruleset_free(c.held);
+		return r;
+	}
+	*ret_state = state;
+	return 0;
+}

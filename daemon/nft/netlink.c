@@ -1,0 +1,348 @@
+#include "netlink.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <libnftnl/common.h>
+#include <libnftnl/set.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* A message's list of elements is one attribute, and an attribute is at most 64 KiB. */
+#define ELEMENTS_A_MESSAGE 256
+#define MESSAGE_ROOM ((size_t)128 * 1024)
+
+struct Netlink {
+	struct mnl_socket *socket;
+	uint32_t sequence;
+};
+
+int netlink_open(Netlink **ret_netlink)
+{
+	Netlink *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return -ENOMEM;
+	n->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+	if (!n->socket || mnl_socket_bind(n->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+		int error = errno;
+
+		netlink_close(n);
+		return -error;
+	}
+	*ret_netlink = n;
+	return 0;
+}
+
+Netlink *netlink_close(Netlink *n)
+{
+	if (n && n->socket)
+		mnl_socket_close(n->socket);
+	free(n);
+	return NULL;
+}
+
+/* ---- Keys: every part of a concatenation takes whole 4-byte registers ---- */
+static uint32_t element_key(const Set *set, const Element *element, uint8_t ret_key[40])
+{
+	uint8_t address[16];
+	size_t n = address_bytes(element->address, address);
+	uint16_t port = htons(element->port);
+
+	memset(ret_key, 0, 40);
+	memcpy(ret_key, address, n);
+	if (set->kind == SET_SELF) {
+		memcpy(ret_key + n, address, n);
+		return (uint32_t)(2 * n);
+	}
+	if (set->kind != SET_PORTS)
+		return (uint32_t)n;
+	ret_key[n] = element->protocol;
+	memcpy(ret_key + n + 4, &port, sizeof(port));
+	return (uint32_t)(n + 8);
+}
+
+static Element key_element(const Set *set, const uint8_t *key)
+{
+	Element element = {.address = address_from_bytes(set->family, key)};
+	size_t n = set->family == FAMILY_IPV4 ? 4 : 16;
+
+	if (set->kind == SET_PORTS) {
+		element.protocol = key[n];
+		element.port = (uint16_t)(key[n + 4] << 8 | key[n + 5]);
+	}
+	return element;
+}
+
+/* ---- Batches ---- */
+typedef struct Batch {
+	Netlink *netlink;
+	Buf buf;
+	uint32_t first; /* sequence number of its first message */
+	unsigned elements;
+} Batch;
+
+static void batch_add(Batch *batch, const struct nlmsghdr *header)
+{
+	buf_add_n(&batch->buf, (const char *)header, MNL_ALIGN(header->nlmsg_len));
+}
+
+static void batch_mark(Batch *batch, uint16_t type, char *room)
+{
+	struct nlmsghdr *header = mnl_nlmsg_put_header(room);
+	struct nfgenmsg *message;
+
+	header->nlmsg_type = type;
+	header->nlmsg_flags = NLM_F_REQUEST;
+	header->nlmsg_seq = batch->netlink->sequence++;
+	message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
+	*message = (struct nfgenmsg){.nfgen_family = AF_UNSPEC,
+		.version = NFNETLINK_V0,
+		.res_id = htons(NFNL_SUBSYS_NFTABLES)};
+	batch_add(batch, header);
+}
+
+static void set_header(struct nftnl_set *set, const char *table, const char *name)
+{
+	nftnl_set_set_str(set, NFTNL_SET_TABLE, table);
+	nftnl_set_set_str(set, NFTNL_SET_NAME, name);
+}
+
+/* The i-th element of the operation as libnftnl has it; NULL when out of memory. */
+static struct nftnl_set_elem *make_element(const Op *op, size_t i)
+{
+	struct nftnl_set_elem *element = nftnl_set_elem_alloc();
+	bool is_map = op->kind == OP_ADD_VERDICTS || op->kind == OP_DEL_VERDICTS;
+	uint8_t key[40];
+	uint32_t n;
+
+	if (!element)
+		return NULL;
+	if (!is_map) {
+		n = element_key(op->set, &op->elements.at[i], key);
+		nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY, key, n);
+		return element;
+	}
+	n = (uint32_t)address_bytes(op->verdicts.at[i].address, key);
+	nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY, key, n);
+	if (op->kind == OP_ADD_VERDICTS) {
+		nftnl_set_elem_set_u32(element, NFTNL_SET_ELEM_VERDICT,
+			(uint32_t)(op->direction == RULESET_IN ? NFT_GOTO : NFT_JUMP));
+		nftnl_set_elem_set_str(element, NFTNL_SET_ELEM_CHAIN, op->verdicts.at[i].chain);
+	}
+	return element;
+}
+
+static int batch_elements(Batch *batch, char *room, const Op *op, const char *name, size_t from,
+	size_t to)
+{
+	bool is_add = op->kind == OP_ADD_ELEMENTS || op->kind == OP_ADD_VERDICTS;
+	struct nftnl_set *set = nftnl_set_alloc();
+	struct nlmsghdr *header;
+
+	if (!set)
+		return -ENOMEM;
+	set_header(set, op->table, name);
+	for (size_t i = from; i < to; i++) {
+		struct nftnl_set_elem *element = make_element(op, i);
+
+		if (!element) {
+			nftnl_set_free(set);
+			return -ENOMEM;
+		}
+		nftnl_set_elem_add(set, element);
+	}
+	header = nftnl_nlmsg_build_hdr(room,
+		(uint16_t)(is_add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM), NFPROTO_INET,
+		(uint16_t)(is_add ? NLM_F_CREATE | NLM_F_ACK : NLM_F_ACK),
+		batch->netlink->sequence++);
+	nftnl_set_elems_nlmsg_build_payload(header, set);
+	batch_add(batch, header);
+	batch->elements += (unsigned)(to - from);
+	nftnl_set_free(set);
+	return 0;
+}
+
+static int batch_op(Batch *batch, char *room, const Op *op)
+{
+	bool is_map = op->kind == OP_ADD_VERDICTS || op->kind == OP_DEL_VERDICTS;
+	size_t n = is_map ? op->verdicts.n : op->elements.n;
+	const char *name;
+
+	if (!is_map && op->kind != OP_ADD_ELEMENTS && op->kind != OP_DEL_ELEMENTS)
+		return 0;
+	name = is_map ? map_name(batch->buf.arena, op->direction, op->family, op->is_next) :
+			op->set->name;
+	for (size_t i = 0; i < n; i += ELEMENTS_A_MESSAGE) {
+		size_t end = i + ELEMENTS_A_MESSAGE < n ? i + ELEMENTS_A_MESSAGE : n;
+		int r = batch_elements(batch, room, op, name, i, end);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The kernel works while we send: when sendto returns, every answer is waiting. */
+static int take_answers(Netlink *n)
+{
+	char room[64 * 1024];
+	int result = 0;
+
+	for (;;) {
+		ssize_t got = recv(mnl_socket_get_fd(n->socket), room, sizeof(room), MSG_DONTWAIT);
+		int left = (int)got;
+
+		if (got < 0)
+			return errno == EAGAIN ? result : errno == ENOBUFS ? -ENOBUFS : -errno;
+		for (struct nlmsghdr *h = (struct nlmsghdr *)room; mnl_nlmsg_ok(h, left);
+			h = mnl_nlmsg_next(h, &left)) {
+			const struct nlmsgerr *answer = mnl_nlmsg_get_payload(h);
+
+			if (h->nlmsg_type == NLMSG_ERROR && answer->error && !result)
+				result = answer->error;
+		}
+	}
+}
+
+static int batch_send(Batch *batch)
+{
+	int fd = mnl_socket_get_fd(batch->netlink->socket);
+	int room = (int)(batch->buf.n + 4096), answers = 4 << 20;
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &answers, sizeof(answers));
+	if (sendto(fd, batch->buf.text, batch->buf.n, 0, (struct sockaddr *)&kernel,
+		    sizeof(kernel)) < 0)
+		return -errno;
+	return take_answers(batch->netlink);
+}
+
+int netlink_edit(Netlink *n, Arena *scratch, const Commit *commit, unsigned *ret_elements)
+{
+	Batch batch = {.netlink = n, .buf = {.arena = scratch}};
+	char *room = arena_alloc(scratch, MESSAGE_ROOM);
+
+	batch_mark(&batch, NFNL_MSG_BATCH_BEGIN, room);
+	for (size_t i = 0; i < commit->ops.n; i++) {
+		int r = batch_op(&batch, room, &commit->ops.at[i]);
+
+		if (r < 0)
+			return r;
+	}
+	*ret_elements = batch.elements;
+	if (batch.elements == 0)
+		return 0;
+	batch_mark(&batch, NFNL_MSG_BATCH_END, room);
+	return batch_send(&batch);
+}
+
+/* ---- Reading ---- */
+typedef int (*ElementVisit)(struct nftnl_set_elem *element, void *context);
+
+typedef struct Dump {
+	ElementVisit visit;
+	void *context;
+} Dump;
+
+static int on_dump(const struct nlmsghdr *header, void *context)
+{
+	Dump *dump = context;
+	struct nftnl_set *set = nftnl_set_alloc();
+
+	if (!set)
+		return MNL_CB_ERROR;
+	if (nftnl_set_elems_nlmsg_parse(header, set) == 0)
+		nftnl_set_elem_foreach(set, dump->visit, dump->context);
+	nftnl_set_free(set);
+	return MNL_CB_OK;
+}
+
+static int dump_elements(Netlink *n, const char *table, const char *name, Dump *dump)
+{
+	char room[64 * 1024];
+	struct nftnl_set *set = nftnl_set_alloc();
+	struct nlmsghdr *header;
+	uint32_t sequence = n->sequence++;
+	int r = MNL_CB_OK;
+
+	if (!set)
+		return -ENOMEM;
+	set_header(set, table, name);
+	header = nftnl_nlmsg_build_hdr(room, NFT_MSG_GETSETELEM, NFPROTO_INET, NLM_F_DUMP, sequence);
+	nftnl_set_elems_nlmsg_build_payload(header, set);
+	nftnl_set_free(set);
+	if (mnl_socket_sendto(n->socket, header, header->nlmsg_len) < 0)
+		return -errno;
+	while (r == MNL_CB_OK) {
+		ssize_t got = mnl_socket_recvfrom(n->socket, room, sizeof(room));
+
+		if (got < 0)
+			return -errno;
+		r = mnl_cb_run(room, (size_t)got, sequence, mnl_socket_get_portid(n->socket), on_dump,
+			dump);
+	}
+	return r < 0 ? -errno : 0;
+}
+
+typedef struct SetReading {
+	Arena *arena;
+	Set *set;
+} SetReading;
+
+static int visit_set(struct nftnl_set_elem *element, void *context)
+{
+	SetReading *reading = context;
+	uint8_t padded[40] = {};
+	uint32_t n = 0;
+	const void *key = nftnl_set_elem_get(element, NFTNL_SET_ELEM_KEY, &n);
+
+	memcpy(padded, key, n < sizeof(padded) ? n : sizeof(padded));
+	VEC_PUSH(reading->arena, &reading->set->elements, key_element(reading->set, padded));
+	return 0;
+}
+
+int netlink_read_set(Netlink *n, Arena *arena, const char *table, Set *set)
+{
+	SetReading reading = {arena, set};
+
+	return dump_elements(n, table, set->name, &(Dump){visit_set, &reading});
+}
+
+typedef struct MapReading {
+	Arena *arena;
+	Family family;
+	uint32_t verb;
+	bool is_odd;
+	Verdicts *verdicts;
+} MapReading;
+
+static int visit_map(struct nftnl_set_elem *element, void *context)
+{
+	MapReading *reading = context;
+	uint32_t n = 0;
+	const void *key = nftnl_set_elem_get(element, NFTNL_SET_ELEM_KEY, &n);
+	const char *chain = nftnl_set_elem_get_str(element, NFTNL_SET_ELEM_CHAIN);
+
+	if (!chain || nftnl_set_elem_get_u32(element, NFTNL_SET_ELEM_VERDICT) != reading->verb) {
+		reading->is_odd = true;
+		return 0;
+	}
+	VEC_PUSH(reading->arena, reading->verdicts,
+		(Verdict){address_from_bytes(reading->family, key),
+			arena_strdup(reading->arena, chain)});
+	return 0;
+}
+
+int netlink_read_map(Netlink *n, Arena *arena, const char *table, const char *map, Family family,
+	int direction, Verdicts *ret_verdicts)
+{
+	MapReading reading = {arena, family,
+		(uint32_t)(direction == RULESET_IN ? NFT_GOTO : NFT_JUMP), false, ret_verdicts};
+	int r = dump_elements(n, table, map, &(Dump){visit_map, &reading});
+
+	return r < 0 ? r : reading.is_odd ? NFT_E_REFUSED : 0;
+}

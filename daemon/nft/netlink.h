@@ -1,0 +1,17 @@
+#pragma once
+/*
+ * netlink: elements of hash sets and verdict maps, straight to the kernel. Microseconds an element,
+ * whatever else the tables hold. Private to the room.
+ */
+#include "render.h"
+
+typedef struct Netlink Netlink;
+
+int netlink_open(Netlink **ret_netlink);
+Netlink *netlink_close(Netlink *netlink);
+/* Carries out the commit's element operations as one transaction. -errno on refusal. */
+int netlink_edit(Netlink *netlink, Arena *scratch, const Commit *commit, unsigned *ret_elements);
+/* All elements of a hash set, sorted; all of a verdict map. */
+int netlink_read_set(Netlink *netlink, Arena *arena, const char *table, Set *set);
+int netlink_read_map(Netlink *netlink, Arena *arena, const char *table, const char *map,
+	Family family, int direction, Verdicts *ret_verdicts);

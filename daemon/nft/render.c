@@ -1,0 +1,353 @@
+/* nft text in the form in which nft itself lists it, so that what is read back can be compared. */
+#include "render.h"
+#include <stdio.h>
+#include <string.h>
+
+const char *const BASE_NAME[BASE_N] = {"forward", "input", "output"};
+static const char *const IP[FAMILY_N] = {"ip", "ip6"};
+static const char *const ADDRESS_TYPE[FAMILY_N] = {"ipv4_addr", "ipv6_addr"};
+
+const char *map_name(Arena *arena, int direction, Family family, bool is_next)
+{
+	return arena_printf(arena, "%s%d%s", direction == RULESET_IN ? "ingress" : "egress",
+		family == FAMILY_IPV4 ? 4 : 6, is_next ? "_next" : "");
+}
+
+/* ---- Sets and maps ---- */
+const char *set_type(const Set *set)
+{
+	static const char *const types[][FAMILY_N] = {[SET_PODS] = {"ipv4_addr", "ipv6_addr"},
+		[SET_PORTS] = {"ipv4_addr . inet_proto . inet_service",
+			"ipv6_addr . inet_proto . inet_service"},
+		[SET_SELF] = {"ipv4_addr . ipv4_addr", "ipv6_addr . ipv6_addr"},
+		[SET_CIDR] = {"ipv4_addr", "ipv6_addr"}};
+
+	return types[set->kind][set->family];
+}
+
+static void render_element(Buf *buf, const Set *set, const Element *element)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	buf_add(buf, address_text(element->address, text));
+	if (set->kind == SET_SELF)
+		buf_printf(buf, " . %s", text);
+	if (set->kind == SET_PORTS)
+		buf_printf(buf, " . %s . %u",
+			element->protocol == 6	 ? "tcp" :
+			element->protocol == 17 ? "udp" :
+						   "sctp",
+			element->port);
+}
+
+#define ELEMENTS_START "\t\telements = { "
+#define ELEMENTS_NEXT ",\n\t\t\t     "
+
+static void render_elements(Buf *buf, const Set *set)
+{
+	char text[RANGE_TEXT_SIZE];
+	const char *before = ELEMENTS_START;
+
+	for (size_t i = 0; i < set->elements.n; i++, before = ELEMENTS_NEXT) {
+		buf_add(buf, before);
+		render_element(buf, set, &set->elements.at[i]);
+	}
+	for (size_t i = 0; i < set->ranges.n; i++, before = ELEMENTS_NEXT) {
+		buf_add(buf, before);
+		buf_add(buf, range_text(set->ranges.at[i], text));
+	}
+	if (set->elements.n || set->ranges.n)
+		buf_add(buf, " }\n");
+}
+
+void render_set(Buf *buf, const Set *set, bool has_elements)
+{
+	buf_printf(buf, "\tset %s {\n\t\ttype %s\n", set->name, set_type(set));
+	if (set->kind == SET_CIDR)
+		buf_add(buf, "\t\tflags interval\n");
+	if (set->comment)
+		buf_printf(buf, "\t\tcomment \"%s\"\n", set->comment);
+	if (has_elements)
+		render_elements(buf, set);
+	buf_add(buf, "\t}\n");
+}
+
+void render_map(Buf *buf, const char *name, Family family, const Verdicts *verdicts, int direction)
+{
+	const char *verb = direction == RULESET_IN ? "goto" : "jump";
+	char text[ADDRESS_TEXT_SIZE];
+	const char *before = ELEMENTS_START;
+
+	buf_printf(buf, "\tmap %s {\n\t\ttype %s : verdict\n", name, ADDRESS_TYPE[family]);
+	for (size_t i = 0; verdicts && i < verdicts->n; i++, before = ELEMENTS_NEXT)
+		buf_printf(buf, "%s%s : %s %s", before, address_text(verdicts->at[i].address, text),
+			verb, verdicts->at[i].chain);
+	buf_add(buf, verdicts && verdicts->n ? " }\n\t}\n" : "\t}\n");
+}
+
+/* ---- Chains ---- */
+static void render_port_range(Buf *buf, PortRange range)
+{
+	if (range.first == range.last)
+		buf_printf(buf, "%u", range.first);
+	else
+		buf_printf(buf, "%u-%u", range.first, range.last);
+}
+
+static void render_ports(Buf *buf, const ChainRule *rule)
+{
+	const char *protocol = rule->protocol == 6 ? "tcp" : rule->protocol == 17 ? "udp" : "sctp";
+
+	if (rule->protocol == 0)
+		return;
+	if (rule->ports.n == 0) {
+		buf_printf(buf, "meta l4proto %s ", protocol);
+		return;
+	}
+	buf_printf(buf, "%s dport %s", protocol, rule->ports.n > 1 ? "{ " : "");
+	for (size_t i = 0; i < rule->ports.n; i++) {
+		buf_add(buf, i ? ", " : "");
+		render_port_range(buf, rule->ports.at[i]);
+	}
+	buf_add(buf, rule->ports.n > 1 ? " } " : " ");
+}
+
+static void render_rule(Buf *buf, const Chain *chain, const ChainRule *rule)
+{
+	const char *side = chain->direction == RULESET_IN ? "saddr" : "daddr";
+	const char *ip = IP[rule->family];
+	char text[RANGE_TEXT_SIZE];
+
+	buf_add(buf, "\t\t");
+	if (rule->besides)
+		buf_printf(buf, "%s %s != @%s ", ip, side, rule->besides);
+	if (rule->match == MATCH_BLOCK)
+		buf_printf(buf, "%s %s %s ", ip, side, range_text(rule->block, text));
+	else if (rule->match == MATCH_SET)
+		buf_printf(buf, "%s %s @%s ", ip, side, rule->set);
+	else if (rule->match == MATCH_PORT_SET)
+		buf_printf(buf, "%s %s . meta l4proto . th dport @%s ", ip, side, rule->set);
+	render_ports(buf, rule);
+	buf_add(buf, chain->direction == RULESET_IN ? "accept\n" : "return\n");
+}
+
+/* Ingress is judged last, by goto: accept ends our hook. Egress is judged by jump: return goes on
+ * to the destination's ingress, so that neither direction ever answers for the other. */
+void render_chain(Buf *buf, const Chain *chain)
+{
+	buf_printf(buf, "\tchain %s {\n", chain->name);
+	for (size_t i = 0; i < chain->rules.n; i++)
+		render_rule(buf, chain, &chain->rules.at[i]);
+	buf_add(buf, chain->is_drop ? "\t\tdrop\n" : "\t\treject with icmpx port-unreachable\n");
+	buf_add(buf, "\t}\n");
+}
+
+/* ---- Base chains ---- */
+/*
+ * Neighbour discovery and MLD are never filtered, on bridges they come by here. Real ones cannot
+ * be routed (RFC 4861: hop limit 255, which every router lowers; RFC 3810: hop limit 1 and a
+ * link-local or unspecified source), and what pretends to be one is judged like everything else.
+ */
+static void render_discovery(Buf *buf)
+{
+	buf_add(buf, "\t\tip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-router-advert, "
+		     "nd-neighbor-solicit, nd-neighbor-advert } accept\n"
+		     "\t\tip6 saddr fe80::/10 ip6 hoplimit 1 icmpv6 type { mld-listener-query, "
+		     "mld-listener-report, mld-listener-done, mld2-listener-report } accept\n"
+		     "\t\tip6 saddr :: ip6 hoplimit 1 icmpv6 type { mld-listener-report, "
+		     "mld2-listener-report } accept\n");
+}
+
+static void render_self(Buf *buf)
+{
+	buf_add(buf, "\t\tip saddr . ip daddr @self4 accept\n"
+		     "\t\tip6 saddr . ip6 daddr @self6 accept\n");
+}
+
+static void render_judging(Buf *buf, int direction, bool is_next)
+{
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+		buf_printf(buf, "\t\t%s %s vmap @%s\n", IP[f],
+			direction == RULESET_IN ? "daddr" : "saddr",
+			map_name(buf->arena, direction, f, is_next));
+}
+
+static void render_services(Buf *buf, const Ranges *services)
+{
+	char text[RANGE_TEXT_SIZE];
+
+	for (size_t i = 0; i < services->n; i++)
+		buf_printf(buf, "\t\t%s daddr %s accept\n", IP[services->at[i].family],
+			range_text(services->at[i], text));
+}
+
+bool base_is_used(const BaseOptions *base, BaseChain chain)
+{
+	return chain != BASE_OUTPUT || base->services.n > 0;
+}
+
+static void render_base_rules(Buf *buf, const BaseOptions *base, BaseChain chain, bool is_next)
+{
+	buf_add(buf, "\t\tct state established,related accept\n");
+	if (chain == BASE_OUTPUT)
+		buf_add(buf, "\t\tfib saddr type local accept\n"); /* the node's own processes */
+	else
+		render_discovery(buf);
+	if (chain == BASE_INPUT)
+		render_services(buf, &base->services);
+	else
+		render_self(buf);
+	render_judging(buf, RULESET_OUT, is_next);
+	if (chain != BASE_INPUT)
+		render_judging(buf, RULESET_IN, is_next);
+}
+
+void render_base(Buf *buf, const BaseOptions *base, BaseChain chain, bool is_next)
+{
+	buf_printf(buf, "\tchain %s {\n\t\ttype filter hook %s priority filter; policy accept;\n",
+		BASE_NAME[chain], BASE_NAME[chain]);
+	render_base_rules(buf, base, chain, is_next);
+	buf_add(buf, "\t}\n");
+}
+
+/* ---- Whole tables ---- */
+static void render_maps(Buf *buf, const Ruleset *ruleset)
+{
+	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+			render_map(buf, map_name(buf->arena, d, f, false), f,
+				&ruleset->verdicts[d][f], d);
+}
+
+const char *nft_ruleset_text(Arena *arena, const Ruleset *ruleset)
+{
+	Buf buf = {.arena = arena};
+
+	buf_printf(&buf, "table inet %s {\n", ruleset->base.table);
+	for (size_t i = 0; i < ruleset->sets.n; i++)
+		render_set(&buf, &ruleset->sets.at[i], true);
+	for (size_t i = 0; i < ruleset->chains.n; i++)
+		render_chain(&buf, &ruleset->chains.at[i]);
+	render_maps(&buf, ruleset);
+	for (BaseChain c = BASE_FORWARD; c < BASE_N; c++)
+		if (base_is_used(&ruleset->base, c))
+			render_base(&buf, &ruleset->base, c, false);
+	buf_add(&buf, "}\n");
+	return buf_text(&buf);
+}
+
+/* ---- Operations ---- */
+static void render_addition(Buf *buf, const Op *op)
+{
+	if (op->kind == OP_ADD_SET)
+		render_set(buf, op->set, op->set->kind == SET_CIDR);
+	else if (op->kind == OP_ADD_CHAIN)
+		render_chain(buf, op->chain);
+	else if (op->kind == OP_ADD_MAP)
+		render_map(buf, map_name(buf->arena, op->direction, op->family, op->is_next),
+			op->family, NULL, op->direction);
+}
+
+static bool is_addition(const Op *op)
+{
+	return op->kind == OP_ADD_TABLE || op->kind == OP_ADD_SET || op->kind == OP_ADD_CHAIN ||
+		op->kind == OP_ADD_MAP;
+}
+
+const char *render_additions(Arena *arena, const Commit *commit)
+{
+	Buf buf = {.arena = arena};
+	const char *table = NULL;
+
+	for (size_t i = 0; i < commit->ops.n; i++) {
+		if (!is_addition(&commit->ops.at[i]))
+			continue;
+		if (!table)
+			buf_printf(&buf, "table inet %s {\n", commit->ops.at[i].table);
+		table = commit->ops.at[i].table;
+		render_addition(&buf, &commit->ops.at[i]);
+	}
+	buf_add(&buf, table ? "}\n" : "");
+	return buf_text(&buf);
+}
+
+/* A chain that may or may not be there, gone: add, then delete. */
+static void render_no_chain(Buf *buf, const char *table, const char *chain)
+{
+	buf_printf(buf, "add chain inet %s %s\ndelete chain inet %s %s\n", table, chain, table, chain);
+}
+
+static void render_set_base(Buf *buf, const Op *op)
+{
+	for (BaseChain c = BASE_FORWARD; c < BASE_N; c++) {
+		if (!base_is_used(op->base, c)) {
+			render_no_chain(buf, op->table, BASE_NAME[c]);
+			continue;
+		}
+		buf_printf(buf, "add chain inet %s %s { type filter hook %s priority filter; policy "
+			"accept; }\nflush chain inet %s %s\ntable inet %s {\n\tchain %s {\n",
+			op->table, BASE_NAME[c], BASE_NAME[c], op->table, BASE_NAME[c], op->table,
+			BASE_NAME[c]);
+		render_base_rules(buf, op->base, c, op->is_next);
+		buf_add(buf, "\t}\n}\n");
+	}
+}
+
+static void render_del_base(Buf *buf, const Op *op)
+{
+	for (BaseChain c = BASE_FORWARD; c < BASE_N; c++)
+		render_no_chain(buf, op->table, BASE_NAME[c]);
+}
+
+const char *render_changes(Arena *arena, const Commit *commit)
+{
+	Buf buf = {.arena = arena};
+
+	for (size_t i = 0; i < commit->ops.n; i++) {
+		const Op *op = &commit->ops.at[i];
+
+		if (op->kind == OP_SET_BASE)
+			render_set_base(&buf, op);
+		else if (op->kind == OP_DEL_BASE)
+			render_del_base(&buf, op);
+		else if (op->kind == OP_DEL_MAP)
+			buf_printf(&buf, "delete map inet %s %s\n", op->table,
+				map_name(arena, op->direction, op->family, op->is_next));
+		else if (op->kind == OP_DEL_CHAIN)
+			buf_printf(&buf, "delete chain inet %s %s\n", op->table, op->chain->name);
+		else if (op->kind == OP_DEL_SET)
+			buf_printf(&buf, "delete set inet %s %s\n", op->table, op->set->name);
+		else if (op->kind == OP_DEL_TABLE)
+			buf_printf(&buf, "delete table inet %s\n", op->table);
+	}
+	return buf_text(&buf);
+}
+
+static void render_element_op(Buf *buf, const Op *op)
+{
+	bool is_map = op->kind == OP_ADD_VERDICTS || op->kind == OP_DEL_VERDICTS;
+	bool is_add = op->kind == OP_ADD_VERDICTS || op->kind == OP_ADD_ELEMENTS;
+
+	if (!is_map && op->kind != OP_ADD_ELEMENTS && op->kind != OP_DEL_ELEMENTS)
+		return;
+	buf_printf(buf, "# %s %zu elements of %s\n", is_add ? "add" : "delete",
+		is_map ? op->verdicts.n : op->elements.n,
+		is_map ? map_name(buf->arena, op->direction, op->family, op->is_next) : op->set->name);
+}
+
+const char *nft_plan_text(Arena *arena, const Plan *plan)
+{
+	Buf buf = {.arena = arena};
+
+	for (size_t i = 0; i < plan->commits.n; i++) {
+		const Commit *commit = &plan->commits.at[i];
+
+		buf_printf(&buf, "# %s%s\n", commit->name,
+			commit->waits ? ", when every packet in flight has left" : "");
+		buf_add(&buf, render_additions(arena, commit));
+		for (size_t k = 0; k < commit->ops.n; k++)
+			render_element_op(&buf, &commit->ops.at[k]);
+		buf_add(&buf, render_changes(arena, commit));
+	}
+	return buf_text(&buf);
+}

@@ -1,0 +1,23 @@
+#pragma once
+/* render: nft text, piece by piece. Private to the room. */
+#include "nft.h"
+
+/* "ingress4", "egress6_next" */
+const char *map_name(Arena *arena, int direction, Family family, bool is_next);
+/* "ipv4_addr . inet_proto . inet_service" */
+const char *set_type(const Set *set);
+
+/* One object as nft lists it, indented by one tab, with its elements or without. */
+void render_set(Buf *buf, const Set *set, bool has_elements);
+void render_map(Buf *buf, const char *name, Family family, const Verdicts *verdicts, int direction);
+void render_chain(Buf *buf, const Chain *chain);
+/* The base chains: forward, input, and output when there are service addresses. */
+typedef enum BaseChain { BASE_FORWARD, BASE_INPUT, BASE_OUTPUT, BASE_N } BaseChain;
+extern const char *const BASE_NAME[BASE_N];
+bool base_is_used(const BaseOptions *base, BaseChain chain);
+void render_base(Buf *buf, const BaseOptions *base, BaseChain chain, bool is_next);
+
+/* A commit's structural operations as one nft script: what is added, and what is switched or goes.
+ * Empty when there are none. */
+const char *render_additions(Arena *arena, const Commit *commit);
+const char *render_changes(Arena *arena, const Commit *commit);

@@ -1,0 +1,618 @@
+/*
+ * From one ruleset to the next, so that at every instant, for every packet in flight, what both
+ * allow is allowed and what both forbid is forbidden (design.md 5.2).
+ *
+ * What the kernel gives: rules are pinned (a packet sees a chain as it was when the packet entered
+ * the hook), lookups in sets and maps are not (each sees the instant). A chain that was just made
+ * is empty to packets already in flight, and what was just deleted may still be looked up by them;
+ * so before something new is pointed at, and before something old goes, every packet in flight
+ * must have left: `waits`.
+ *
+ * Three ways, by what changes:
+ *   in place  Only set and map elements, in an order that never passes through a state that is
+ *             more open, or more closed, than both ends: first what tightens (set members out, pods
+ *             newly isolated), then what loosens. That is enough when one kind of change is made,
+ *             or when all of them concern one address: a pod that comes or goes.
+ *   detour    Everything else. The base chains are switched, whole, to fresh verdict maps that
+ *             lead to chains which already judge as the new ruleset: where a rule looks up a set
+ *             whose members are about to move, those members are left out of that lookup and
+ *             found in a small set of their own instead. Behind that the real sets and maps are
+ *             edited, and the base chains switched back to them. Both switches are one replaced
+ *             rule list: a packet is judged by exactly one version.
+ *   replace   The table's state is not known (a crash half-way, somebody's edit): a second table
+ *             enforces the new ruleset while ours is made again.
+ */
+#include "ruleset.h"
+#include <string.h>
+
+static Commit *commit_add(Plan *plan, const char *name, bool waits)
+{
+	VEC_PUSH(plan->arena, &plan->commits, (Commit){.name = name, .waits = waits});
+	return &plan->commits.at[plan->commits.n - 1];
+}
+
+static void op_add(Plan *plan, Commit *commit, Op op)
+{
+	VEC_PUSH(plan->arena, &commit->ops, op);
+}
+
+/* Commits without operations are left out; their wait goes to the next. */
+static void plan_tidy(Plan *plan)
+{
+	size_t kept = 0;
+	bool waits = false;
+
+	for (size_t i = 0; i < plan->commits.n; i++) {
+		Commit commit = plan->commits.at[i];
+
+		waits |= commit.waits;
+		if (commit.ops.n == 0)
+			continue;
+		commit.waits = waits && kept > 0;
+		plan->commits.at[kept++] = commit;
+		waits = false;
+	}
+	plan->commits.n = kept;
+}
+
+/* ---- The difference of two rulesets ---- */
+typedef struct SetEdit {
+	const Set *set; /* as new */
+	Elements add, del;
+} SetEdit;
+
+typedef struct MapEdit {
+	Verdicts add, del, move; /* move: another chain for an address that stays */
+} MapEdit;
+
+typedef struct Difference {
+	Plan *plan;
+	const Ruleset *old, *new;
+	const char *table;
+	VEC(const Set *) new_sets, old_sets;
+	VEC(const Chain *) new_chains, old_chains;
+	VEC(SetEdit) edits;  /* of sets that rules look up */
+	VEC(SetEdit) selves; /* of the self sets */
+	MapEdit maps[RULESET_DIRECTIONS][FAMILY_N];
+	bool is_base_new;
+} Difference;
+
+static void diff_elements(Arena *arena, const Set *old, const Set *new, SetEdit *edit)
+{
+	size_t i = 0, j = 0;
+
+	while (i < old->elements.n || j < new->elements.n) {
+		int r = i == old->elements.n ? 1 :
+			j == new->elements.n ?
+					     -1 :
+					     element_compare(&old->elements.at[i], &new->elements.at[j]);
+
+		if (r < 0)
+			VEC_PUSH(arena, &edit->del, old->elements.at[i]);
+		if (r > 0)
+			VEC_PUSH(arena, &edit->add, new->elements.at[j]);
+		i += r <= 0;
+		j += r >= 0;
+	}
+}
+
+static void diff_set(Difference *d, const Set *old, const Set *new)
+{
+	Arena *arena = d->plan->arena;
+	SetEdit edit = {.set = new};
+
+	diff_elements(arena, old, new, &edit);
+	if (edit.add.n + edit.del.n == 0)
+		return;
+	if (new->kind == SET_SELF)
+		VEC_PUSH(arena, &d->selves, edit);
+	else
+		VEC_PUSH(arena, &d->edits, edit);
+}
+
+static void diff_sets(Difference *d)
+{
+	size_t i = 0, j = 0;
+
+	while (i < d->old->sets.n || j < d->new->sets.n) {
+		const Set *old = i < d->old->sets.n ? &d->old->sets.at[i] : NULL;
+		const Set *new = j < d->new->sets.n ? &d->new->sets.at[j] : NULL;
+		int r = !old ? 1 : !new ? -1 : strcmp(old->name, new->name);
+
+		if (r < 0)
+			VEC_PUSH(d->plan->arena, &d->old_sets, old);
+		else if (r > 0)
+			VEC_PUSH(d->plan->arena, &d->new_sets, new);
+		else
+			diff_set(d, old, new);
+		i += r <= 0;
+		j += r >= 0;
+	}
+}
+
+static void diff_chains(Difference *d)
+{
+	for (size_t i = 0; i < d->old->chains.n; i++)
+		if (!ruleset_chain(d->new, d->old->chains.at[i].name))
+			VEC_PUSH(d->plan->arena, &d->old_chains, &d->old->chains.at[i]);
+	for (size_t i = 0; i < d->new->chains.n; i++)
+		if (!ruleset_chain(d->old, d->new->chains.at[i].name))
+			VEC_PUSH(d->plan->arena, &d->new_chains, &d->new->chains.at[i]);
+}
+
+static void diff_map(Arena *arena, const Verdicts *old, const Verdicts *new, MapEdit *edit)
+{
+	size_t i = 0, j = 0;
+
+	while (i < old->n || j < new->n) {
+		int r = i == old->n ? 1 :
+			j == new->n ? -1 :
+					    address_compare(old->at[i].address, new->at[j].address);
+
+		if (r < 0)
+			VEC_PUSH(arena, &edit->del, old->at[i]);
+		else if (r > 0)
+			VEC_PUSH(arena, &edit->add, new->at[j]);
+		else if (strcmp(old->at[i].chain, new->at[j].chain) != 0)
+			VEC_PUSH(arena, &edit->move, new->at[j]);
+		i += r <= 0;
+		j += r >= 0;
+	}
+}
+
+static bool is_base_equal(const BaseOptions *a, const BaseOptions *b)
+{
+	if (a->services.n != b->services.n)
+		return false;
+	for (size_t i = 0; i < a->services.n; i++)
+		if (!range_is_equal(a->services.at[i], b->services.at[i]))
+			return false;
+	return true;
+}
+
+static void diff(Difference *d)
+{
+	diff_sets(d);
+	diff_chains(d);
+	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+			diff_map(d->plan->arena, &d->old->verdicts[direction][f],
+				&d->new->verdicts[direction][f], &d->maps[direction][f]);
+	d->is_base_new = !is_base_equal(&d->old->base, &d->new->base);
+}
+
+/* ---- Which way ---- */
+typedef struct Tally {
+	size_t set_adds, set_dels, map_adds, map_dels, moves;
+	Address only[FAMILY_N]; /* the address that all changes of the family concern */
+	bool is_seen[FAMILY_N], has_many, has_both; /* both: an address added here, removed there */
+} Tally;
+
+static void tally_address(Tally *t, Address address)
+{
+	if (t->is_seen[address.family] && !address_is_equal(t->only[address.family], address))
+		t->has_many = true;
+	t->only[address.family] = address;
+	t->is_seen[address.family] = true;
+}
+
+static Tally tally(const Difference *d)
+{
+	Tally t = {};
+
+	for (size_t i = 0; i < d->edits.n; i++) {
+		const SetEdit *edit = &d->edits.at[i];
+
+		t.set_adds += edit->add.n;
+		t.set_dels += edit->del.n;
+		for (size_t k = 0; k < edit->add.n; k++)
+			tally_address(&t, edit->add.at[k].address);
+		for (size_t k = 0; k < edit->del.n; k++)
+			tally_address(&t, edit->del.at[k].address);
+	}
+	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+			const MapEdit *map = &d->maps[direction][f];
+
+			t.map_adds += map->add.n;
+			t.map_dels += map->del.n;
+			t.moves += map->move.n;
+			for (size_t k = 0; k < map->add.n; k++)
+				tally_address(&t, map->add.at[k].address);
+			for (size_t k = 0; k < map->del.n; k++)
+				tally_address(&t, map->del.at[k].address);
+		}
+	return t;
+}
+
+static bool can_go_in_place(const Difference *d)
+{
+	Tally t = tally(d);
+	bool has_sets = t.set_adds + t.set_dels > 0, has_maps = t.map_adds + t.map_dels > 0;
+
+	if (t.moves > 0 || d->is_base_new)
+		return false;
+	if (!has_maps)
+		return t.set_adds == 0 || t.set_dels == 0;
+	if (!has_sets)
+		return true;
+	/* a pod that comes (in sets and maps) or goes (out of both), nothing else */
+	return !t.has_many && (t.set_dels + t.map_dels == 0 || t.set_adds + t.map_adds == 0);
+}
+
+/* ---- Pieces of plans ---- */
+static void add_set(const Difference *d, Commit *commit, const Set *set)
+{
+	op_add(d->plan, commit, (Op){.kind = OP_ADD_SET, .set = set, .table = d->table});
+	if (set->elements.n || set->ranges.n)
+		op_add(d->plan, commit,
+			(Op){.kind = OP_ADD_ELEMENTS,
+				.set = set,
+				.table = d->table,
+				.elements = set->elements});
+}
+
+static void edit_set(const Difference *d, Commit *commit, OpKind kind, const Set *set,
+	Elements elements)
+{
+	if (elements.n)
+		op_add(d->plan, commit,
+			(Op){.kind = kind, .set = set, .table = d->table, .elements = elements});
+}
+
+static void edit_map(const Difference *d, Commit *commit, OpKind kind, int direction,
+	Family family, bool is_next, Verdicts verdicts)
+{
+	if (verdicts.n)
+		op_add(d->plan, commit,
+			(Op){.kind = kind,
+				.table = d->table,
+				.direction = direction,
+				.family = family,
+				.is_next = is_next,
+				.verdicts = verdicts});
+}
+
+static void each_map(const Difference *d, Commit *commit, OpKind kind, bool is_next)
+{
+	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+			op_add(d->plan, commit,
+				(Op){.kind = kind,
+					.table = d->table,
+					.direction = direction,
+					.family = f,
+					.is_next = is_next});
+}
+
+static void add_chain(const Difference *d, Commit *commit, const Chain *chain)
+{
+	op_add(d->plan, commit, (Op){.kind = OP_ADD_CHAIN, .chain = chain, .table = d->table});
+}
+
+static void set_base(const Difference *d, Commit *commit, bool is_next)
+{
+	op_add(d->plan, commit,
+		(Op){.kind = OP_SET_BASE,
+			.base = &d->new->base,
+			.table = d->table,
+			.is_next = is_next});
+}
+
+/* A pod may always reach itself: into the self sets first, out of them last. */
+static void grow(const Difference *d, Commit *commit)
+{
+	for (size_t i = 0; i < d->new_sets.n; i++)
+		add_set(d, commit, d->new_sets.at[i]);
+	for (size_t i = 0; i < d->new_chains.n; i++)
+		add_chain(d, commit, d->new_chains.at[i]);
+	for (size_t i = 0; i < d->selves.n; i++)
+		edit_set(d, commit, OP_ADD_ELEMENTS, d->selves.at[i].set, d->selves.at[i].add);
+}
+
+static void shrink(const Difference *d, Commit *commit)
+{
+	for (size_t i = 0; i < d->selves.n; i++)
+		edit_set(d, commit, OP_DEL_ELEMENTS, d->selves.at[i].set, d->selves.at[i].del);
+	for (size_t i = 0; i < d->old_chains.n; i++)
+		op_add(d->plan, commit,
+			(Op){.kind = OP_DEL_CHAIN, .chain = d->old_chains.at[i], .table = d->table});
+	for (size_t i = 0; i < d->old_sets.n; i++)
+		op_add(d->plan, commit,
+			(Op){.kind = OP_DEL_SET, .set = d->old_sets.at[i], .table = d->table});
+}
+
+/* ---- In place ---- */
+static void plan_in_place(const Difference *d)
+{
+	Plan *plan = d->plan;
+	Commit *commit = commit_add(plan, "grow", false);
+	bool has_new_chains = d->new_chains.n > 0;
+
+	grow(d, commit);
+	commit = commit_add(plan, "tighten", has_new_chains);
+	for (size_t i = 0; i < d->edits.n; i++)
+		edit_set(d, commit, OP_DEL_ELEMENTS, d->edits.at[i].set, d->edits.at[i].del);
+	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+			edit_map(d, commit, OP_ADD_VERDICTS, direction, f, false,
+				d->maps[direction][f].add);
+	commit = commit_add(plan, "loosen", false);
+	for (size_t i = 0; i < d->edits.n; i++)
+		edit_set(d, commit, OP_ADD_ELEMENTS, d->edits.at[i].set, d->edits.at[i].add);
+	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+			edit_map(d, commit, OP_DEL_VERDICTS, direction, f, false,
+				d->maps[direction][f].del);
+	shrink(d, commit_add(plan, "shrink", true));
+}
+
+/* ---- Detour ---- */
+/* What stands in for the sets that are edited, and for the chains that look them up. */
+typedef struct Detour {
+	const Difference *d;
+	Set *moving[FAMILY_N]; /* every address that any edit concerns */
+	StrMap *sets;	       /* edited set -> Set: its new members among the moving */
+	StrMap *chains;	       /* chain -> Chain to use meanwhile */
+	VEC(const Set *) extra_sets;
+	VEC(const Chain *) extra_chains;
+} Detour;
+
+static Set *moving_set(Detour *t, Family family)
+{
+	static const char *const names[] = {"moving4", "moving6"};
+	Arena *arena = t->d->plan->arena;
+
+	if (!t->moving[family]) {
+		t->moving[family] = ARENA_NEW(arena, Set);
+		*t->moving[family] =
+			(Set){.name = names[family], .kind = SET_PODS, .family = family};
+		VEC_PUSH(arena, &t->extra_sets, t->moving[family]);
+	}
+	return t->moving[family];
+}
+
+static void note_moving(Detour *t, const Elements *elements)
+{
+	for (size_t i = 0; i < elements->n; i++)
+		VEC_PUSH(t->d->plan->arena, &moving_set(t, elements->at[i].address.family)->elements,
+			(Element){.address = elements->at[i].address});
+}
+
+static void sort_moving(Detour *t)
+{
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+		Elements *elements = t->moving[f] ? &t->moving[f]->elements : NULL;
+		size_t kept = 0;
+
+		if (!elements)
+			continue;
+		qsort(elements->at, elements->n, sizeof(Element), element_compare);
+		for (size_t i = 1; i < elements->n; i++)
+			if (element_compare(&elements->at[i], &elements->at[kept]) != 0)
+				elements->at[++kept] = elements->at[i];
+		elements->n = kept + 1;
+	}
+}
+
+static bool is_moving(const Detour *t, Address address)
+{
+	const Set *set = t->moving[address.family];
+	Element wanted = {.address = address};
+
+	return set && bsearch(&wanted, set->elements.at, set->elements.n, sizeof(Element),
+			      element_compare);
+}
+
+static void add_stand_in_set(Detour *t, const Set *set)
+{
+	Arena *arena = t->d->plan->arena;
+	Set *copy = ARENA_NEW(arena, Set);
+
+	*copy = *set;
+	copy->name = arena_printf(arena, "%s_next", set->name);
+	copy->comment = NULL;
+	copy->elements = (Elements){};
+	for (size_t i = 0; i < set->elements.n; i++)
+		if (is_moving(t, set->elements.at[i].address))
+			VEC_PUSH(arena, &copy->elements, set->elements.at[i]);
+	strmap_put(t->sets, set->name, copy);
+	VEC_PUSH(arena, &t->extra_sets, copy);
+}
+
+/* "@set" becomes "@set, but not the moving ones" and "@set_next". */
+static void add_stand_in_chain(Detour *t, const Chain *chain)
+{
+	Arena *arena = t->d->plan->arena;
+	Chain *copy = ARENA_NEW(arena, Chain);
+	bool is_needed = false;
+
+	*copy = (Chain){.name = arena_printf(arena, "%s_next", chain->name),
+		.direction = chain->direction,
+		.is_drop = chain->is_drop};
+	for (size_t i = 0; i < chain->rules.n; i++) {
+		ChainRule rule = chain->rules.at[i];
+		const Set *stand_in = rule.set ? strmap_get(t->sets, rule.set) : NULL;
+
+		if (stand_in) {
+			is_needed = true;
+			rule.set = stand_in->name;
+			VEC_PUSH(arena, &copy->rules, rule);
+			rule.set = chain->rules.at[i].set;
+			rule.besides = t->moving[rule.family]->name;
+		}
+		VEC_PUSH(arena, &copy->rules, rule);
+	}
+	if (!is_needed)
+		return;
+	strmap_put(t->chains, chain->name, copy);
+	VEC_PUSH(arena, &t->extra_chains, copy);
+}
+
+static void build_stand_ins(Detour *t)
+{
+	const Difference *d = t->d;
+
+	for (size_t i = 0; i < d->edits.n; i++) {
+		note_moving(t, &d->edits.at[i].add);
+		note_moving(t, &d->edits.at[i].del);
+	}
+	sort_moving(t);
+	for (size_t i = 0; i < d->edits.n; i++)
+		add_stand_in_set(t, d->edits.at[i].set);
+	for (size_t i = 0; d->edits.n && i < d->new->chains.n; i++)
+		add_stand_in_chain(t, &d->new->chains.at[i]);
+}
+
+static Verdicts stand_in_verdicts(const Detour *t, const Verdicts *verdicts)
+{
+	Verdicts result = {};
+
+	for (size_t i = 0; i < verdicts->n; i++) {
+		const Chain *stand_in = strmap_get(t->chains, verdicts->at[i].chain);
+
+		VEC_PUSH(t->d->plan->arena, &result,
+			(Verdict){verdicts->at[i].address,
+				stand_in ? stand_in->name : verdicts->at[i].chain});
+	}
+	return result;
+}
+
+static void each_next_verdict(const Detour *t, Commit *commit, OpKind kind)
+{
+	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+			edit_map(t->d, commit, kind, direction, f, true,
+				stand_in_verdicts(t, &t->d->new->verdicts[direction][f]));
+}
+
+static void grow_detour(Detour *t)
+{
+	const Difference *d = t->d;
+	Commit *commit = commit_add(d->plan, "grow", false);
+
+	grow(d, commit);
+	for (size_t i = 0; i < t->extra_sets.n; i++)
+		add_set(d, commit, t->extra_sets.at[i]);
+	for (size_t i = 0; i < t->extra_chains.n; i++)
+		add_chain(d, commit, t->extra_chains.at[i]);
+	each_map(d, commit, OP_ADD_MAP, true);
+	each_next_verdict(t, commit, OP_ADD_VERDICTS);
+}
+
+/* Nobody looks at these maps now, and the moving members are judged elsewhere. */
+static void edit_behind(const Difference *d)
+{
+	Commit *commit = commit_add(d->plan, "edit", true);
+
+	for (size_t i = 0; i < d->edits.n; i++) {
+		edit_set(d, commit, OP_DEL_ELEMENTS, d->edits.at[i].set, d->edits.at[i].del);
+		edit_set(d, commit, OP_ADD_ELEMENTS, d->edits.at[i].set, d->edits.at[i].add);
+	}
+	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+			const MapEdit *map = &d->maps[direction][f];
+
+			edit_map(d, commit, OP_DEL_VERDICTS, direction, f, false, map->del);
+			edit_map(d, commit, OP_DEL_VERDICTS, direction, f, false, map->move);
+			edit_map(d, commit, OP_ADD_VERDICTS, direction, f, false, map->move);
+			edit_map(d, commit, OP_ADD_VERDICTS, direction, f, false, map->add);
+		}
+}
+
+static void plan_detour(const Difference *d)
+{
+	Detour t = {.d = d, .sets = strmap_new(d->plan->arena), .chains = strmap_new(d->plan->arena)};
+	Commit *commit;
+
+	build_stand_ins(&t);
+	grow_detour(&t);
+	set_base(d, commit_add(d->plan, "switch", true), true);
+	edit_behind(d);
+	set_base(d, commit_add(d->plan, "switch back", false), false);
+	commit = commit_add(d->plan, "shrink", true);
+	each_next_verdict(&t, commit, OP_DEL_VERDICTS); /* their chains go below */
+	each_map(d, commit, OP_DEL_MAP, true);
+	for (size_t i = 0; i < t.extra_chains.n; i++)
+		op_add(d->plan, commit,
+			(Op){.kind = OP_DEL_CHAIN, .chain = t.extra_chains.at[i], .table = d->table});
+	shrink(d, commit);
+	for (size_t i = 0; i < t.extra_sets.n; i++)
+		op_add(d->plan, commit,
+			(Op){.kind = OP_DEL_SET, .set = t.extra_sets.at[i], .table = d->table});
+}
+
+static bool is_nothing(const Difference *d)
+{
+	Tally t = tally(d);
+
+	return t.set_adds + t.set_dels + t.map_adds + t.map_dels + t.moves + d->selves.n +
+		d->new_sets.n + d->old_sets.n + d->new_chains.n + d->old_chains.n ==
+		0 && !d->is_base_new;
+}
+
+void plan_change(Arena *arena, const Ruleset *old, const Ruleset *new, Plan *ret_plan)
+{
+	Difference d = {.plan = ret_plan, .old = old, .new = new, .table = new->base.table};
+
+	*ret_plan = (Plan){.arena = arena};
+	diff(&d);
+	if (is_nothing(&d))
+		return;
+	if (can_go_in_place(&d))
+		plan_in_place(&d);
+	else
+		plan_detour(&d);
+	plan_tidy(ret_plan);
+}
+
+/* ---- Create, replace ---- */
+static void create(Plan *plan, const Ruleset *new)
+{
+	Difference d = {.plan = plan, .new = new, .table = new->base.table};
+	Commit *commit = commit_add(plan, "grow", false);
+
+	op_add(plan, commit, (Op){.kind = OP_ADD_TABLE, .table = d.table});
+	for (size_t i = 0; i < new->sets.n; i++)
+		add_set(&d, commit, &new->sets.at[i]);
+	for (size_t i = 0; i < new->chains.n; i++)
+		add_chain(&d, commit, &new->chains.at[i]);
+	each_map(&d, commit, OP_ADD_MAP, false);
+	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+			edit_map(&d, commit, OP_ADD_VERDICTS, direction, f, false,
+				new->verdicts[direction][f]);
+	set_base(&d, commit_add(plan, "switch", true), false);
+}
+
+/* Unhook, let the packets inside leave, then delete. */
+static void destroy(Plan *plan, const Ruleset *ruleset)
+{
+	const BaseOptions *base = &ruleset->base;
+
+	op_add(plan, commit_add(plan, "unhook", true),
+		(Op){.kind = OP_DEL_BASE, .base = base, .table = base->table});
+	op_add(plan, commit_add(plan, "delete", true),
+		(Op){.kind = OP_DEL_TABLE, .table = base->table});
+}
+
+void plan_create(Arena *arena, const Ruleset *new, Plan *ret_plan)
+{
+	*ret_plan = (Plan){.arena = arena};
+	create(ret_plan, new);
+	plan_tidy(ret_plan);
+}
+
+void plan_replace(Arena *arena, const Ruleset *new, const Ruleset *guard, bool has_table,
+	bool has_guard, Plan *ret_plan)
+{
+	*ret_plan = (Plan){.arena = arena};
+	if (!has_guard && has_table)
+		create(ret_plan, guard);
+	if (has_table)
+		destroy(ret_plan, new);
+	create(ret_plan, new);
+	if (has_guard || has_table)
+		destroy(ret_plan, guard);
+	plan_tidy(ret_plan);
+}

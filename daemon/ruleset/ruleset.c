@@ -1,0 +1,272 @@
+/* The ruleset's order, lookups, equality, and chains named by their content. */
+#include "ruleset.h"
+#include <errno.h>
+#include <string.h>
+
+static int fill(void *context)
+{
+	Ruleset *ruleset = context;
+	static const char *const names[] = {"self4", "self6"};
+
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+		VEC_PUSH(ruleset->arena, &ruleset->sets,
+			(Set){.name = names[f], .kind = SET_SELF, .family = f});
+	return 0;
+}
+
+Ruleset *ruleset_new(void)
+{
+	Arena *arena = arena_new();
+	Ruleset *ruleset;
+
+	if (!arena)
+		return NULL;
+	ruleset = ARENA_NEW(arena, Ruleset);
+	ruleset->arena = arena;
+	return arena_try(arena, fill, ruleset) == 0 ? ruleset : ruleset_free(ruleset);
+}
+
+Ruleset *ruleset_free(Ruleset *ruleset)
+{
+	if (ruleset)
+		arena_free(ruleset->arena);
+	return NULL;
+}
+
+/* ---- Order ---- */
+int element_compare(const void *a, const void *b)
+{
+	const Element *x = a, *y = b;
+	int r = address_compare(x->address, y->address);
+
+	if (r)
+		return r;
+	if (x->protocol != y->protocol)
+		return x->protocol < y->protocol ? -1 : 1;
+	return x->port < y->port ? -1 : x->port > y->port;
+}
+
+static int set_compare(const void *a, const void *b)
+{
+	return strcmp(((const Set *)a)->name, ((const Set *)b)->name);
+}
+
+static int chain_compare(const void *a, const void *b)
+{
+	return strcmp(((const Chain *)a)->name, ((const Chain *)b)->name);
+}
+
+static int verdict_compare(const void *a, const void *b)
+{
+	return address_compare(((const Verdict *)a)->address, ((const Verdict *)b)->address);
+}
+
+static void elements_sort(Elements *elements)
+{
+	size_t kept = 0;
+
+	if (elements->n == 0)
+		return;
+	qsort(elements->at, elements->n, sizeof(Element), element_compare);
+	for (size_t i = 1; i < elements->n; i++)
+		if (element_compare(&elements->at[i], &elements->at[kept]) != 0)
+			elements->at[++kept] = elements->at[i];
+	elements->n = kept + 1;
+}
+
+void ruleset_sort(Ruleset *ruleset)
+{
+	for (size_t i = 0; i < ruleset->sets.n; i++)
+		elements_sort(&ruleset->sets.at[i].elements);
+	qsort(ruleset->sets.at, ruleset->sets.n, sizeof(Set), set_compare);
+	if (ruleset->chains.n)
+		qsort(ruleset->chains.at, ruleset->chains.n, sizeof(Chain), chain_compare);
+	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+			if (ruleset->verdicts[d][f].n)
+				qsort(ruleset->verdicts[d][f].at, ruleset->verdicts[d][f].n,
+					sizeof(Verdict), verdict_compare);
+}
+
+/* ---- Lookups ---- */
+const Set *ruleset_set(const Ruleset *ruleset, const char *name)
+{
+	Set wanted = {.name = name};
+
+	return ruleset->sets.n ? bsearch(&wanted, ruleset->sets.at, ruleset->sets.n, sizeof(Set),
+					 set_compare) :
+				 NULL;
+}
+
+const Chain *ruleset_chain(const Ruleset *ruleset, const char *name)
+{
+	Chain wanted = {.name = name};
+
+	return ruleset->chains.n ? bsearch(&wanted, ruleset->chains.at, ruleset->chains.n,
+					   sizeof(Chain), chain_compare) :
+				   NULL;
+}
+
+const Verdict *ruleset_verdict(const Ruleset *ruleset, int direction, Address address)
+{
+	const Verdicts *map = &ruleset->verdicts[direction][address.family];
+	Verdict wanted = {.address = address};
+
+	return map->n ? bsearch(&wanted, map->at, map->n, sizeof(Verdict), verdict_compare) : NULL;
+}
+
+/* ---- Chains ---- */
+static int text_order(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "");
+}
+
+static int ports_compare(const PortRanges *a, const PortRanges *b)
+{
+	for (size_t i = 0; i < a->n && i < b->n; i++) {
+		if (a->at[i].first != b->at[i].first)
+			return a->at[i].first < b->at[i].first ? -1 : 1;
+		if (a->at[i].last != b->at[i].last)
+			return a->at[i].last < b->at[i].last ? -1 : 1;
+	}
+	return a->n < b->n ? -1 : a->n > b->n;
+}
+
+/* By content: the cheap and broad conditions first, as packets meet them in this order. */
+static int rule_compare_content(const ChainRule *x, const ChainRule *y)
+{
+	int r;
+
+	if (x->match != y->match)
+		return x->match < y->match ? -1 : 1;
+	if (x->family != y->family)
+		return x->family < y->family ? -1 : 1;
+	if (!range_is_equal(x->block, y->block)) {
+		if (x->block.first != y->block.first)
+			return x->block.first < y->block.first ? -1 : 1;
+		return x->block.last < y->block.last ? -1 : 1;
+	}
+	r = text_order(x->set, y->set);
+	if (r == 0)
+		r = text_order(x->besides, y->besides);
+	if (r)
+		return r;
+	if (x->protocol != y->protocol)
+		return x->protocol < y->protocol ? -1 : 1;
+	return ports_compare(&x->ports, &y->ports);
+}
+
+/* Content first; of equal rules the one of the policy that sorts first is kept as the origin. */
+static int rule_compare(const void *a, const void *b)
+{
+	const ChainRule *x = a, *y = b;
+	int r = rule_compare_content(x, y);
+
+	if (r == 0)
+		r = text_order(x->policy, y->policy);
+	if (r)
+		return r;
+	return x->origin.line < y->origin.line ? -1 : x->origin.line > y->origin.line;
+}
+
+static void digest_rule(Digest *digest, const ChainRule *rule)
+{
+	uint8_t head[] = {(uint8_t)rule->match, (uint8_t)rule->family, rule->protocol};
+	uint64_t n = rule->ports.n;
+
+	digest_add(digest, head, sizeof(head));
+	digest_add(digest, &rule->block.first, sizeof(rule->block.first));
+	digest_add(digest, &rule->block.last, sizeof(rule->block.last));
+	digest_add_text(digest, rule->set ? rule->set : "");
+	digest_add_text(digest, rule->besides ? rule->besides : "");
+	digest_add(digest, &n, sizeof(n));
+	for (size_t i = 0; i < n; i++)
+		digest_add(digest, &rule->ports.at[i], sizeof(PortRange));
+}
+
+void chain_finish(Arena *arena, Chain *chain)
+{
+	size_t kept = 0;
+	Digest digest;
+	char name[DIGEST_NAME_LENGTH + 1];
+
+	if (chain->rules.n) {
+		qsort(chain->rules.at, chain->rules.n, sizeof(ChainRule), rule_compare);
+		for (size_t i = 1; i < chain->rules.n; i++)
+			if (rule_compare_content(&chain->rules.at[i], &chain->rules.at[kept]) != 0)
+				chain->rules.at[++kept] = chain->rules.at[i];
+		chain->rules.n = kept + 1;
+	}
+	digest_start(&digest);
+	digest_add(&digest, chain->is_drop ? "d" : "r", 1);
+	for (size_t i = 0; i < chain->rules.n; i++)
+		digest_rule(&digest, &chain->rules.at[i]);
+	digest_end_name(&digest, name);
+	chain->name = arena_printf(arena, "%s_%s", chain->direction == RULESET_IN ? "in" : "out", name);
+}
+
+/* A string of nft syntax ends at the next quote, and knows no escapes. */
+static char *without_syntax(char *text)
+{
+	for (char *c = text; *c; c++)
+		if (*c == '"')
+			*c = '\'';
+		else if ((unsigned char)*c < 0x20 || *c == 0x7f || *c == '\\')
+			*c = '?';
+	return text;
+}
+
+const char *comment_fit(Arena *arena, const char *text)
+{
+	size_t n = strlen(text);
+
+	if (n <= RULESET_COMMENT_MOST)
+		return without_syntax(arena_strdup(arena, text));
+	n = RULESET_COMMENT_MOST - 3;
+	while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
+		n--;
+	return without_syntax(arena_printf(arena, "%.*s...", (int)n, text));
+}
+
+/* ---- Equality ---- */
+static bool is_set_equal(const Set *a, const Set *b)
+{
+	if (strcmp(a->name, b->name) != 0 || a->elements.n != b->elements.n ||
+		a->ranges.n != b->ranges.n)
+		return false;
+	for (size_t i = 0; i < a->elements.n; i++)
+		if (element_compare(&a->elements.at[i], &b->elements.at[i]) != 0)
+			return false;
+	for (size_t i = 0; i < a->ranges.n; i++)
+		if (!range_is_equal(a->ranges.at[i], b->ranges.at[i]))
+			return false;
+	return true;
+}
+
+static bool is_map_equal(const Verdicts *a, const Verdicts *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (!address_is_equal(a->at[i].address, b->at[i].address) ||
+			strcmp(a->at[i].chain, b->at[i].chain) != 0)
+			return false;
+	return true;
+}
+
+bool ruleset_is_equal(const Ruleset *a, const Ruleset *b)
+{
+	if (a->sets.n != b->sets.n || a->chains.n != b->chains.n)
+		return false;
+	for (size_t i = 0; i < a->sets.n; i++)
+		if (!is_set_equal(&a->sets.at[i], &b->sets.at[i]))
+			return false;
+	for (size_t i = 0; i < a->chains.n; i++)
+		if (strcmp(a->chains.at[i].name, b->chains.at[i].name) != 0)
+			return false;
+	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+			if (!is_map_equal(&a->verdicts[d][f], &b->verdicts[d][f]))
+				return false;
+	return true;
+}

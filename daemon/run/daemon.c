@@ -1,0 +1,217 @@
+/*
+ * The loop: something may have changed (inotify, SIGHUP) -> a burst is gathered for settle_ms ->
+ * reconcile -> report. When the kernel refuses, it is tried again every second. Stopping leaves the
+ * table in the kernel: enforcement does not depend on this process living.
+ */
+#include "daemon.h"
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <syslog.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#define RETRY_USEC (1000 * 1000)
+
+static int on_settled(sd_event_source *source, uint64_t at, void *context);
+
+/* Gathers: the timer runs from the first event of a burst. */
+static int schedule(Daemon *d, sd_event_source **timer, uint64_t usec)
+{
+	int on = SD_EVENT_OFF;
+
+	if (*timer && sd_event_source_get_enabled(*timer, &on) >= 0 && on != SD_EVENT_OFF)
+		return 0;
+	*timer = sd_event_source_unref(*timer);
+	return sd_event_add_time_relative(d->event, timer, CLOCK_MONOTONIC, usec, 1000, on_settled, d);
+}
+
+static void on_news(void *context)
+{
+	Daemon *d = context;
+
+	schedule(d, &d->settle, (uint64_t)d->settings.settle_ms * 1000);
+}
+
+static int update(Daemon *d)
+{
+	/* armed before the reading: what changes while we read is news again */
+	int r = watch_arm(d->watch, d->dirs);
+
+	if (r < 0)
+		log_line(LOG_WARNING, "watch", "watching the directories: %s", strerror(-r));
+	r = daemon_reconcile(d);
+	daemon_report(d);
+	if (r != 0)
+		schedule(d, &d->retry, RETRY_USEC);
+	return r;
+}
+
+static int on_settled(sd_event_source *source, uint64_t at, void *context)
+{
+	(void)source, (void)at;
+	update(context);
+	return 0;
+}
+
+/* ---- Settings ---- */
+static int make_dirs(Daemon *d, const Settings *settings)
+{
+	const char *paths[2] = {settings->policies, settings->inventory};
+
+	for (int i = 0; i < 2; i++) {
+		if (d->dirs[i] && strcmp(source_dir_path(d->dirs[i]), paths[i]) == 0)
+			continue;
+		d->snapshot = snapshot_free(d->snapshot);
+		source_dir_free(d->dirs[i]);
+		d->dirs[i] = source_dir_new(i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, paths[i]);
+		if (!d->dirs[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static const char *either(const char *option, const char *setting)
+{
+	return option ? option : setting;
+}
+
+int daemon_load_settings(Daemon *d)
+{
+	const DaemonOptions *o = d->options;
+	Arena *arena = arena_new();
+	Diags diags = {.arena = arena};
+	Settings settings;
+	int r;
+
+	if (!arena)
+		return -ENOMEM;
+	settings_default(arena, &settings);
+	r = settings_load(arena, o->conf, o->is_conf_default, &settings, &diags);
+	for (size_t i = 0; i < diags.list.n; i++)
+		log_diag(&diags.list.at[i]);
+	settings.policies = either(o->policies, settings.policies);
+	settings.inventory = either(o->inventory, settings.inventory);
+	settings.node = either(o->node, settings.node);
+	settings.runtime = either(o->runtime, settings.runtime);
+	if (r == 0)
+		r = make_dirs(d, &settings);
+	if (r != 0) {
+		arena_free(arena);
+		return r;
+	}
+	if (d->settings.table && strcmp(d->settings.table, settings.table) != 0) {
+		log_line(LOG_ERR, "table", "the table's name changes only with a restart: it stays \"%s\"",
+			d->settings.table);
+		settings.table = arena_strdup(arena, d->settings.table);
+	}
+	arena_free(d->settings_arena);
+	d->settings_arena = arena;
+	d->settings = settings;
+	return 0;
+}
+
+/* ---- Signals ---- */
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
+{
+	Daemon *d = context;
+	struct timespec now;
+
+	(void)source, (void)info;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+		(unsigned long long)now.tv_sec * 1000000 + (unsigned long long)now.tv_nsec / 1000);
+	if (daemon_load_settings(d) != 0)
+		log_line(LOG_ERR, "settings", "the settings in force stay");
+	update(d);
+	sd_notify(0, "READY=1");
+	return 0;
+}
+
+static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
+{
+	Daemon *d = context;
+
+	(void)source, (void)info;
+	sd_notify(0, "STOPPING=1");
+	return sd_event_exit(d->event, 0);
+}
+
+static int set_up_events(Daemon *d)
+{
+	sigset_t mask;
+	int r;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGHUP);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGINT);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	r = sd_event_default(&d->event);
+	if (r >= 0)
+		r = sd_event_add_signal(d->event, NULL, SIGHUP, on_hangup, d);
+	if (r >= 0)
+		r = sd_event_add_signal(d->event, NULL, SIGTERM, on_stop, d);
+	if (r >= 0)
+		r = sd_event_add_signal(d->event, NULL, SIGINT, on_stop, d);
+	if (r >= 0)
+		r = watch_new(d->event, on_news, d, &d->watch);
+	return r < 0 ? r : 0;
+}
+
+/* ---- Running ---- */
+static int run_once(Daemon *d)
+{
+	int r = daemon_reconcile(d);
+
+	daemon_report(d);
+	if (r < 0)
+		log_line(LOG_ERR, "failed", "%s", strerror(-r));
+	return r != 0 || d->diags.n_errors > 0 || d->unhealthy[0];
+}
+
+static int run_loop(Daemon *d)
+{
+	int r = set_up_events(d);
+
+	if (r == 0)
+		r = update(d);
+	if (r < 0) {
+		log_line(LOG_ERR, "failed", "cannot start: %s", strerror(-r));
+		return 1;
+	}
+	if (r > 0) /* nothing is enforced: let the service manager know */
+		return 1;
+	sd_notify(0, "READY=1");
+	r = sd_event_loop(d->event);
+	return r < 0;
+}
+
+static void end(Daemon *d)
+{
+	d->watch = watch_free(d->watch);
+	sd_event_source_unref(d->settle);
+	sd_event_source_unref(d->retry);
+	sd_event_unref(d->event);
+	snapshot_free(d->snapshot);
+	for (int i = 0; i < 2; i++)
+		source_dir_free(d->dirs[i]);
+	ruleset_free(d->applied);
+	nft_close(d->nft);
+	arena_free(d->diag_arena);
+	arena_free(d->settings_arena);
+}
+
+int daemon_run(const DaemonOptions *options)
+{
+	Daemon d = {.options = options};
+	int r = daemon_load_settings(&d);
+
+	if (r == 0)
+		r = nft_open(&d.nft);
+	if (r < 0)
+		log_line(LOG_ERR, "failed", "cannot start: %s", strerror(-r));
+	r = r != 0 ? 1 : options->is_once ? run_once(&d) : run_loop(&d);
+	end(&d);
+	return r;
+}

@@ -1,0 +1,35 @@
+#pragma once
+/* daemon: what the loop holds. Private to the room. */
+#include "bridge.h"
+#include "log.h"
+#include "watch.h"
+
+typedef struct Daemon {
+	const DaemonOptions *options;
+	Arena *settings_arena;
+	Settings settings;
+	SourceDir *dirs[2]; /* policies, inventory */
+	Nft *nft;
+	Ruleset *applied; /* what the kernel holds; NULL: not known */
+	Snapshot *snapshot; /* of the last reconciliation; NULL while directories are refreshed */
+	Arena *diag_arena;
+	Diags diags; /* of the last reconciliation */
+	char shown[2 * DIGEST_NAME_LENGTH]; /* digest of the diagnostics that were logged last */
+	char written[2 * DIGEST_NAME_LENGTH]; /* digest of the status that was written last */
+	BridgeState bridge;
+	uint64_t generation;
+	int64_t applied_at;
+	unsigned apply_ms;
+	NftCounts last;
+	char unhealthy[512]; /* "" when healthy */
+	sd_event *event;
+	sd_event_source *settle, *retry;
+	Watch *watch;
+} Daemon;
+
+/* reconcile.c: files -> kernel, once. 0, CONTROL_E_REFUSED (the kernel refused) or -errno. */
+int daemon_reconcile(Daemon *daemon);
+/* report.c: status.json, netpol.prom, journal, STATUS=; each only when it has changed. */
+void daemon_report(Daemon *daemon);
+/* settings, over which the options go; what is wrong is logged. */
+int daemon_load_settings(Daemon *daemon);

@@ -1,0 +1,109 @@
+/* Reports: written only when they say something new. */
+#include "daemon.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+static Status status_of(const Daemon *d)
+{
+	return (Status){.generation = d->generation,
+		.applied_at = d->applied_at,
+		.apply_ms = d->apply_ms,
+		.last = d->last,
+		.node = d->settings.node,
+		.table = d->settings.table,
+		.bridge = d->bridge.mode ? d->bridge.mode : "none",
+		.bridge_why = d->bridge.why,
+		.unhealthy = d->unhealthy[0] ? d->unhealthy : NULL,
+		.model = d->snapshot ? snapshot_model(d->snapshot) : NULL,
+		.ruleset = d->applied,
+		.dirs = {d->dirs[0], d->dirs[1]},
+		.diags = &d->diags};
+}
+
+static int write_whole(int fd, const char *text)
+{
+	for (size_t n = strlen(text), done = 0; done < n;) {
+		ssize_t put = write(fd, text + done, n - done);
+
+		if (put < 0 && errno != EINTR)
+			return -errno;
+		done += put > 0 ? (size_t)put : 0;
+	}
+	return 0;
+}
+
+/* Beside the name, then renamed over it: a reader sees the old or the new, whole. */
+static int replace_file(Arena *arena, const char *dir, const char *name, const char *text)
+{
+	const char *path = arena_printf(arena, "%s/%s", dir, name);
+	const char *beside = arena_printf(arena, "%s/.%s.new", dir, name);
+	int r, fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+
+	if (fd < 0)
+		return -errno;
+	r = write_whole(fd, text);
+	close(fd);
+	if (r == 0 && rename(beside, path) < 0)
+		r = -errno;
+	return r;
+}
+
+static bool is_news(char *last, size_t room, const char *text)
+{
+	char name[DIGEST_NAME_LENGTH + 1];
+	Digest digest;
+
+	digest_start(&digest);
+	digest_add_text(&digest, text);
+	digest_end_name(&digest, name);
+	if (strcmp(name, last) == 0)
+		return false;
+	snprintf(last, room, "%s", name);
+	return true;
+}
+
+static void log_diags(Daemon *d, Arena *arena)
+{
+	Buf buf = {.arena = arena};
+
+	for (size_t i = 0; i < d->diags.list.n; i++)
+		buf_printf(&buf, "%s\n", diag_line(arena, &d->diags.list.at[i]));
+	buf_add(&buf, d->unhealthy);
+	if (!is_news(d->shown, sizeof(d->shown), buf_text(&buf)))
+		return;
+	for (size_t i = 0; i < d->diags.list.n; i++)
+		log_diag(&d->diags.list.at[i]);
+	if (d->diags.n_dropped)
+		log_line(LOG_WARNING, "dropped", "%zu more diagnostics", d->diags.n_dropped);
+	if (d->unhealthy[0])
+		log_line(LOG_ERR, "unhealthy", "unhealthy: %s", d->unhealthy);
+}
+
+void daemon_report(Daemon *d)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	const char *runtime = d->settings.runtime, *json;
+	Status status = status_of(d);
+	int r;
+
+	if (!arena)
+		return;
+	log_diags(d, arena);
+	json = status_json(arena, &status);
+	if (!is_news(d->written, sizeof(d->written), json))
+		return;
+	if (mkdir(runtime, 0755) < 0 && errno != EEXIST)
+		log_line(LOG_WARNING, "status", "%s: %s", runtime, strerror(errno));
+	r = replace_file(arena, runtime, CONTROL_STATUS_FILE, json);
+	if (r == 0)
+		r = replace_file(arena, runtime, CONTROL_METRICS_FILE, status_metrics(arena, &status));
+	if (r < 0)
+		log_line(LOG_WARNING, "status", "%s/" CONTROL_STATUS_FILE ": %s", runtime, strerror(-r));
+	sd_notifyf(0, "STATUS=%s", status_line(arena, &status));
+}

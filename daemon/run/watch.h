@@ -1,0 +1,18 @@
+#pragma once
+/*
+ * watch: inotify on the two directories. It says only that something may have changed, and which
+ * files are being written at this moment; what changed, refresh finds out.
+ */
+#include "control.h"
+#include <systemd/sd-event.h>
+
+typedef struct Watch Watch;
+typedef void (*WatchNotify)(void *context);
+
+int watch_new(sd_event *event, WatchNotify notify, void *context, Watch **ret_watch);
+Watch *watch_free(Watch *watch);
+/*
+ * Watches each directory, and the nearest ancestor that exists, for its coming or being replaced.
+ * To be called again after every notification: what is watched already stays watched.
+ */
+int watch_arm(Watch *watch, SourceDir *const dirs[2]);

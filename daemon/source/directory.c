@@ -1,0 +1,254 @@
+/*
+ * A directory of sources: what changed is read again, what is gone is forgotten, what is broken
+ * keeps the version that was accepted last.
+ */
+#include "node.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+typedef struct Entry {
+	char *name;
+	struct stat stamp;
+	Source *current, *accepted; /* accepted may be current */
+	bool is_seen, is_busy;
+} Entry;
+
+struct SourceDir {
+	SourceKind kind;
+	char *path;
+	Entry *entries; /* sorted by name */
+	size_t n;
+	Arena *diag_arena;
+	Diags diags;
+};
+
+SourceDir *source_dir_new(SourceKind kind, const char *path)
+{
+	SourceDir *dir = calloc(1, sizeof(*dir));
+
+	if (!dir)
+		return NULL;
+	dir->kind = kind;
+	dir->path = strdup(path);
+	dir->diag_arena = arena_new();
+	dir->diags.arena = dir->diag_arena;
+	return dir->path && dir->diag_arena ? dir : source_dir_free(dir);
+}
+
+static void entry_end(Entry *entry)
+{
+	if (entry->accepted != entry->current)
+		source_free(entry->accepted);
+	source_free(entry->current);
+	free(entry->name);
+}
+
+SourceDir *source_dir_free(SourceDir *dir)
+{
+	if (!dir)
+		return NULL;
+	for (size_t i = 0; i < dir->n; i++)
+		entry_end(&dir->entries[i]);
+	free(dir->entries);
+	free(dir->path);
+	arena_free(dir->diag_arena);
+	free(dir);
+	return NULL;
+}
+
+const char *source_dir_path(const SourceDir *dir)
+{
+	return dir->path;
+}
+
+const Diags *source_dir_diags(const SourceDir *dir)
+{
+	return &dir->diags;
+}
+
+size_t source_dir_count(const SourceDir *dir)
+{
+	return dir->n;
+}
+
+SourceDirFile source_dir_file(const SourceDir *dir, size_t i)
+{
+	const Entry *entry = &dir->entries[i];
+
+	return (SourceDirFile){entry->name, entry->current, entry->accepted};
+}
+
+static int entry_compare(const void *a, const void *b)
+{
+	return strcmp(((const Entry *)a)->name, ((const Entry *)b)->name);
+}
+
+static Entry *entry_of(const SourceDir *dir, const char *name)
+{
+	Entry wanted = {.name = (char *)name};
+
+	return dir->n ? bsearch(&wanted, dir->entries, dir->n, sizeof(Entry), entry_compare) : NULL;
+}
+
+void source_dir_set_busy(SourceDir *dir, const char *name, bool is_busy)
+{
+	Entry *entry = entry_of(dir, name);
+
+	if (entry)
+		entry->is_busy = is_busy;
+}
+
+void source_dir_clear_busy(SourceDir *dir)
+{
+	for (size_t i = 0; i < dir->n; i++)
+		dir->entries[i].is_busy = false;
+}
+
+/* ---- Refresh ---- */
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+		a->st_mode == b->st_mode && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+		a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+		a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+void source_dir_accept(SourceDir *dir, size_t i)
+{
+	Entry *entry = &dir->entries[i];
+
+	if (entry->accepted != entry->current)
+		source_free(entry->accepted);
+	entry->accepted = entry->current;
+}
+
+static int entry_read(SourceDir *dir, int fd, Entry *entry, bool *ret_changed)
+{
+	struct stat stamp;
+	Source *source;
+	char *file;
+	int r;
+
+	/* errors of opening (a link out, no permission) must be tried again each time: no stamp */
+	if (entry->current && fstatat(fd, entry->name, &stamp, 0) == 0 &&
+		is_same_file(&stamp, &entry->stamp))
+		return 0;
+	if (asprintf(&file, "%s/%s", dir->path, entry->name) < 0)
+		return -ENOMEM;
+	r = source_file_read(fd, dir->kind, file, entry->name, &source, &stamp);
+	free(file);
+	if (r < 0)
+		return r;
+	if (entry->current != entry->accepted)
+		source_free(entry->current);
+	entry->current = source;
+	entry->stamp = stamp;
+	*ret_changed = true;
+	return 0;
+}
+
+/* Adds the names of the directory that are not known yet; marks those that are there. */
+static int scan(SourceDir *dir, DIR *stream)
+{
+	size_t known = dir->n;
+
+	for (size_t i = 0; i < known; i++)
+		dir->entries[i].is_seen = false;
+	for (struct dirent *d; (d = readdir(stream));) {
+		Entry wanted = {.name = d->d_name}, *entry, *grown;
+
+		if (!source_name_is_read(dir->kind, d->d_name))
+			continue;
+		entry = known ? bsearch(&wanted, dir->entries, known, sizeof(Entry), entry_compare) :
+				NULL;
+		if (entry) {
+			entry->is_seen = true;
+			continue;
+		}
+		if (dir->n >= SOURCE_FILES_MOST)
+			return -EFBIG;
+		grown = reallocarray(dir->entries, dir->n + 1, sizeof(Entry));
+		if (!grown)
+			return -ENOMEM;
+		dir->entries = grown;
+		dir->entries[dir->n] = (Entry){.name = strdup(d->d_name), .is_seen = true};
+		if (!dir->entries[dir->n].name)
+			return -ENOMEM;
+		dir->n++;
+	}
+	if (dir->n)
+		qsort(dir->entries, dir->n, sizeof(Entry), entry_compare);
+	return 0;
+}
+
+static void drop_unseen(SourceDir *dir, bool *ret_changed)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < dir->n; i++) {
+		if (dir->entries[i].is_seen) {
+			dir->entries[kept++] = dir->entries[i];
+			continue;
+		}
+		entry_end(&dir->entries[i]);
+		*ret_changed = true;
+	}
+	dir->n = kept;
+}
+
+static int refresh_entries(SourceDir *dir, DIR *stream, bool *ret_changed)
+{
+	int r = scan(dir, stream);
+
+	if (r < 0)
+		return r;
+	drop_unseen(dir, ret_changed);
+	for (size_t i = 0; i < dir->n; i++) {
+		if (dir->entries[i].is_busy && dir->entries[i].current)
+			continue;
+		r = entry_read(dir, dirfd(stream), &dir->entries[i], ret_changed);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void dir_error(SourceDir *dir, const char *words)
+{
+	DIAG_ERROR(&dir->diags, ((Origin){.file = dir->path}), "directory",
+		dir->n ? "what was read from it last stays in force" : NULL, "%s", words);
+}
+
+int source_dir_refresh(SourceDir *dir, bool *ret_changed)
+{
+	struct stat st;
+	DIR *stream;
+	int r = 0, fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	Arena *fresh = arena_new();
+
+	if (!fresh)
+		return fd >= 0 ? close(fd), -ENOMEM : -ENOMEM;
+	arena_free(dir->diag_arena);
+	dir->diag_arena = fresh;
+	dir->diags = (Diags){.arena = fresh};
+	stream = fd >= 0 ? fdopendir(fd) : NULL;
+	if (!stream) {
+		dir_error(dir, strerror(errno));
+		return fd >= 0 ? close(fd), 0 : 0;
+	}
+	if (fstat(fd, &st) == 0 && st.st_mode & S_IWOTH)
+		dir_error(dir, "everybody may write to this directory (chmod o-w)");
+	else
+		r = refresh_entries(dir, stream, ret_changed);
+	if (r == -EFBIG) {
+		dir_error(dir, "more than 100000 files");
+		r = 0;
+	}
+	closedir(stream);
+	return r;
+}

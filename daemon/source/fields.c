@@ -1,0 +1,278 @@
+#include "fields.h"
+#include <ctype.h>
+#include <string.h>
+
+#define PORT_WORDS "must be between 1 and 65535, inclusive"
+
+static bool is_port_number(Reader *reader, const Node *node, const char *what)
+{
+	if (node->number >= 1 && node->number <= 65535)
+		return true;
+	DIAG_ERROR(reader->diags, node->origin, "invalid-value", NULL,
+		"%s: Invalid value: %lld: " PORT_WORDS, what, node->number);
+	return false;
+}
+
+/* IANA_SVC_NAME (apimachinery validation.IsValidPortName) */
+static const char *port_name_error(const char *name)
+{
+	size_t n = strlen(name);
+	bool has_letter = false;
+
+	if (n > 15)
+		return "must be no more than 15 characters";
+	for (size_t i = 0; i < n; i++) {
+		if (!islower((unsigned char)name[i]) && !isdigit((unsigned char)name[i]) &&
+			name[i] != '-')
+			return "must contain only alpha-numeric characters (a-z, 0-9), and hyphens";
+		has_letter |= islower((unsigned char)name[i]) != 0;
+	}
+	if (!has_letter)
+		return "must contain at least one letter (a-z)";
+	if (strstr(name, "--"))
+		return "must not contain consecutive hyphens";
+	if (name[0] == '-' || name[n - 1] == '-')
+		return "must not begin or end with a hyphen";
+	return NULL;
+}
+
+static bool read_protocol(Reader *reader, const Node *node, Port *port)
+{
+	static const char *const known[] = {"TCP", "UDP", "SCTP", NULL};
+	const char *nearest;
+
+	port->protocol = PROTOCOL_TCP; /* the API's default */
+	if (!node)
+		return true;
+	if (!node_expect(reader, node, NODE_STRING, "protocol"))
+		return false;
+	if (protocol_parse(node->text, &port->protocol))
+		return true;
+	nearest = text_nearest(node->text, known);
+	DIAG_ERROR(reader->diags, node->origin, "invalid-value",
+		nearest ? arena_printf(reader->arena, "did you mean \"%s\"?", nearest) : NULL,
+		"protocol: Unsupported value: \"%s\": supported values: \"TCP\", \"UDP\", \"SCTP\"",
+		node->text);
+	return false;
+}
+
+static bool read_port_name(Reader *reader, const Node *port, Port *ret_port)
+{
+	const char *error = port_name_error(port->text);
+	bool is_digits = *port->text && port->text[strspn(port->text, "0123456789")] == '\0';
+
+	if (error) {
+		DIAG_ERROR(reader->diags, port->origin, "invalid-value",
+			is_digits ? "a port number is written without quotes" : NULL,
+			"port: Invalid value: \"%s\": %s", port->text, error);
+		return false;
+	}
+	ret_port->kind = PORT_NAME;
+	ret_port->name = port->text;
+	return true;
+}
+
+static bool read_end_port(Reader *reader, const Node *port, const Node *end, Port *ret_port)
+{
+	const char *error = !port			     ? "may not be specified when `port` is not specified" :
+		port->kind == NODE_STRING		     ? "may not be specified when `port` is non-numeric" :
+		end->kind == NODE_INT && end->number < ret_port->first ?
+							       "must be greater than or equal to `port`" :
+							       NULL;
+
+	if (!node_expect(reader, end, NODE_INT, "endPort"))
+		return false;
+	if (error) {
+		DIAG_ERROR(reader->diags, end->origin, "invalid-value", NULL,
+			"endPort: Invalid value: %lld: %s", end->number, error);
+		return false;
+	}
+	if (!is_port_number(reader, end, "endPort"))
+		return false;
+	ret_port->last = (uint16_t)end->number;
+	return true;
+}
+
+bool fields_port(Reader *reader, const Node *protocol, const Node *port, const Node *end,
+	Port *ret_port)
+{
+	Port result = {.kind = PORT_ALL};
+
+	if (!read_protocol(reader, protocol, &result))
+		return false;
+	if (port && port->kind == NODE_STRING) {
+		if (!read_port_name(reader, port, &result))
+			return false;
+	} else if (port) {
+		if (!node_expect(reader, port, NODE_INT, "port") ||
+			!is_port_number(reader, port, "port"))
+			return false;
+		result.kind = PORT_RANGE;
+		result.first = result.last = (uint16_t)port->number;
+	}
+	if (end && !read_end_port(reader, port, end, &result))
+		return false;
+	*ret_port = result;
+	return true;
+}
+
+/* "10.0.0.0/8" for "10.1.2.3/8": what was probably meant. */
+static const char *masked_hint(Reader *reader, const char *text)
+{
+	const char *slash = strchr(text, '/');
+	char head[ADDRESS_TEXT_SIZE], base[RANGE_TEXT_SIZE];
+	Address address;
+	int bits, prefix = slash ? atoi(slash + 1) : -1;
+
+	if (!slash || (size_t)(slash - text) >= sizeof(head))
+		return NULL;
+	memcpy(head, text, (size_t)(slash - text));
+	head[slash - text] = '\0';
+	if (!address_parse(head, &address))
+		return NULL;
+	bits = address.family == FAMILY_IPV4 ? 32 : 128;
+	if (prefix < 0 || prefix > bits || address_is_mapped(address))
+		return NULL;
+	address.value = prefix == 0 ? 0 : address.value >> (bits - prefix) << (bits - prefix);
+	return arena_printf(reader->arena, "did you mean \"%s/%d\"?", address_text(address, base),
+		prefix);
+}
+
+bool fields_cidr(Reader *reader, const Node *node, const char *what, Range *ret_range)
+{
+	const char *error;
+
+	if (!node_expect(reader, node, NODE_STRING, what))
+		return false;
+	error = range_parse_cidr(node->text, ret_range);
+	if (!error)
+		return true;
+	DIAG_ERROR(reader->diags, node->origin, "invalid-cidr", masked_hint(reader, node->text),
+		"%s: Invalid value: \"%s\": must be a valid CIDR: %s", what, node->text, error);
+	return false;
+}
+
+static bool read_except(Reader *reader, const Node *except, const Node *cidr, Peer *peer)
+{
+	for (size_t i = 0; i < node_count(except); i++) {
+		const Node *item = except->items.at[i];
+		Range range;
+
+		if (!fields_cidr(reader, item, "except", &range))
+			return false;
+		if (!range_is_within(range, peer->block) || range_is_equal(range, peer->block)) {
+			DIAG_ERROR(reader->diags, item->origin, "invalid-cidr", NULL,
+				"except: Invalid value: \"%s\": must be a strict subset of `cidr` "
+				"(\"%s\")",
+				item->text, cidr->text);
+			return false;
+		}
+		VEC_PUSH(reader->arena, &peer->except, range);
+	}
+	return true;
+}
+
+bool fields_block(Reader *reader, Origin origin, const Node *cidr, const Node *except,
+	Peer *ret_peer)
+{
+	Peer peer = {.kind = PEER_BLOCK, .origin = origin};
+
+	if (!cidr) {
+		DIAG_ERROR(reader->diags, origin, "required", NULL, "cidr: Required value");
+		return false;
+	}
+	if (!fields_cidr(reader, cidr, "cidr", &peer.block))
+		return false;
+	if (except && !node_expect(reader, except, NODE_LIST, "except"))
+		return false;
+	if (!read_except(reader, except, cidr, &peer))
+		return false;
+	*ret_peer = peer;
+	return true;
+}
+
+static void read_type(Reader *reader, const Node *node, Policy *policy)
+{
+	static const char *const known[] = {"Ingress", "Egress", NULL};
+	const char *nearest;
+
+	if (!node_expect(reader, node, NODE_STRING, "policyTypes"))
+		return;
+	for (int i = 0; i < DIRECTION_N; i++) {
+		if (strcmp(node->text, known[i]) == 0) {
+			policy->isolates[i] = true;
+			return;
+		}
+	}
+	nearest = text_nearest(node->text, known);
+	DIAG_ERROR(reader->diags, node->origin, "invalid-value",
+		nearest ? arena_printf(reader->arena, "did you mean \"%s\"?", nearest) : NULL,
+		"policyTypes: Unsupported value: \"%s\": supported values: \"Ingress\", \"Egress\"",
+		node->text);
+}
+
+void fields_types(Reader *reader, const Node *types, Policy *policy)
+{
+	if (types && !node_expect(reader, types, NODE_LIST, "policyTypes"))
+		return;
+	if (node_count(types) > DIRECTION_N)
+		DIAG_ERROR(reader->diags, types->origin, "invalid-value", NULL,
+			"policyTypes: may not specify more than two policyTypes");
+	for (size_t i = 0; i < node_count(types); i++)
+		read_type(reader, types->items.at[i], policy);
+	if (node_count(types) == 0) {
+		policy->isolates[INGRESS] = true;
+		policy->isolates[EGRESS] = policy->rules[EGRESS].n > 0;
+	}
+}
+
+/* RFC 1123 labels joined by dots (is_subdomain) or just one (namespaces). */
+static const char *dns_error(const char *name, bool is_subdomain)
+{
+	size_t most = is_subdomain ? 253 : 63, n = strlen(name);
+
+	if (n == 0)
+		return "must not be empty";
+	if (n > most)
+		return is_subdomain ? "must be no more than 253 characters" :
+				      "must be no more than 63 characters";
+	for (size_t i = 0; i < n; i++) {
+		bool is_edge = i == 0 || i + 1 == n || name[i - 1] == '.' || name[i + 1] == '.';
+		bool is_inner = name[i] == '-' || (is_subdomain && name[i] == '.');
+
+		if (!islower((unsigned char)name[i]) && !isdigit((unsigned char)name[i]) &&
+			(is_edge || !is_inner))
+			return is_subdomain ?
+				"a lowercase RFC 1123 subdomain must consist of lower case "
+				"alphanumeric characters, '-' or '.', and must start and end with "
+				"an alphanumeric character" :
+				"a lowercase RFC 1123 label must consist of lower case "
+				"alphanumeric characters or '-', and must start and end with an "
+				"alphanumeric character";
+	}
+	return NULL;
+}
+
+static const char *read_name(Reader *reader, const Node *map, const char *key, bool is_subdomain)
+{
+	const Node *node = node_field(reader, map, key, NODE_STRING);
+	const char *error = node ? dns_error(node->text, is_subdomain) : NULL;
+
+	if (error)
+		DIAG_ERROR(reader->diags, node->origin, "invalid-value", NULL,
+			"%s: Invalid value: \"%s\": %s", key, node->text, error);
+	return node ? node->text : NULL;
+}
+
+void fields_names(Reader *reader, const Node *map, const char *namespace_key, Policy *policy)
+{
+	policy->name = read_name(reader, map, "name", true);
+	policy->space = read_name(reader, map, namespace_key, false);
+	if (!policy->name && !node_get(map, "name"))
+		DIAG_ERROR(reader->diags, map ? map->origin : policy->origin, "required", NULL,
+			"name: Required value: name is required");
+	if (!policy->name)
+		policy->name = "";
+	if (!policy->space)
+		policy->space = "default";
+}

@@ -1,0 +1,232 @@
+/* One file: opened without trusting it, then read by the reader that its suffix names. */
+#include "node.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+typedef enum Format { FORMAT_NONE, FORMAT_CONF, FORMAT_YAML, FORMAT_JSON } Format;
+
+static Format format_of(const char *name)
+{
+	if (text_has_suffix(name, ".conf"))
+		return FORMAT_CONF;
+	if (text_has_suffix(name, ".yaml") || text_has_suffix(name, ".yml"))
+		return FORMAT_YAML;
+	return text_has_suffix(name, ".json") ? FORMAT_JSON : FORMAT_NONE;
+}
+
+bool source_name_is_read(SourceKind kind, const char *name)
+{
+	Format format = format_of(name);
+
+	if (name[0] == '.' || format == FORMAT_NONE)
+		return false;
+	return kind == SOURCE_POLICIES || format != FORMAT_CONF;
+}
+
+Source *source_free(Source *source)
+{
+	if (source)
+		arena_free(source->arena);
+	return NULL;
+}
+
+static Source *source_new(Arena *arena, const char *file)
+{
+	Source *source = ARENA_NEW(arena, Source);
+
+	source->arena = arena;
+	source->file = arena_strdup(arena, file);
+	source->diags.arena = arena;
+	return source;
+}
+
+/* ---- Parsing ---- */
+typedef struct Parsing {
+	Arena *arena;
+	SourceKind kind;
+	const char *file, *text;
+	size_t n;
+	const char *error; /* instead of a text: why there is none */
+	Source *source;
+} Parsing;
+
+static bool is_blank(const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strchr(" \t\r\n", text[i]))
+			return false;
+	return true;
+}
+
+static void parse_text(Parsing *p)
+{
+	Source *source = p->source;
+	Format format = format_of(p->file);
+	size_t valid = text_utf8_check(p->text, p->n);
+
+	if (valid != p->n)
+		DIAG_ERROR(&source->diags, ((Origin){.file = source->file}), "binary", NULL,
+			"not UTF-8 text: byte 0x%02x at offset %zu", (unsigned char)p->text[valid],
+			valid);
+	else if (p->kind == SOURCE_INVENTORY && is_blank(p->text, p->n))
+		DIAG_ERROR(&source->diags, ((Origin){.file = source->file}), "inventory", NULL,
+			"an empty file is no inventory: the export has failed");
+	else if (format == FORMAT_CONF)
+		policy_conf_read(source, p->text);
+	else if (p->kind == SOURCE_POLICIES)
+		manifest_read(source, p->text, p->n);
+	else if (format == FORMAT_JSON)
+		inventory_read_json(source, p->text, p->n);
+	else
+		inventory_read_yaml(source, p->text, p->n);
+}
+
+/* One name twice in one file: the second is the mistake. */
+static void check_duplicates(Source *source)
+{
+	StrMap *seen = strmap_new(source->arena);
+
+	for (size_t i = 0; i < source->policies.n; i++) {
+		const Policy *policy = source->policies.at[i], *first;
+		const char *key =
+			arena_printf(source->arena, "%s/%s", policy->space, policy->name);
+
+		first = strmap_get(seen, key);
+		if (first && *policy->name)
+			DIAG_ERROR(&source->diags, policy->origin, "duplicate-policy", NULL,
+				"NetworkPolicy \"%s\" is defined twice; the first is on line %u", key,
+				first->origin.line);
+		strmap_put(seen, key, (void *)policy);
+	}
+}
+
+static int parse(void *context)
+{
+	Parsing *p = context;
+
+	p->source = source_new(p->arena, p->file);
+	if (p->error) {
+		DIAG_ERROR(&p->source->diags, ((Origin){.file = p->source->file}), "unreadable", NULL,
+			"%s", p->error);
+		return 0;
+	}
+	parse_text(p);
+	check_duplicates(p->source);
+	diags_excerpt(&p->source->diags, p->text, p->n);
+	return 0;
+}
+
+static int run_parse(Parsing *p, Source **ret_source)
+{
+	int r;
+
+	p->arena = arena_new();
+	if (!p->arena)
+		return -ENOMEM;
+	r = arena_try(p->arena, parse, p);
+	if (r < 0) {
+		arena_free(p->arena);
+		return r;
+	}
+	*ret_source = p->source;
+	return 0;
+}
+
+int source_parse(SourceKind kind, const char *file, const char *text, size_t n,
+	Source **ret_source)
+{
+	Parsing p = {.kind = kind, .file = file, .text = text, .n = n};
+
+	return run_parse(&p, ret_source);
+}
+
+/* ---- Reading ---- */
+static const char *open_error(int error)
+{
+	switch (error) {
+	case EXDEV:
+		return "it is a symbolic link that leads out of the directory, and is not followed";
+	case ELOOP:
+		return "too many symbolic links";
+	case EACCES:
+		return "permission denied";
+	default:
+		return strerror(error);
+	}
+}
+
+static const char *stat_error(const struct stat *st, SourceKind kind)
+{
+	size_t most = kind == SOURCE_POLICIES ? SOURCE_POLICY_BYTES_MOST : SOURCE_INVENTORY_BYTES_MOST;
+
+	if (S_ISDIR(st->st_mode))
+		return "it is a directory, not a file";
+	if (!S_ISREG(st->st_mode))
+		return "it is no regular file (a FIFO, device or socket)";
+	if (st->st_mode & S_IWOTH)
+		return "everybody may write to it; a firewall does not take its rules from just "
+		       "anyone (chmod o-w)";
+	if ((uint64_t)st->st_size > most)
+		return kind == SOURCE_POLICIES ? "larger than 16 MiB, the most a policy file may be" :
+						 "larger than 2 GiB, the most an inventory may be";
+	return NULL;
+}
+
+/* Reads size bytes, or fewer if the file has shrunk; NUL-terminated. NULL with errno. */
+static char *read_all(int fd, size_t size, size_t *ret_n)
+{
+	char *text = malloc(size + 1);
+	size_t n = 0;
+
+	if (!text)
+		return NULL;
+	while (n < size) {
+		ssize_t got = read(fd, text + n, size - n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0) {
+			free(text);
+			return NULL;
+		}
+		if (got == 0)
+			break;
+		n += (size_t)got;
+	}
+	text[n] = '\0';
+	*ret_n = n;
+	return text;
+}
+
+int source_file_read(int directory, SourceKind kind, const char *file, const char *name,
+	Source **ret_source, struct stat *ret_stat)
+{
+	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+	Parsing p = {.kind = kind, .file = file};
+	char *text = NULL;
+	int r, fd = (int)syscall(SYS_openat2, directory, name, &how, sizeof(how));
+
+	*ret_stat = (struct stat){};
+	if (fd < 0)
+		p.error = open_error(errno);
+	else if (fstat(fd, ret_stat) < 0)
+		p.error = strerror(errno);
+	else
+		p.error = stat_error(ret_stat, kind);
+	if (!p.error) {
+		text = read_all(fd, (size_t)ret_stat->st_size, &p.n);
+		p.text = text;
+		if (!text)
+			p.error = strerror(errno);
+	}
+	if (fd >= 0)
+		close(fd);
+	r = run_parse(&p, ret_source);
+	free(text);
+	return r;
+}

@@ -1,0 +1,346 @@
+/*
+ * Kubernetes manifests: networking.k8s.io/v1 and extensions/v1beta1 NetworkPolicy, List and
+ * NetworkPolicyList, many documents, YAML or JSON. The reading follows the API's own order: known
+ * fields and types first, then defaulting, then validation.
+ */
+#include "fields.h"
+#include <string.h>
+
+/* ---- The fields of the API (k8s.io/api/networking/v1) ---- */
+static const Schema EXPRESSION_SCHEMA = {(const Field[]){
+	{.key = "key"}, {.key = "operator"}, {.key = "values", .is_list = true}, {}}};
+static const Schema SELECTOR_SCHEMA = {(const Field[]){{.key = "matchLabels", .is_labels = true},
+	{.key = "matchExpressions", .child = &EXPRESSION_SCHEMA, .is_list = true}, {}}};
+static const Schema BLOCK_SCHEMA = {
+	(const Field[]){{.key = "cidr"}, {.key = "except", .is_list = true}, {}}};
+static const Schema PEER_SCHEMA = {(const Field[]){{.key = "ipBlock", .child = &BLOCK_SCHEMA},
+	{.key = "namespaceSelector", .child = &SELECTOR_SCHEMA},
+	{.key = "podSelector", .child = &SELECTOR_SCHEMA}, {}}};
+static const Schema PORT_SCHEMA = {
+	(const Field[]){{.key = "protocol"}, {.key = "port"}, {.key = "endPort"}, {}}};
+static const Schema RULE_SCHEMA[DIRECTION_N] = {
+	{(const Field[]){{.key = "from", .child = &PEER_SCHEMA, .is_list = true},
+		{.key = "ports", .child = &PORT_SCHEMA, .is_list = true}, {}}},
+	{(const Field[]){{.key = "to", .child = &PEER_SCHEMA, .is_list = true},
+		{.key = "ports", .child = &PORT_SCHEMA, .is_list = true}, {}}}};
+static const Schema SPEC_SCHEMA = {
+	(const Field[]){{.key = "podSelector", .child = &SELECTOR_SCHEMA},
+		{.key = "policyTypes", .is_list = true},
+		{.key = "ingress", .child = &RULE_SCHEMA[INGRESS], .is_list = true},
+		{.key = "egress", .child = &RULE_SCHEMA[EGRESS], .is_list = true}, {}}};
+static const Schema METADATA_SCHEMA = {(const Field[]){{.key = "name"}, {.key = "generateName"},
+	{.key = "namespace"}, {.key = "selfLink"}, {.key = "uid"}, {.key = "resourceVersion"},
+	{.key = "generation"}, {.key = "creationTimestamp"}, {.key = "deletionTimestamp"},
+	{.key = "deletionGracePeriodSeconds"}, {.key = "labels"}, {.key = "annotations"},
+	{.key = "ownerReferences"}, {.key = "finalizers"}, {.key = "managedFields"},
+	{.key = "clusterName"}, {}}};
+static const Schema POLICY_SCHEMA = {
+	(const Field[]){{.key = "apiVersion"}, {.key = "kind"}, {.key = "metadata", .child = &METADATA_SCHEMA},
+		{.key = "spec", .child = &SPEC_SCHEMA}, {.key = "status"}, {}}};
+
+/* ---- Selectors ---- */
+static const char *string_of(Reader *reader, const Node *node, const char *what)
+{
+	return node_expect(reader, node, NODE_STRING, what) ? node->text : NULL;
+}
+
+static void check_label(Reader *reader, Origin origin, const char *what, const char *text,
+	const char *error)
+{
+	if (error)
+		DIAG_ERROR(reader->diags, origin, "invalid-label", NULL,
+			"%s: Invalid value: \"%s\": %s", what, text, error);
+}
+
+static void read_match_labels(Reader *reader, const Node *labels, Selector *selector)
+{
+	for (size_t i = 0; labels && i < labels->pairs.n; i++) {
+		const Pair *pair = &labels->pairs.at[i];
+		Requirement requirement = {.key = pair->key, .op = OPERATOR_IN};
+		/* a null value is the empty string to the API's decoder */
+		const char *value = pair->value->kind == NODE_NULL ?
+			"" :
+			string_of(reader, pair->value, pair->key);
+
+		if (!value)
+			continue;
+		check_label(reader, pair->origin, "matchLabels", pair->key,
+			label_key_error(pair->key));
+		check_label(reader, pair->value->origin, "matchLabels", value,
+			label_value_error(value));
+		VEC_PUSH(reader->arena, &requirement.values, value);
+		selector_add(reader->arena, selector, requirement);
+	}
+}
+
+static bool read_operator(Reader *reader, const Node *node, Operator *ret_operator)
+{
+	static const char *const names[] = {"In", "NotIn", "Exists", "DoesNotExist", NULL};
+	const char *nearest;
+
+	for (size_t i = 0; node && names[i]; i++) {
+		if (strcmp(node->text, names[i]) == 0) {
+			*ret_operator = (Operator)i;
+			return true;
+		}
+	}
+	if (!node)
+		return false;
+	nearest = text_nearest(node->text, names);
+	DIAG_ERROR(reader->diags, node->origin, "invalid-value",
+		nearest ? arena_printf(reader->arena, "did you mean \"%s\"?", nearest) : NULL,
+		"operator: Invalid value: \"%s\": not a valid selector operator", node->text);
+	return false;
+}
+
+static void check_value_count(Reader *reader, const Node *node, const Requirement *requirement)
+{
+	bool wants_values = requirement->op == OPERATOR_IN || requirement->op == OPERATOR_NOT_IN;
+
+	if (wants_values && requirement->values.n == 0)
+		DIAG_ERROR(reader->diags, node->origin, "required", NULL,
+			"values: Required value: must be specified when `operator` is 'In' or "
+			"'NotIn'");
+	if (!wants_values && requirement->values.n > 0)
+		DIAG_ERROR(reader->diags, node->origin, "forbidden", NULL,
+			"values: Forbidden: may not be specified when `operator` is 'Exists' or "
+			"'DoesNotExist'");
+}
+
+static void read_expression(Reader *reader, const Node *node, Selector *selector)
+{
+	Requirement requirement = {};
+	const Node *key, *op, *values;
+	size_t errors = reader->diags->n_errors;
+
+	if (!node_expect(reader, node, NODE_MAP, "matchExpressions"))
+		return;
+	node_check_keys(reader, node, &EXPRESSION_SCHEMA);
+	key = node_field(reader, node, "key", NODE_STRING);
+	op = node_field(reader, node, "operator", NODE_STRING);
+	values = node_field(reader, node, "values", NODE_LIST);
+	if (!key || !op) {
+		if (errors == reader->diags->n_errors)
+			DIAG_ERROR(reader->diags, node->origin, "required", NULL,
+				"%s: Required value", key ? "operator" : "key");
+		return;
+	}
+	requirement.key = key->text;
+	check_label(reader, key->origin, "key", key->text, label_key_error(key->text));
+	for (size_t i = 0; i < node_count(values); i++) {
+		const char *value = string_of(reader, values->items.at[i], "values");
+
+		if (!value)
+			continue;
+		check_label(reader, values->items.at[i]->origin, "values", value,
+			label_value_error(value));
+		VEC_PUSH(reader->arena, &requirement.values, value);
+	}
+	if (!read_operator(reader, op, &requirement.op))
+		return;
+	if (errors == reader->diags->n_errors)
+		check_value_count(reader, node, &requirement);
+	selector_add(reader->arena, selector, requirement);
+}
+
+static void read_selector(Reader *reader, const Node *node, const char *what, Selector *selector)
+{
+	const Node *expressions;
+
+	if (!node_expect(reader, node, NODE_MAP, what) || !node)
+		return;
+	node_check_keys(reader, node, &SELECTOR_SCHEMA);
+	read_match_labels(reader, node_field(reader, node, "matchLabels", NODE_MAP), selector);
+	expressions = node_field(reader, node, "matchExpressions", NODE_LIST);
+	for (size_t i = 0; i < node_count(expressions); i++)
+		read_expression(reader, expressions->items.at[i], selector);
+}
+
+static const Selector *read_selector_field(Reader *reader, const Node *peer, const char *key)
+{
+	const Node *node = node_get(peer, key);
+	Selector *selector;
+
+	if (!node)
+		return NULL;
+	selector = ARENA_NEW(reader->arena, Selector);
+	read_selector(reader, node, key, selector);
+	return selector;
+}
+
+/* ---- Rules ---- */
+/* ipBlock present: its content; ipBlock null with siblings stays an error (unknown fields). */
+static bool read_block(Reader *reader, const Node *peer, Peer *ret_peer)
+{
+	const Node *block = node_field(reader, peer, "ipBlock", NODE_MAP);
+
+	if (!block)
+		return false;
+	if (node_get(peer, "podSelector") || node_get(peer, "namespaceSelector"))
+		DIAG_ERROR(reader->diags, peer->origin, "forbidden",
+			"make them two list items: entries of the list are OR",
+			"ipBlock: Forbidden: may not specify both ipBlock and another peer");
+	node_check_keys(reader, block, &BLOCK_SCHEMA);
+	return fields_block(reader, block->origin, node_get(block, "cidr"),
+		node_get(block, "except"), ret_peer);
+}
+
+static void read_peer(Reader *reader, const Node *node, Rule *rule)
+{
+	Peer peer = {.kind = PEER_PODS, .origin = node->origin};
+	size_t errors = reader->diags->n_errors;
+
+	if (node->kind != NODE_NULL) {
+		if (!node_expect(reader, node, NODE_MAP, "a peer"))
+			return;
+		node_check_keys(reader, node, &PEER_SCHEMA);
+	}
+	if (node_get(node, "ipBlock")) {
+		if (!read_block(reader, node, &peer))
+			return;
+	} else {
+		peer.namespaces = read_selector_field(reader, node, "namespaceSelector");
+		peer.pods = read_selector_field(reader, node, "podSelector");
+		if (!peer.namespaces && !peer.pods && errors == reader->diags->n_errors)
+			DIAG_ERROR(reader->diags, node->origin, "required",
+				"everybody is a rule without from/to",
+				"Required value: must specify a peer");
+	}
+	VEC_PUSH(reader->arena, &rule->peers, peer);
+}
+
+static void read_port(Reader *reader, const Node *node, Rule *rule)
+{
+	Port port;
+
+	if (!node_expect(reader, node, NODE_MAP, "a port"))
+		return;
+	node_check_keys(reader, node, &PORT_SCHEMA);
+	if (fields_port(reader, node_get(node, "protocol"), node_get(node, "port"),
+		    node_get(node, "endPort"), &port))
+		VEC_PUSH(reader->arena, &rule->ports, port);
+}
+
+static void read_rule(Reader *reader, const Node *node, Direction direction, Policy *policy)
+{
+	Rule rule = {.origin = node->origin};
+	const Node *peers, *ports;
+
+	if (!node_expect(reader, node, NODE_MAP, "a rule"))
+		return;
+	node_check_keys(reader, node, &RULE_SCHEMA[direction]);
+	peers = node_field(reader, node, direction == INGRESS ? "from" : "to", NODE_LIST);
+	ports = node_field(reader, node, "ports", NODE_LIST);
+	rule.is_any_peer = node_count(peers) == 0;
+	rule.is_any_port = node_count(ports) == 0;
+	for (size_t i = 0; i < node_count(peers); i++)
+		read_peer(reader, peers->items.at[i], &rule);
+	for (size_t i = 0; i < node_count(ports); i++)
+		read_port(reader, ports->items.at[i], &rule);
+	VEC_PUSH(reader->arena, &policy->rules[direction], rule);
+}
+
+static void read_spec(Reader *reader, const Node *spec, Policy *policy)
+{
+	if (!spec)
+		return;
+	node_check_keys(reader, spec, &SPEC_SCHEMA);
+	read_selector(reader, node_get(spec, "podSelector"), "podSelector", &policy->pods);
+	for (Direction d = INGRESS; d < DIRECTION_N; d++) {
+		const Node *rules = node_field(reader, spec, direction_text(d), NODE_LIST);
+
+		for (size_t i = 0; i < node_count(rules); i++)
+			read_rule(reader, rules->items.at[i], d, policy);
+	}
+}
+
+static void read_policy(Source *source, Reader *reader, const Node *node)
+{
+	Policy *policy = ARENA_NEW(reader->arena, Policy);
+	const Node *metadata, *spec;
+
+	policy->origin = node->origin;
+	node_check_keys(reader, node, &POLICY_SCHEMA);
+	metadata = node_field(reader, node, "metadata", NODE_MAP);
+	spec = node_field(reader, node, "spec", NODE_MAP);
+	if (metadata)
+		node_check_keys(reader, metadata, &METADATA_SCHEMA);
+	fields_names(reader, metadata, "namespace", policy);
+	if (!node_get(node, "spec"))
+		DIAG_WARNING(reader->diags, node->origin, "no-spec", NULL,
+			"no spec: this isolates every pod of namespace \"%s\"", policy->space);
+	read_spec(reader, spec, policy);
+	fields_types(reader, node_get(spec, "policyTypes"), policy);
+	VEC_PUSH(reader->arena, &source->policies, policy);
+}
+
+/* ---- Documents ---- */
+static bool is_our_version(const char *version)
+{
+	return text_is_equal(version, "networking.k8s.io/v1") ||
+		text_is_equal(version, "extensions/v1beta1");
+}
+
+static void read_object(Source *source, Reader *reader, const Node *node, bool is_in_typed_list);
+
+static void read_list(Source *source, Reader *reader, const Node *node, bool is_typed)
+{
+	const Node *items = node_field(reader, node, "items", NODE_LIST);
+
+	for (size_t i = 0; i < node_count(items); i++) {
+		if (!node_expect(reader, items->items.at[i], NODE_MAP, "an item of the list"))
+			continue;
+		read_object(source, reader, items->items.at[i], is_typed);
+	}
+}
+
+static void skip_object(Reader *reader, const Node *node, const char *version, const char *kind)
+{
+	if (text_is_equal(kind, "NetworkPolicy"))
+		DIAG_WARNING(reader->diags, node->origin, "skipped",
+			"netpol reads networking.k8s.io/v1 and extensions/v1beta1",
+			"NetworkPolicy of apiVersion \"%s\" is skipped", version ? version : "");
+	else
+		diag_add(reader->diags, SEVERITY_NOTE, node->origin, "skipped", NULL,
+			"%s is skipped: it is no NetworkPolicy", kind);
+}
+
+static void read_object(Source *source, Reader *reader, const Node *node, bool is_in_typed_list)
+{
+	const char *version = node_text_field(reader, node, "apiVersion");
+	const char *kind = node_text_field(reader, node, "kind");
+
+	if (!kind && is_in_typed_list && !version)
+		read_policy(source, reader, node); /* items of a NetworkPolicyList may omit both */
+	else if (!kind)
+		DIAG_ERROR(reader->diags, node->origin, "required",
+			"is this a Kubernetes manifest?", "kind: Required value");
+	else if (strcmp(kind, "NetworkPolicy") == 0 && is_our_version(version))
+		read_policy(source, reader, node);
+	else if (strcmp(kind, "NetworkPolicy") == 0 && !version)
+		DIAG_ERROR(reader->diags, node->origin, "required",
+			"write apiVersion: networking.k8s.io/v1", "apiVersion: Required value");
+	else if (strcmp(kind, "NetworkPolicyList") == 0 && is_our_version(version))
+		read_list(source, reader, node, true);
+	else if (strcmp(kind, "List") == 0)
+		read_list(source, reader, node, false);
+	else
+		skip_object(reader, node, version, kind);
+}
+
+void manifest_read(Source *source, const char *text, size_t n)
+{
+	Reader reader = {source->arena, &source->diags};
+	Documents documents = {};
+
+	if (!yaml_read(&reader, source->file, text, n, &documents))
+		return;
+	for (size_t i = 0; i < documents.n; i++) {
+		const Node *node = documents.at[i];
+
+		if (node->kind == NODE_NULL)
+			continue; /* an empty document between two "---" */
+		if (node_expect(&reader, node, NODE_MAP, "a manifest"))
+			read_object(source, &reader, node, false);
+	}
+}

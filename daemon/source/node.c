@@ -1,0 +1,121 @@
+/* Reading a tree: fields with their kinds, and unknown keys with where they belong. */
+#include "node.h"
+#include <string.h>
+
+const char *node_kind_text(NodeKind kind)
+{
+	static const char *const text[] = {"null", "a string", "a whole number", "a number",
+		"a truth value", "a list", "a map"};
+
+	return text[kind];
+}
+
+static const Pair *pair_of(const Node *map, const char *key)
+{
+	for (size_t i = 0; map && i < map->pairs.n; i++)
+		if (strcmp(map->pairs.at[i].key, key) == 0)
+			return &map->pairs.at[i];
+	return NULL;
+}
+
+const Node *node_get(const Node *map, const char *key)
+{
+	const Pair *pair = pair_of(map, key);
+
+	return pair && pair->value->kind != NODE_NULL ? pair->value : NULL;
+}
+
+bool node_has(const Node *map, const char *key)
+{
+	return pair_of(map, key);
+}
+
+static const char *kind_hint(NodeKind wanted, NodeKind found)
+{
+	if (wanted == NODE_STRING && found < NODE_LIST)
+		return "write it in quotes";
+	if (wanted == NODE_INT && found == NODE_STRING)
+		return "write it without quotes";
+	if (wanted == NODE_LIST && found == NODE_MAP)
+		return "put \"- \" before its first key to make it a list item";
+	return NULL;
+}
+
+const Node *node_expect(Reader *reader, const Node *node, NodeKind kind, const char *what)
+{
+	if (!node || node->kind == kind)
+		return node;
+	DIAG_ERROR(reader->diags, node->origin, "wrong-type", kind_hint(kind, node->kind),
+		"%s: expected %s, found %s", what, node_kind_text(kind),
+		node_kind_text(node->kind));
+	return NULL;
+}
+
+const Node *node_field(Reader *reader, const Node *map, const char *key, NodeKind kind)
+{
+	return node_expect(reader, node_get(map, key), kind, key);
+}
+
+const char *node_text_field(Reader *reader, const Node *map, const char *key)
+{
+	const Node *node = node_field(reader, map, key, NODE_STRING);
+
+	return node ? node->text : NULL;
+}
+
+size_t node_count(const Node *list)
+{
+	return list ? list->items.n : 0;
+}
+
+static const Field *field_of(const Schema *schema, const char *key)
+{
+	for (const Field *field = schema->fields; field->key; field++)
+		if (strcmp(field->key, key) == 0)
+			return field;
+	return NULL;
+}
+
+/* The seed's own mistakes: a key beside the one that it belongs under. */
+static const char *indent_hint(Reader *reader, const Node *map, const Schema *schema,
+	const char *key)
+{
+	for (const Field *field = schema->fields; field->key; field++) {
+		bool is_empty = node_has(map, field->key) && !node_get(map, field->key);
+		bool belongs = field->is_labels ? is_empty :
+			field->child && node_has(map, field->key) && field_of(field->child, key);
+
+		if (belongs)
+			return arena_printf(reader->arena, "did you mean to indent it under %s%s?",
+				field->is_list ? "an item of " : "", field->key);
+	}
+	return NULL;
+}
+
+static const char *nearest_hint(Reader *reader, const Schema *schema, const char *key)
+{
+	Texts known = {};
+	const char *nearest;
+
+	for (const Field *field = schema->fields; field->key; field++)
+		VEC_PUSH(reader->arena, &known, field->key);
+	VEC_PUSH(reader->arena, &known, NULL);
+	nearest = text_nearest(key, known.at);
+	return nearest ? arena_printf(reader->arena, "did you mean \"%s\"?", nearest) : NULL;
+}
+
+void node_check_keys(Reader *reader, const Node *map, const Schema *schema)
+{
+	for (size_t i = 0; i < map->pairs.n; i++) {
+		const Pair *pair = &map->pairs.at[i];
+		const char *hint;
+
+		if (field_of(schema, pair->key))
+			continue;
+		hint = indent_hint(reader, map, schema, pair->key);
+		if (!hint)
+			hint = nearest_hint(reader, schema, pair->key);
+		DIAG_ERROR(reader->diags, pair->origin, "unknown-field", hint,
+			"unknown field \"%s\"", pair->key);
+	}
+}

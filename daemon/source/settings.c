@@ -1,0 +1,189 @@
+/* netpol.conf: every key optional, each checked, errors with the nearest known key. */
+#include "fields.h"
+#include <errno.h>
+#include <stdio.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *const BRIDGE_MODE_TEXT[] = {"auto", "br_netfilter", "conntrack", "off", NULL};
+static const char *const ENFORCE_TEXT[] = {"local", "all", NULL};
+static const char *const DENY_TEXT[] = {"reject", "drop", NULL};
+
+#define SETTINGS_BYTES_MOST ((size_t)1 << 20)
+#define SETTLE_MS_MOST 10000
+
+static const Schema SCHEMA = {(const Field[]){{.key = "node"}, {.key = "policies"},
+	{.key = "inventory"}, {.key = "state"}, {.key = "runtime"}, {.key = "table"},
+	{.key = "enforce"}, {.key = "deny"}, {.key = "bridge"}, {.key = "service_cidrs"},
+	{.key = "settle_ms"}, {}}};
+
+void settings_default(Arena *arena, Settings *ret_settings)
+{
+	char host[HOST_NAME_MAX + 1] = "";
+
+	gethostname(host, sizeof(host) - 1);
+	*ret_settings = (Settings){.node = arena_strdup(arena, host),
+		.policies = "/etc/netpol/conf.d",
+		.inventory = "/run/netpol/inventory",
+		.state = "/var/lib/netpol",
+		.runtime = "/run/netpol",
+		.table = "netpol",
+		.settle_ms = 10};
+}
+
+/* One of the words, or an error with the nearest. */
+static void read_choice(Reader *reader, const Node *root, const char *key,
+	const char *const *words, int *choice)
+{
+	const Node *node = node_field(reader, root, key, NODE_STRING);
+	const char *nearest;
+	Buf buf = {.arena = reader->arena};
+
+	if (!node)
+		return;
+	for (int i = 0; words[i]; i++) {
+		if (strcmp(words[i], node->text) == 0) {
+			*choice = i;
+			return;
+		}
+		buf_printf(&buf, "%s\"%s\"", i ? ", " : "", words[i]);
+	}
+	nearest = text_nearest(node->text, words);
+	DIAG_ERROR(reader->diags, node->origin, "invalid-value",
+		nearest ? arena_printf(reader->arena, "did you mean \"%s\"?", nearest) : NULL,
+		"%s: Unsupported value: \"%s\": supported values: %s", key, node->text,
+		buf_text(&buf));
+}
+
+static void read_text(Reader *reader, const Node *root, const char *key, bool is_path,
+	const char **text)
+{
+	const Node *node = node_field(reader, root, key, NODE_STRING);
+
+	if (!node)
+		return;
+	if (is_path ? node->text[0] != '/' : !*node->text)
+		DIAG_ERROR(reader->diags, node->origin, "invalid-value", NULL,
+			"%s: Invalid value: \"%s\": must be %s", key, node->text,
+			is_path ? "an absolute path" : "not empty");
+	else
+		*text = node->text;
+}
+
+/* An nft identifier: nothing of it can end the name in nft syntax. */
+static void read_table(Reader *reader, const Node *root, Settings *settings)
+{
+	const Node *node = node_field(reader, root, "table", NODE_STRING);
+	const char *set = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+
+	if (!node)
+		return;
+	if (!*node->text || strspn(node->text, set) != strlen(node->text) ||
+		strlen(node->text) > 64 || strspn(node->text, "0123456789") > 0)
+		DIAG_ERROR(reader->diags, node->origin, "invalid-value", NULL,
+			"table: Invalid value: \"%s\": must be a name of letters, digits and '_', at "
+			"most 64, not starting with a digit",
+			node->text);
+	else
+		settings->table = node->text;
+}
+
+static void read_service_cidrs(Reader *reader, const Node *root, Settings *settings)
+{
+	const Node *node = node_field(reader, root, "service_cidrs", NODE_LIST);
+
+	for (size_t i = 0; i < node_count(node); i++) {
+		Range range;
+
+		if (fields_cidr(reader, node->items.at[i], "service_cidrs", &range))
+			VEC_PUSH(reader->arena, &settings->service_cidrs, range);
+	}
+	ranges_normalise(&settings->service_cidrs);
+}
+
+static void read_settle(Reader *reader, const Node *root, Settings *settings)
+{
+	const Node *node = node_field(reader, root, "settle_ms", NODE_INT);
+
+	if (!node)
+		return;
+	if (node->number < 0 || node->number > SETTLE_MS_MOST)
+		DIAG_ERROR(reader->diags, node->origin, "invalid-value", NULL,
+			"settle_ms: Invalid value: %lld: must be between 0 and %d", node->number,
+			SETTLE_MS_MOST);
+	else
+		settings->settle_ms = (int)node->number;
+}
+
+int settings_parse(Arena *arena, const char *file, const char *text, Settings *settings,
+	Diags *diags)
+{
+	Reader reader = {arena, diags};
+	size_t errors = diags->n_errors;
+	const Node *root = conf_read(&reader, file, text);
+
+	if (!root)
+		return SOURCE_E_INVALID;
+	node_check_keys(&reader, root, &SCHEMA);
+	read_text(&reader, root, "node", false, &settings->node);
+	read_text(&reader, root, "policies", true, &settings->policies);
+	read_text(&reader, root, "inventory", true, &settings->inventory);
+	read_text(&reader, root, "state", true, &settings->state);
+	read_text(&reader, root, "runtime", true, &settings->runtime);
+	read_table(&reader, root, settings);
+	read_choice(&reader, root, "enforce", ENFORCE_TEXT, &settings->enforce);
+	read_choice(&reader, root, "deny", DENY_TEXT, &settings->deny);
+	read_choice(&reader, root, "bridge", BRIDGE_MODE_TEXT, &settings->bridge);
+	read_service_cidrs(&reader, root, settings);
+	read_settle(&reader, root, settings);
+	return diags->n_errors == errors ? 0 : SOURCE_E_INVALID;
+}
+
+/* The whole file, NUL-terminated, in the arena; a negative errno otherwise. */
+static int read_small_file(Arena *arena, const char *path, const char **ret_text, size_t *ret_n)
+{
+	struct stat st;
+	ssize_t n;
+	char *text;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (size_t)st.st_size > SETTINGS_BYTES_MOST) {
+		close(fd);
+		return S_ISREG(st.st_mode) ? -EFBIG : -EINVAL;
+	}
+	text = arena_alloc(arena, SETTINGS_BYTES_MOST + 1);
+	n = read(fd, text, SETTINGS_BYTES_MOST);
+	close(fd);
+	if (n < 0)
+		return -EIO;
+	*ret_text = text;
+	*ret_n = (size_t)n;
+	return 0;
+}
+
+int settings_load(Arena *arena, const char *path, bool may_be_absent, Settings *settings,
+	Diags *diags)
+{
+	const char *text = NULL;
+	size_t n = 0;
+	int r = read_small_file(arena, path, &text, &n);
+	Origin origin = {.file = arena_strdup(arena, path)};
+
+	if (r == -ENOENT && may_be_absent)
+		return 0;
+	if (r < 0) {
+		DIAG_ERROR(diags, origin, "unreadable", NULL, "cannot be read: %s", strerror(-r));
+		return SOURCE_E_INVALID;
+	}
+	if (text_utf8_check(text, n) != n) {
+		DIAG_ERROR(diags, origin, "binary", NULL, "not UTF-8 text");
+		return SOURCE_E_INVALID;
+	}
+	r = settings_parse(arena, origin.file, text, settings, diags);
+	diags_excerpt(diags, text, n);
+	return r;
+}

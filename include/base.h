@@ -1,0 +1,192 @@
+#pragma once
+/*
+ * base: what every other room stands on. Arenas, diagnostics with file:line:column, address
+ * ranges, text buffers, string maps, content names. libc only; pure: no clock, no I/O, no globals.
+ *
+ * The error law, everywhere in this project: a function that can fail returns int; 0 is success,
+ * negative is -errno (the environment failed: forward it), positive is ROOM_E_... (the input is
+ * wrong: say so and go on). `ret_` parameters come last and stay untouched on failure.
+ */
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* ---- Arena: memory that is freed as a whole. Its owner is named where it is created. ---- */
+typedef struct Arena Arena;
+
+Arena *arena_new(void);        /* NULL when out of memory */
+Arena *arena_free(Arena *arena); /* takes NULL; returns NULL; runs deferred calls, last first */
+size_t arena_bytes(const Arena *arena);
+
+/*
+ * Runs fn(context); any allocation of `arena` that fails inside it unwinds to here, which then
+ * returns -ENOMEM. Else returns what fn returned. Nested tries on one arena are allowed.
+ */
+int arena_try(Arena *arena, int (*fn)(void *context), void *context);
+/* Calls fn(handle) when the arena is freed: how foreign handles survive an unwinding. */
+void arena_defer(Arena *arena, void (*fn)(void *handle), void *handle);
+
+/* Zeroed memory, aligned for any type. Never NULL: see arena_try. Outside a try it aborts. */
+void *arena_alloc(Arena *arena, size_t bytes);
+char *arena_strdup(Arena *arena, const char *text);
+char *arena_strndup(Arena *arena, const char *text, size_t length);
+char *arena_printf(Arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *arena_vprintf(Arena *arena, const char *format, va_list arguments);
+
+static inline void arena_free_p(Arena **arena)
+{
+	arena_free(*arena);
+}
+#define ARENA_CLEANUP __attribute__((cleanup(arena_free_p)))
+#define ARENA_NEW(arena, T) ((T *)arena_alloc((arena), sizeof(T)))
+
+/* Growable array that lives in an arena: VEC(T) v = {}; VEC_PUSH(arena, &v, item). */
+#define VEC(T)                                                                                     \
+	struct {                                                                                   \
+		T *at;                                                                             \
+		size_t n, room;                                                                    \
+	}
+#define VEC_PUSH(arena, v, ...)                                                                    \
+	do {                                                                                       \
+		if ((v)->n == (v)->room)                                                           \
+			(v)->at = vec_grow((arena), (v)->at, (v)->n, &(v)->room, sizeof(*(v)->at)); \
+		(v)->at[(v)->n++] = __VA_ARGS__;                                                   \
+	} while (0)
+void *vec_grow(Arena *arena, void *at, size_t n, size_t *room, size_t item);
+
+typedef VEC(const char *) Texts;
+
+/* ---- StrMap: text -> pointer. Keys are borrowed, memory is the arena's. ---- */
+typedef struct StrMap StrMap;
+
+StrMap *strmap_new(Arena *arena);
+void *strmap_get(const StrMap *map, const char *key); /* NULL if absent */
+void strmap_put(StrMap *map, const char *key, void *value);
+size_t strmap_count(const StrMap *map);
+
+/* ---- Buf: text being written. Always NUL-terminated once something was added. ---- */
+typedef struct Buf {
+	Arena *arena;
+	char *text;
+	size_t n, room;
+} Buf;
+
+void buf_add(Buf *buf, const char *text);
+void buf_add_n(Buf *buf, const char *text, size_t n);
+void buf_printf(Buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+const char *buf_text(const Buf *buf); /* never NULL */
+
+/* ---- Text ---- */
+bool text_is_equal(const char *a, const char *b); /* either may be NULL: equal to NULL only */
+bool text_has_suffix(const char *text, const char *suffix);
+/* The offset of the first byte that is not valid UTF-8 (or is NUL), or `n` if all is well. */
+size_t text_utf8_check(const char *text, size_t n);
+/* The entry of `known` (NULL-terminated) within two edits of `word`, or NULL. */
+const char *text_nearest(const char *word, const char *const *known);
+int text_compare_p(const void *a, const void *b); /* for qsort of const char * */
+void text_add_json(Buf *buf, const char *text);   /* with quotes */
+
+/* ---- Content names: SHA-256, because whoever writes a policy must not choose what collides. ---- */
+typedef struct Digest {
+	uint32_t state[8];
+	uint8_t block[64];
+	uint64_t n; /* bytes taken so far */
+} Digest;
+
+void digest_start(Digest *digest);
+void digest_add(Digest *digest, const void *data, size_t n);
+/* A string with its length before it, so that "a","bc" and "ab","c" differ. */
+void digest_add_text(Digest *digest, const char *text);
+void digest_end(Digest *digest, uint8_t ret_hash[32]);
+/* The first 96 bits in hex: the tail of a chain's or set's name. */
+#define DIGEST_NAME_LENGTH 24
+void digest_end_name(Digest *digest, char ret_name[DIGEST_NAME_LENGTH + 1]);
+
+/* ---- Addresses and ranges. Values are in host order, IPv4 in the low 32 bits. ---- */
+typedef enum Family { FAMILY_IPV4, FAMILY_IPV6, FAMILY_N } Family;
+typedef unsigned __int128 AddressValue;
+
+typedef struct Address {
+	AddressValue value;
+	Family family;
+} Address;
+
+typedef struct Range {
+	AddressValue first, last; /* both included */
+	Family family;
+} Range;
+
+typedef VEC(Range) Ranges;
+
+#define ADDRESS_TEXT_SIZE 48
+#define RANGE_TEXT_SIZE 100
+
+bool address_parse(const char *text, Address *ret_address); /* no leading zeros, no zone */
+const char *address_text(Address address, char ret_text[ADDRESS_TEXT_SIZE]);
+bool address_is_equal(Address a, Address b);
+int address_compare(Address a, Address b);
+bool address_is_mapped(Address address); /* ::ffff:0:0/96 */
+/* Network byte order; returns how many bytes: 4 or 16. */
+size_t address_bytes(Address address, uint8_t ret_bytes[16]);
+Address address_from_bytes(Family family, const uint8_t *bytes);
+AddressValue family_last(Family family); /* all ones */
+
+/* What is wrong with the text of a CIDR, as words, or NULL. Host bits are wrong. */
+const char *range_parse_cidr(const char *text, Range *ret_range);
+bool range_has(Range range, AddressValue value);
+bool range_is_within(Range inner, Range outer);
+bool range_is_equal(Range a, Range b);
+bool range_is_everything(Range range);
+/* The prefix length if the range is exactly one CIDR, else -1. */
+int range_prefix(Range range);
+const char *range_text(Range range, char ret_text[RANGE_TEXT_SIZE]);
+/* Sorts, and joins what overlaps or touches: afterwards disjoint, with gaps between. */
+void ranges_normalise(Ranges *ranges);
+/* Adds to ret_ranges what of `block` none of `except` covers. */
+void ranges_subtract(Arena *arena, Range block, const Range *except, size_t n, Ranges *ret_ranges);
+bool ranges_have(const Ranges *ranges, Address address);
+
+/* ---- Diagnostics: values, collected in a bounded list, printed by whoever is a program. ---- */
+typedef enum Severity { SEVERITY_NOTE, SEVERITY_WARNING, SEVERITY_ERROR } Severity;
+
+typedef struct Origin {
+	const char *file;      /* borrowed from the source that the thing came from */
+	unsigned line, column; /* from 1; 0: not known */
+} Origin;
+
+typedef struct Diag {
+	Severity severity;
+	Origin origin;
+	const char *code; /* static, such as "unknown-field" */
+	const char *message;
+	const char *hint;    /* what was probably meant, or NULL */
+	const char *excerpt; /* the source line, or NULL */
+} Diag;
+
+#define DIAGS_MOST 100
+typedef struct Diags {
+	Arena *arena; /* owner of the messages */
+	VEC(Diag) list;
+	size_t n_errors, n_dropped; /* dropped: beyond DIAGS_MOST, counted and said */
+} Diags;
+
+/* `hint` may be NULL and is copied; the message is formatted. */
+void diag_add(Diags *diags, Severity severity, Origin origin, const char *code, const char *hint,
+	const char *format, ...) __attribute__((format(printf, 6, 7)));
+#define DIAG_ERROR(diags, origin, code, hint, ...)                                                 \
+	diag_add(diags, SEVERITY_ERROR, origin, code, hint, __VA_ARGS__)
+#define DIAG_WARNING(diags, origin, code, hint, ...)                                               \
+	diag_add(diags, SEVERITY_WARNING, origin, code, hint, __VA_ARGS__)
+/* Copies every diagnostic of `from` (deeply) to `diags`. */
+void diags_append(Diags *diags, const Diags *from);
+/* Gives each diagnostic that has a line the text of that line of the file. */
+void diags_excerpt(Diags *diags, const char *text, size_t n);
+const char *severity_text(Severity severity);
+/* "file:line:column: error: message (hint)", without the excerpt. */
+const char *diag_line(Arena *arena, const Diag *diag);
+/* The same with source line, caret and hint below, as a compiler prints it. */
+const char *diag_block(Arena *arena, const Diag *diag, bool is_coloured);

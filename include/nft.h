@@ -1,0 +1,50 @@
+#pragma once
+/*
+ * nft: ruleset -> kernel. Structure (tables, chains, rules, CIDR sets) goes through libnftables as
+ * the very text that `netpolctl ruleset` prints; elements of hash sets and verdict maps go over
+ * netlink directly. Only our own table, and its guard, are ever read or written.
+ */
+#include "ruleset.h"
+
+enum {
+	NFT_E_REFUSED = 1, /* the kernel, or nft, refused: see nft_error() */
+};
+
+/* ---- Text, pure ---- */
+/* The whole ruleset as `nft -f` takes it. Stable to the byte. Text is in `arena`. */
+const char *nft_ruleset_text(Arena *arena, const Ruleset *ruleset);
+/* A plan as words and nft text, commit by commit: what would be done. */
+const char *nft_plan_text(Arena *arena, const Plan *plan);
+
+/* ---- The kernel ---- */
+typedef struct Nft Nft;
+
+/* Opens netlink in the caller's network namespace. Needs CAP_NET_ADMIN there. */
+int nft_open(Nft **ret_nft);
+Nft *nft_close(Nft *nft);
+/* What the last refusal said. */
+const char *nft_error(const Nft *nft);
+
+typedef struct NftState {
+	bool has_table, has_guard; /* ours stands; a guard of an interrupted change stands */
+	bool is_known;		   /* the table is one that we wrote, whole: `held` says what it holds */
+	const char *why_not;	   /* else: what is odd about it */
+	Ruleset *held;		   /* the caller frees it */
+} NftState;
+
+#define NFT_GUARD_SUFFIX "_guard"
+
+/* Reads our table back. What `wanted` has too is compared to the letter. */
+int nft_read(Nft *nft, const Ruleset *wanted, NftState *ret_state);
+
+typedef struct NftCounts {
+	unsigned commits, elements; /* transactions; set and map elements added or removed */
+} NftCounts;
+
+/* Carries the plan out, commit by commit; stops at the first refusal. */
+int nft_apply(Nft *nft, const Plan *plan, NftCounts *ret_counts);
+/*
+ * Puts `new` in place of `old` in one whole-table transaction. This is what the in-flight guarantee
+ * forbids; it exists so that a test can show that it would see the leak.
+ */
+int nft_apply_naively(Nft *nft, const Ruleset *new);

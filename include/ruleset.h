@@ -1,0 +1,169 @@
+#pragma once
+/*
+ * ruleset: what the kernel shall hold (design.md 5.1), and how to get there from what it holds.
+ *
+ * A Ruleset is sorted throughout, so that equal ones are equal item by item. Chains and CIDR sets
+ * are named by their content and never change; pod and port sets are named by what they select,
+ * and only their elements change. It owns all its memory: no pointer leads back to a source.
+ */
+#include "base.h"
+
+enum { RULESET_IN, RULESET_OUT, RULESET_DIRECTIONS }; /* to the pod; from the pod */
+
+typedef enum SetKind {
+	SET_PODS,  /* addresses: hash */
+	SET_PORTS, /* address . protocol . port: hash */
+	SET_SELF,  /* address . the same address: hash */
+	SET_CIDR   /* ranges: interval; never edited */
+} SetKind;
+
+typedef struct Element {
+	Address address;
+	uint8_t protocol; /* SET_PORTS */
+	uint16_t port;	  /* SET_PORTS */
+} Element;
+
+typedef VEC(Element) Elements;
+
+typedef struct Set {
+	const char *name;
+	const char *comment; /* what it selects, at most 128 bytes with the NUL; or NULL */
+	SetKind kind;
+	Family family;
+	Elements elements; /* sorted; not of SET_CIDR */
+	Ranges ranges;	   /* sorted, disjoint; of SET_CIDR */
+} Set;
+
+typedef enum MatchKind {
+	MATCH_ANYBODY, /* no condition on the address */
+	MATCH_BLOCK,   /* one CIDR */
+	MATCH_SET,     /* SET_PODS or SET_CIDR by name */
+	MATCH_PORT_SET /* SET_PORTS by name: judges protocol and port too */
+} MatchKind;
+
+typedef struct PortRange {
+	uint16_t first, last;
+} PortRange;
+
+typedef VEC(PortRange) PortRanges;
+
+/* One accepting rule: the peer's address (source when RULESET_IN), then protocol and port. */
+typedef struct ChainRule {
+	MatchKind match;
+	Family family;
+	Range block;
+	const char *set;
+	const char *besides; /* only in plans: addresses in this set do not match */
+	uint8_t protocol;    /* 0: any */
+	PortRanges ports;    /* empty: any; sorted, disjoint, with gaps */
+	Origin origin;	     /* the policy's rule: not content */
+	const char *policy;  /* "namespace/name": not content */
+} ChainRule;
+
+/* A chain serves one family: a pod's address of that family leads to it. */
+typedef struct Chain {
+	const char *name;
+	int direction;
+	bool is_drop; /* what a refusal is: drop, else reject */
+	VEC(ChainRule) rules; /* sorted, unique */
+} Chain;
+
+/* An element of a per-pod verdict map: the pod's address leads to its chain. */
+typedef struct Verdict {
+	Address address;
+	const char *chain;
+} Verdict;
+
+typedef VEC(Verdict) Verdicts;
+
+/* What the base chains depend on. */
+typedef struct BaseOptions {
+	const char *table;
+	Ranges services; /* addresses that `input` passes untranslated and `output` judges */
+} BaseOptions;
+
+typedef struct Ruleset {
+	Arena *arena; /* owns everything */
+	BaseOptions base;
+	VEC(Set) sets;	   /* by name; self4 and self6 always there */
+	VEC(Chain) chains; /* by name */
+	Verdicts verdicts[RULESET_DIRECTIONS][FAMILY_N]; /* by address */
+} Ruleset;
+
+#define RULESET_COMMENT_MOST 127
+
+Ruleset *ruleset_new(void); /* empty, with its self sets; NULL: out of memory */
+Ruleset *ruleset_free(Ruleset *ruleset);
+const Set *ruleset_set(const Ruleset *ruleset, const char *name); /* NULL if absent */
+const Chain *ruleset_chain(const Ruleset *ruleset, const char *name);
+const Verdict *ruleset_verdict(const Ruleset *ruleset, int direction, Address address);
+/* Sorts everything; to be called once after filling. */
+void ruleset_sort(Ruleset *ruleset);
+bool ruleset_is_equal(const Ruleset *a, const Ruleset *b);
+
+int element_compare(const void *a, const void *b);
+/* Sorts the chain's rules, drops repeated ones, and names it by what is left. */
+void chain_finish(Arena *arena, Chain *chain);
+/* `text` as an nft comment: cut to fit between UTF-8 sequences, nothing in it ends the string. */
+const char *comment_fit(Arena *arena, const char *text);
+
+/* ---- Plan: grow, switch, shrink ---- */
+typedef enum OpKind {
+	OP_ADD_TABLE,
+	OP_ADD_SET,	 /* without elements */
+	OP_ADD_MAP,	 /* the verdict map of (direction, family, is_next), empty */
+	OP_ADD_CHAIN,	 /* with its rules */
+	OP_ADD_ELEMENTS, /* of set->name: the op's elements or ranges */
+	OP_DEL_ELEMENTS,
+	OP_ADD_VERDICTS, /* of the map */
+	OP_DEL_VERDICTS,
+	OP_SET_BASE,	 /* the base chains' rules, through the maps of is_next */
+	OP_DEL_BASE,	 /* unhook: the base chains are deleted */
+	OP_DEL_MAP,
+	OP_DEL_CHAIN,
+	OP_DEL_SET,
+	OP_DEL_TABLE
+} OpKind;
+
+typedef struct Op {
+	OpKind kind;
+	const Set *set;
+	const Chain *chain;
+	const BaseOptions *base;
+	const char *table;
+	int direction;
+	Family family;
+	bool is_next;
+	Elements elements;
+	Verdicts verdicts;
+} Op;
+
+/*
+ * One commit, carried out in this order: structure that is added, elements, structure that is
+ * switched or goes. Only OP_SET_BASE needs to be atomic, and is; see plan.c.
+ */
+typedef struct Commit {
+	const char *name;  /* "grow", "switch", ... */
+	bool waits;	   /* every packet in flight must have left before it begins */
+	VEC(Op) ops;
+} Commit;
+
+typedef struct Plan {
+	Arena *arena; /* the caller's */
+	VEC(Commit) commits; /* none: nothing differs */
+} Plan;
+
+/*
+ * From `old`, which the kernel holds, to `new`, so that the in-flight guarantee of design.md 5.2
+ * holds at every instant. Both must have the same table, and outlive the plan.
+ */
+void plan_change(Arena *arena, const Ruleset *old, const Ruleset *new, Plan *ret_plan);
+/* From no table to `new`. Enforcement begins with the last commit, whole. */
+void plan_create(Arena *arena, const Ruleset *new, Plan *ret_plan);
+/*
+ * From a table whose state is not known to `new`, without a gap: a second table of the name
+ * `guard` enforces `new` while ours is taken down and made again. has_table, has_guard: what is
+ * there already; a guard that is there is kept as it is.
+ */
+void plan_replace(Arena *arena, const Ruleset *new, const Ruleset *guard, bool has_table,
+	bool has_guard, Plan *ret_plan);

@@ -1,0 +1,123 @@
+#pragma once
+/*
+ * source: files -> model. One Source is one file's content, read, defaulted and validated as the
+ * API server would; a SourceDir is a directory of them with the last good version of each; the
+ * snapshot merges what stands into a Model.
+ *
+ * Parsing is pure (bytes in, Source out). Only source_dir_*, source_file_read and settings_load
+ * touch the file system.
+ */
+#include "model.h"
+#include <sys/stat.h>
+
+enum {
+	SOURCE_E_INVALID = 1, /* the content is wrong: see the diagnostics */
+};
+
+/* Limits on what one file may be; each is an error with words when passed. */
+#define SOURCE_POLICY_BYTES_MOST ((size_t)16 << 20)
+#define SOURCE_INVENTORY_BYTES_MOST ((size_t)2 << 30)
+#define SOURCE_FILES_MOST 100000
+#define SOURCE_DEPTH_MOST 64
+#define SOURCE_NODES_MOST ((size_t)4 << 20)
+#define SOURCE_ANCHORS_MOST 1000
+#define SOURCE_ALIAS_NODES_MOST ((size_t)100000)
+
+typedef enum SourceKind { SOURCE_POLICIES, SOURCE_INVENTORY } SourceKind;
+
+typedef struct Source {
+	Arena *arena;     /* owns this struct and all below */
+	const char *file; /* the path as diagnostics name it */
+	Diags diags;
+	VEC(const Policy *) policies;
+	VEC(const CidrSet *) sets;
+	VEC(const Pod *) pods;
+	VEC(const Namespace *) namespaces;
+	StrMap *resolved; /* cidr_set name -> const CidrSet *, as when this was accepted, or NULL */
+} Source;
+
+/*
+ * Reads one file's content, by its suffix: .conf (libconfig), .yaml .yml .json (manifests, or
+ * inventories). Always gives a Source, unless out of memory (-ENOMEM); it is good only if
+ * diags.n_errors is 0. The caller frees it with source_free.
+ */
+int source_parse(SourceKind kind, const char *file, const char *text, size_t n,
+	Source **ret_source);
+Source *source_free(Source *source);
+/* Whether files of this name are read at all: not hidden, and a known suffix. */
+bool source_name_is_read(SourceKind kind, const char *name);
+
+/*
+ * Opens NAME beneath the directory (symbolic links too may not lead out of it), refuses what is
+ * no regular file, what everybody may write, and what is too big. Then parses. A file that cannot
+ * be read gives a Source with that error. Returns 0 or -ENOMEM.
+ */
+int source_file_read(int directory, SourceKind kind, const char *file, const char *name,
+	Source **ret_source, struct stat *ret_stat);
+
+/* ---- A directory of sources ---- */
+typedef struct SourceDir SourceDir;
+
+typedef struct SourceDirFile {
+	const char *name;
+	const Source *current;	/* as last read */
+	const Source *accepted; /* the version in force; may be current; NULL: none ever was good */
+} SourceDirFile;
+
+SourceDir *source_dir_new(SourceKind kind, const char *path); /* NULL: out of memory */
+SourceDir *source_dir_free(SourceDir *dir);
+const char *source_dir_path(const SourceDir *dir);
+/* Files being written are left as they are until they are closed. */
+void source_dir_set_busy(SourceDir *dir, const char *name, bool is_busy);
+void source_dir_clear_busy(SourceDir *dir);
+/*
+ * Reads what changed since the last time (device, inode, size, times); forgets what is gone. When
+ * the directory itself cannot be read, what was known stands. Sets ret_changed. 0 or -ENOMEM.
+ */
+int source_dir_refresh(SourceDir *dir, bool *ret_changed);
+/* Errors of the directory itself: missing, unreadable, writable by everybody. */
+const Diags *source_dir_diags(const SourceDir *dir);
+size_t source_dir_count(const SourceDir *dir);
+SourceDirFile source_dir_file(const SourceDir *dir, size_t i); /* sorted by name */
+/* The current version of file i is in force from now on. The snapshot calls this. */
+void source_dir_accept(SourceDir *dir, size_t i);
+
+/* ---- The snapshot: everything that stands, as one model ---- */
+typedef struct Snapshot Snapshot;
+
+/*
+ * Merges what stands: of each file the current version, or, where that has an error, the one
+ * accepted before. What only shows across files is judged here: two policies of one name, a
+ * cidr_set that nobody defines; a file at fault keeps its accepted version. A pod in two files:
+ * the higher resourceVersion wins, else the file that sorts last, with a warning. What was merged
+ * is accepted. The model points into the directories' sources: free the snapshot before the next
+ * refresh. 0 or -ENOMEM.
+ */
+int snapshot_new(SourceDir *policies, SourceDir *inventory, Snapshot **ret_snapshot);
+Snapshot *snapshot_free(Snapshot *snapshot);
+const Model *snapshot_model(const Snapshot *snapshot);
+/* Every diagnostic: the directories', the files', the merge's. */
+const Diags *snapshot_diags(const Snapshot *snapshot);
+
+/* ---- netpol.conf ---- */
+typedef enum Enforce { ENFORCE_LOCAL, ENFORCE_ALL } Enforce;
+typedef enum Deny { DENY_REJECT, DENY_DROP } Deny;
+typedef enum BridgeMode { BRIDGE_AUTO, BRIDGE_BR_NETFILTER, BRIDGE_CONNTRACK, BRIDGE_OFF } BridgeMode;
+
+typedef struct Settings {
+	const char *node, *policies, *inventory, *state, *runtime, *table;
+	int enforce, deny, bridge; /* Enforce, Deny, BridgeMode */
+	Ranges service_cidrs;
+	int settle_ms;
+} Settings;
+
+extern const char *const BRIDGE_MODE_TEXT[]; /* by BridgeMode, NULL-terminated */
+
+/* The defaults of design.md 3.1; `node` is the host name. Strings are the arena's. */
+void settings_default(Arena *arena, Settings *ret_settings);
+/* Reads the text over *settings; errors go to diags. 0, SOURCE_E_INVALID or -ENOMEM. */
+int settings_parse(Arena *arena, const char *file, const char *text, Settings *settings,
+	Diags *diags);
+/* The same from a file; when it is missing and `may_be_absent`, the defaults stand. */
+int settings_load(Arena *arena, const char *path, bool may_be_absent, Settings *settings,
+	Diags *diags);
