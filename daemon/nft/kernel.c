@@ -175,11 +175,22 @@ static int list(Nft *nft, Arena *arena, const char *what, unsigned flags, const 
 	return r;
 }
 
+/* Past what says nothing: blanks, and the default that some versions of nft print after "reject". */
+static const char *skip_idle(const char *text)
+{
+	static const char idle[] = "with icmpx port-unreachable";
+
+	text += strspn(text, " \t\n");
+	if (strncmp(text, idle, sizeof(idle) - 1) == 0)
+		text += sizeof(idle) - 1;
+	return text + strspn(text, " \t\n");
+}
+
 static bool is_same_but_blanks(const char *a, const char *b)
 {
 	for (;;) {
-		a += strspn(a, " \t\n");
-		b += strspn(b, " \t\n");
+		a = skip_idle(a);
+		b = skip_idle(b);
 		if (*a != *b)
 			return false;
 		if (!*a)

@@ -226,9 +226,9 @@ const char *nft_ruleset_text(Arena *arena, const Ruleset *ruleset)
 	buf_printf(&buf, "table inet %s {\n", ruleset->base.table);
 	for (size_t i = 0; i < ruleset->sets.n; i++)
 		render_set(&buf, &ruleset->sets.at[i], true);
+	render_maps(&buf, ruleset);
 	for (size_t i = 0; i < ruleset->chains.n; i++)
 		render_chain(&buf, &ruleset->chains.at[i]);
-	render_maps(&buf, ruleset);
 	for (BaseChain c = BASE_FORWARD; c < BASE_N; c++)
 		if (base_is_used(&ruleset->base, c))
 			render_base(&buf, &ruleset->base, c, false);

@@ -1,0 +1,249 @@
+"""netlab: a node and its pods as network namespaces, netpold in the node's, real packets between.
+
+Everything lives in namespaces that the lab makes (named np<pid>-...) and a temporary directory; both
+are removed by close(). Nothing of the machine's own network is touched.
+"""
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.environ.get("NETPOL_BUILD", os.path.join(os.path.dirname(TESTS), "build"))
+NETPOLD = os.path.join(BUILD, "netpold")
+NETPOLCTL = os.path.join(BUILD, "netpolctl")
+PROBE = os.path.join(BUILD, "tests", "probe")
+NODE_ADDRESSES = ("192.168.50.1", "fd50::1")
+_serial = itertools.count()
+
+
+class Pod:
+    def __init__(self, namespace, name, addresses, labels=None, node="node-1", ports=(), **more):
+        self.namespace, self.name, self.addresses = namespace, name, list(addresses)
+        self.labels, self.node, self.ports = dict(labels or {}), node, list(ports)
+        self.more = more
+        self.netns = None
+
+    @property
+    def key(self):
+        return f"{self.namespace}/{self.name}"
+
+    def manifest(self):
+        """As kubelet serves it; ports: (name, number, protocol)."""
+        status = {"phase": self.more.get("phase", "Running"), "hostIP": NODE_ADDRESSES[0],
+                  "hostIPs": [{"ip": a} for a in NODE_ADDRESSES],
+                  "startTime": self.more.get("started", "2026-01-01T00:00:00Z")}
+        if self.addresses:
+            status["podIP"] = self.addresses[0]
+            status["podIPs"] = [{"ip": a} for a in self.addresses]
+        spec = {"nodeName": self.node, "containers": [{"name": "c", "ports": [
+            {"name": n, "containerPort": p, "protocol": proto} for n, p, proto in self.ports]}]}
+        if self.more.get("host_network"):
+            spec["hostNetwork"] = True
+        return {"apiVersion": "v1", "kind": "Pod",
+                "metadata": {"name": self.name, "namespace": self.namespace, "labels": self.labels},
+                "spec": spec, "status": status}
+
+
+def run(*command, check=True, **more):
+    return subprocess.run(command, check=check, text=True, capture_output=True, **more)
+
+
+class Lab:
+    """mode "routed": a veth and a /32 a pod; "bridged": the CNI bridge plugin."""
+
+    def __init__(self, mode="routed", conf=""):
+        self.mode = mode
+        self.prefix = f"np{os.getpid()}-{next(_serial)}"
+        self.dir = tempfile.mkdtemp(prefix="netpol-lab-")
+        self.policies = os.path.join(self.dir, "conf.d")
+        self.inventory = os.path.join(self.dir, "inventory")
+        self.runtime = os.path.join(self.dir, "run")
+        for path in (self.policies, self.inventory, self.runtime):
+            os.mkdir(path, 0o755)
+        self.conf = os.path.join(self.dir, "netpol.conf")
+        with open(self.conf, "w") as f:
+            f.write(f'node = "node-1";\npolicies = "{self.policies}";\n'
+                    f'inventory = "{self.inventory}";\nruntime = "{self.runtime}";\n{conf}')
+        self.pods, self.namespaces, self.netns, self.daemon = {}, {}, [], None
+        self._links = itertools.count(1)
+        self.node = self._make_netns("node")
+        self.in_node("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1",
+                     "net.ipv4.icmp_ratemask=0", "net.ipv6.icmp.ratemask=", "net.ipv6.icmp.ratelimit=0",
+                     "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0")
+        self._ip(self.node, [f"addr add {NODE_ADDRESSES[0]}/32 dev lo",
+                             f"addr add {NODE_ADDRESSES[1]}/128 dev lo nodad"])
+
+    # ---- namespaces ----
+    def _make_netns(self, name):
+        full = f"{self.prefix}-{name}"
+        run("ip", "netns", "add", full)
+        self.netns.append(full)
+        self.inside(full, "sysctl", "-qw", "net.ipv6.conf.all.accept_dad=0",
+                    "net.ipv6.conf.default.accept_dad=0", "net.ipv6.conf.all.disable_ipv6=0",
+                    "net.ipv6.conf.default.disable_ipv6=0")
+        self._ip(full, ["link set lo up"])
+        return full
+
+    def inside(self, netns, *command, **more):
+        return run("ip", "netns", "exec", netns, *command, **more)
+
+    def in_node(self, *command, **more):
+        return self.inside(self.node, *command, **more)
+
+    def _ip(self, netns, lines):
+        run("ip", "-n", netns, "-b", "-", input="\n".join(lines) + "\n")
+
+    def _wire_routed(self, netns, addresses):
+        i = next(self._links)
+        mac, gateway = f"02:00:00:00:{i >> 8:02x}:{i & 255:02x}", "02:ff:00:00:00:01"
+        self._ip(self.node, [
+            f"link add v{i} type veth peer name eth0 netns {netns}",
+            f"link set v{i} address {gateway} addrgenmode none up"])
+        inside = [f"link set eth0 address {mac} addrgenmode none up",
+                  f"neigh add 169.254.1.1 lladdr {gateway} dev eth0 nud permanent",
+                  f"neigh add fe80::1 lladdr {gateway} dev eth0 nud permanent"]
+        outside = []
+        for a in addresses:
+            bits = 128 if ":" in a else 32
+            inside.append(f"addr add {a}/{bits} dev eth0" + (" nodad" if ":" in a else ""))
+            outside.append(f"route add {a}/{bits} dev v{i}")
+            outside.append(f"neigh add {a} lladdr {mac} dev v{i} nud permanent")
+        inside += ["route add 169.254.1.1 dev eth0 scope link",
+                   "route add default via 169.254.1.1 dev eth0",
+                   "route add default via fe80::1 dev eth0"]
+        self._ip(netns, inside)
+        self._ip(self.node, outside)
+
+    def _wire_bridged(self, netns, addresses):
+        gateways = {False: "10.244.1.1", True: "fd00:244:1::1"}
+        config = {"cniVersion": "0.4.0", "name": "lab", "type": "bridge", "bridge": "cni0",
+                  "isGateway": True, "hairpinMode": True, "ipam": {
+                      "type": "static",
+                      "addresses": [{"address": f"{a}/{64 if ':' in a else 24}",
+                                     "gateway": gateways[":" in a]} for a in addresses],
+                      "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]}}
+        environment = dict(os.environ, CNI_COMMAND="ADD", CNI_CONTAINERID=netns,
+                           CNI_NETNS=f"/run/netns/{netns}", CNI_IFNAME="eth0",
+                           CNI_PATH="/usr/lib/cni")
+        result = self.in_node("/usr/lib/cni/bridge", input=json.dumps(config), env=environment,
+                              check=False)
+        if result.returncode:
+            raise RuntimeError(f"CNI bridge plugin: {result.stdout} {result.stderr}")
+
+    # ---- the cluster ----
+    def namespace(self, name, **labels):
+        self.namespaces[name] = dict(labels)
+
+    def pod(self, namespace, name, addresses, labels=None, **more):
+        pod = Pod(namespace, name, addresses, labels, **more)
+        pod.netns = self._make_netns(f"{namespace}.{name}")
+        (self._wire_bridged if self.mode == "bridged" else self._wire_routed)(pod.netns, addresses)
+        self.pods[pod.key] = pod
+        return pod
+
+    def world(self, *addresses):
+        """A routed neighbour that holds addresses which are no pods."""
+        netns = self._make_netns("world")
+        self._wire_routed(netns, list(addresses))
+        return netns
+
+    def write_inventory(self, name="pods.json"):
+        items = [{"apiVersion": "v1", "kind": "Namespace",
+                  "metadata": {"name": n, "labels": {"kubernetes.io/metadata.name": n, **labels}}}
+                 for n, labels in self.namespaces.items()]
+        items += [p.manifest() for p in self.pods.values()]
+        self.put(os.path.join(self.inventory, name), json.dumps(
+            {"apiVersion": "v1", "kind": "List", "items": items}))
+
+    @staticmethod
+    def put(path, text):
+        """As every careful writer does: beside, then renamed over."""
+        with open(path + ".new", "w") as f:
+            f.write(text)
+        os.chmod(path + ".new", 0o644)
+        os.rename(path + ".new", path)
+
+    def write_policies(self, policies, name="policies.json"):
+        self.put(os.path.join(self.policies, name), json.dumps(
+            {"apiVersion": "v1", "kind": "List", "items": policies}))
+
+    def write_policy_file(self, name, text):
+        self.put(os.path.join(self.policies, name), text)
+
+    # ---- netpold ----
+    def apply(self, check=True):
+        result = self.in_node(NETPOLD, "-c", self.conf, "--once", check=False)
+        if check and result.returncode:
+            raise RuntimeError(f"netpold --once: {result.stderr}")
+        return result
+
+    def start(self, *options):
+        self.daemon_log = open(os.path.join(self.dir, "netpold.log"), "w+")
+        environment = {k: v for k, v in os.environ.items() if k != "JOURNAL_STREAM"}
+        self.daemon = subprocess.Popen(
+            ["ip", "netns", "exec", self.node, NETPOLD, "-c", self.conf, *options],
+            stderr=self.daemon_log, env=environment)
+        wait_for(lambda: self.daemon.poll() is not None or self.status().get("applied_at", "never") != "never",
+                 10, "netpold's first transaction")
+        if self.daemon.poll() is not None:
+            raise RuntimeError(f"netpold ended: {self.log()}")
+
+    def stop(self, sig=signal.SIGTERM):
+        if self.daemon:
+            self.daemon.send_signal(sig)
+            self.daemon.wait(20)
+            self.daemon = None
+
+    def log(self):
+        with open(os.path.join(self.dir, "netpold.log")) as f:
+            return f.read()
+
+    def status(self):
+        try:
+            with open(os.path.join(self.runtime, "status.json")) as f:
+                return json.load(f)
+        except FileNotFoundError:
+            return {}
+
+    def listing(self):
+        """Our table as the kernel lists it, object by object, whatever the order of their making."""
+        result = self.in_node("nft", "list", "table", "inet", "netpol", check=False)
+        blocks = [b.strip("\n") for b in result.stdout.split("\n\t}\n")]
+        return sorted(blocks)
+
+    def ctl(self, *arguments, **more):
+        return run(NETPOLCTL, "-c", self.conf, *arguments, check=False, **more)
+
+    # ---- packets ----
+    def probe(self, flows):
+        """flows: (source netns, destination netns, protocol, from, to, port) -> allow, reject, drop"""
+        text = "".join(" ".join(map(str, f)) + "\n" for f in flows)
+        result = run(PROBE, input=text, check=False, timeout=120)
+        if result.returncode:
+            raise RuntimeError(f"probe: {result.stderr}")
+        return result.stdout.split()
+
+    def close(self):
+        self.stop()
+        for netns in self.netns:
+            run("ip", "netns", "del", netns, check=False)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def wait_for(condition, seconds, what):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"waited {seconds} s for {what}")
+        time.sleep(0.01)
