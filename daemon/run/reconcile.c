@@ -68,6 +68,7 @@ typedef struct Change {
 	Daemon *d;
 	Arena *arena;
 	Ruleset *new;
+	NftCounts counts;
 } Change;
 
 static int carry_out(void *context)
@@ -84,7 +85,7 @@ static int carry_out(void *context)
 	else
 		r = plan_from_kernel(d, c->arena, c->new, &plan);
 	if (r == 0)
-		r = nft_apply(d->nft, &plan, &d->last);
+		r = nft_apply(d->nft, &plan, &c->counts);
 	return r;
 }
 
@@ -92,9 +93,11 @@ static int carry_out(void *context)
 static int attempt(Daemon *d, Ruleset *new)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
-	Change change = {d, arena, new};
+	Change change = {.d = d, .arena = arena, .new = new};
 	int r = arena ? arena_try(arena, carry_out, &change) : -ENOMEM;
 
+	if (change.counts.commits)
+		d->last = change.counts;
 	if (r == 0)
 		return 0;
 	d->applied = ruleset_free(d->applied);

@@ -223,7 +223,7 @@ class Lab:
     def probe(self, flows):
         """flows: (source netns, destination netns, protocol, from, to, port) -> allow, reject, drop"""
         text = "".join(" ".join(map(str, f)) + "\n" for f in flows)
-        result = run(PROBE, input=text, check=False, timeout=120)
+        result = run(PROBE, self.node, input=text, check=False, timeout=120)
         if result.returncode:
             raise RuntimeError(f"probe: {result.stderr}")
         return result.stdout.split()

@@ -1,7 +1,10 @@
 /*
  * probe: real connections between network namespaces, many at once, from one process.
  *
- * Reads flows from standard input, one a line:
+ *     probe NODENS
+ *
+ * First forgets every connection that NODENS tracks: an earlier flow of the same ports would make a
+ * new one an established one. Then reads flows from standard input, one a line:
  *     SRCNS DSTNS tcp|udp|sctp|icmp SRCADDR DSTADDR PORT
  * (namespaces as in /run/netns) and prints for each, in order: allow, reject or drop.
  *
@@ -15,6 +18,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <linux/netlink.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
@@ -395,6 +401,29 @@ static void run_batch(Flow *flows, int n)
 	}
 }
 
+static void forget_connections(int namespace)
+{
+	struct {
+		struct nlmsghdr header;
+		struct nfgenmsg message;
+	} flush = {.header = {.nlmsg_len = sizeof(flush),
+			   .nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE,
+			   .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK}};
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+		char room[256];
+	} answer = {};
+	int fd = socket_in(namespace, AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER);
+
+	if (send(fd, &flush, sizeof(flush), 0) < 0 || recv(fd, &answer, sizeof(answer), 0) < 0)
+		die("conntrack");
+	errno = -answer.error.error;
+	if (errno)
+		die("conntrack");
+	close(fd);
+}
+
 static Flow parse_flow(char *line)
 {
 	char source[64], destination[64], from[64], to[64];
@@ -414,7 +443,7 @@ static Flow parse_flow(char *line)
 	return flow;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const char *const words[] = {"?", "allow", "reject", "drop"};
 	struct rlimit files = {65536, 65536};
@@ -422,7 +451,10 @@ int main(void)
 	char line[512];
 	int n = 0;
 
+	if (argc != 2)
+		die("usage: probe NODENS < flows");
 	setrlimit(RLIMIT_NOFILE, &files);
+	forget_connections(namespace_of(argv[1]));
 	srandom((unsigned)(now_ms() ^ getpid()));
 	for (bool more = true; more;) {
 		more = fgets(line, sizeof(line), stdin);

@@ -1,0 +1,102 @@
+"""chance: random clusters and policies that like corners. Everything comes from one seed."""
+import random
+
+KEYS = ["app", "role", "tier", "example.com/team"]
+VALUES = ["a", "b", "c", ""]
+NAMES = ["http", "dns", "metrics"]
+NUMBERS = [53, 80, 81, 443, 8080]
+PROTOCOLS = ["TCP", "UDP", "SCTP"]
+
+
+class Chance(random.Random):
+    def labels(self):
+        return {k: self.choice(VALUES) for k in KEYS if self.random() < 0.5}
+
+    def selector(self):
+        s = {}
+        if self.random() < 0.5:
+            s["matchLabels"] = {self.choice(KEYS): self.choice(VALUES)}
+        if self.random() < 0.4:
+            e = {"key": self.choice(KEYS), "operator": self.choice(["In", "NotIn", "Exists", "DoesNotExist"])}
+            if e["operator"] in ("In", "NotIn"):
+                e["values"] = self.sample(VALUES, self.randint(1, 3))
+            s["matchExpressions"] = [e]
+        return s
+
+    def space_selector(self, spaces):
+        if self.random() < 0.3:
+            return {"matchLabels": {"kubernetes.io/metadata.name": self.choice(spaces)}}
+        return self.selector()
+
+    def block(self, addresses):
+        """A block around one of the addresses, with excepts strictly inside it."""
+        import ipaddress
+        address = ipaddress.ip_address(self.choice(addresses))
+        bits = address.max_prefixlen
+        prefix = self.choice([0, 1, 8, bits - 8, bits - 4, bits - 2, bits])
+        net = ipaddress.ip_network((int(address) >> (bits - prefix) << (bits - prefix) if prefix else 0, prefix)) \
+            if address.version == 4 else \
+            ipaddress.IPv6Network((int(address) >> (bits - prefix) << (bits - prefix) if prefix else 0, prefix))
+        block = {"cidr": str(net)}
+        excepts = []
+        for _ in range(self.choice([0, 0, 1, 2, 3])):
+            other = ipaddress.ip_address(self.choice(addresses))
+            if other.version == net.version and other in net and prefix < bits:
+                p = self.choice([x for x in (prefix + 1, bits - 3, bits - 1, bits) if prefix < x <= bits])
+                value = int(other) >> (bits - p) << (bits - p)
+                excepts.append(str(type(net)((value, p))))
+        if self.random() < 0.1 and prefix < bits:
+            excepts = [str(n) for n in net.subnets(1)]  # all of it, in two halves
+        if excepts:
+            block["except"] = excepts
+        return block
+
+    def peer(self, spaces, addresses):
+        kind = self.random()
+        if kind < 0.3:
+            return {"ipBlock": self.block(addresses)}
+        peer = {}
+        if kind < 0.75:
+            peer["podSelector"] = self.selector()
+        if kind > 0.5:
+            peer["namespaceSelector"] = self.space_selector(spaces)
+        return peer
+
+    def port(self):
+        port = {}
+        if self.random() < 0.8:
+            port["protocol"] = self.choice(PROTOCOLS)
+        kind = self.random()
+        if kind < 0.25:
+            port["port"] = self.choice(NAMES)
+        elif kind < 0.85:
+            port["port"] = self.choice(NUMBERS)
+            if self.random() < 0.3:
+                port["endPort"] = self.choice([n for n in NUMBERS + [65535] if n >= port["port"]])
+        return port
+
+    def rule(self, direction, spaces, addresses):
+        rule = {}
+        if self.random() < 0.8:
+            rule["from" if direction == "ingress" else "to"] = [
+                self.peer(spaces, addresses) for _ in range(self.choice([0, 1, 1, 2, 3]))]
+        if self.random() < 0.7:
+            rule["ports"] = [self.port() for _ in range(self.choice([0, 1, 1, 2, 4]))]
+        return rule
+
+    def policy(self, i, spaces, addresses):
+        spec = {"podSelector": self.selector() if self.random() < 0.8 else {}}
+        if self.random() < 0.7:
+            spec["policyTypes"] = self.choice([["Ingress"], ["Egress"], ["Ingress", "Egress"], []])
+        for direction in ("ingress", "egress"):
+            if self.random() < 0.75:
+                spec[direction] = [self.rule(direction, spaces, addresses)
+                                   for _ in range(self.choice([0, 1, 1, 2]))]
+        metadata = {"name": f"policy-{i}", "namespace": self.choice(spaces)}
+        if metadata["namespace"] == "default" and self.random() < 0.5:
+            del metadata["namespace"]
+        return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata,
+                "spec": spec}
+
+    def ports(self):
+        return [(n, self.choice(NUMBERS), self.choice(PROTOCOLS)) for n in NAMES if self.random() < 0.6]

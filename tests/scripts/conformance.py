@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Every cell of the conformance data, through explain and through the kernel.
+
+The data lies beside the repository (../shared/conformance) or where NETPOL_CONFORMANCE says; without
+it the tests are skipped, saying so. What it holds: 230 cases, 123,669 cells, judged by others."""
+import json
+import os
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from netlab import Lab, Pod, NETPOLCTL, TESTS, run
+from report import test, finish, equal, Skip
+
+DATA = os.environ.get("NETPOL_CONFORMANCE", os.path.join(
+    os.path.dirname(os.path.dirname(TESTS)), "shared", "conformance", "networkpolicy.json"))
+QUICK = os.environ.get("NETPOL_QUICK")
+
+
+def load():
+    if not os.path.exists(DATA):
+        raise Skip(f"no conformance data at {DATA}")
+    with open(DATA) as f:
+        return json.load(f)
+
+
+def pods_of(cluster):
+    return [Pod(p["namespace"], p["name"], [p["ip"]], p["labels"],
+                ports=[(q.get("name", ""), q["containerPort"], q.get("protocol", "TCP"))
+                       for c in p["containers"] for q in c["ports"]]) for p in cluster["pods"]]
+
+
+def inventory_of(cluster, pods):
+    items = [{"kind": "Namespace", "apiVersion": "v1", "metadata": n} for n in cluster["namespaces"]]
+    return json.dumps({"kind": "List", "apiVersion": "v1", "items": items + [p.manifest() for p in pods]})
+
+
+def policy_list(step):
+    return json.dumps({"kind": "List", "apiVersion": "v1", "items": step["policies"]})
+
+
+def cells(step, pods):
+    """(source, destination, protocol, port, wanted) for all but the diagonal"""
+    for probe in step["probes"]:
+        for i, row in enumerate(probe["expected"]):
+            for k, cell in enumerate(row):
+                if i != k:
+                    yield pods[i], pods[k], probe["protocol"], probe["port"], cell == "."
+
+
+def through_explain():
+    """conformance: every cell through explain"""
+    data, n, bad = load(), 0, []
+    with tempfile.TemporaryDirectory() as d:
+        for name in ("p", "i"):
+            os.mkdir(f"{d}/{name}", 0o755)
+        Lab.put(f"{d}/netpol.conf", "")
+        for case in data["cases"]:
+            for step in case["steps"]:
+                cluster = data["clusters"][step["cluster"]]
+                pods = pods_of(cluster)
+                Lab.put(f"{d}/i/i.json", inventory_of(cluster, pods))
+                Lab.put(f"{d}/p/p.json", policy_list(step))
+                wanted = list(cells(step, pods))
+                text = "".join(f"{s.key} {t.key} {port}/{proto}\n" for s, t, proto, port, _ in wanted)
+                result = run(NETPOLCTL, "-c", f"{d}/netpol.conf", "--policies", f"{d}/p", "--inventory", f"{d}/i",
+                             "explain", "--batch", input=text, check=False)
+                equal(result.returncode, 0, result.stderr[:300])
+                for (s, t, proto, port, allowed), found in zip(wanted, result.stdout.split()):
+                    n += 1
+                    if found != ("allow" if allowed else "deny"):
+                        bad.append(f"{case['id']}: {s.key} -> {t.key} {port}/{proto}: {found}")
+    if bad:
+        raise AssertionError(f"{len(bad)} of {n} cells differ: " + "; ".join(bad[:5]))
+    equal(n > 100000, True, f"{n} cells")
+
+
+def through_kernel():
+    """conformance: every cell through the kernel, with real packets"""
+    data, n, bad = load(), 0, []
+    by_cluster = {}
+    for case in data["cases"]:
+        for step in case["steps"]:
+            by_cluster.setdefault(step["cluster"], []).append((case["id"], step))
+    for index, steps in by_cluster.items():
+        cluster = data["clusters"][index]
+        with Lab("routed") as lab:
+            for space in cluster["namespaces"]:
+                lab.namespace(space["name"], **space["labels"])
+            pods = [lab.pod(p.namespace, p.name, p.addresses, p.labels, ports=p.ports)
+                    for p in pods_of(cluster)]
+            lab.write_inventory()
+            for name, step in steps:
+                lab.write_policies(step["policies"])
+                lab.apply()
+                wanted = list(cells(step, pods))
+                found = lab.probe([(s.netns, t.netns, proto.lower(), s.addresses[0], t.addresses[0], port)
+                                   for s, t, proto, port, _ in wanted])
+                for (s, t, proto, port, allowed), verdict in zip(wanted, found):
+                    n += 1
+                    if (verdict == "allow") != allowed:
+                        bad.append(f"{name}: {s.key} -> {t.key} {port}/{proto}: {verdict}")
+    if bad:
+        raise AssertionError(f"{len(bad)} of {n} cells differ: " + "; ".join(bad[:5]))
+    equal(n > 100000, True, f"{n} cells")
+
+
+test(through_explain)
+if not QUICK:
+    test(through_kernel)
+finish()

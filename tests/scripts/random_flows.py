@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Random clusters and policies: explain, and the kernel with real packets, against the naive evaluator.
+
+NETPOL_SEED repeats a run; NETPOL_ROUNDS makes it longer."""
+import json
+import os
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from chance import Chance, NUMBERS, PROTOCOLS
+from naive import Cluster
+from netlab import Lab, Pod, NETPOLCTL, run
+from report import test, finish, equal
+
+SEED = int(os.environ.get("NETPOL_SEED", time.time_ns() % 1000000))
+ROUNDS = int(os.environ.get("NETPOL_ROUNDS", 0))
+QUICK = os.environ.get("NETPOL_QUICK")
+SPACES = ["default", "one", "two"]
+OUTSIDE = ["172.17.0.5", "8.8.8.8", "2001:db8::5"]
+
+
+def random_pods(chance):
+    """With the corners: finished pods whose address another has, pending ones, host network."""
+    pods = []
+    for i in range(12):
+        addresses = [f"10.244.1.{10 + i}", f"fd00:244:1::{10 + i:x}"]
+        chance.shuffle(addresses)
+        more = {}
+        kind = chance.random()
+        if kind < 0.08:
+            more["phase"] = chance.choice(["Succeeded", "Failed"])
+            if pods:
+                addresses = pods[-1].addresses
+        elif kind < 0.14:
+            addresses = []
+            more["phase"] = "Pending"
+        elif kind < 0.20:
+            addresses, more["host_network"] = ["192.168.60.9"], True
+        elif kind < 0.26 and pods:
+            addresses, more["started"] = pods[-1].addresses, f"2026-01-0{chance.randint(1, 3)}T00:00:00Z"
+        elif kind < 0.4:
+            addresses = addresses[:1]
+        pods.append(Pod(chance.choice(SPACES), f"pod-{i}", addresses, chance.labels(),
+                        node="node-1", ports=chance.ports(), **more))
+    return pods
+
+
+def random_cluster(chance, pods):
+    namespaces = {s: chance.labels() for s in SPACES[:2]}  # "two" only its pods name
+    addresses = [a for p in pods for a in p.addresses] + OUTSIDE
+    policies = [chance.policy(i, SPACES, addresses) for i in range(chance.randint(1, 7))]
+    return namespaces, policies, addresses
+
+
+def inventory(namespaces, pods):
+    return json.dumps({"kind": "List", "apiVersion": "v1", "items": [
+        {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": n, "labels": l}}
+        for n, l in namespaces.items()] + [p.manifest() for p in pods]})
+
+
+def some_flows(chance, addresses, n):
+    flows = []
+    while len(flows) < n:
+        a, b = chance.choice(addresses), chance.choice(addresses)
+        if (":" in a) == (":" in b):
+            flows.append((a, b, chance.choice(PROTOCOLS), chance.choice(NUMBERS)))
+    return flows
+
+
+def differences(naive, flows, found, seed):
+    bad = []
+    for (a, b, protocol, number), verdict in zip(flows, found):
+        wanted = naive.allows(a, b, protocol, number)
+        if (verdict == "allow") != wanted:
+            bad.append(f"{a} -> {b} {number}/{protocol}: {verdict}")
+    if bad or len(found) != len(flows):
+        raise AssertionError(f"NETPOL_SEED={seed}: {len(bad)} of {len(flows)} differ: " + "; ".join(bad[:5]))
+
+
+def explain_round(seed, d):
+    chance = Chance(seed)
+    pods = random_pods(chance)
+    namespaces, policies, addresses = random_cluster(chance, pods)
+    flows = some_flows(chance, addresses, 400)
+    Lab.put(f"{d}/i/i.json", inventory(namespaces, pods))
+    Lab.put(f"{d}/p/p.json", json.dumps({"kind": "List", "apiVersion": "v1", "items": policies}))
+    text = "".join(f"{a} {b} {number}/{protocol}\n" for a, b, protocol, number in flows)
+    result = run(NETPOLCTL, "-c", f"{d}/netpol.conf", "--policies", f"{d}/p", "--inventory", f"{d}/i",
+                 "explain", "--batch", input=text, check=False)
+    equal(result.returncode, 0, f"NETPOL_SEED={seed}: {result.stderr[:300]}")
+    differences(Cluster(namespaces, pods, policies), flows, result.stdout.split(), seed)
+
+
+def explain_against_naive():
+    """random: explain agrees with the naive evaluator"""
+    with tempfile.TemporaryDirectory() as d:
+        os.mkdir(f"{d}/p", 0o755)
+        os.mkdir(f"{d}/i", 0o755)
+        Lab.put(f"{d}/netpol.conf", "")
+        for i in range(ROUNDS or 150):
+            explain_round(SEED + i, d)
+
+
+def kernel_rounds(mode, rounds):
+    chance = Chance(SEED)
+    with Lab(mode) as lab:
+        pods = []
+        for i in range(9):
+            pods.append(lab.pod(SPACES[i % 3], f"pod-{i}", [f"10.244.1.{10 + i}", f"fd00:244:1::{10 + i:x}"],
+                                chance.labels(), ports=chance.ports()))
+        outside = lab.world(*OUTSIDE)
+        where = {a: p.netns for p in pods for a in p.addresses} | {a: outside for a in OUTSIDE}
+        for i in range(rounds):
+            for p in pods:  # labels and ports move, addresses stay
+                if chance.random() < 0.3:
+                    p.labels, p.ports = chance.labels(), chance.ports()
+            namespaces, policies, addresses = random_cluster(chance, pods)
+            lab.namespaces = {n: l for n, l in namespaces.items()}
+            lab.write_inventory()
+            lab.write_policies(policies)
+            lab.apply()
+            flows = some_flows(chance, addresses, 350)
+            found = lab.probe([(where[a], where[b], protocol.lower(), a, b, number)
+                               for a, b, protocol, number in flows])
+            differences(Cluster(namespaces, pods, policies), flows, found, f"{SEED} (round {i}, {mode})")
+
+
+def kernel_routed():
+    """random: the kernel, routed, agrees with the naive evaluator"""
+    kernel_rounds("routed", ROUNDS or 20)
+
+
+def kernel_bridged():
+    """random: the kernel, bridged, agrees with the naive evaluator"""
+    kernel_rounds("bridged", ROUNDS or 20)
+
+
+print(f"# random_flows.py: NETPOL_SEED={SEED}")
+test(explain_against_naive)
+if not QUICK:
+    test(kernel_routed)
+    test(kernel_bridged)
+finish()
