@@ -183,6 +183,8 @@ void diag_add(Diags *diags, Severity severity, Origin origin, const char *code, 
 	diag_add(diags, SEVERITY_WARNING, origin, code, hint, __VA_ARGS__)
 /* Copies every diagnostic of `from` (deeply) to `diags`. */
 void diags_append(Diags *diags, const Diags *from);
+/* By line and column; to be used on the diagnostics of one file. */
+void diags_sort(Diags *diags);
 /* Gives each diagnostic that has a line the text of that line of the file. */
 void diags_excerpt(Diags *diags, const char *text, size_t n);
 const char *severity_text(Severity severity);

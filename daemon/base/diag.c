@@ -47,6 +47,23 @@ void diag_add(Diags *diags, Severity severity, Origin origin, const char *code, 
 	diag_push(diags, diag);
 }
 
+static bool is_after(const Origin *a, const Origin *b)
+{
+	return a->line != b->line ? a->line > b->line : a->column > b->column;
+}
+
+void diags_sort(Diags *diags)
+{
+	for (size_t i = 1; i < diags->list.n; i++) { /* by insertion: stable, and they are few */
+		Diag diag = diags->list.at[i];
+		size_t k = i;
+
+		for (; k > 0 && is_after(&diags->list.at[k - 1].origin, &diag.origin); k--)
+			diags->list.at[k] = diags->list.at[k - 1];
+		diags->list.at[k] = diag;
+	}
+}
+
 static const char *copy_or_null(Arena *arena, const char *text)
 {
 	return text ? arena_strdup(arena, text) : NULL;
@@ -119,10 +136,13 @@ static void add_caret(Buf *buf, const Diag *diag)
 {
 	const char *s = diag->excerpt;
 
-	buf_printf(buf, "\n%6u | %s\n       | ", diag->origin.line, s);
+	buf_printf(buf, "\n%6u | %s", diag->origin.line, s);
+	if (diag->origin.column == 0)
+		return;
+	buf_add(buf, "\n       | ");
 	for (unsigned i = 1; i < diag->origin.column && *s; i++, s++)
 		buf_add(buf, *s == '\t' ? "\t" : " ");
-	buf_add(buf, diag->origin.column ? "^" : "");
+	buf_add(buf, "^");
 }
 
 const char *diag_block(Arena *arena, const Diag *diag, bool is_coloured)

@@ -72,7 +72,8 @@ static bool read_port_name(Reader *reader, const Node *port, Port *ret_port)
 	return true;
 }
 
-static bool read_end_port(Reader *reader, const Node *port, const Node *end, Port *ret_port)
+static bool read_end_port(Reader *reader, const Node *port, const Node *end, const char *key,
+	Port *ret_port)
 {
 	const char *error = !port			     ? "may not be specified when `port` is not specified" :
 		port->kind == NODE_STRING		     ? "may not be specified when `port` is non-numeric" :
@@ -80,25 +81,25 @@ static bool read_end_port(Reader *reader, const Node *port, const Node *end, Por
 							       "must be greater than or equal to `port`" :
 							       NULL;
 
-	if (!node_expect(reader, end, NODE_INT, "endPort"))
+	if (!node_expect(reader, end, NODE_INT, key))
 		return false;
 	if (error) {
 		DIAG_ERROR(reader->diags, end->origin, "invalid-value", NULL,
-			"endPort: Invalid value: %lld: %s", end->number, error);
+			"%s: Invalid value: %lld: %s", key, end->number, error);
 		return false;
 	}
-	if (!is_port_number(reader, end, "endPort"))
+	if (!is_port_number(reader, end, key))
 		return false;
 	ret_port->last = (uint16_t)end->number;
 	return true;
 }
 
-bool fields_port(Reader *reader, const Node *protocol, const Node *port, const Node *end,
-	Port *ret_port)
+bool fields_port(Reader *reader, const Node *map, const char *end_key, Port *ret_port)
 {
+	const Node *port = node_get(map, "port"), *end = node_get(map, end_key);
 	Port result = {.kind = PORT_ALL};
 
-	if (!read_protocol(reader, protocol, &result))
+	if (!read_protocol(reader, node_get(map, "protocol"), &result))
 		return false;
 	if (port && port->kind == NODE_STRING) {
 		if (!read_port_name(reader, port, &result))
@@ -110,7 +111,7 @@ bool fields_port(Reader *reader, const Node *protocol, const Node *port, const N
 		result.kind = PORT_RANGE;
 		result.first = result.last = (uint16_t)port->number;
 	}
-	if (end && !read_end_port(reader, port, end, &result))
+	if (end && !read_end_port(reader, port, end, end_key, &result))
 		return false;
 	*ret_port = result;
 	return true;
@@ -191,12 +192,12 @@ bool fields_block(Reader *reader, Origin origin, const Node *cidr, const Node *e
 	return true;
 }
 
-static void read_type(Reader *reader, const Node *node, Policy *policy)
+static void read_type(Reader *reader, const Node *node, const char *key, Policy *policy)
 {
 	static const char *const known[] = {"Ingress", "Egress", NULL};
 	const char *nearest;
 
-	if (!node_expect(reader, node, NODE_STRING, "policyTypes"))
+	if (!node_expect(reader, node, NODE_STRING, key))
 		return;
 	for (int i = 0; i < DIRECTION_N; i++) {
 		if (strcmp(node->text, known[i]) == 0) {
@@ -207,19 +208,19 @@ static void read_type(Reader *reader, const Node *node, Policy *policy)
 	nearest = text_nearest(node->text, known);
 	DIAG_ERROR(reader->diags, node->origin, "invalid-value",
 		nearest ? arena_printf(reader->arena, "did you mean \"%s\"?", nearest) : NULL,
-		"policyTypes: Unsupported value: \"%s\": supported values: \"Ingress\", \"Egress\"",
+		"%s: Unsupported value: \"%s\": supported values: \"Ingress\", \"Egress\"", key,
 		node->text);
 }
 
-void fields_types(Reader *reader, const Node *types, Policy *policy)
+void fields_types(Reader *reader, const Node *types, const char *key, Policy *policy)
 {
-	if (types && !node_expect(reader, types, NODE_LIST, "policyTypes"))
+	if (types && !node_expect(reader, types, NODE_LIST, key))
 		return;
 	if (node_count(types) > DIRECTION_N)
 		DIAG_ERROR(reader->diags, types->origin, "invalid-value", NULL,
-			"policyTypes: may not specify more than two policyTypes");
+			"%s: may not specify more than two policyTypes", key);
 	for (size_t i = 0; i < node_count(types); i++)
-		read_type(reader, types->items.at[i], policy);
+		read_type(reader, types->items.at[i], key, policy);
 	if (node_count(types) == 0) {
 		policy->isolates[INGRESS] = true;
 		policy->isolates[EGRESS] = policy->rules[EGRESS].n > 0;

@@ -5,14 +5,14 @@
  */
 #include "node.h"
 
-/* protocol, port, end port as nodes (NULL: absent) -> Port. False after an error. */
-bool fields_port(Reader *reader, const Node *protocol, const Node *port, const Node *end,
-	Port *ret_port);
+/* The map's protocol, port and end port (which has another name in either format). False after an
+ * error. */
+bool fields_port(Reader *reader, const Node *map, const char *end_key, Port *ret_port);
 /* cidr and except. False after an error. */
 bool fields_block(Reader *reader, Origin origin, const Node *cidr, const Node *except,
 	Peer *ret_peer);
 bool fields_cidr(Reader *reader, const Node *node, const char *what, Range *ret_range);
 /* policyTypes with its defaulting: absent or empty: Ingress, and Egress if it has egress rules. */
-void fields_types(Reader *reader, const Node *types, Policy *policy);
+void fields_types(Reader *reader, const Node *types, const char *key, Policy *policy);
 /* name and namespace (absent: "default") of a policy. */
 void fields_names(Reader *reader, const Node *map, const char *namespace_key, Policy *policy);

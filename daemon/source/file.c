@@ -116,6 +116,7 @@ static int parse(void *context)
 	}
 	parse_text(p);
 	check_duplicates(p->source);
+	diags_sort(&p->source->diags);
 	diags_excerpt(&p->source->diags, p->text, p->n);
 	return 0;
 }

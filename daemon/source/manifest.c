@@ -216,8 +216,7 @@ static void read_port(Reader *reader, const Node *node, Rule *rule)
 	if (!node_expect(reader, node, NODE_MAP, "a port"))
 		return;
 	node_check_keys(reader, node, &PORT_SCHEMA);
-	if (fields_port(reader, node_get(node, "protocol"), node_get(node, "port"),
-		    node_get(node, "endPort"), &port))
+	if (fields_port(reader, node, "endPort", &port))
 		VEC_PUSH(reader->arena, &rule->ports, port);
 }
 
@@ -270,7 +269,7 @@ static void read_policy(Source *source, Reader *reader, const Node *node)
 		DIAG_WARNING(reader->diags, node->origin, "no-spec", NULL,
 			"no spec: this isolates every pod of namespace \"%s\"", policy->space);
 	read_spec(reader, spec, policy);
-	fields_types(reader, node_get(spec, "policyTypes"), policy);
+	fields_types(reader, node_get(spec, "policyTypes"), "policyTypes", policy);
 	VEC_PUSH(reader->arena, &source->policies, policy);
 }
 
@@ -328,19 +327,42 @@ static void read_object(Source *source, Reader *reader, const Node *node, bool i
 		skip_object(reader, node, version, kind);
 }
 
+static void read_documents(Source *source, Reader *reader, const Documents *documents)
+{
+	for (size_t i = 0; i < documents->n; i++) {
+		const Node *node = documents->at[i];
+
+		if (node->kind == NODE_NULL)
+			continue; /* an empty document between two "---" */
+		if (node_expect(reader, node, NODE_MAP, "a manifest"))
+			read_object(source, reader, node, false);
+	}
+}
+
+/* After a syntax error: of what was read before it, the fields that are in the wrong place. What is
+ * missing may only be cut off, and is not complained about. */
+static void say_unknown_fields(Source *source, const Documents *documents)
+{
+	Diags diags = {.arena = source->arena};
+	Reader reader = {source->arena, &diags};
+
+	read_documents(source, &reader, documents);
+	for (size_t i = 0; i < diags.list.n; i++) {
+		const Diag *diag = &diags.list.at[i];
+
+		if (strcmp(diag->code, "unknown-field") == 0)
+			DIAG_ERROR(&source->diags, diag->origin, diag->code, diag->hint, "%s",
+				diag->message);
+	}
+}
+
 void manifest_read(Source *source, const char *text, size_t n)
 {
 	Reader reader = {source->arena, &source->diags};
 	Documents documents = {};
 
-	if (!yaml_read(&reader, source->file, text, n, &documents))
-		return;
-	for (size_t i = 0; i < documents.n; i++) {
-		const Node *node = documents.at[i];
-
-		if (node->kind == NODE_NULL)
-			continue; /* an empty document between two "---" */
-		if (node_expect(&reader, node, NODE_MAP, "a manifest"))
-			read_object(source, &reader, node, false);
-	}
+	if (yaml_read(&reader, source->file, text, n, &documents))
+		read_documents(source, &reader, &documents);
+	else
+		say_unknown_fields(source, &documents);
 }

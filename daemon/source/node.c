@@ -76,18 +76,30 @@ static const Field *field_of(const Schema *schema, const char *key)
 	return NULL;
 }
 
-/* The seed's own mistakes: a key beside the one that it belongs under. */
-static const char *indent_hint(Reader *reader, const Node *map, const Schema *schema,
-	const char *key)
+/* Whether a key that is unknown here would be known one level below `sibling`. */
+static bool belongs_under(const Schema *schema, const Pair *sibling, const char *key)
 {
-	for (const Field *field = schema->fields; field->key; field++) {
-		bool is_empty = node_has(map, field->key) && !node_get(map, field->key);
-		bool belongs = field->is_labels ? is_empty :
-			field->child && node_has(map, field->key) && field_of(field->child, key);
+	const Field *field = field_of(schema, sibling->key);
 
-		if (belongs)
+	if (!field)
+		return false;
+	if (field->is_labels)
+		return sibling->value->kind == NODE_NULL;
+	return field->child && field_of(field->child, key);
+}
+
+/* A key beside the one that it belongs under: the nearest before it, else one behind it. */
+static const char *indent_hint(Reader *reader, const Node *map, const Schema *schema, size_t at)
+{
+	const char *key = map->pairs.at[at].key;
+
+	for (size_t i = 1; i < map->pairs.n; i++) {
+		const Pair *sibling = &map->pairs.at[i <= at ? at - i : i];
+
+		if (belongs_under(schema, sibling, key))
 			return arena_printf(reader->arena, "did you mean to indent it under %s%s?",
-				field->is_list ? "an item of " : "", field->key);
+				field_of(schema, sibling->key)->is_list ? "an item of " : "",
+				sibling->key);
 	}
 	return NULL;
 }
@@ -112,7 +124,7 @@ void node_check_keys(Reader *reader, const Node *map, const Schema *schema)
 
 		if (field_of(schema, pair->key))
 			continue;
-		hint = indent_hint(reader, map, schema, pair->key);
+		hint = indent_hint(reader, map, schema, i);
 		if (!hint)
 			hint = nearest_hint(reader, schema, pair->key);
 		DIAG_ERROR(reader->diags, pair->origin, "unknown-field", hint,

@@ -64,7 +64,8 @@ void node_check_keys(Reader *reader, const Node *map, const Schema *schema);
 /* The list's items; null items are errors. */
 size_t node_count(const Node *list);
 
-/* yaml.c: every document of the text, in order. False after an error in diags. */
+/* yaml.c: every document of the text, in order. False after an error in diags; then the last
+ * document is what had been read of it. */
 typedef VEC(const Node *) Documents;
 bool yaml_read(Reader *reader, const char *file, const char *text, size_t n, Documents *ret);
 /* conf.c: the root group of a libconfig text; NULL after an error in diags. */

@@ -89,8 +89,7 @@ static void read_port(Reader *reader, const Node *node, Rule *rule)
 	if (!node_expect(reader, node, NODE_MAP, "a port"))
 		return;
 	node_check_keys(reader, node, &PORT_SCHEMA);
-	if (fields_port(reader, node_get(node, "protocol"), node_get(node, "port"),
-		    node_get(node, "end_port"), &port))
+	if (fields_port(reader, node, "end_port", &port))
 		VEC_PUSH(reader->arena, &rule->ports, port);
 }
 
@@ -132,7 +131,7 @@ static void read_policy(Source *source, Reader *reader, const Node *node)
 		for (size_t i = 0; i < node_count(rules); i++)
 			read_rule(reader, rules->items.at[i], d, policy);
 	}
-	fields_types(reader, node_get(node, "types"), policy);
+	fields_types(reader, node_get(node, "types"), "types", policy);
 	VEC_PUSH(reader->arena, &source->policies, policy);
 }
 

@@ -130,10 +130,12 @@ static void read_list(Builder *b, Node *node, unsigned depth)
 	while (next(b) && b->event.type != YAML_SEQUENCE_END_EVENT) {
 		const Node *item = read_node(b, depth + 1);
 
-		if (!item)
+		if (item) {
+			node->weight += item->weight;
+			VEC_PUSH(b->reader->arena, &node->items, item);
+		}
+		if (b->has_failed)
 			return;
-		node->weight += item->weight;
-		VEC_PUSH(b->reader->arena, &node->items, item);
 	}
 }
 
@@ -197,7 +199,7 @@ static bool read_pair(Builder *b, Node *node, StrMap *keys, Documents *merges, u
 		VEC_PUSH(b->reader->arena, merges, pair.value);
 	else
 		VEC_PUSH(b->reader->arena, &node->pairs, pair);
-	return true;
+	return !b->has_failed;
 }
 
 static const Node *read_alias(Builder *b)
@@ -241,7 +243,7 @@ static bool is_within_limits(Builder *b, unsigned depth)
 	return !b->has_failed;
 }
 
-/* The node that begins at the current event; NULL after a failure. */
+/* The node that begins at the current event; after a failure what there was of it, or NULL. */
 static const Node *read_node(Builder *b, unsigned depth)
 {
 	const char *anchor = anchor_of(&b->event);
@@ -261,9 +263,7 @@ static const Node *read_node(Builder *b, unsigned depth)
 		read_list(b, node, depth);
 	else
 		read_map(b, node, depth);
-	if (b->has_failed)
-		return NULL;
-	if (anchor)
+	if (anchor && !b->has_failed)
 		strmap_put(b->anchors, anchor, node);
 	return node;
 }
@@ -277,9 +277,10 @@ static bool read_documents(Builder *b, Documents *ret_documents)
 			continue; /* stream start, document end */
 		b->anchors = strmap_new(b->reader->arena);
 		node = next(b) ? read_node(b, 0) : NULL;
-		if (!node)
+		if (node)
+			VEC_PUSH(b->reader->arena, ret_documents, node);
+		if (b->has_failed)
 			break;
-		VEC_PUSH(b->reader->arena, ret_documents, node);
 	}
 	return !b->has_failed;
 }

@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""Golden pairs. golden/check/FILE with what `netpolctl check FILE` prints of it in golden/check.out/FILE;
+golden/ruleset/CASE (conf.d, inventory, netpol.conf) with its ruleset.nft. --update writes them anew:
+read the difference before you commit it."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from netlab import NETPOLCTL, TESTS, run
+from report import test, finish, equal
+
+UPDATE = "--update" in sys.argv
+GOLDEN = os.path.join(TESTS, "golden")
+ERROR_FREE = {"surrogates.json"}
+
+
+def against(path, found):
+    if UPDATE:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as f:
+            f.write(found)
+    with open(path) as f:
+        wanted = f.read()
+    if found != wanted:
+        pairs = zip(found.splitlines() + [""] * 999, wanted.splitlines())
+        i, (a, b) = next((i, p) for i, p in enumerate(pairs) if p[0] != p[1])
+        raise AssertionError(f"{path} line {i + 1}: found {a!r}, wanted {b!r}")
+
+
+def check(name):
+    result = run(NETPOLCTL, "-c", "netpol.conf", "check", f"check/{name}", cwd=GOLDEN, check=False)
+    equal(result.returncode, 0 if name in ERROR_FREE else 1, "exit status")
+    against(os.path.join(GOLDEN, "check.out", name), result.stdout)
+
+
+def ruleset(name):
+    directory = os.path.join(GOLDEN, "ruleset", name)
+    result = run(NETPOLCTL, "-c", "netpol.conf", "--policies", "conf.d", "--inventory", "inventory", "ruleset",
+                 cwd=directory, check=False)
+    equal((result.returncode, result.stderr), (0, ""))
+    against(os.path.join(directory, "ruleset.nft"), result.stdout)
+
+
+def shipped():
+    """golden: every shipped example is valid"""
+    result = run(NETPOLCTL, "-c", "tests/golden/netpol.conf", "check", "conf.d",
+                 cwd=os.path.dirname(TESTS), check=False)
+    equal((result.returncode, result.stdout, result.stderr), (0, "", ""))
+
+
+for directory in ("check", "ruleset"):
+    for case in sorted(os.listdir(os.path.join(GOLDEN, directory))):
+        def one(case=case, judge={"check": check, "ruleset": ruleset}[directory]):
+            judge(case)
+        one.__doc__ = f"golden: {directory}/{case}"
+        test(one)
+test(shipped)
+finish()
