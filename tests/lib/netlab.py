@@ -183,6 +183,8 @@ class Lab:
         return result
 
     def start(self, *options):
+        if os.path.exists(os.path.join(self.runtime, "status.json")):
+            os.unlink(os.path.join(self.runtime, "status.json"))
         self.daemon_log = open(os.path.join(self.dir, "netpold.log"), "w+")
         environment = {k: v for k, v in os.environ.items() if k != "JOURNAL_STREAM"}
         self.daemon = subprocess.Popen(
@@ -213,8 +215,8 @@ class Lab:
     def listing(self):
         """Our table as the kernel lists it, object by object, whatever the order of their making."""
         result = self.in_node("nft", "list", "table", "inet", "netpol", check=False)
-        blocks = [b.strip("\n") for b in result.stdout.split("\n\t}\n")]
-        return sorted(blocks)
+        body = result.stdout.removeprefix("table inet netpol {\n").removesuffix("}\n")
+        return sorted(b.strip("\n") for b in body.split("\n\t}\n"))
 
     def ctl(self, *arguments, **more):
         return run(NETPOLCTL, "-c", self.conf, *arguments, check=False, **more)

@@ -1,0 +1,138 @@
+"""demo: what tests/demo shows."""
+import os
+import shutil
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from netlab import Lab, TESTS, wait_for
+
+CONF_D = os.path.join(os.path.dirname(TESTS), "conf.d")
+PORT = 6379
+IS_COLOURED = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+OUTSIDE = ["172.17.0.5", "172.17.1.5"]
+
+SHOP = """policies = ( {
+  name = "web"; namespace = "shop"; pods = "app=web";
+  ingress = ( { from  = ( { pods = "app=cart"; } );
+                ports = ( { port = 6379; } ); } );
+} );
+"""
+SHOP_EDITED = SHOP.replace('{ pods = "app=cart"; }', '{ pods = "app=cart"; },\n                        '
+                           '{ namespaces = "project=myproject"; }')
+
+
+def colour(code, text):
+    return f"\033[{code}m{text}\033[0m" if IS_COLOURED else text
+
+
+def headline(text):
+    print("\n" + colour("1", text))
+
+
+def show_file(name, text):
+    print(colour("36", f"  conf.d/{name}"))
+    for line in text.rstrip().splitlines():
+        print(colour("2", f"  | {line}"))
+
+
+class Picture:
+    """The matrix, measured; what differs from the last one is marked."""
+
+    def __init__(self, lab, outside):
+        self.lab, self.outside, self.last = lab, outside, {}
+
+    def ends(self):
+        pods = [(p.key, p.netns, p.addresses[0]) for p in self.lab.pods.values()]
+        return pods, pods + [(a, self.outside, a) for a in OUTSIDE]
+
+    def measure(self):
+        columns, rows = self.ends()
+        pairs = [(r, c) for r in rows for c in columns if r != c]
+        verdicts = self.lab.probe([(r[1], c[1], "tcp", r[2], c[2], PORT) for r, c in pairs])
+        return {(r[0], c[0]): v == "allow" for (r, c), v in zip(pairs, verdicts)}
+
+    def cell(self, verdicts, row, column):
+        if row == column:
+            return "   ·  "
+        allowed = verdicts[row, column]
+        changed = self.last and self.last.get((row, column), allowed) != allowed
+        text = ("yes" if allowed else "no") + ("*" if changed else " ")
+        return colour("32" if allowed else "31", f"{text:^6}")
+
+    def show(self):
+        columns, rows = self.ends()
+        verdicts = self.measure()
+        width = max(len(r[0]) for r in rows)
+        print(f"  {'':{width + 3}}" + " ".join(f"{i + 1:^5}" for i in range(len(columns))))
+        for i, row in enumerate(rows):
+            number = f"{i + 1:>2}" if i < len(columns) else "  "
+            print(f"  {number} {row[0]:{width}}" + "".join(self.cell(verdicts, row[0], c[0]) for c in columns))
+        self.last = verdicts
+
+
+def applied(lab, before):
+    wait_for(lambda: lab.status()["generation"] > before, 10, "netpold")
+    status = lab.status()
+    change = status["last_change"]
+    print(f"  netpold: generation {status['generation']} in {change['milliseconds']} ms "
+          f"({change['transactions']} transactions, {change['elements']} elements)")
+
+
+def build():
+    lab = Lab("bridged")
+    for name, labels in {"default": {}, "my-project": {"project": "myproject"}, "shop": {}}.items():
+        lab.namespace(name, **labels)
+    plan = [("default", "db", {"role": "db"}), ("default", "frontend", {"role": "frontend"}),
+            ("default", "other", {}), ("my-project", "worker", {}), ("shop", "web", {"app": "web"}),
+            ("shop", "cart", {"app": "cart"})]
+    for i, (namespace, name, labels) in enumerate(plan):
+        lab.pod(namespace, name, [f"10.244.1.{10 + i}", f"fd00:244:1::{10 + i:x}"], labels)
+    for name in os.listdir(CONF_D):
+        shutil.copy(os.path.join(CONF_D, name), lab.policies)
+    return lab
+
+
+def main():
+    start = time.monotonic()
+    with build() as lab:
+        picture = Picture(lab, lab.world(*OUTSIDE))
+        headline(f"A node, its pods on a CNI bridge, two addresses outside. Rows reach columns, TCP {PORT}; "
+                 "no netpold yet:")
+        picture.show()
+
+        headline("netpold starts on the shipped conf.d: pods with role=db are isolated (* changed)")
+        lab.write_inventory()
+        lab.start()
+        picture.show()
+
+        headline("A policy file is dropped in:")
+        show_file("shop.conf", SHOP)
+        before = lab.status()["generation"]
+        lab.write_policy_file("shop.conf", SHOP)
+        applied(lab, before)
+        picture.show()
+
+        headline("It is edited: one more entry, entries are OR:")
+        show_file("shop.conf", SHOP_EDITED)
+        before = lab.status()["generation"]
+        lab.write_policy_file("shop.conf", SHOP_EDITED)
+        applied(lab, before)
+        picture.show()
+
+        headline("A pod appears, shop/cart-2 with app=cart: only set elements change")
+        lab.pod("shop", "cart-2", ["10.244.1.30", "fd00:244:1::1e"], {"app": "cart"})
+        before = lab.status()["generation"]
+        lab.write_inventory()
+        applied(lab, before)
+        picture.show()
+
+        headline("Why may default/other not reach default/db?")
+        command = ["explain", "default/other", "default/db", f"{PORT}/TCP"]
+        print(colour("36", "  $ netpolctl " + " ".join(command)))
+        for line in lab.ctl(*command).stdout.replace(lab.dir + "/", "").rstrip().splitlines():
+            print(f"  {line}")
+    print(f"\nAll of it is gone again; it took {time.monotonic() - start:.0f} seconds.")
+
+
+main()

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""The house's rules: who includes whom, which library is seen where, who prints, how long a function is."""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from report import test, finish, equal
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+# a room -> the public headers below it that it may include
+BELOW = {
+    "base": {"base"},
+    "model": {"base", "model"}, "ruleset": {"base", "ruleset"},
+    "source": {"base", "model", "source"}, "compile": {"base", "model", "ruleset", "compile"},
+    "nft": {"base", "ruleset", "nft"},
+    "run": {"base", "model", "ruleset", "source", "compile", "nft", "control"},
+    "": {"base", "model", "ruleset", "source", "compile", "nft", "control"},
+}
+HEADERS = {"base": {"base"}, "model": {"base"}, "ruleset": {"base"}, "source": {"model"},
+           "compile": {"model", "ruleset"}, "nft": {"ruleset"}, "control": {"nft", "source"}}
+LIBRARIES = {"yaml.h": "source", "yajl/": "source", "libconfig.h": "source", "nftables/": "nft", "libnftnl/": "nft",
+             "libmnl/": "nft", "linux/netfilter": "nft", "systemd/": "run"}
+PURE = {"base", "model", "ruleset", "compile"}
+IMPURE = re.compile(r"\b(printf|puts|fputs|fprintf|fopen|open|read|write|time|clock_gettime|getenv|socket|"
+                    r"rand|localtime|gmtime)\s*\(")
+
+
+def sources():
+    for directory, _, names in os.walk(os.path.join(ROOT, "daemon")):
+        for name in names:
+            if name.endswith((".c", ".h")):
+                path = os.path.join(directory, name)
+                room = os.path.relpath(directory, os.path.join(ROOT, "daemon"))
+                yield "" if room == "." else room, path, open(path).read()
+
+
+def includes(text):
+    return re.findall(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', text, re.M)
+
+
+def upwards():
+    """layers: each room includes only what lies below it"""
+    bad = []
+    for room, path, text in sources():
+        for kind, name in includes(text):
+            public = name[:-2] if kind == '"' and os.path.exists(f"{ROOT}/include/{name}") else None
+            if public and public not in BELOW[room]:
+                bad.append(f"{path} includes {name}")
+            if kind == '"' and not public and not os.path.exists(os.path.join(os.path.dirname(path), name)):
+                bad.append(f"{path} includes {name} of another room")
+    for name in os.listdir(f"{ROOT}/include"):
+        for kind, other in includes(open(f"{ROOT}/include/{name}").read()):
+            if kind == '"' and other[:-2] not in HEADERS[name[:-2]]:
+                bad.append(f"include/{name} includes {other}")
+    equal(bad, [])
+
+
+def libraries():
+    """layers: a library's headers are seen in its one room only"""
+    equal([f"{path} includes {name}" for room, path, text in sources() for _, name in includes(text)
+           for prefix, home in LIBRARIES.items() if name.startswith(prefix) and room != home], [])
+
+
+def pure():
+    """layers: pure rooms print nothing, read nothing, ask no clock, keep no globals"""
+    bad = []
+    for room, path, text in sources():
+        code = re.sub(r"/\*.*?\*/|\"(\\.|[^\"\\])*\"", "", text, flags=re.S)
+        if room in PURE:
+            bad += [f"{path}: {m.group(0)}" for m in IMPURE.finditer(code)]
+        if room not in ("run", ""):
+            bad += [f"{path}: {m.group(0)}" for m in re.finditer(r"\b(printf|puts|perror|fputs)\s*\(", code)]
+            bad += [f"{path}: global {m.group(0)}" for m in re.finditer(
+                r"^static (?!const|inline|_Noreturn)[^()\n]*(=|;)(?![^\n]*const)", code, re.M)
+                if " const " not in m.group(0)]
+    equal(bad, [])
+
+
+def headers_alone():
+    """layers: every header compiles alone, says #pragma once first, and what it is for"""
+    for directory in ("include", "daemon/source", "daemon/compile", "daemon/nft", "daemon/run"):
+        for name in sorted(os.listdir(os.path.join(ROOT, directory))):
+            if not name.endswith(".h"):
+                continue
+            text = open(os.path.join(ROOT, directory, name)).read()
+            equal(text.startswith("#pragma once\n/*"), True, name)
+            with tempfile.NamedTemporaryFile("w", suffix=".c") as f:
+                f.write(f'#include "{os.path.join(ROOT, directory, name)}"\nint netpol_alone;\n')
+                f.flush()
+                subprocess.run(["cc", "-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Werror", f"-I{ROOT}/include",
+                                "-fsyntax-only", f.name], check=True)
+
+
+def functions():
+    """layers: no function is longer than 80 lines; half are at most 15"""
+    lengths = []
+    for _, path, text in sources():
+        start = None
+        for i, line in enumerate(text.splitlines()):
+            if line == "{":
+                start = i
+            elif line == "}" and start is not None:
+                lengths.append((i - start + 1, f"{os.path.basename(path)}:{start + 1}"))
+                start = None
+    lengths.sort()
+    equal([where for n, where in lengths if n > 80], [])
+    equal(lengths[len(lengths) // 2][0] <= 15, True, f"median {lengths[len(lengths) // 2][0]} lines")
+
+
+def names_no_place():
+    """layers: nothing committed names a place or tool of one machine only"""
+    result = subprocess.run(["git", "grep", "-nIE", "(/home/|/farm/|/work" + "/)"], cwd=ROOT, text=True,
+                            capture_output=True)
+    if result.returncode <= 1:
+        equal(result.stdout, "")
+
+
+for case in (upwards, libraries, pure, headers_alone, functions, names_no_place):
+    test(case)
+finish()

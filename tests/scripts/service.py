@@ -1,0 +1,346 @@
+#!/usr/bin/env python3
+"""netpold as it runs: what it notices, what it keeps when a file breaks, what it leaves when it ends."""
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from chance import Chance
+from netlab import Lab, NETPOLD, wait_for
+from report import test, finish, equal
+
+SEED = int(os.environ.get("NETPOL_SEED", time.time_ns() % 1000000))
+A, B = "10.244.1.10", "10.244.1.11"
+
+
+def deny(name, selector=None):
+    return (f"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: {name}}}\n"
+            f"spec: {{podSelector: {{matchLabels: {{pod: {selector or name}}}}}}}\n")
+
+
+def table(lab):
+    return lab.in_node("nft", "list", "table", "inet", "netpol", check=False).stdout
+
+
+def isolated(lab):
+    """The addresses that the ingress map holds."""
+    text = lab.in_node("nft", "list", "map", "inet", "netpol", "ingress4", check=False).stdout
+    return {a for a in (A, B) if f"{a} : goto" in text}
+
+
+def becomes(lab, wanted, what):
+    wait_for(lambda: isolated(lab) == set(wanted), 5, f"{what}: {sorted(wanted)} isolated")
+
+
+def new_lab(start=True, conf=""):
+    """Pods a and b as the inventory has them; no wires: the kernel's table is what is looked at."""
+    lab = Lab("routed", conf)
+    from netlab import Pod
+    for name, address in (("a", A), ("b", B)):
+        lab.pods[f"default/{name}"] = Pod("default", name, [address], {"pod": name})
+    lab.write_inventory()
+    if start:
+        lab.start()
+    return lab
+
+
+def notices_files():
+    """service: a file renamed in, written in place, deleted, renamed away"""
+    with new_lab() as lab:
+        lab.write_policy_file("a.yaml", deny("a"))
+        becomes(lab, [A], "renamed in")
+        with open(f"{lab.policies}/b.yaml", "w") as f:
+            f.write(deny("b"))
+        becomes(lab, [A, B], "written in place")
+        with open(f"{lab.policies}/b.yaml", "w") as f:
+            f.write(deny("b", "nobody"))
+        becomes(lab, [A], "rewritten in place")
+        os.unlink(f"{lab.policies}/a.yaml")
+        becomes(lab, [], "deleted")
+        lab.write_policy_file("a.yaml", deny("a"))
+        becomes(lab, [A], "back")
+        os.rename(f"{lab.policies}/a.yaml", f"{lab.policies}/a.yaml.off")
+        becomes(lab, [], "renamed to a name that is not read")
+        os.rename(f"{lab.policies}/a.yaml.off", f"{lab.policies}/.hidden.yaml")
+        time.sleep(0.2)
+        equal(isolated(lab), set(), "a hidden file")
+
+
+def slow_writer():
+    """service: half a file is not read while it is being written"""
+    with new_lab() as lab:
+        lab.write_policy_file("a.yaml", deny("a"))
+        becomes(lab, [A], "at first")
+        with open(f"{lab.policies}/a.yaml", "r+") as f:
+            f.truncate(0)
+            f.write(deny("x", "nobody"))
+            f.flush()
+            lab.write_policy_file("b.yaml", deny("b"))  # this one is news
+            becomes(lab, [A, B], "the other file")
+            f.write("---\n" + deny("a"))
+        wait_for(lambda: lab.status()["counts"]["policies"] == 3, 5, "the whole file")
+        equal(isolated(lab), {A, B})
+
+
+def directories():
+    """service: a directory that is missing, comes, is deleted, is replaced"""
+    with new_lab(start=False) as lab:
+        shutil.rmtree(lab.policies)
+        shutil.rmtree(lab.inventory)
+        lab.daemon_log = open(os.path.join(lab.dir, "netpold.log"), "w+")
+        import subprocess
+        lab.daemon = subprocess.Popen(["ip", "netns", "exec", lab.node, NETPOLD, "-c", lab.conf],
+                                      stderr=lab.daemon_log)
+        wait_for(lambda: "cannot be read" in lab.status().get("unhealthy_why", ""), 5, "unhealthy")
+        os.mkdir(lab.inventory, 0o755)
+        lab.write_inventory()
+        os.mkdir(lab.policies, 0o755)
+        lab.write_policy_file("a.yaml", deny("a"))
+        becomes(lab, [A], "directories came")
+        wait_for(lambda: lab.status()["health"] == "healthy", 5, "healthy")
+        os.rename(lab.policies, lab.policies + ".old")
+        wait_for(lambda: lab.status()["errors"] == 1, 5, "the error")
+        equal(isolated(lab), {A}, "what was read last stays in force")
+        os.mkdir(lab.policies + ".new", 0o755)
+        with open(f"{lab.policies}.new/b.yaml", "w") as f:
+            f.write(deny("b"))
+        os.rename(lab.policies + ".new", lab.policies)
+        becomes(lab, [B], "replaced")
+        lab.write_policy_file("a.yaml", deny("a"))
+        becomes(lab, [A, B], "the new directory is watched")
+
+
+def config_map():
+    """service: a ConfigMap's ..data symlink is swapped"""
+    with new_lab() as lab:
+        def swap(version, text):
+            os.mkdir(f"{lab.policies}/..v{version}", 0o755)
+            with open(f"{lab.policies}/..v{version}/p.yaml", "w") as f:
+                f.write(text)
+            os.symlink(f"..v{version}", f"{lab.policies}/..data_tmp")
+            os.rename(f"{lab.policies}/..data_tmp", f"{lab.policies}/..data")
+
+        swap(1, deny("a"))
+        os.symlink("..data/p.yaml", f"{lab.policies}/p.yaml")
+        becomes(lab, [A], "mounted")
+        swap(2, deny("b"))
+        becomes(lab, [B], "swapped")
+
+
+def bad_files():
+    """service: a broken file keeps its last good version, the others go on"""
+    with new_lab() as lab:
+        lab.write_policy_file("a.yaml", deny("a"))
+        becomes(lab, [A], "good")
+        bad = ["not: [closed", deny("a").replace("podSelector", "podSelectr"), "\0\1\2", deny("a") + "---\nkind: 7\n",
+               deny("x", "nobody") + "---\n" + deny("x", "nobody")]
+        for i, text in enumerate(bad):
+            lab.write_policy_file("a.yaml", text)
+            wait_for(lambda: lab.status()["errors"] > 0, 5, f"error of {text!r}")
+            lab.write_policy_file("b.yaml", deny("b") if i % 2 else deny("b", "nobody"))
+            becomes(lab, [A, B] if i % 2 else [A], f"the other file, with {text!r}")
+            wait_for(lambda: any("b.yaml" in f["file"] for f in lab.status()["files"]), 5, "b.yaml in the status")
+            state = {os.path.basename(f["file"]): f["state"] for f in lab.status()["files"]}
+            equal((state["a.yaml"], state["b.yaml"]), ("last good version in force", "in force"))
+        lab.write_policy_file("a.yaml", deny("a", "nobody"))
+        becomes(lab, [], "mended")
+        equal(lab.status()["errors"], 0)
+
+
+def odd_files():
+    """service: a FIFO, a directory, a link out, a file for everybody, 100 MB: errors, and nothing hangs"""
+    with new_lab() as lab:
+        os.mkfifo(f"{lab.policies}/fifo.yaml")
+        os.mkdir(f"{lab.policies}/dir.yaml")
+        os.symlink("/etc/passwd", f"{lab.policies}/out.yaml")
+        os.symlink("../inventory/pods.json", f"{lab.policies}/up.json")
+        os.symlink("loop.yaml", f"{lab.policies}/loop.yaml")
+        with open(f"{lab.policies}/huge.yaml", "w") as f:
+            f.truncate(100 << 20)
+        with open(f"{lab.policies}/open.yaml", "w") as f:
+            f.write(deny("b"))
+        os.chmod(f"{lab.policies}/open.yaml", 0o666)
+        lab.write_policy_file("a.yaml", deny("a"))
+        becomes(lab, [A], "the good one")
+        wait_for(lambda: lab.status()["errors"] == 7, 5, f"seven errors, not {lab.status()['errors']}")
+        text = "\n".join(lab.status()["diagnostics"])
+        for words in ("no regular file", "a directory", "leads out", "everybody may write", "16 MiB"):
+            equal(words in text, True, f"{words!r} in {text}")
+        os.chmod(f"{lab.policies}/open.yaml", 0o644)
+        becomes(lab, [A, B], "after chmod")
+        os.chmod(lab.policies, 0o777)
+        lab.write_policy_file("a.yaml", deny("a", "nobody"))
+        wait_for(lambda: "everybody may write to this directory" in str(lab.status()["diagnostics"]), 5, "the error")
+        equal(isolated(lab), {A, B}, "a directory for everybody is not read")
+
+
+def conflicts():
+    """service: of two files with one policy the newcomer is at fault; a cidr_set that goes, stays"""
+    with new_lab() as lab:
+        lab.write_policy_file("m.yaml", deny("a"))
+        becomes(lab, [A], "the first")
+        lab.write_policy_file("b.yaml", deny("a", "b"))  # sorts before, same name
+        wait_for(lambda: "defined twice" in str(lab.status()["diagnostics"]), 5, "the error")
+        equal(isolated(lab), {A})
+        os.unlink(f"{lab.policies}/m.yaml")
+        becomes(lab, [B], "the way is free")
+        lab.write_policy_file("sets.conf", 'cidr_sets = ( { name = "s"; cidrs = [ "192.0.2.0/24" ]; } );')
+        lab.write_policy_file("use.conf", 'policies = ( { name = "u"; pods = "pod=a"; ingress = '
+                              '( { from = ( { cidr_set = "s"; } ); } ); } );')
+        becomes(lab, [A, B], "a set of another file")
+        os.unlink(f"{lab.policies}/sets.conf")
+        wait_for(lambda: "not defined any more" in str(lab.status()["diagnostics"]), 5, "the error")
+        equal("192.0.2.0/24" in table(lab), True, "its last definition")
+
+
+def failed_export():
+    """service: an inventory that is an error page, empty or cut short is not "no pods" """
+    with new_lab() as lab:
+        lab.write_policy_file("a.yaml", deny("a"))
+        becomes(lab, [A], "good")
+        good = open(f"{lab.inventory}/pods.json").read()
+        for text in ("", "Unauthorized", good[:-30], '{"kind":"Status"}'):
+            lab.put(f"{lab.inventory}/pods.json", text)
+            wait_for(lambda: lab.status()["errors"] > 0, 5, f"error of {text[:20]!r}")
+            equal((isolated(lab), lab.status()["counts"]["pods"]), ({A}, 2), text[:20])
+            lab.put(f"{lab.inventory}/pods.json", good)
+            wait_for(lambda: lab.status()["errors"] == 0, 5, "mended")
+
+
+def overflow():
+    """service: an overflown inotify queue loses nothing"""
+    with new_lab() as lab:
+        lab.write_policy_file("a.yaml", deny("a"))
+        becomes(lab, [A], "good")
+        with open("/proc/sys/fs/inotify/max_queued_events") as f:
+            most = int(f.read())
+        lab.daemon.send_signal(signal.SIGSTOP)
+        one, two = f"{lab.policies}/x.tmp", f"{lab.policies}/y.tmp"
+        open(one, "w").close()
+        for i in range(most // 2 + 100):  # two events each
+            os.rename(one, two)
+            one, two = two, one
+        os.unlink(f"{lab.policies}/a.yaml")
+        lab.write_policy_file("b.yaml", deny("b"))
+        lab.daemon.send_signal(signal.SIGCONT)
+        becomes(lab, [B], "after the overflow")
+
+
+def burst():
+    """service: a burst of files is gathered into few changes"""
+    with new_lab(conf="settle_ms = 300;\n") as lab:
+        before = lab.status()["generation"]
+        for i in range(100):
+            lab.write_policy_file(f"p{i}.yaml", deny(f"p{i}", "a" if i % 2 else "b"))
+        becomes(lab, [A, B], "all of them")
+        wait_for(lambda: lab.status()["counts"]["policies"] == 100, 5, "100 policies")
+        equal(lab.status()["generation"] - before <= 3, True, "few changes")
+
+
+def signals():
+    """service: SIGHUP takes new settings, a bad netpol.conf leaves the old; SIGTERM leaves the table"""
+    with new_lab() as lab:
+        lab.write_policy_file("a.yaml", deny("a"))
+        becomes(lab, [A], "good")
+        conf = open(lab.conf).read()
+        lab.put(lab.conf, conf + 'deny = "drop";\n')
+        lab.daemon.send_signal(signal.SIGHUP)
+        wait_for(lambda: "reject" not in table(lab) and "drop" in table(lab), 5, "drop")
+        lab.put(lab.conf, conf + 'deny = "neither";\n')
+        lab.daemon.send_signal(signal.SIGHUP)
+        wait_for(lambda: "Unsupported value" in lab.log(), 5, "the error")
+        equal("drop" in table(lab), True)
+        lab.stop()
+        equal(isolated(lab), {A}, "after SIGTERM")
+
+
+def adopts():
+    """service: a restart adopts the table that stands; what was changed meanwhile is made right"""
+    with new_lab() as lab:
+        lab.write_policy_file("a.yaml", deny("a"))
+        becomes(lab, [A], "good")
+        lab.stop(signal.SIGKILL)
+        handles = lab.in_node("nft", "-a", "list", "table", "inet", "netpol").stdout
+        lab.start()
+        equal(lab.in_node("nft", "-a", "list", "table", "inet", "netpol").stdout, handles, "untouched")
+        lab.stop()
+        lab.write_policy_file("b.yaml", deny("b"))
+        lab.start()
+        becomes(lab, [A, B], "changed while away")
+        lab.stop()
+        wanted = lab.listing()
+        tampering = (["add", "rule", "inet", "netpol", "forward", "accept"], ["flush", "chain", "inet", "netpol", "input"],
+                     ["delete", "element", "inet", "netpol", "ingress4", "{", A, "}"],
+                     ["add", "set", "inet", "netpol", "odd", "{ type ipv4_addr; }"], ["delete", "table", "inet", "netpol"],
+                     ["add", "table", "inet", "netpol_guard"])
+        for command in tampering:
+            lab.in_node("nft", " ".join(command))
+            lab.start()
+            equal(lab.listing(), wanted, " ".join(command))
+            equal("guard" in lab.in_node("nft", "list", "tables").stdout, False, "guard left")
+            lab.stop()
+
+
+def strangers():
+    """service: other tables are neither read nor written, and our accept does not override their drop"""
+    with new_lab(start=False) as lab:
+        other = "table inet firewalld {\n\tset big {\n\t\ttype ipv4_addr\n\t}\n\tchain forward {\n" \
+                "\t\ttype filter hook forward priority filter + 10; policy drop;\n\t}\n}\n"
+        lab.in_node("nft", "-f", "-", input=other)
+        before = lab.in_node("nft", "list", "table", "inet", "firewalld").stdout
+        lab.start()
+        lab.write_policy_file("a.yaml", deny("a"))
+        becomes(lab, [A], "good")
+        equal(lab.in_node("nft", "list", "table", "inet", "firewalld").stdout, before)
+
+
+def once():
+    """service: --once says by its exit status whether all was well"""
+    with new_lab(start=False) as lab:
+        lab.write_policy_file("a.yaml", deny("a"))
+        equal(lab.apply(check=False).returncode, 0)
+        lab.write_policy_file("b.yaml", "kind: [")
+        equal(lab.apply(check=False).returncode, 1)
+        equal(isolated(lab), {A}, "the good file")
+
+
+def same_as_from_scratch():
+    """service: after any sequence of edits the kernel's table is the from-scratch one, nothing leaked"""
+    chance = Chance(SEED)
+    with new_lab() as lab:
+        from netlab import Pod
+        for i in range(8):
+            name = f"p{i}"
+            lab.pods[f"default/{name}"] = Pod("default", name, [f"10.244.2.{i + 1}", f"fd00::{i + 1}"], {},
+                                              ports=chance.ports())
+        for step in range(60):
+            for pod in lab.pods.values():
+                if chance.random() < 0.3:
+                    pod.labels, pod.ports = chance.labels(), chance.ports()
+                if chance.random() < 0.1:
+                    pod.more["phase"] = chance.choice(["Running", "Succeeded"])
+            addresses = [a for p in lab.pods.values() for a in p.addresses]
+            policies = [chance.policy(i, ["default"], addresses) for i in range(chance.randint(0, 5))]
+            if chance.random() < 0.8:
+                lab.write_inventory()
+            if chance.random() < 0.8:
+                lab.write_policies(policies)
+            time.sleep(0.01 * chance.randint(0, 3))
+        lab.write_policy_file("last.yaml", deny("last", "a"))
+        wait_for(lambda: any("last.yaml" in f["file"] for f in lab.status()["files"]), 10, "the last change")
+        time.sleep(0.1)
+        found = lab.listing()
+        lab.stop()
+        lab.in_node("nft", "delete", "table", "inet", "netpol")
+        lab.apply()
+        equal(found, lab.listing(), f"NETPOL_SEED={SEED}")
+
+
+print(f"# service.py: NETPOL_SEED={SEED}")
+for case in (notices_files, slow_writer, directories, config_map, bad_files, odd_files, conflicts, failed_export,
+             overflow, burst, signals, adopts, strangers, once, same_as_from_scratch):
+    test(case)
+finish()

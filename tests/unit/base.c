@@ -1,0 +1,239 @@
+/* base: arenas, digests, text, ranges. */
+#include "base.h"
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static Arena *arena;
+
+static void set_up(void)
+{
+	arena = arena_new();
+}
+
+static void tear_down(void)
+{
+	arena_free(arena);
+}
+
+TestSuite(base, .init = set_up, .fini = tear_down);
+
+static int ask_too_much(void *context)
+{
+	arena_alloc(arena, SIZE_MAX / 2);
+	*(bool *)context = true; /* not reached */
+	return 0;
+}
+
+static int nested(void *context)
+{
+	cr_assert_eq(arena_try(arena, ask_too_much, context), -ENOMEM);
+	return 7;
+}
+
+Test(base, running_out_of_memory_unwinds_to_the_innermost_try)
+{
+	bool is_reached = false;
+
+	cr_assert_eq(arena_try(arena, nested, &is_reached), 7);
+	cr_assert_not(is_reached);
+	cr_assert_str_eq(arena_printf(arena, "%d", 5), "5"); /* still of use */
+}
+
+static char order[8];
+static void note(void *handle)
+{
+	strcat(order, handle);
+}
+
+Test(base, what_was_deferred_runs_last_first)
+{
+	Arena *other = arena_new();
+	char first[] = "a", second[] = "b";
+
+	arena_defer(other, note, first);
+	arena_defer(other, note, second);
+	arena_free(other);
+	cr_assert_str_eq(order, "ba");
+}
+
+static const char *sha256(const char *text, size_t times)
+{
+	uint8_t hash[32];
+	Buf buf = {.arena = arena};
+	Digest digest;
+
+	digest_start(&digest);
+	for (size_t i = 0; i < times; i++)
+		digest_add(&digest, text, strlen(text));
+	digest_end(&digest, hash);
+	for (int i = 0; i < 32; i++)
+		buf_printf(&buf, "%02x", hash[i]);
+	return buf_text(&buf);
+}
+
+Test(base, digest_is_sha256) /* the vectors of FIPS 180-4 */
+{
+	cr_assert_str_eq(sha256("", 1), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+	cr_assert_str_eq(sha256("abc", 1), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	cr_assert_str_eq(sha256("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 1),
+		"248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+	cr_assert_str_eq(sha256("aaaaaaaaaa", 100000),
+		"cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+}
+
+Test(base, names_of_texts_do_not_run_together)
+{
+	char one[DIGEST_NAME_LENGTH + 1], two[DIGEST_NAME_LENGTH + 1];
+	Digest digest;
+
+	digest_start(&digest);
+	digest_add_text(&digest, "a");
+	digest_add_text(&digest, "bc");
+	digest_end_name(&digest, one);
+	digest_start(&digest);
+	digest_add_text(&digest, "ab");
+	digest_add_text(&digest, "c");
+	digest_end_name(&digest, two);
+	cr_assert_str_neq(one, two);
+}
+
+Test(base, utf8)
+{
+	static const struct {
+		const char *text;
+		size_t n, wanted;
+	} cases[] = {{"abc", 3, 3}, {"\xc3\xa9", 2, 2}, {"a\xc3", 2, 1}, {"\xc0\x80", 2, 0},
+		{"\xed\xa0\x80", 3, 0}, {"\xf0\x9f\x98\x80", 4, 4}, {"\xf4\x90\x80\x80", 4, 0},
+		{"a\0b", 3, 1}, {"\xff", 1, 0}, {"\xe2\x82\xac!", 4, 4}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		cr_expect_eq(text_utf8_check(cases[i].text, cases[i].n), cases[i].wanted, "case %zu", i);
+}
+
+Test(base, nearest_word)
+{
+	static const char *const known[] = {"podSelector", "policyTypes", "ingress", "egress", NULL};
+
+	cr_expect_str_eq(text_nearest("podSelectr", known), "podSelector");
+	cr_expect_str_eq(text_nearest("Ingress", known), "ingress");
+	cr_expect_null(text_nearest("something", known));
+}
+
+Test(base, strmap_keeps_thousands)
+{
+	StrMap *map = strmap_new(arena);
+
+	for (size_t i = 1; i <= 5000; i++)
+		strmap_put(map, arena_printf(arena, "key-%zu", i), (void *)i);
+	cr_assert_eq(strmap_count(map), 5000);
+	for (size_t i = 1; i <= 5000; i++)
+		cr_assert_eq((size_t)strmap_get(map, arena_printf(arena, "key-%zu", i)), i);
+	cr_assert_null(strmap_get(map, "key-0"));
+}
+
+/* ---- Addresses ---- */
+Test(base, cidr_text)
+{
+	static const struct {
+		const char *text;
+		bool is_good;
+	} cases[] = {{"10.0.0.0/8", true}, {"0.0.0.0/0", true}, {"::/0", true}, {"10.0.0.1/32", true},
+		{"fd00::/8", true}, {"10.0.0.1/8", false}, {"10.0.0.0/33", false}, {"10.0.0.0", false},
+		{"10.0.0/8", false}, {"10.0.0.0/", false}, {"10.0.0.0/08", false}, {"10.0.0.0/8 ", false},
+		{"010.0.0.0/8", false}, {"::1/64", false}, {"::ffff:1.2.3.4/128", false}, {"", false},
+		{"/8", false}, {"fe80::1%eth0/128", false}, {"10.0.0.0/-1", false}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		Range range;
+
+		cr_expect_eq(range_parse_cidr(cases[i].text, &range) == NULL, cases[i].is_good, "%s",
+			cases[i].text);
+	}
+}
+
+Test(base, range_text_is_what_nft_prints)
+{
+	static const char *const texts[] = {"10.0.0.0/8", "10.0.0.1", "::/0", "fd00::1", "fd00::/64"};
+	char text[RANGE_TEXT_SIZE];
+	Range range;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		const char *cidr = strchr(texts[i], '/') ? texts[i] :
+			strchr(texts[i], ':')		 ? "fd00::1/128" :
+							   "10.0.0.1/32";
+
+		cr_assert_null(range_parse_cidr(cidr, &range));
+		cr_expect_str_eq(range_text(range, text), texts[i]);
+	}
+	range = (Range){0x0a000001, 0x0a000003, FAMILY_IPV4};
+	cr_expect_str_eq(range_text(range, text), "10.0.0.1-10.0.0.3");
+}
+
+static Range random_block(unsigned *seed)
+{
+	int bits = rand_r(seed) % 7; /* within 0..63 of either end of the address space */
+	AddressValue base = rand_r(seed) % 2 ? family_last(FAMILY_IPV4) - 63 : 0;
+	AddressValue first = base + ((AddressValue)(rand_r(seed) % 64) >> bits << bits);
+
+	return (Range){first, first + ((AddressValue)1 << bits) - 1, FAMILY_IPV4};
+}
+
+/* Against asking every address. Both ends of the address space are in it. */
+Test(base, subtracting_agrees_with_asking_every_address)
+{
+	unsigned seed = 1;
+
+	for (int round = 0; round < 3000; round++) {
+		Range block = random_block(&seed), except[4];
+		Ranges result = {};
+		size_t n = (size_t)(rand_r(&seed) % 5);
+
+		if (round % 10 == 0)
+			block = (Range){0, family_last(FAMILY_IPV4), FAMILY_IPV4};
+		for (size_t i = 0; i < n; i++)
+			except[i] = random_block(&seed);
+		ranges_subtract(arena, block, except, n, &result);
+		for (int i = 0; i < 128; i++) {
+			AddressValue value = i < 64 ? (AddressValue)i : family_last(FAMILY_IPV4) - 127 + i;
+			bool wanted = range_has(block, value);
+
+			for (size_t k = 0; k < n; k++)
+				wanted = wanted && !range_has(except[k], value);
+			cr_assert_eq(ranges_have(&result, (Address){value, FAMILY_IPV4}), wanted);
+		}
+		for (size_t i = 1; i < result.n; i++)
+			cr_assert(result.at[i].first > result.at[i - 1].last, "overlap");
+	}
+}
+
+Test(base, excepts_that_cover_the_block_leave_nothing)
+{
+	Range all = {0, ~(AddressValue)0, FAMILY_IPV6};
+	Range halves[2] = {{0, all.last >> 1, FAMILY_IPV6}, {(all.last >> 1) + 1, all.last, FAMILY_IPV6}};
+	Ranges result = {};
+
+	ranges_subtract(arena, all, halves, 2, &result);
+	cr_assert_eq(result.n, 0);
+	VEC_PUSH(arena, &result, halves[0]);
+	VEC_PUSH(arena, &result, halves[1]);
+	ranges_normalise(&result);
+	cr_assert_eq(result.n, 1);
+	cr_assert(range_is_everything(result.at[0]));
+}
+
+Test(base, diagnostics_are_bounded_and_cannot_write_escapes)
+{
+	Diags diags = {.arena = arena};
+	const char *text;
+
+	for (int i = 0; i < 500; i++)
+		DIAG_ERROR(&diags, ((Origin){"f", 1, 1}), "x", NULL, "\033[31m%d", i);
+	cr_assert_eq(diags.list.n, DIAGS_MOST);
+	cr_assert_eq(diags.n_errors, 500);
+	cr_assert_eq(diags.n_dropped, 500 - DIAGS_MOST);
+	diags_excerpt(&diags, "a\033b", 3);
+	text = diag_block(arena, &diags.list.at[0], false);
+	cr_assert_null(strchr(text, '\033'));
+}

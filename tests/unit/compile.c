@@ -1,0 +1,155 @@
+/* compile: independent of file order, blind to nothing, small where it can be. */
+#include "compile.h"
+#include "nft.h"
+#include "source.h"
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+static Arena *arena;
+
+static void set_up(void)
+{
+	arena = arena_new();
+}
+
+static void tear_down(void)
+{
+	arena_free(arena);
+}
+
+TestSuite(compile, .init = set_up, .fini = tear_down);
+
+/* A model of sources given in some order; sorted as the snapshot sorts. */
+static void add(Model *model, Source *source)
+{
+	model->arena = arena;
+	for (size_t i = 0; i < source->policies.n; i++)
+		VEC_PUSH(arena, &model->policies, source->policies.at[i]);
+	for (size_t i = 0; i < source->pods.n; i++)
+		VEC_PUSH(arena, &model->pods, source->pods.at[i]);
+	for (size_t i = 0; i < source->namespaces.n; i++)
+		VEC_PUSH(arena, &model->namespaces, source->namespaces.at[i]);
+}
+
+static Source *parse(SourceKind kind, const char *file, const char *text)
+{
+	Source *source = NULL;
+
+	cr_assert_eq(source_parse(kind, file, text, strlen(text), &source), 0);
+	cr_assert_eq(source->diags.n_errors, 0, "%s", source->diags.n_errors ? source->diags.list.at[0].message : "");
+	return source;
+}
+
+static const char PODS[] = "{\"kind\":\"PodList\",\"items\":["
+	"{\"metadata\":{\"name\":\"a\",\"namespace\":\"n\",\"labels\":{\"x\":\"1\"}},\"spec\":{\"nodeName\":\"w\"},\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0.1\",\"startTime\":\"2026-01-01T00:00:00Z\"}},"
+	"{\"metadata\":{\"name\":\"b\",\"namespace\":\"n\",\"labels\":{\"x\":\"2\"}},\"spec\":{\"nodeName\":\"w\"},\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0.2\"}},"
+	"{\"metadata\":{\"name\":\"c\",\"namespace\":\"n\",\"labels\":{\"x\":\"2\"}},\"spec\":{\"nodeName\":\"v\"},\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0.3\"}},"
+	"{\"metadata\":{\"name\":\"d\",\"namespace\":\"n\",\"labels\":{\"x\":\"1\"}},\"spec\":{\"nodeName\":\"w\"},\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0.1\",\"startTime\":\"2026-02-01T00:00:00Z\"}}]}";
+static const char POLICY[] = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: %s, namespace: n}\n"
+	"spec: {podSelector: {matchLabels: {x: \"%s\"}}, ingress: [{from: [{podSelector: {matchLabels: {x: \"2\"}}}], ports: [{port: 80}]}]}\n";
+
+static Ruleset *run(const Model *model, bool is_all, Diags *diags)
+{
+	CompileOptions options = {.node = "w", .is_all = is_all, .table = "netpol"};
+	Ruleset *ruleset = NULL;
+
+	diags->arena = arena;
+	cr_assert_eq(compile(model, &options, diags, &ruleset), 0);
+	return ruleset;
+}
+
+static Model model_of(bool is_reversed, Source *sources[3])
+{
+	Model model = {};
+	const char *names[] = {"p1", "p2"};
+
+	sources[0] = parse(SOURCE_POLICIES, "1.yaml", arena_printf(arena, POLICY, names[is_reversed], is_reversed ? "2" : "1"));
+	sources[1] = parse(SOURCE_POLICIES, "2.yaml", arena_printf(arena, POLICY, names[!is_reversed], is_reversed ? "1" : "2"));
+	sources[2] = parse(SOURCE_INVENTORY, "p.json", PODS);
+	for (int i = 0; i < 3; i++)
+		add(&model, sources[i]);
+	VEC_PUSH(arena, &model.namespaces, ARENA_NEW(arena, Namespace));
+	((Namespace *)model.namespaces.at[0])->name = "n";
+	return model;
+}
+
+Test(compile, the_order_of_files_does_not_matter)
+{
+	Source *one[3], *two[3];
+	Model a = model_of(false, one), b = model_of(true, two);
+	Diags diags = {};
+	Ruleset *x = run(&a, false, &diags), *y = run(&b, false, &diags);
+
+	cr_assert_str_eq(nft_ruleset_text(arena, x), nft_ruleset_text(arena, y));
+	ruleset_free(x);
+	ruleset_free(y);
+	for (int i = 0; i < 3; i++) {
+		source_free(one[i]);
+		source_free(two[i]);
+	}
+}
+
+Test(compile, only_local_pods_and_one_chain_for_the_same_rules)
+{
+	Source *sources[3];
+	Model model = model_of(false, sources);
+	Diags diags = {};
+	Ruleset *local = run(&model, false, &diags), *all = run(&model, true, &diags);
+
+	cr_expect_eq(local->verdicts[RULESET_IN][FAMILY_IPV4].n, 2); /* a or d, and b */
+	cr_expect_eq(all->verdicts[RULESET_IN][FAMILY_IPV4].n, 3);
+	cr_expect_eq(local->verdicts[RULESET_OUT][FAMILY_IPV4].n, 0);
+	cr_expect_eq(all->chains.n, 1, "p1 and p2 say the same");
+	ruleset_free(local);
+	ruleset_free(all);
+	for (int i = 0; i < 3; i++)
+		source_free(sources[i]);
+}
+
+/* Pitfall 10: an address counts as the pod's that started last, and that is said. */
+Test(compile, an_address_of_two_pods_is_the_later_ones)
+{
+	Source *sources[3];
+	Model model = model_of(false, sources);
+	Diags diags = {};
+	Ruleset *ruleset = run(&model, false, &diags);
+	Explainer *explainer = NULL;
+	Flow flow;
+	const char *error;
+
+	cr_assert_eq(diags.list.n, 1);
+	cr_expect_str_eq(diags.list.at[0].code, "address-clash");
+	cr_assert_eq(explainer_new(&model, &explainer), 0);
+	cr_assert_eq(explain_parse(explainer, "10.0.0.2", "10.0.0.1", "80", &flow, &error), 0);
+	cr_expect_str_eq(flow.destination.pod->name, "d");
+	cr_expect(explain_verdict(explainer, &flow));
+	cr_assert_eq(explain_parse(explainer, "n/b", "n/d", "81/tcp", &flow, &error), 0);
+	cr_expect_not(explain_verdict(explainer, &flow));
+	cr_assert_eq(explain_parse(explainer, "10.0.0.9", "n/d", "icmp", &flow, &error), 0);
+	cr_expect_not(explain_verdict(explainer, &flow));
+	cr_expect_eq(explain_parse(explainer, "n/nobody", "n/d", "80", &flow, &error), COMPILE_E_UNKNOWN);
+	cr_expect_eq(explain_parse(explainer, "n/b", "fd00::1", "80", &flow, &error), COMPILE_E_UNKNOWN);
+	cr_expect_eq(explain_parse(explainer, "n/b", "n/d", "80/xyz", &flow, &error), COMPILE_E_UNKNOWN);
+	explainer_free(explainer);
+	ruleset_free(ruleset);
+	for (int i = 0; i < 3; i++)
+		source_free(sources[i]);
+}
+
+/* Pitfall 14: nothing of a comment ends it; a cut keeps UTF-8 whole. */
+Test(compile, comments_are_safe)
+{
+	const char *text = comment_fit(arena, "a\"; drop; #\n\\}");
+
+	cr_expect_str_eq(text, "a'; drop; #??}");
+	for (size_t n = 100; n < 160; n++) {
+		char many[256] = "";
+
+		memset(many, 'x', n);
+		strcat(many, "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac");
+		text = comment_fit(arena, many);
+		cr_assert_leq(strlen(text), RULESET_COMMENT_MOST);
+		cr_assert_eq(text_utf8_check(text, strlen(text)), strlen(text));
+	}
+}

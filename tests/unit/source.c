@@ -1,0 +1,221 @@
+/* source: what the readers make of good files; what they make of bad ones is in the golden pairs. */
+#include "source.h"
+#include <criterion/criterion.h>
+#include <string.h>
+
+static Source *parse(SourceKind kind, const char *file, const char *text)
+{
+	Source *source = NULL;
+
+	cr_assert_eq(source_parse(kind, file, text, strlen(text), &source), 0);
+	return source;
+}
+
+static const char *first_error(const Source *source)
+{
+	return source->diags.n_errors ? source->diags.list.at[0].message : "";
+}
+
+static Source *good(SourceKind kind, const char *file, const char *text)
+{
+	Source *source = parse(kind, file, text);
+
+	cr_assert_eq(source->diags.n_errors, 0, "%s", first_error(source));
+	return source;
+}
+
+static const char HEAD[] = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: x}\nspec:\n";
+
+static Source *spec(const char *text)
+{
+	char whole[4096];
+
+	strcpy(whole, HEAD);
+	strcat(whole, text);
+	return good(SOURCE_POLICIES, "f.yaml", whole);
+}
+
+/* Pitfall 7: the four ways to write "nothing" differ. */
+Test(source, absent_empty_and_everybody_differ)
+{
+	static const struct {
+		const char *spec;
+		size_t rules;
+		bool is_any_peer;
+	} cases[] = {{"  podSelector: {}", 0, false}, {"  ingress: []", 0, false}, {"  ingress: null", 0, false},
+		{"  ingress: [{}]", 1, true}, {"  ingress: [{from: []}]", 1, true},
+		{"  ingress: [{from: [{podSelector: {}}]}]", 1, false}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		Source *source = spec(cases[i].spec);
+		const Policy *policy = source->policies.at[0];
+
+		cr_expect_eq(policy->rules[INGRESS].n, cases[i].rules, "%s", cases[i].spec);
+		cr_expect(policy->isolates[INGRESS]);
+		cr_expect_not(policy->isolates[EGRESS]);
+		if (cases[i].rules)
+			cr_expect_eq(policy->rules[INGRESS].at[0].is_any_peer, cases[i].is_any_peer, "%s",
+				cases[i].spec);
+		source_free(source);
+	}
+}
+
+Test(source, policy_types_are_defaulted_as_the_api_does)
+{
+	static const struct {
+		const char *spec;
+		bool ingress, egress;
+	} cases[] = {{"  podSelector: {}", true, false}, {"  egress: []", true, false},
+		{"  egress: [{}]", true, true}, {"  policyTypes: []\n  egress: [{}]", true, true},
+		{"  policyTypes: [Egress]", false, true}, {"  policyTypes: [Ingress]\n  egress: [{}]", true, false}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		Source *source = spec(cases[i].spec);
+
+		cr_expect_eq(source->policies.at[0]->isolates[INGRESS], cases[i].ingress, "%s", cases[i].spec);
+		cr_expect_eq(source->policies.at[0]->isolates[EGRESS], cases[i].egress, "%s", cases[i].spec);
+		source_free(source);
+	}
+}
+
+Test(source, ports_are_defaulted)
+{
+	Source *source = spec("  ingress: [{ports: [{}, {port: 80}, {port: 80, endPort: 90, protocol: UDP}, {port: web}]}]");
+	const Rule *rule = &source->policies.at[0]->rules[INGRESS].at[0];
+
+	cr_expect_not(rule->is_any_port);
+	cr_expect(rule->ports.at[0].kind == PORT_ALL && rule->ports.at[0].protocol == PROTOCOL_TCP);
+	cr_expect(rule->ports.at[1].first == 80 && rule->ports.at[1].last == 80);
+	cr_expect(rule->ports.at[2].last == 90 && rule->ports.at[2].protocol == PROTOCOL_UDP);
+	cr_expect(rule->ports.at[3].kind == PORT_NAME);
+	cr_expect_str_eq(source->policies.at[0]->space, "default");
+	source_free(source);
+}
+
+Test(source, lists_documents_and_json)
+{
+	Source *source = good(SOURCE_POLICIES, "f.yaml",
+		"kind: List\napiVersion: v1\nitems:\n- {apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, "
+		"metadata: {name: a}, spec: {}}\n---\n---\nkind: NetworkPolicyList\napiVersion: "
+		"extensions/v1beta1\nitems:\n- {metadata: {name: b, managedFields: [{any: thing}]}, spec: {}, status: {}}\n");
+
+	cr_expect_eq(source->policies.n, 2);
+	source_free(source);
+	source = good(SOURCE_POLICIES, "f.json",
+		"{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"NetworkPolicy\",\n\t\"metadata\":{\"name\":\"c\"},"
+		"\"spec\":{\"podSelector\":{\"matchLabels\":{\"a\":\"1\"}}}}");
+	cr_expect_eq(source->policies.n, 1);
+	source_free(source);
+}
+
+Test(source, anchors_and_merge_keys_work)
+{
+	Source *source = spec("  podSelector: &s {matchLabels: {a: b}}\n  ingress:\n  - from:\n    - podSelector: *s\n"
+			      "    - &p {namespaceSelector: {}}\n    - {<<: *p, podSelector: {}}\n");
+	const Rule *rule = &source->policies.at[0]->rules[INGRESS].at[0];
+
+	cr_assert_eq(rule->peers.n, 3);
+	cr_expect_eq(rule->peers.at[0].pods->list.n, 1);
+	cr_expect(rule->peers.at[2].namespaces && rule->peers.at[2].pods);
+	source_free(source);
+}
+
+Test(source, both_formats_of_one_policy_are_one_model)
+{
+	Source *yaml = spec("  podSelector: {matchLabels: {role: db}}\n  policyTypes: [Ingress, Egress]\n  ingress:\n"
+			    "  - from:\n    - ipBlock: {cidr: 172.17.0.0/16, except: [172.17.1.0/24]}\n"
+			    "    - namespaceSelector: {matchLabels: {project: p}}\n    ports: [{protocol: TCP, port: 6379}]\n");
+	Source *conf = good(SOURCE_POLICIES, "f.conf",
+		"policies = ( { name = \"x\"; pods = \"role=db\"; types = [ \"Ingress\", \"Egress\" ]; ingress = ( { from = "
+		"( { cidr = \"172.17.0.0/16\"; except = [ \"172.17.1.0/24\" ]; }, { namespaces = \"project=p\"; } ); "
+		"ports = ( { protocol = \"TCP\"; port = 6379; } ); } ); } );");
+	const Policy *a = yaml->policies.at[0], *b = conf->policies.at[0];
+	const Rule *x = &a->rules[INGRESS].at[0], *y = &b->rules[INGRESS].at[0];
+
+	cr_expect_str_eq(selector_text(yaml->arena, &a->pods), selector_text(conf->arena, &b->pods));
+	cr_expect(a->isolates[EGRESS] && b->isolates[EGRESS] && !b->rules[EGRESS].n);
+	cr_expect(range_is_equal(x->peers.at[0].block, y->peers.at[0].block));
+	cr_expect(range_is_equal(x->peers.at[0].except.at[0], y->peers.at[0].except.at[0]));
+	cr_expect_str_eq(selector_text(yaml->arena, x->peers.at[1].namespaces),
+		selector_text(conf->arena, y->peers.at[1].namespaces));
+	cr_expect(x->ports.at[0].first == y->ports.at[0].first);
+	source_free(yaml);
+	source_free(conf);
+}
+
+/* ---- Inventories ---- */
+Test(source, kubelets_pod_list_has_its_kind_last_and_none_on_items)
+{
+	Source *source = good(SOURCE_INVENTORY, "pods.json",
+		"{\"items\":[{\"metadata\":{\"name\":\"a\",\"namespace\":\"n\",\"labels\":{\"k\":\"v\"},\"resourceVersion\":"
+		"\"42\"},\"spec\":{\"nodeName\":\"w\",\"hostNetwork\":false,\"big\":123456789012345678901234567890,"
+		"\"containers\":[{\"name\":\"c\",\"ports\":[{\"name\":\"http\",\"containerPort\":80},{\"containerPort\":81}]}]},"
+		"\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0.1\",\"podIPs\":[{\"ip\":\"10.0.0.1\"},{\"ip\":\"fd00::1\"}]}}],"
+		"\"apiVersion\":\"v1\",\"kind\":\"PodList\"}");
+	const Pod *pod;
+
+	cr_assert_eq(source->pods.n, 1);
+	pod = source->pods.at[0];
+	cr_expect_str_eq(pod->space, "n");
+	cr_expect_str_eq(labels_get(&pod->labels, "k"), "v");
+	cr_expect_eq(pod->addresses.n, 2);
+	cr_expect_eq(pod->ports.n, 1);
+	cr_expect_eq(pod->version, 42);
+	cr_expect_eq(pod->phase, PHASE_RUNNING);
+	source_free(source);
+}
+
+Test(source, a_namespace_has_its_name_as_a_label)
+{
+	Source *source = good(SOURCE_INVENTORY, "n.yaml", "kind: Namespace\nmetadata: {name: one, labels: {a: b}}\n");
+
+	cr_assert_eq(source->namespaces.n, 1);
+	cr_expect_str_eq(labels_get(&source->namespaces.at[0]->labels, "kubernetes.io/metadata.name"), "one");
+	source_free(source);
+}
+
+/* Pitfall 31: an export that failed is not "no pods". */
+Test(source, failed_exports_are_errors)
+{
+	static const char *const texts[] = {"", "\n", "Unauthorized", "{}", "[]", "null", "{\"kind\":\"PodList\"}",
+		"{\"kind\":\"Status\",\"message\":\"forbidden\"}", "<html>", "{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"na",
+		"{\"kind\":\"PodList\",\"items\":[]} x", "{\"kind\":\"PodList\",\"items\":{}}",
+		"{\"kind\":\"List\",\"items\":[{\"metadata\":{\"name\":\"a\"}}]}",
+		"{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"name\":\"a\"},\"status\":{\"podIP\":\"10.0.0.999\"}}]}",
+		"{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"name\":7}}]}"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		Source *source = parse(SOURCE_INVENTORY, "pods.json", texts[i]);
+
+		cr_expect_gt(source->diags.n_errors, 0, "%s", texts[i]);
+		source_free(source);
+	}
+	source_free(good(SOURCE_INVENTORY, "pods.json", "{\"kind\":\"PodList\",\"items\":[]}"));
+	source_free(good(SOURCE_INVENTORY, "pods.json", "{\"kind\":\"PodList\",\"items\":null}"));
+}
+
+/* ---- netpol.conf ---- */
+static size_t settings(Arena *arena, const char *text, Settings *ret_settings)
+{
+	Diags diags = {.arena = arena};
+
+	settings_default(arena, ret_settings);
+	settings_parse(arena, "netpol.conf", text, ret_settings, &diags);
+	return diags.n_errors;
+}
+
+Test(source, settings_are_checked)
+{
+	static const char *const bad[] = {"tabel = \"x\";", "table = \"a b\";", "table = \"9\";", "settle_ms = -1;",
+		"settle_ms = \"1\";", "bridge = \"yes\";", "enforce = true;", "service_cidrs = [ \"10.0.0.1/8\" ];",
+		"policies = \"relative\";", "node = \"\";", "deny = \"Drop\";"};
+	Arena *arena = arena_new();
+	Settings s;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		cr_expect_eq(settings(arena, bad[i], &s), 1, "%s", bad[i]);
+	cr_assert_eq(settings(arena, "bridge = \"off\"; deny = \"drop\"; enforce = \"all\"; settle_ms = 0;", &s), 0);
+	cr_expect(s.bridge == BRIDGE_OFF && s.deny == DENY_DROP && s.enforce == ENFORCE_ALL && s.settle_ms == 0);
+	cr_expect_str_eq(s.policies, "/etc/netpol/conf.d");
+	arena_free(arena);
+}
