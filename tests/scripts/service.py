@@ -147,7 +147,7 @@ def bad_files():
             equal((state["a.yaml"], state["b.yaml"]), ("last good version in force", "in force"))
         lab.write_policy_file("a.yaml", deny("a", "nobody"))
         becomes(lab, [], "mended")
-        equal(lab.status()["errors"], 0)
+        wait_for(lambda: lab.status()["errors"] == 0, 5, "no errors")
 
 
 def odd_files():
