@@ -82,6 +82,16 @@ SourceDirFile source_dir_file(const SourceDir *dir, size_t i); /* sorted by name
 /* The current version of file i is in force from now on. The snapshot calls this. */
 void source_dir_accept(SourceDir *dir, size_t i);
 
+/*
+ * The state directory, so that "last good" outlives a restart. Save copies what is in force and not
+ * yet there, file by file, each by rename, and removes what is gone; call it after a change was
+ * applied. Restore gives broken files without an accepted version the saved one; where the directory
+ * itself cannot be read and nothing is known of it, all of the saved ones. Save returns 0 or the
+ * first -errno, having tried everything; restore 0 or -ENOMEM.
+ */
+int source_dir_save(SourceDir *dir, const char *state);
+int source_dir_restore(SourceDir *dir, const char *state);
+
 /* ---- The snapshot: everything that stands, as one model ---- */
 typedef struct Snapshot Snapshot;
 

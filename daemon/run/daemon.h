@@ -11,6 +11,7 @@ typedef struct Daemon {
 	SourceDir *dirs[2]; /* policies, inventory */
 	Nft *nft;
 	Ruleset *applied; /* what the kernel holds; NULL: not known */
+	bool is_restored;   /* the state directory was asked, once */
 	Snapshot *snapshot; /* of the last reconciliation; NULL while directories are refreshed */
 	Arena *diag_arena;
 	Diags diags; /* of the last reconciliation */

@@ -142,9 +142,27 @@ static int refresh(Daemon *d)
 	d->snapshot = snapshot_free(d->snapshot);
 	for (int i = 0; r == 0 && i < 2; i++)
 		r = source_dir_refresh(d->dirs[i], &is_changed);
+	/* what was good before this process began; later, accepted versions are in memory */
+	for (int i = 0; r == 0 && !d->is_restored && i < 2; i++)
+		r = source_dir_restore(d->dirs[i], d->settings.state);
+	d->is_restored = r == 0;
 	if (r == 0)
 		r = snapshot_new(d->dirs[0], d->dirs[1], &d->snapshot);
 	return r;
+}
+
+/* A state directory that cannot be written is said, and survived. */
+static void save(Daemon *d)
+{
+	for (int i = 0; i < 2; i++) {
+		int r = source_dir_save(d->dirs[i], d->settings.state);
+
+		if (r < 0)
+			DIAG_WARNING(&d->diags,
+				((Origin){.file = arena_strdup(d->diag_arena, d->settings.state)}),
+				"state", "a broken file will have no last good version after a restart",
+				"the last good files cannot be kept here: %s", strerror(-r));
+	}
 }
 
 static int start_diags(Daemon *d)
@@ -195,5 +213,9 @@ int daemon_reconcile(Daemon *d)
 		return 0;
 	}
 	r = compile(snapshot_model(d->snapshot), &options, &d->diags, &new);
-	return r < 0 ? r : bring_about(d, new);
+	if (r == 0)
+		r = bring_about(d, new);
+	if (r == 0)
+		save(d);
+	return r;
 }

@@ -2,7 +2,7 @@
  * A directory of sources: what changed is read again, what is gone is forgotten, what is broken
  * keeps the version that was accepted last.
  */
-#include "node.h"
+#include "directory.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,22 +10,6 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-typedef struct Entry {
-	char *name;
-	struct stat stamp;
-	Source *current, *accepted; /* accepted may be current */
-	bool is_seen, is_busy;
-} Entry;
-
-struct SourceDir {
-	SourceKind kind;
-	char *path;
-	Entry *entries; /* sorted by name */
-	size_t n;
-	Arena *diag_arena;
-	Diags diags;
-};
 
 SourceDir *source_dir_new(SourceKind kind, const char *path)
 {
@@ -88,7 +72,7 @@ static int entry_compare(const void *a, const void *b)
 	return strcmp(((const Entry *)a)->name, ((const Entry *)b)->name);
 }
 
-static Entry *entry_of(const SourceDir *dir, const char *name)
+Entry *entry_of(const SourceDir *dir, const char *name)
 {
 	Entry wanted = {.name = (char *)name};
 
@@ -110,7 +94,7 @@ void source_dir_clear_busy(SourceDir *dir)
 }
 
 /* ---- Refresh ---- */
-static bool is_same_file(const struct stat *a, const struct stat *b)
+bool stat_is_same(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
 		a->st_mode == b->st_mode && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
@@ -125,6 +109,7 @@ void source_dir_accept(SourceDir *dir, size_t i)
 	if (entry->accepted != entry->current)
 		source_free(entry->accepted);
 	entry->accepted = entry->current;
+	entry->is_saved = false;
 }
 
 static int entry_read(SourceDir *dir, int fd, Entry *entry, bool *ret_changed)
@@ -136,7 +121,7 @@ static int entry_read(SourceDir *dir, int fd, Entry *entry, bool *ret_changed)
 
 	/* errors of opening (a link out, no permission) must be tried again each time: no stamp */
 	if (entry->current && fstatat(fd, entry->name, &stamp, 0) == 0 &&
-		is_same_file(&stamp, &entry->stamp))
+		stat_is_same(&stamp, &entry->stamp))
 		return 0;
 	if (asprintf(&file, "%s/%s", dir->path, entry->name) < 0)
 		return -ENOMEM;
@@ -152,38 +137,46 @@ static int entry_read(SourceDir *dir, int fd, Entry *entry, bool *ret_changed)
 	return 0;
 }
 
+int entry_add(SourceDir *dir, const char *name)
+{
+	Entry *grown;
+
+	if (dir->n >= SOURCE_FILES_MOST)
+		return -EFBIG;
+	grown = reallocarray(dir->entries, dir->n + 1, sizeof(Entry));
+	if (!grown)
+		return -ENOMEM;
+	dir->entries = grown;
+	dir->entries[dir->n] = (Entry){.name = strdup(name), .is_seen = true};
+	if (!dir->entries[dir->n].name)
+		return -ENOMEM;
+	dir->n++;
+	return 0;
+}
+
 /* Adds the names of the directory that are not known yet; marks those that are there. */
 static int scan(SourceDir *dir, DIR *stream)
 {
 	size_t known = dir->n;
+	int r = 0;
 
 	for (size_t i = 0; i < known; i++)
 		dir->entries[i].is_seen = false;
-	for (struct dirent *d; (d = readdir(stream));) {
-		Entry wanted = {.name = d->d_name}, *entry, *grown;
+	for (struct dirent *d; r == 0 && (d = readdir(stream));) {
+		Entry wanted = {.name = d->d_name}, *entry = NULL;
 
 		if (!source_name_is_read(dir->kind, d->d_name))
 			continue;
-		entry = known ? bsearch(&wanted, dir->entries, known, sizeof(Entry), entry_compare) :
-				NULL;
-		if (entry) {
+		if (known)
+			entry = bsearch(&wanted, dir->entries, known, sizeof(Entry), entry_compare);
+		if (entry)
 			entry->is_seen = true;
-			continue;
-		}
-		if (dir->n >= SOURCE_FILES_MOST)
-			return -EFBIG;
-		grown = reallocarray(dir->entries, dir->n + 1, sizeof(Entry));
-		if (!grown)
-			return -ENOMEM;
-		dir->entries = grown;
-		dir->entries[dir->n] = (Entry){.name = strdup(d->d_name), .is_seen = true};
-		if (!dir->entries[dir->n].name)
-			return -ENOMEM;
-		dir->n++;
+		else
+			r = entry_add(dir, d->d_name);
 	}
 	if (dir->n)
 		qsort(dir->entries, dir->n, sizeof(Entry), entry_compare);
-	return 0;
+	return r;
 }
 
 static void drop_unseen(SourceDir *dir, bool *ret_changed)

@@ -63,12 +63,14 @@ class Lab:
         self.policies = os.path.join(self.dir, "conf.d")
         self.inventory = os.path.join(self.dir, "inventory")
         self.runtime = os.path.join(self.dir, "run")
+        self.state = os.path.join(self.dir, "state")
         for path in (self.policies, self.inventory, self.runtime):
             os.mkdir(path, 0o755)
         self.conf = os.path.join(self.dir, "netpol.conf")
         with open(self.conf, "w") as f:
             f.write(f'node = "node-1";\npolicies = "{self.policies}";\n'
-                    f'inventory = "{self.inventory}";\nruntime = "{self.runtime}";\n{conf}')
+                    f'inventory = "{self.inventory}";\nruntime = "{self.runtime}";\n'
+                    f'state = "{self.state}";\n{conf}')
         self.pods, self.namespaces, self.netns, self.daemon = {}, {}, [], None
         self._links = itertools.count(1)
         self.node = self._make_netns("node")

@@ -284,6 +284,38 @@ def adopts():
             lab.stop()
 
 
+def remembers():
+    """service: the last good version of a broken file, and of a directory that is away, outlives a restart"""
+    with new_lab() as lab:
+        lab.write_policy_file("a.yaml", deny("a"))
+        lab.write_policy_file("b.yaml", deny("b"))
+        becomes(lab, [A, B], "good")
+        lab.write_policy_file("a.yaml", "kind: [")
+        os.unlink(f"{lab.policies}/b.yaml")
+        becomes(lab, [A], "broken")
+        lab.stop(signal.SIGKILL)
+        lab.in_node("nft", "delete", "table", "inet", "netpol")
+        lab.start()
+        equal(isolated(lab), {A}, "a broken file after a restart")
+        lab.stop()
+        os.rename(lab.policies, lab.policies + ".away")
+        os.rename(lab.inventory, lab.inventory + ".away")
+        lab.in_node("nft", "delete", "table", "inet", "netpol")
+        lab.start()
+        equal(isolated(lab), {A}, "directories that are away after a restart")
+        os.rename(lab.policies + ".away", lab.policies)
+        os.rename(lab.inventory + ".away", lab.inventory)
+        lab.write_policy_file("b.yaml", deny("b"))
+        becomes(lab, [A, B], "directories back")
+        lab.stop()
+        shutil.rmtree(lab.state)
+        with open(lab.state, "w") as f:
+            f.write("no directory")
+        lab.start()
+        wait_for(lambda: "cannot be kept" in str(lab.status()["diagnostics"]), 5, "the warning")
+        equal(isolated(lab), {B}, "the good file goes on all the same")
+
+
 def strangers():
     """service: other tables are neither read nor written, and our accept does not override their drop"""
     with new_lab(start=False) as lab:
@@ -341,6 +373,6 @@ def same_as_from_scratch():
 
 print(f"# service.py: NETPOL_SEED={SEED}")
 for case in (notices_files, slow_writer, directories, config_map, bad_files, odd_files, conflicts, failed_export,
-             overflow, burst, signals, adopts, strangers, once, same_as_from_scratch):
+             overflow, burst, signals, adopts, remembers, strangers, once, same_as_from_scratch):
     test(case)
 finish()
