@@ -226,7 +226,7 @@ static int run_check(Ctl *ctl)
 }
 
 /* ---- explain ---- */
-static int explain_batch(Explainer *explainer)
+static int explain_batch(Ctl *ctl, Explainer *explainer)
 {
 	char *line = NULL;
 	size_t room = 0;
@@ -242,7 +242,9 @@ static int explain_batch(Explainer *explainer)
 		if (!source || source[0] == '#')
 			continue;
 		if (port && explain_parse(explainer, source, destination, port, &flow, &error) == 0) {
-			puts(explain_verdict(explainer, &flow) ? "allow" : "deny");
+			puts(ctl->is_json ? explain_json(explainer, ctl->arena, &flow) :
+				explain_verdict(explainer, &flow) ? "allow" :
+								    "deny");
 			continue;
 		}
 		puts("error");
@@ -281,7 +283,7 @@ static int run_explain(Ctl *ctl)
 		return r;
 	if (explainer_new(snapshot_model(ctl->snapshot), &explainer) < 0)
 		return fail("out of memory");
-	r = ctl->is_batch ? explain_batch(explainer) : explain_one(ctl, explainer);
+	r = ctl->is_batch ? explain_batch(ctl, explainer) : explain_one(ctl, explainer);
 	explainer_free(explainer);
 	return r;
 }
@@ -367,6 +369,22 @@ static int run_matrix(Ctl *ctl)
 }
 
 /* ---- ruleset, status ---- */
+static void print_ruleset(Ctl *ctl, const char *text)
+{
+	Buf buf = {.arena = ctl->arena};
+
+	if (!ctl->is_json) {
+		fputs(text, stdout);
+		return;
+	}
+	buf_add(&buf, "{\"table\": ");
+	text_add_json(&buf, ctl->settings.table);
+	buf_add(&buf, ", \"nft\": ");
+	text_add_json(&buf, text);
+	puts(buf_text(&buf));
+	puts("}");
+}
+
 static int run_ruleset(Ctl *ctl)
 {
 	CompileOptions options;
@@ -386,18 +404,43 @@ static int run_ruleset(Ctl *ctl)
 	if (compile(snapshot_model(ctl->snapshot), &options, &ctl->diags, &ruleset) < 0)
 		return fail("out of memory");
 	print_diags(ctl, &ctl->diags, stderr);
-	fputs(nft_ruleset_text(ctl->arena, ruleset), stdout);
+	print_ruleset(ctl, nft_ruleset_text(ctl->arena, ruleset));
 	ruleset_free(ruleset);
 	return 0;
 }
 
+/* status.json has a key a line; for people the punctuation goes. */
+static void print_status_line(const char *line)
+{
+	size_t n = strcspn(line, "\n");
+	const char *inner = line + strspn(line, " {}[],\n");
+
+	if (!*inner)
+		return; /* brackets only */
+	if (n > 0 && line[n - 1] == ',')
+		n--;
+	if (n > 2 && strncmp(line, "  ", 2) == 0) {
+		line += 2;
+		n -= 2;
+	}
+	for (size_t i = 0; i < n; i++) {
+		bool is_idle = line[i] == '"' || line[i] == '{' || line[i] == '}';
+
+		if (line[i] == '\\' && i + 1 < n)
+			putchar(line[++i]);
+		else if (!is_idle)
+			putchar(line[i]);
+	}
+	putchar('\n');
+}
+
 static int run_status(Ctl *ctl)
 {
+	bool is_healthy = false;
 	const char *path;
-	char text[64 * 1024];
-	size_t n;
+	char *line = NULL;
+	size_t room = 0;
 	FILE *file;
-	bool is_healthy;
 
 	if (ctl->n != 0)
 		return usage();
@@ -409,12 +452,14 @@ static int run_status(Ctl *ctl)
 		fprintf(stderr, "netpolctl: %s: %s (is netpold running?)\n", path, strerror(errno));
 		return 2;
 	}
-	is_healthy = false;
-	while ((n = fread(text, 1, sizeof(text) - 1, file)) > 0) {
-		text[n] = '\0';
-		is_healthy |= strstr(text, "\"health\": \"healthy\"") != NULL;
-		fputs(text, stdout);
+	while (getline(&line, &room, file) > 0) {
+		is_healthy |= strncmp(line, "  \"health\": \"healthy\"", 21) == 0;
+		if (ctl->is_json)
+			fputs(line, stdout);
+		else
+			print_status_line(line);
 	}
+	free(line);
 	fclose(file);
 	return is_healthy ? 0 : 1;
 }

@@ -95,7 +95,7 @@ typedef struct Inventory {
 	bool is_init, is_sidecar;
 	/* where we are: one of the two drivers */
 	const char *text;
-	size_t at, line_at;
+	size_t at, line_at, searched; /* the current token; its line; newlines are found up to */
 	unsigned line;
 	Origin yaml_origin;
 } Inventory;
@@ -106,10 +106,11 @@ static Origin where(Inventory *v)
 
 	if (!v->text)
 		return v->yaml_origin;
-	while ((end = memchr(v->text + v->line_at, '\n', v->at - v->line_at))) {
+	while ((end = memchr(v->text + v->searched, '\n', v->at - v->searched))) {
 		v->line++;
-		v->line_at = (size_t)(end - v->text) + 1;
+		v->line_at = v->searched = (size_t)(end - v->text) + 1;
 	}
+	v->searched = v->at;
 	return (Origin){v->source->file, v->line, (unsigned)(v->at - v->line_at) + 1};
 }
 

@@ -21,6 +21,10 @@ NODE_ADDRESSES = ("192.168.50.1", "fd50::1")
 _serial = itertools.count()
 
 
+class Skip(Exception):
+    """What a test needs is not there: it says what."""
+
+
 class Pod:
     def __init__(self, namespace, name, addresses, labels=None, node="node-1", ports=(), **more):
         self.namespace, self.name, self.addresses = namespace, name, list(addresses)
@@ -58,6 +62,10 @@ class Lab:
 
     def __init__(self, mode="routed", conf=""):
         self.mode = mode
+        if mode == "bridged" and not os.path.exists("/proc/sys/net/bridge/bridge-nf-call-iptables"):
+            run("modprobe", "br_netfilter", check=False)
+            if not os.path.exists("/proc/sys/net/bridge/bridge-nf-call-iptables"):
+                raise Skip("this kernel has no br_netfilter: bridged packets are not seen")
         self.prefix = f"np{os.getpid()}-{next(_serial)}"
         self.dir = tempfile.mkdtemp(prefix="netpol-lab-")
         self.policies = os.path.join(self.dir, "conf.d")
@@ -70,7 +78,7 @@ class Lab:
         with open(self.conf, "w") as f:
             f.write(f'node = "node-1";\npolicies = "{self.policies}";\n'
                     f'inventory = "{self.inventory}";\nruntime = "{self.runtime}";\n'
-                    f'state = "{self.state}";\n{conf}')
+                    f'state = "{self.state}";\nbridge = "{"off" if mode == "routed" else "auto"}";\n{conf}')
         self.pods, self.namespaces, self.netns, self.daemon = {}, {}, [], None
         self._links = itertools.count(1)
         self.node = self._make_netns("node")

@@ -3,6 +3,8 @@ import os
 import sys
 import traceback
 
+from netlab import Skip
+
 _failed = False
 
 
@@ -22,10 +24,6 @@ def test(function):
         print(f"FAIL {script}: {name}: {type(error).__name__}: {detail}", flush=True)
         if os.environ.get("VERBOSE"):
             traceback.print_exc()
-
-
-class Skip(Exception):
-    pass
 
 
 def equal(found, wanted, what=""):

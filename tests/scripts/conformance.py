@@ -9,8 +9,8 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from netlab import Lab, Pod, NETPOLCTL, TESTS, run
-from report import test, finish, equal, Skip
+from netlab import Lab, Pod, NETPOLCTL, Skip, TESTS, run
+from report import test, finish, equal
 
 DATA = os.environ.get("NETPOL_CONFORMANCE", os.path.join(
     os.path.dirname(os.path.dirname(TESTS)), "shared", "conformance", "networkpolicy.json"))

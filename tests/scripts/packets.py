@@ -137,7 +137,7 @@ SHIPPED = [
     ("8.8.8.8", "edge/web", 8005, "tcp", "reject", (V4,)),
 ]
 
-for mode in ("routed", "bridged"):
+def all_of(mode):
     with build(mode) as lab:
         def seed():
             judge(lab, SEED)
@@ -179,4 +179,13 @@ for mode in ("routed", "bridged"):
         untouched.__doc__ = f"{mode}: no table but ours was written"
         for case in (seed, or_and, shipped, explain_agrees, drop, untouched):
             test(case)
+
+
+def bridged_at_all():
+    """bridged: br_netfilter is there"""
+    all_of("bridged")
+
+
+all_of("routed")
+test(bridged_at_all)
 finish()
