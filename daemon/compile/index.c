@@ -1,3 +1,4 @@
+/* Who holds which address, and whom a peer selects. */
 #include "index.h"
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* Elements over netlink: libnftnl builds the messages, one batch is one transaction. */
 #include "netlink.h"
 #include <arpa/inet.h>
 #include <errno.h>

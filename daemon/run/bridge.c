@@ -1,3 +1,4 @@
+/* What the bridge switches of this network namespace say. */
 #include "bridge.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* inotify, and nothing known of what the files mean. */
 #include "watch.h"
 #include <errno.h>
 #include <libgen.h>

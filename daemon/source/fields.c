@@ -1,3 +1,4 @@
+/* The fields that both policy formats share, read and validated once. */
 #include "fields.h"
 #include <ctype.h>
 #include <string.h>
@@ -94,27 +95,62 @@ static bool read_end_port(Reader *reader, const Node *port, const Node *end, con
 	return true;
 }
 
-bool fields_port(Reader *reader, const Node *map, const char *end_key, Port *ret_port)
+static void read_port(Reader *reader, const Node *node, const Dialect *dialect, Rule *rule)
 {
-	const Node *port = node_get(map, "port"), *end = node_get(map, end_key);
 	Port result = {.kind = PORT_ALL};
+	const Node *port, *end;
 
-	if (!read_protocol(reader, node_get(map, "protocol"), &result))
-		return false;
+	if (!node_expect(reader, node, NODE_MAP, "a port"))
+		return;
+	node_check_keys(reader, node, dialect->port);
+	port = node_get(node, "port");
+	end = node_get(node, dialect->end_port);
+	if (!read_protocol(reader, node_get(node, "protocol"), &result))
+		return;
 	if (port && port->kind == NODE_STRING) {
 		if (!read_port_name(reader, port, &result))
-			return false;
+			return;
 	} else if (port) {
 		if (!node_expect(reader, port, NODE_INT, "port") ||
 			!is_port_number(reader, port, "port"))
-			return false;
+			return;
 		result.kind = PORT_RANGE;
 		result.first = result.last = (uint16_t)port->number;
 	}
-	if (end && !read_end_port(reader, port, end, end_key, &result))
-		return false;
-	*ret_port = result;
-	return true;
+	if (end && !read_end_port(reader, port, end, dialect->end_port, &result))
+		return;
+	VEC_PUSH(reader->arena, &rule->ports, result);
+}
+
+/* from/to absent or empty: any peer; ports absent or empty: any port. */
+static void read_rule(Reader *reader, const Node *node, Direction direction,
+	const Dialect *dialect, Policy *policy)
+{
+	Rule rule = {.origin = node->origin};
+	const Node *peers, *ports;
+
+	if (!node_expect(reader, node, NODE_MAP, "a rule"))
+		return;
+	node_check_keys(reader, node, dialect->rule[direction]);
+	peers = node_field(reader, node, direction == INGRESS ? "from" : "to", NODE_LIST);
+	ports = node_field(reader, node, "ports", NODE_LIST);
+	rule.is_any_peer = node_count(peers) == 0;
+	rule.is_any_port = node_count(ports) == 0;
+	for (size_t i = 0; i < node_count(peers); i++)
+		dialect->read_peer(reader, peers->items.at[i], &rule);
+	for (size_t i = 0; i < node_count(ports); i++)
+		read_port(reader, ports->items.at[i], dialect, &rule);
+	VEC_PUSH(reader->arena, &policy->rules[direction], rule);
+}
+
+void fields_rules(Reader *reader, const Node *map, const Dialect *dialect, Policy *policy)
+{
+	for (Direction d = INGRESS; d < DIRECTION_N; d++) {
+		const Node *rules = node_field(reader, map, direction_text(d), NODE_LIST);
+
+		for (size_t i = 0; i < node_count(rules); i++)
+			read_rule(reader, rules->items.at[i], d, dialect, policy);
+	}
 }
 
 /* "10.0.0.0/8" for "10.1.2.3/8": what was probably meant. */

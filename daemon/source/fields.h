@@ -5,9 +5,15 @@
  */
 #include "node.h"
 
-/* The map's protocol, port and end port (which has another name in either format). False after an
- * error. */
-bool fields_port(Reader *reader, const Node *map, const char *end_key, Port *ret_port);
+/* How the two formats differ: names of keys, and how a peer is written. */
+typedef struct Dialect {
+	const Schema *rule[DIRECTION_N], *port;
+	const char *end_port;
+	void (*read_peer)(Reader *reader, const Node *node, Rule *rule);
+} Dialect;
+
+/* The map's ingress and egress: from/to and ports of each rule, absent and empty as the API has it. */
+void fields_rules(Reader *reader, const Node *map, const Dialect *dialect, Policy *policy);
 /* cidr and except. False after an error. */
 bool fields_block(Reader *reader, Origin origin, const Node *cidr, const Node *except,
 	Peer *ret_peer);

@@ -209,35 +209,11 @@ static void read_peer(Reader *reader, const Node *node, Rule *rule)
 	VEC_PUSH(reader->arena, &rule->peers, peer);
 }
 
-static void read_port(Reader *reader, const Node *node, Rule *rule)
-{
-	Port port;
-
-	if (!node_expect(reader, node, NODE_MAP, "a port"))
-		return;
-	node_check_keys(reader, node, &PORT_SCHEMA);
-	if (fields_port(reader, node, "endPort", &port))
-		VEC_PUSH(reader->arena, &rule->ports, port);
-}
-
-static void read_rule(Reader *reader, const Node *node, Direction direction, Policy *policy)
-{
-	Rule rule = {.origin = node->origin};
-	const Node *peers, *ports;
-
-	if (!node_expect(reader, node, NODE_MAP, "a rule"))
-		return;
-	node_check_keys(reader, node, &RULE_SCHEMA[direction]);
-	peers = node_field(reader, node, direction == INGRESS ? "from" : "to", NODE_LIST);
-	ports = node_field(reader, node, "ports", NODE_LIST);
-	rule.is_any_peer = node_count(peers) == 0;
-	rule.is_any_port = node_count(ports) == 0;
-	for (size_t i = 0; i < node_count(peers); i++)
-		read_peer(reader, peers->items.at[i], &rule);
-	for (size_t i = 0; i < node_count(ports); i++)
-		read_port(reader, ports->items.at[i], &rule);
-	VEC_PUSH(reader->arena, &policy->rules[direction], rule);
-}
+static const Dialect DIALECT = {
+	.rule = {&RULE_SCHEMA[INGRESS], &RULE_SCHEMA[EGRESS]},
+	.port = &PORT_SCHEMA,
+	.end_port = "endPort",
+	.read_peer = read_peer};
 
 static void read_spec(Reader *reader, const Node *spec, Policy *policy)
 {
@@ -245,12 +221,7 @@ static void read_spec(Reader *reader, const Node *spec, Policy *policy)
 		return;
 	node_check_keys(reader, spec, &SPEC_SCHEMA);
 	read_selector(reader, node_get(spec, "podSelector"), "podSelector", &policy->pods);
-	for (Direction d = INGRESS; d < DIRECTION_N; d++) {
-		const Node *rules = node_field(reader, spec, direction_text(d), NODE_LIST);
-
-		for (size_t i = 0; i < node_count(rules); i++)
-			read_rule(reader, rules->items.at[i], d, policy);
-	}
+	fields_rules(reader, spec, &DIALECT, policy);
 }
 
 static void read_policy(Source *source, Reader *reader, const Node *node)
