@@ -1,4 +1,5 @@
-/* netpolctl: checks, explains and prints what the files say; `status` asks netpold's status.json. */
+/* netpolctl: checks, explains and prints what the files say; `status` asks netpold's status.json.
+ */
 #include "compile.h"
 #include "control.h"
 #include <errno.h>
@@ -16,7 +17,8 @@ static const char USAGE[] =
 	"  check [PATH...]                 validate files; 0 clean, 1 errors, 2 usage\n"
 	"  explain SRC DST PORT[/PROTO]    allow or deny, and why; 0 allow, 1 deny, 2 error\n"
 	"          SRC, DST: namespace/pod or an address; PORT: a number, a port's name, or icmp\n"
-	"  explain --batch                 reads \"SRC DST PORT/PROTO\" lines, prints allow or deny\n"
+	"  explain --batch                 reads \"SRC DST PORT/PROTO\" lines, prints allow or "
+	"deny\n"
 	"  matrix PORT[/PROTO]             who reaches whom\n"
 	"  ruleset                         the nft text that the files compile to\n"
 	"  status                          what netpold holds and how it is; 1 if unhealthy\n"
@@ -90,7 +92,8 @@ static int load_snapshot(Ctl *ctl)
 	bool is_changed;
 
 	for (int i = 0; i < 2; i++) {
-		ctl->dirs[i] = source_dir_new(i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, paths[i]);
+		ctl->dirs[i] =
+			source_dir_new(i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, paths[i]);
 		if (!ctl->dirs[i] || source_dir_refresh(ctl->dirs[i], &is_changed) < 0)
 			return -ENOMEM;
 	}
@@ -142,11 +145,12 @@ static int finish_check(Ctl *ctl, const Diags *diags)
 
 static void no_file(Ctl *ctl, Diags *diags, const char *path, const char *words)
 {
-	DIAG_ERROR(diags, ((Origin){.file = arena_strdup(ctl->arena, path)}), "unreadable", NULL, "%s",
-		words);
+	DIAG_ERROR(diags, ((Origin){.file = arena_strdup(ctl->arena, path)}), "unreadable", NULL,
+		"%s", words);
 }
 
-/* A file alone: as a policy file, or as an inventory if its name lies in the inventory's directory. */
+/* A file alone: as a policy file, or as an inventory if its name lies in the inventory's directory.
+ */
 static int check_file(Ctl *ctl, Diags *diags, const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -154,7 +158,7 @@ static int check_file(Ctl *ctl, Diags *diags, const char *path)
 	const char *name = slash ? slash + 1 : path;
 	char here[PATH_MAX], inventory[PATH_MAX];
 	bool is_inventory = realpath(dir, here) && realpath(ctl->settings.inventory, inventory) &&
-		strcmp(here, inventory) == 0;
+			    strcmp(here, inventory) == 0;
 	SourceKind kind = is_inventory ? SOURCE_INVENTORY : SOURCE_POLICIES;
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
@@ -166,7 +170,8 @@ static int check_file(Ctl *ctl, Diags *diags, const char *path)
 		return 0;
 	}
 	if (!source_name_is_read(kind, name)) {
-		no_file(ctl, diags, path, "not a .conf, .yaml, .yml or .json file: netpold ignores it");
+		no_file(ctl, diags, path,
+			"not a .conf, .yaml, .yml or .json file: netpold ignores it");
 		return close(fd);
 	}
 	r = source_file_read(fd, kind, path, name, &source, &st);
@@ -205,8 +210,8 @@ static int check_paths(Ctl *ctl)
 	for (int i = 0; i < ctl->n; i++) {
 		struct stat st;
 		bool is_directory = stat(ctl->arguments[i], &st) == 0 && S_ISDIR(st.st_mode);
-		int r = is_directory ? check_directory(&diags, ctl->arguments[i]) :
-				       check_file(ctl, &diags, ctl->arguments[i]);
+		int r = is_directory ? check_directory(&diags, ctl->arguments[i])
+				     : check_file(ctl, &diags, ctl->arguments[i]);
 
 		if (r < 0)
 			return fail("out of memory");
@@ -234,17 +239,19 @@ static int explain_batch(Ctl *ctl, Explainer *explainer)
 
 	while (getline(&line, &room, stdin) > 0) {
 		char *rest = NULL;
-		const char *source = strtok_r(line, " \t\r\n", &rest), *error = "expected SRC DST PORT";
+		const char *source = strtok_r(line, " \t\r\n", &rest),
+			   *error = "expected SRC DST PORT";
 		const char *destination = source ? strtok_r(NULL, " \t\r\n", &rest) : NULL;
 		const char *port = destination ? strtok_r(NULL, " \t\r\n", &rest) : NULL;
 		Flow flow;
 
 		if (!source || source[0] == '#')
 			continue;
-		if (port && explain_parse(explainer, source, destination, port, &flow, &error) == 0) {
-			puts(ctl->is_json ? explain_json(explainer, ctl->arena, &flow) :
-				explain_verdict(explainer, &flow) ? "allow" :
-								    "deny");
+		if (port &&
+			explain_parse(explainer, source, destination, port, &flow, &error) == 0) {
+			puts(ctl->is_json ? explain_json(explainer, ctl->arena, &flow)
+				: explain_verdict(explainer, &flow) ? "allow"
+								    : "deny");
 			continue;
 		}
 		puts("error");
@@ -263,8 +270,8 @@ static int explain_one(Ctl *ctl, Explainer *explainer)
 	if (explain_parse(explainer, ctl->arguments[0], ctl->arguments[1], ctl->arguments[2], &flow,
 		    &error) != 0)
 		return fail(error);
-	fputs(ctl->is_json ? explain_json(explainer, ctl->arena, &flow) :
-			     explain_text(explainer, ctl->arena, &flow),
+	fputs(ctl->is_json ? explain_json(explainer, ctl->arena, &flow)
+			   : explain_text(explainer, ctl->arena, &flow),
 		stdout);
 	if (ctl->is_json)
 		puts("");
@@ -297,8 +304,8 @@ static char cell(Ctl *ctl, Explainer *explainer, const Pod *from, const Pod *to,
 	const char *error;
 	Flow flow;
 
-	if (explain_parse(explainer, pod_text(ctl->arena, from), pod_text(ctl->arena, to), port, &flow,
-		    &error) != 0)
+	if (explain_parse(explainer, pod_text(ctl->arena, from), pod_text(ctl->arena, to), port,
+		    &flow, &error) != 0)
 		return '-';
 	return explain_verdict(explainer, &flow) ? '.' : 'X';
 }
@@ -337,7 +344,8 @@ static void print_matrix_json(Ctl *ctl, Explainer *explainer, const PodList *pod
 	for (size_t i = 0; i < pods->n; i++) {
 		buf_add(&buf, i ? ",\n  \"" : "\n  \"");
 		for (size_t k = 0; k < pods->n; k++)
-			buf_printf(&buf, "%c", cell(ctl, explainer, pods->at[i], pods->at[k], port));
+			buf_printf(
+				&buf, "%c", cell(ctl, explainer, pods->at[i], pods->at[k], port));
 		buf_add(&buf, "\"");
 	}
 	puts(buf_text(&buf));
@@ -362,8 +370,8 @@ static int run_matrix(Ctl *ctl)
 	for (size_t i = 0; i < model->pods.n; i++)
 		if (pod_is_live(model->pods.at[i]))
 			VEC_PUSH(ctl->arena, &pods, model->pods.at[i]);
-	(ctl->is_json ? print_matrix_json : print_matrix_text)(ctl, explainer, &pods,
-		ctl->arguments[0]);
+	(ctl->is_json ? print_matrix_json : print_matrix_text)(
+		ctl, explainer, &pods, ctl->arguments[0]);
 	explainer_free(explainer);
 	return 0;
 }
@@ -470,9 +478,10 @@ enum { OPT_POLICIES = 256, OPT_INVENTORY, OPT_NODE, OPT_RUNTIME, OPT_BATCH, OPT_
 static const struct option OPTIONS[] = {{"conf", required_argument, NULL, 'c'},
 	{"policies", required_argument, NULL, OPT_POLICIES},
 	{"inventory", required_argument, NULL, OPT_INVENTORY},
-	{"node", required_argument, NULL, OPT_NODE}, {"runtime", required_argument, NULL, OPT_RUNTIME},
-	{"output", required_argument, NULL, 'o'}, {"batch", no_argument, NULL, OPT_BATCH},
-	{"version", no_argument, NULL, OPT_VERSION}, {"help", no_argument, NULL, 'h'}, {}};
+	{"node", required_argument, NULL, OPT_NODE},
+	{"runtime", required_argument, NULL, OPT_RUNTIME}, {"output", required_argument, NULL, 'o'},
+	{"batch", no_argument, NULL, OPT_BATCH}, {"version", no_argument, NULL, OPT_VERSION},
+	{"help", no_argument, NULL, 'h'}, {}};
 
 static const struct {
 	const char *name;

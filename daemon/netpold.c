@@ -5,10 +5,12 @@
 #include <string.h>
 
 static const char USAGE[] =
-	"usage: netpold [-c FILE] [--policies DIR] [--inventory DIR] [--node NAME] [--runtime DIR]\n"
+	"usage: netpold [-c FILE] [--policies DIR] [--inventory DIR] [--node NAME] [--runtime "
+	"DIR]\n"
 	"               [--once]\n"
 	"\n"
-	"Compiles NetworkPolicy files and pod inventories into one nftables table, and keeps it so.\n"
+	"Compiles NetworkPolicy files and pod inventories into one nftables table, and keeps it "
+	"so.\n"
 	"\n"
 	"  -c, --conf FILE      netpol.conf (default " CONTROL_CONF_DEFAULT ")\n"
 	"      --policies DIR   over the setting of that name; so with the next three\n"
@@ -25,9 +27,10 @@ enum { OPT_POLICIES = 256, OPT_INVENTORY, OPT_NODE, OPT_RUNTIME, OPT_ONCE, OPT_N
 static const struct option OPTIONS[] = {{"conf", required_argument, NULL, 'c'},
 	{"policies", required_argument, NULL, OPT_POLICIES},
 	{"inventory", required_argument, NULL, OPT_INVENTORY},
-	{"node", required_argument, NULL, OPT_NODE}, {"runtime", required_argument, NULL, OPT_RUNTIME},
-	{"once", no_argument, NULL, OPT_ONCE},
-	/* not in the usage: whole-table transactions, so that a test can see what they let through */
+	{"node", required_argument, NULL, OPT_NODE},
+	{"runtime", required_argument, NULL, OPT_RUNTIME}, {"once", no_argument, NULL, OPT_ONCE},
+	/* not in the usage: whole-table transactions, so that a test can see what they let through
+	 */
 	{"naive-transactions", no_argument, NULL, OPT_NAIVE},
 	{"version", no_argument, NULL, OPT_VERSION}, {"help", no_argument, NULL, 'h'}, {}};
 

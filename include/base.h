@@ -18,7 +18,7 @@
 /* ---- Arena: memory that is freed as a whole. Its owner is named where it is created. ---- */
 typedef struct Arena Arena;
 
-Arena *arena_new(void);        /* NULL when out of memory */
+Arena *arena_new(void);		 /* NULL when out of memory */
 Arena *arena_free(Arena *arena); /* takes NULL; returns NULL; runs deferred calls, last first */
 size_t arena_bytes(const Arena *arena);
 
@@ -53,7 +53,8 @@ static inline void arena_free_p(Arena **arena)
 #define VEC_PUSH(arena, v, ...)                                                                    \
 	do {                                                                                       \
 		if ((v)->n == (v)->room)                                                           \
-			(v)->at = vec_grow((arena), (v)->at, (v)->n, &(v)->room, sizeof(*(v)->at)); \
+			(v)->at =                                                                  \
+				vec_grow((arena), (v)->at, (v)->n, &(v)->room, sizeof(*(v)->at));  \
 		(v)->at[(v)->n++] = __VA_ARGS__;                                                   \
 	} while (0)
 void *vec_grow(Arena *arena, void *at, size_t n, size_t *room, size_t item);
@@ -88,9 +89,10 @@ size_t text_utf8_check(const char *text, size_t n);
 /* The entry of `known` (NULL-terminated) within two edits of `word`, or NULL. */
 const char *text_nearest(const char *word, const char *const *known);
 int text_compare_p(const void *a, const void *b); /* for qsort of const char * */
-void text_add_json(Buf *buf, const char *text);   /* with quotes */
+void text_add_json(Buf *buf, const char *text);	  /* with quotes */
 
-/* ---- Content names: SHA-256, because whoever writes a policy must not choose what collides. ---- */
+/* ---- Content names: SHA-256, because whoever writes a policy must not choose what collides. ----
+ */
 typedef struct Digest {
 	uint32_t state[8];
 	uint8_t block[64];

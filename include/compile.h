@@ -11,19 +11,18 @@ enum {
 };
 
 typedef struct CompileOptions {
-	const char *node;    /* pods of this node are isolated here */
-	bool is_all;	     /* every pod of the inventory is, wherever it runs */
-	bool is_drop;	     /* refuse silently */
+	const char *node; /* pods of this node are isolated here */
+	bool is_all;	  /* every pod of the inventory is, wherever it runs */
+	bool is_drop;	  /* refuse silently */
 	const char *table;
-	Ranges services;     /* service_cidrs */
+	Ranges services; /* service_cidrs */
 } CompileOptions;
 
 /*
  * The ruleset for the pods of the node. Warnings (two pods with one address, no pod of this node)
  * go to diags. The caller frees it with ruleset_free. 0 or -ENOMEM.
  */
-int compile(const Model *model, const CompileOptions *options, Diags *diags,
-	Ruleset **ret_ruleset);
+int compile(const Model *model, const CompileOptions *options, Diags *diags, Ruleset **ret_ruleset);
 
 /* ---- Explain ---- */
 typedef struct Endpoint {

@@ -16,10 +16,10 @@ enum {
 #define CONTROL_VERSION "0.1.0"
 
 typedef struct DaemonOptions {
-	const char *conf;      /* netpol.conf */
-	bool is_conf_default;  /* then it may be absent */
-	bool is_once;	       /* apply and exit: 0 clean, 1 with errors in files */
-	bool is_naive;	       /* whole-table transactions, for the test that shows the leak */
+	const char *conf;     /* netpol.conf */
+	bool is_conf_default; /* then it may be absent */
+	bool is_once;	      /* apply and exit: 0 clean, 1 with errors in files */
+	bool is_naive;	      /* whole-table transactions, for the test that shows the leak */
 	/* over what netpol.conf says; NULL: not given */
 	const char *policies, *inventory, *node, *runtime;
 } DaemonOptions;
@@ -29,12 +29,12 @@ int daemon_run(const DaemonOptions *options);
 
 /* ---- Status ---- */
 typedef struct Status {
-	uint64_t generation;	/* transactions' worth of changes applied since the start */
-	int64_t applied_at;	/* seconds since the epoch; 0: never */
-	unsigned apply_ms;	/* how long the last change took */
-	NftCounts last;		/* of the last change */
+	uint64_t generation; /* transactions' worth of changes applied since the start */
+	int64_t applied_at;  /* seconds since the epoch; 0: never */
+	unsigned apply_ms;   /* how long the last change took */
+	NftCounts last;	     /* of the last change */
 	const char *node, *table, *bridge, *bridge_why;
-	const char *unhealthy;	/* why, or NULL: healthy */
+	const char *unhealthy; /* why, or NULL: healthy */
 	const Model *model;
 	const Ruleset *ruleset; /* in force; may be NULL */
 	const SourceDir *dirs[2];

@@ -15,11 +15,16 @@ typedef enum Protocol {
 	PROTOCOL_SCTP = 132
 } Protocol;
 
-const char *protocol_text(Protocol protocol);          /* "TCP"; "any" for PROTOCOL_ANY */
+const char *protocol_text(Protocol protocol);		       /* "TCP"; "any" for PROTOCOL_ANY */
 bool protocol_parse(const char *text, Protocol *ret_protocol); /* upper case, as the API has it */
 
 /* ---- Selectors (metav1.LabelSelector): all requirements must hold; none: selects all. ---- */
-typedef enum Operator { OPERATOR_IN, OPERATOR_NOT_IN, OPERATOR_EXISTS, OPERATOR_NOT_EXISTS } Operator;
+typedef enum Operator {
+	OPERATOR_IN,
+	OPERATOR_NOT_IN,
+	OPERATOR_EXISTS,
+	OPERATOR_NOT_EXISTS
+} Operator;
 
 typedef struct Requirement {
 	const char *key;
@@ -68,8 +73,8 @@ typedef struct Peer {
 	Origin origin;
 	/* PEER_PODS: namespaces NULL: the policy's own namespace; pods NULL: all pods */
 	const Selector *namespaces, *pods;
-	Range block;    /* PEER_BLOCK */
-	Ranges except;  /* PEER_BLOCK: cuts only this block */
+	Range block;	 /* PEER_BLOCK */
+	Ranges except;	 /* PEER_BLOCK: cuts only this block */
 	const char *set; /* PEER_SET: a cidr_set by name, resolved by the snapshot */
 } Peer;
 
@@ -93,7 +98,7 @@ typedef struct Rule {
 typedef struct Policy {
 	Origin origin;
 	const char *space, *name; /* namespace, name */
-	Selector pods;            /* whom it isolates, in its own namespace */
+	Selector pods;		  /* whom it isolates, in its own namespace */
 	bool isolates[DIRECTION_N];
 	VEC(Rule) rules[DIRECTION_N];
 } Policy;
@@ -106,7 +111,13 @@ typedef struct CidrSet {
 } CidrSet;
 
 /* ---- Inventory ---- */
-typedef enum Phase { PHASE_PENDING, PHASE_RUNNING, PHASE_SUCCEEDED, PHASE_FAILED, PHASE_UNKNOWN } Phase;
+typedef enum Phase {
+	PHASE_PENDING,
+	PHASE_RUNNING,
+	PHASE_SUCCEEDED,
+	PHASE_FAILED,
+	PHASE_UNKNOWN
+} Phase;
 
 typedef struct NamedPort {
 	const char *name;
@@ -118,13 +129,13 @@ typedef struct Pod {
 	Origin origin;
 	const char *space, *name, *node;
 	Labels labels;
-	VEC(Address) addresses;  /* the primary one first */
+	VEC(Address) addresses; /* the primary one first */
 	VEC(Address) host_addresses;
-	VEC(NamedPort) ports;    /* of all containers, sidecars included */
+	VEC(NamedPort) ports; /* of all containers, sidecars included */
 	bool is_host_network;
 	Phase phase;
-	const char *started;     /* RFC 3339 in UTC, compares as text; "" if not started */
-	uint64_t version;        /* resourceVersion; 0 if none */
+	const char *started; /* RFC 3339 in UTC, compares as text; "" if not started */
+	uint64_t version;    /* resourceVersion; 0 if none */
 } Pod;
 
 typedef struct Namespace {
@@ -144,10 +155,10 @@ const char *pod_text(Arena *arena, const Pod *pod);
 /* ---- Model: the files of one moment, merged ---- */
 typedef struct Model {
 	Arena *arena; /* owner of the arrays here; the items belong to the sources */
-	VEC(const Policy *) policies;     /* sorted by namespace, name */
-	VEC(const Pod *) pods;            /* sorted by namespace, name */
+	VEC(const Policy *) policies;	   /* sorted by namespace, name */
+	VEC(const Pod *) pods;		   /* sorted by namespace, name */
 	VEC(const Namespace *) namespaces; /* sorted by name; one for every pod's namespace */
-	VEC(const CidrSet *) sets;        /* sorted by name */
+	VEC(const CidrSet *) sets;	   /* sorted by name */
 } Model;
 
 const Pod *model_pod(const Model *model, const char *space, const char *name);

@@ -27,9 +27,9 @@ const char *nft_error(const Nft *nft);
 
 typedef struct NftState {
 	bool has_table, has_guard; /* ours stands; a guard of an interrupted change stands */
-	bool is_known;		   /* the table is one that we wrote, whole: `held` says what it holds */
-	const char *why_not;	   /* else: what is odd about it */
-	Ruleset *held;		   /* the caller frees it */
+	bool is_known;	     /* the table is one that we wrote, whole: `held` says what it holds */
+	const char *why_not; /* else: what is odd about it */
+	Ruleset *held;	     /* the caller frees it */
 } NftState;
 
 #define NFT_GUARD_SUFFIX "_guard"

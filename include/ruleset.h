@@ -64,7 +64,7 @@ typedef struct ChainRule {
 typedef struct Chain {
 	const char *name;
 	int direction;
-	bool is_drop; /* what a refusal is: drop, else reject */
+	bool is_drop;	      /* what a refusal is: drop, else reject */
 	VEC(ChainRule) rules; /* sorted, unique */
 } Chain;
 
@@ -85,8 +85,8 @@ typedef struct BaseOptions {
 typedef struct Ruleset {
 	Arena *arena; /* owns everything */
 	BaseOptions base;
-	VEC(Set) sets;	   /* by name; self4 and self6 always there */
-	VEC(Chain) chains; /* by name */
+	VEC(Set) sets;					 /* by name; self4 and self6 always there */
+	VEC(Chain) chains;				 /* by name */
 	Verdicts verdicts[RULESET_DIRECTIONS][FAMILY_N]; /* by address */
 } Ruleset;
 
@@ -117,8 +117,8 @@ typedef enum OpKind {
 	OP_DEL_ELEMENTS,
 	OP_ADD_VERDICTS, /* of the map */
 	OP_DEL_VERDICTS,
-	OP_SET_BASE,	 /* the base chains' rules, through the maps of is_next */
-	OP_DEL_BASE,	 /* unhook: the base chains are deleted */
+	OP_SET_BASE, /* the base chains' rules, through the maps of is_next */
+	OP_DEL_BASE, /* unhook: the base chains are deleted */
 	OP_DEL_MAP,
 	OP_DEL_CHAIN,
 	OP_DEL_SET,
@@ -143,13 +143,13 @@ typedef struct Op {
  * switched or goes. Only OP_SET_BASE needs to be atomic, and is; see plan.c.
  */
 typedef struct Commit {
-	const char *name;  /* "grow", "switch", ... */
-	bool waits;	   /* every packet in flight must have left before it begins */
+	const char *name; /* "grow", "switch", ... */
+	bool waits;	  /* every packet in flight must have left before it begins */
 	VEC(Op) ops;
 } Commit;
 
 typedef struct Plan {
-	Arena *arena; /* the caller's */
+	Arena *arena;	     /* the caller's */
 	VEC(Commit) commits; /* none: nothing differs */
 } Plan;
 

@@ -26,7 +26,7 @@ enum {
 typedef enum SourceKind { SOURCE_POLICIES, SOURCE_INVENTORY } SourceKind;
 
 typedef struct Source {
-	Arena *arena;     /* owns this struct and all below */
+	Arena *arena;	  /* owns this struct and all below */
 	const char *file; /* the path as diagnostics name it */
 	Diags diags;
 	VEC(const Policy *) policies;
@@ -41,8 +41,8 @@ typedef struct Source {
  * inventories). Always gives a Source, unless out of memory (-ENOMEM); it is good only if
  * diags.n_errors is 0. The caller frees it with source_free.
  */
-int source_parse(SourceKind kind, const char *file, const char *text, size_t n,
-	Source **ret_source);
+int source_parse(
+	SourceKind kind, const char *file, const char *text, size_t n, Source **ret_source);
 Source *source_free(Source *source);
 /* Whether files of this name are read at all: not hidden, and a known suffix. */
 bool source_name_is_read(SourceKind kind, const char *name);
@@ -85,9 +85,9 @@ void source_dir_accept(SourceDir *dir, size_t i);
 /*
  * The state directory, so that "last good" outlives a restart. Save copies what is in force and not
  * yet there, file by file, each by rename, and removes what is gone; call it after a change was
- * applied. Restore gives broken files without an accepted version the saved one; where the directory
- * itself cannot be read and nothing is known of it, all of the saved ones. Save returns 0 or the
- * first -errno, having tried everything; restore 0 or -ENOMEM.
+ * applied. Restore gives broken files without an accepted version the saved one; where the
+ * directory itself cannot be read and nothing is known of it, all of the saved ones. Save returns 0
+ * or the first -errno, having tried everything; restore 0 or -ENOMEM.
  */
 int source_dir_save(SourceDir *dir, const char *state);
 int source_dir_restore(SourceDir *dir, const char *state);
@@ -112,7 +112,12 @@ const Diags *snapshot_diags(const Snapshot *snapshot);
 /* ---- netpol.conf ---- */
 typedef enum Enforce { ENFORCE_LOCAL, ENFORCE_ALL } Enforce;
 typedef enum Deny { DENY_REJECT, DENY_DROP } Deny;
-typedef enum BridgeMode { BRIDGE_AUTO, BRIDGE_BR_NETFILTER, BRIDGE_CONNTRACK, BRIDGE_OFF } BridgeMode;
+typedef enum BridgeMode {
+	BRIDGE_AUTO,
+	BRIDGE_BR_NETFILTER,
+	BRIDGE_CONNTRACK,
+	BRIDGE_OFF
+} BridgeMode;
 
 typedef struct Settings {
 	const char *node, *policies, *inventory, *state, *runtime, *table;
@@ -126,8 +131,8 @@ extern const char *const BRIDGE_MODE_TEXT[]; /* by BridgeMode, NULL-terminated *
 /* The defaults of design.md 3.1; `node` is the host name. Strings are the arena's. */
 void settings_default(Arena *arena, Settings *ret_settings);
 /* Reads the text over *settings; errors go to diags. 0, SOURCE_E_INVALID or -ENOMEM. */
-int settings_parse(Arena *arena, const char *file, const char *text, Settings *settings,
-	Diags *diags);
+int settings_parse(
+	Arena *arena, const char *file, const char *text, Settings *settings, Diags *diags);
 /* The same from a file; when it is missing and `may_be_absent`, the defaults stand. */
-int settings_load(Arena *arena, const char *path, bool may_be_absent, Settings *settings,
-	Diags *diags);
+int settings_load(
+	Arena *arena, const char *path, bool may_be_absent, Settings *settings, Diags *diags);

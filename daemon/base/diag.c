@@ -100,7 +100,8 @@ void diags_excerpt(Diags *diags, const char *text, size_t n)
 {
 	for (size_t i = 0; i < diags->list.n; i++) {
 		Diag *diag = &diags->list.at[i];
-		const char *start = diag->origin.line ? line_start(text, n, diag->origin.line) : NULL;
+		const char *start =
+			diag->origin.line ? line_start(text, n, diag->origin.line) : NULL;
 		const char *end = start ? memchr(start, '\n', (size_t)(text + n - start)) : NULL;
 		size_t length = start ? (size_t)((end ? end : text + n) - start) : 0;
 

@@ -23,12 +23,12 @@ static void schedule(const uint8_t *block, uint32_t w[64])
 {
 	for (int i = 0; i < 16; i++)
 		w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 |
-			(uint32_t)block[4 * i + 2] << 8 | block[4 * i + 3];
+		       (uint32_t)block[4 * i + 2] << 8 | block[4 * i + 3];
 	for (int i = 16; i < 64; i++) {
 		uint32_t a = w[i - 15], b = w[i - 2];
 
 		w[i] = w[i - 16] + (rotate(a, 7) ^ rotate(a, 18) ^ a >> 3) + w[i - 7] +
-			(rotate(b, 17) ^ rotate(b, 19) ^ b >> 10);
+		       (rotate(b, 17) ^ rotate(b, 19) ^ b >> 10);
 	}
 }
 
@@ -40,9 +40,9 @@ static void compress(uint32_t state[8], const uint8_t *block)
 	memcpy(s, state, sizeof(s));
 	for (int i = 0; i < 64; i++) {
 		uint32_t t1 = s[7] + (rotate(s[4], 6) ^ rotate(s[4], 11) ^ rotate(s[4], 25)) +
-			((s[4] & s[5]) ^ (~s[4] & s[6])) + ROUND[i] + w[i];
+			      ((s[4] & s[5]) ^ (~s[4] & s[6])) + ROUND[i] + w[i];
 		uint32_t t2 = (rotate(s[0], 2) ^ rotate(s[0], 13) ^ rotate(s[0], 22)) +
-			((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
+			      ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
 
 		memmove(s + 1, s, 7 * sizeof(*s));
 		s[4] += t1;

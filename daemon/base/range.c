@@ -118,7 +118,7 @@ bool range_has(Range range, AddressValue value)
 bool range_is_within(Range inner, Range outer)
 {
 	return inner.family == outer.family && range_has(outer, inner.first) &&
-		range_has(outer, inner.last);
+	       range_has(outer, inner.last);
 }
 
 bool range_is_equal(Range a, Range b)

@@ -61,8 +61,8 @@ static const char *set_of_selection(Compiler *c, const Selection *selection, Fam
 	return set.name;
 }
 
-static const char *set_of_ranges(Compiler *c, const Ranges *ranges, Family family,
-	const char *comment)
+static const char *set_of_ranges(
+	Compiler *c, const Ranges *ranges, Family family, const char *comment)
 {
 	Buf key = {.arena = c->scratch};
 	char text[RANGE_TEXT_SIZE];
@@ -81,9 +81,9 @@ static const char *set_of_ranges(Compiler *c, const Ranges *ranges, Family famil
 
 /* ---- Ports of a rule, for one chain ---- */
 typedef struct Ports {
-	bool is_any;		/* any protocol, ICMP too */
-	PortRanges ranges[3];	/* by PROTOCOL_LIST */
-	bool is_all[3];		/* every port of the protocol */
+	bool is_any;		 /* any protocol, ICMP too */
+	PortRanges ranges[3];	 /* by PROTOCOL_LIST */
+	bool is_all[3];		 /* every port of the protocol */
 	VEC(const Port *) names; /* egress: left to the destination pods */
 } Ports;
 
@@ -223,8 +223,7 @@ static void add_block_text(Buf *buf, const Peer *peer)
 	}
 	buf_add(buf, range_text(peer->block, text));
 	for (size_t i = 0; i < peer->except.n; i++)
-		buf_printf(buf, "%s%s", i ? " " : " except ",
-			range_text(peer->except.at[i], text));
+		buf_printf(buf, "%s%s", i ? " " : " except ", range_text(peer->except.at[i], text));
 }
 
 /* All blocks of the rule as one set of disjoint ranges; `except` has cut its own block only. */
@@ -295,9 +294,9 @@ static void fill_named(Expansion *e, Set *set, const Ranges *blocks)
 
 	for (size_t i = 0; i < e->rule->peers.n; i++) {
 		const Peer *peer = &e->rule->peers.at[i];
-		const Selection *selection = peer->kind == PEER_PODS ?
-			index_select(&e->c->index, e->policy->space, peer) :
-			NULL;
+		const Selection *selection =
+			peer->kind == PEER_PODS ? index_select(&e->c->index, e->policy->space, peer)
+						: NULL;
 
 		for (size_t k = 0; selection && k < selection->members[e->family].n; k++)
 			add_named(e, set, &selection->members[e->family].at[k]);
@@ -378,8 +377,8 @@ static void each_port_name(Buf *key, Compiler *c, const Policy *policy, const Po
 }
 
 /* What decides the chain: family, direction, policies, the numbers behind names. */
-static const char *class_key(Compiler *c, Direction direction, Family family,
-	const PolicyList *policies, const Pod *pod)
+static const char *class_key(
+	Compiler *c, Direction direction, Family family, const PolicyList *policies, const Pod *pod)
 {
 	Buf key = {.arena = c->scratch};
 
@@ -392,8 +391,8 @@ static const char *class_key(Compiler *c, Direction direction, Family family,
 	return buf_text(&key);
 }
 
-static const char *build_chain(Compiler *c, Direction direction, Family family,
-	const PolicyList *policies, const Pod *pod)
+static const char *build_chain(
+	Compiler *c, Direction direction, Family family, const PolicyList *policies, const Pod *pod)
 {
 	Chain chain = {.direction = direction == INGRESS ? RULESET_IN : RULESET_OUT,
 		.is_drop = c->options->is_drop};
@@ -415,8 +414,8 @@ static const char *build_chain(Compiler *c, Direction direction, Family family,
 	return chain.name;
 }
 
-static const char *class_chain(Compiler *c, Direction direction, Family family,
-	const PolicyList *policies, const Pod *pod)
+static const char *class_chain(
+	Compiler *c, Direction direction, Family family, const PolicyList *policies, const Pod *pod)
 {
 	const char *key = class_key(c, direction, family, policies, pod);
 	const char *name = strmap_get(c->classes, key);
@@ -446,7 +445,8 @@ static void enter_pod(Compiler *c, const Pod *pod, Direction direction, const Po
 		if (!index_holds(&c->index, pod, address))
 			continue;
 		VEC_PUSH(c->arena, &c->ruleset->verdicts[d][address.family],
-			(Verdict){address, class_chain(c, direction, address.family, policies, pod)});
+			(Verdict){
+				address, class_chain(c, direction, address.family, policies, pod)});
 		enter_self(c, address);
 	}
 }
@@ -535,8 +535,7 @@ static int run_in_scratch(void *context)
 	return arena_try(c->scratch, run, c);
 }
 
-int compile(const Model *model, const CompileOptions *options, Diags *diags,
-	Ruleset **ret_ruleset)
+int compile(const Model *model, const CompileOptions *options, Diags *diags, Ruleset **ret_ruleset)
 {
 	ARENA_CLEANUP Arena *scratch = arena_new();
 	Compiler c = {.scratch = scratch, .model = model, .options = options, .diags = diags};

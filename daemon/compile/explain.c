@@ -68,8 +68,8 @@ static const char *find_pod(Explainer *x, const char *text, const Pod **ret_pod)
 	if (pod->addresses.n == 0)
 		return arena_printf(x->arena, "pod \"%s\" has no address yet", text);
 	if (!pod_is_live(pod))
-		return arena_printf(x->arena, "pod \"%s\" has finished; its address may be another's",
-			text);
+		return arena_printf(
+			x->arena, "pod \"%s\" has finished; its address may be another's", text);
 	*ret_pod = pod;
 	return NULL;
 }
@@ -87,7 +87,8 @@ static const char *find_endpoint(Explainer *x, const char *text, Endpoint *ret_e
 	} else if (address_parse(text, &endpoint.address)) {
 		endpoint.pod = index_owner(&x->index, endpoint.address);
 	} else {
-		return arena_printf(x->arena, "\"%s\" is neither namespace/pod nor an address", text);
+		return arena_printf(
+			x->arena, "\"%s\" is neither namespace/pod nor an address", text);
 	}
 	*ret_endpoint = endpoint;
 	return NULL;
@@ -162,8 +163,10 @@ static const char *parse_port_number(Explainer *x, const char *text, Flow *flow)
 			return NULL;
 		}
 	}
-	return arena_printf(x->arena, "\"%s\" is neither a port number nor a named %s port of the "
-		"destination", text, protocol_text((Protocol)flow->protocol));
+	return arena_printf(x->arena,
+		"\"%s\" is neither a port number nor a named %s port of the "
+		"destination",
+		text, protocol_text((Protocol)flow->protocol));
 }
 
 static const char *parse_port(Explainer *x, const char *text, Flow *flow)
@@ -174,12 +177,12 @@ static const char *parse_port(Explainer *x, const char *text, Flow *flow)
 	if (!slash && parse_protocol(text, &flow->protocol) && !has_ports(flow->protocol))
 		return NULL; /* "icmp" */
 	if (slash && !parse_protocol(slash + 1, &flow->protocol))
-		return arena_printf(x->arena, "unknown protocol \"%s\": TCP, UDP, SCTP or icmp",
-			slash + 1);
+		return arena_printf(
+			x->arena, "unknown protocol \"%s\": TCP, UDP, SCTP or icmp", slash + 1);
 	if (!has_ports(flow->protocol))
 		return NULL;
-	return parse_port_number(x, slash ? arena_strndup(x->arena, text, (size_t)(slash - text)) : text,
-		flow);
+	return parse_port_number(
+		x, slash ? arena_strndup(x->arena, text, (size_t)(slash - text)) : text, flow);
 }
 
 int explain_parse(Explainer *x, const char *source, const char *destination, const char *port,
@@ -203,8 +206,8 @@ int explain_parse(Explainer *x, const char *source, const char *destination, con
 }
 
 /* ---- The verdict, as the packet meets it ---- */
-static bool set_has(const Ruleset *ruleset, const ChainRule *rule, Address address,
-	const Flow *flow)
+static bool set_has(
+	const Ruleset *ruleset, const ChainRule *rule, Address address, const Flow *flow)
 {
 	const Set *set = ruleset_set(ruleset, rule->set);
 	Element wanted = {.address = address};
@@ -231,8 +234,8 @@ static bool rule_takes_port(const ChainRule *rule, const Flow *flow)
 	return rule->ports.n == 0;
 }
 
-static bool rule_matches(const Ruleset *ruleset, const ChainRule *rule, Address address,
-	const Flow *flow)
+static bool rule_matches(
+	const Ruleset *ruleset, const ChainRule *rule, Address address, const Flow *flow)
 {
 	switch (rule->match) {
 	case MATCH_ANYBODY:
@@ -279,7 +282,7 @@ static bool is_from_own_node(const Flow *flow)
 		if (address_is_equal(pod->host_addresses.at[i], flow->source.address))
 			return true;
 	return pod && source && source->is_host_network && source->node && pod->node &&
-		strcmp(source->node, pod->node) == 0;
+	       strcmp(source->node, pod->node) == 0;
 }
 
 static const char *exemption(const Flow *flow)
@@ -294,7 +297,7 @@ static const char *exemption(const Flow *flow)
 bool explain_verdict(const Explainer *x, const Flow *flow)
 {
 	return exemption(flow) ||
-		(judge(x, flow, RULESET_OUT).is_allowed && judge(x, flow, RULESET_IN).is_allowed);
+	       (judge(x, flow, RULESET_OUT).is_allowed && judge(x, flow, RULESET_IN).is_allowed);
 }
 
 /* ---- Why ---- */
@@ -309,8 +312,8 @@ typedef struct Why {
 static bool is_isolating(const Why *w, const Policy *policy)
 {
 	return policy->isolates[w->direction] &&
-		strcmp(policy->space, w->subject->pod->space) == 0 &&
-		selector_matches(&policy->pods, &w->subject->pod->labels);
+	       strcmp(policy->space, w->subject->pod->space) == 0 &&
+	       selector_matches(&policy->pods, &w->subject->pod->labels);
 }
 
 static bool peer_has(const Why *w, const Policy *policy, const Peer *peer)
@@ -318,7 +321,8 @@ static bool peer_has(const Why *w, const Policy *policy, const Peer *peer)
 	Ranges ranges = {};
 
 	if (peer->kind == PEER_PODS)
-		return w->other->pod && peer_selects(w->x->model, policy->space, peer, w->other->pod);
+		return w->other->pod &&
+		       peer_selects(w->x->model, policy->space, peer, w->other->pod);
 	peer_ranges(w->arena, w->x->model, peer, w->other->address.family, &ranges);
 	return ranges_have(&ranges, w->other->address);
 }
@@ -421,7 +425,8 @@ static void add_nearest(Why *w, Buf *buf)
 	for (size_t i = 0; i < w->x->model->policies.n; i++) {
 		const Policy *policy = w->x->model->policies.at[i];
 
-		for (size_t r = 0; is_isolating(w, policy) && r < policy->rules[w->direction].n; r++) {
+		for (size_t r = 0; is_isolating(w, policy) && r < policy->rules[w->direction].n;
+			r++) {
 			const Rule *rule = &policy->rules[w->direction].at[r];
 			bool peer = rule_has_peer(w, policy, rule), port = rule_has_port(w, rule);
 
@@ -481,9 +486,9 @@ static void add_direction(Why *w, Buf *buf, const Judgement *judgement)
 	add_endpoint(w, buf, w->subject);
 	if (!judgement->is_isolated) {
 		buf_printf(buf, ": allowed, no policy isolates it%s\n",
-			w->subject->pod && w->subject->pod->is_host_network ?
-				" (it is on the host's network)" :
-				"");
+			w->subject->pod && w->subject->pod->is_host_network
+				? " (it is on the host's network)"
+				: "");
 		return;
 	}
 	buf_printf(buf, ": %s\n    isolated by ", judgement->is_allowed ? "allowed" : "denied");
@@ -502,7 +507,8 @@ static void add_flow(Why *w, Buf *buf)
 	buf_add(buf, " -> ");
 	add_endpoint(w, buf, &w->flow->destination);
 	if (has_ports(w->flow->protocol))
-		buf_printf(buf, " %s %u\n", protocol_text((Protocol)w->flow->protocol), w->flow->port);
+		buf_printf(
+			buf, " %s %u\n", protocol_text((Protocol)w->flow->protocol), w->flow->port);
 	else
 		buf_add(buf, " ICMP\n");
 }

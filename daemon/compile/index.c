@@ -77,8 +77,8 @@ const Pod *index_owner(const Index *index, Address address)
 	Owner wanted = {.address = address}, *found = NULL;
 
 	if (index->owners.n)
-		found = bsearch(&wanted, index->owners.at, index->owners.n, sizeof(Owner),
-			owner_compare);
+		found = bsearch(
+			&wanted, index->owners.at, index->owners.n, sizeof(Owner), owner_compare);
 	return found ? found->pod : NULL;
 }
 
@@ -99,8 +99,8 @@ static void add_member(Index *index, Selection *selection, const Pod *pod)
 	}
 }
 
-static void add_namespace(Index *index, Selection *selection, const char *space,
-	const Selector *pods)
+static void add_namespace(
+	Index *index, Selection *selection, const char *space, const Selector *pods)
 {
 	size_t first, n = model_pods_of(index->model, space, &first);
 
@@ -140,8 +140,8 @@ const Selection *index_select(Index *index, const char *own_namespace, const Pee
 		add_namespace(index, selection, own_namespace, peer->pods);
 	for (size_t i = 0; peer->namespaces && i < index->model->namespaces.n; i++)
 		if (selector_matches(peer->namespaces, &index->model->namespaces.at[i]->labels))
-			add_namespace(index, selection, index->model->namespaces.at[i]->name,
-				peer->pods);
+			add_namespace(
+				index, selection, index->model->namespaces.at[i]->name, peer->pods);
 	strmap_put(index->selections, key, selection);
 	return selection;
 }
@@ -152,14 +152,14 @@ bool peer_selects(const Model *model, const char *own_namespace, const Peer *pee
 
 	if (peer->kind != PEER_PODS || !pod_is_subject(pod))
 		return false;
-	if (peer->namespaces ? !space || !selector_matches(peer->namespaces, &space->labels) :
-			       strcmp(pod->space, own_namespace) != 0)
+	if (peer->namespaces ? !space || !selector_matches(peer->namespaces, &space->labels)
+			     : strcmp(pod->space, own_namespace) != 0)
 		return false;
 	return !peer->pods || selector_matches(peer->pods, &pod->labels);
 }
 
-void peer_ranges(Arena *arena, const Model *model, const Peer *peer, Family family,
-	Ranges *ret_ranges)
+void peer_ranges(
+	Arena *arena, const Model *model, const Peer *peer, Family family, Ranges *ret_ranges)
 {
 	const CidrSet *set = peer->kind == PEER_SET ? model_set(model, peer->set) : NULL;
 

@@ -33,5 +33,5 @@ const Selection *index_select(Index *index, const char *own_namespace, const Pee
 /* Whether the pod is selected, without the cache. */
 bool peer_selects(const Model *model, const char *own_namespace, const Peer *peer, const Pod *pod);
 /* The ranges of a block peer (minus its own except) or of a cidr_set, of one family. */
-void peer_ranges(Arena *arena, const Model *model, const Peer *peer, Family family,
-	Ranges *ret_ranges);
+void peer_ranges(
+	Arena *arena, const Model *model, const Peer *peer, Family family, Ranges *ret_ranges);

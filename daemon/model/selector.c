@@ -19,8 +19,8 @@ const char *labels_get(const Labels *labels, const char *key)
 	Label wanted = {.key = key}, *found = NULL;
 
 	if (labels->list.n)
-		found = bsearch(&wanted, labels->list.at, labels->list.n, sizeof(Label),
-			label_compare);
+		found = bsearch(
+			&wanted, labels->list.at, labels->list.n, sizeof(Label), label_compare);
 	return found ? found->value : NULL;
 }
 
@@ -70,10 +70,9 @@ void selector_add(Arena *arena, Selector *selector, Requirement requirement)
 static bool requirement_holds(const Requirement *requirement, const Labels *labels)
 {
 	const char *value = labels_get(labels, requirement->key);
-	bool is_listed = value &&
-		requirement->values.n &&
-		bsearch(&value, requirement->values.at, requirement->values.n, sizeof(value),
-			text_compare_p);
+	bool is_listed = value && requirement->values.n &&
+			 bsearch(&value, requirement->values.at, requirement->values.n,
+				 sizeof(value), text_compare_p);
 
 	switch (requirement->op) {
 	case OPERATOR_IN:
@@ -284,8 +283,10 @@ static bool is_subdomain(const char *text, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		bool is_edge = i == 0 || i + 1 == n || text[i - 1] == '.' || text[i + 1] == '.';
 
-		if (text[i] == '.' ? is_edge : text[i] == '-' ? is_edge :
-				!islower((unsigned char)text[i]) && !isdigit((unsigned char)text[i]))
+		if (text[i] == '.'	 ? is_edge
+			: text[i] == '-' ? is_edge
+					 : !islower((unsigned char)text[i]) &&
+						   !isdigit((unsigned char)text[i]))
 			return false;
 	}
 	return true;

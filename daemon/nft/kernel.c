@@ -56,7 +56,8 @@ const char *nft_error(const Nft *nft)
 
 static int refuse(Nft *nft, const char *doing, const char *words)
 {
-	snprintf(nft->error, sizeof(nft->error), "%s: %.*s", doing, (int)strcspn(words, "\n"), words);
+	snprintf(nft->error, sizeof(nft->error), "%s: %.*s", doing, (int)strcspn(words, "\n"),
+		words);
 	return NFT_E_REFUSED;
 }
 
@@ -175,7 +176,8 @@ static int list(Nft *nft, Arena *arena, const char *what, unsigned flags, const 
 	return r;
 }
 
-/* Past what says nothing: blanks, and the default that some versions of nft print after "reject". */
+/* Past what says nothing: blanks, and the default that some versions of nft print after "reject".
+ */
 static const char *skip_idle(const char *text)
 {
 	static const char idle[] = "with icmpx port-unreachable";
@@ -251,8 +253,8 @@ static void compare_structure(Check *c)
 		Buf buf = {.arena = c->scratch};
 
 		render_chain(&buf, &wanted->chains.at[i]);
-		compare_block(c, arena_printf(c->scratch, "chain %s", wanted->chains.at[i].name), &buf,
-			false);
+		compare_block(c, arena_printf(c->scratch, "chain %s", wanted->chains.at[i].name),
+			&buf, false);
 	}
 	for (BaseChain b = BASE_FORWARD; b < BASE_N; b++) {
 		Buf buf = {.arena = c->scratch};
@@ -297,7 +299,8 @@ static int take_set(Check *c, const char *key, const Prefix *prefix)
 
 static int take_self(Check *c, Family family)
 {
-	return netlink_read_set(c->nft->netlink, c->held->arena, c->table, &c->held->sets.at[family]);
+	return netlink_read_set(
+		c->nft->netlink, c->held->arena, c->table, &c->held->sets.at[family]);
 }
 
 static int take_map(Check *c, const char *name)
@@ -305,8 +308,8 @@ static int take_map(Check *c, const char *name)
 	for (int d = 0; d < RULESET_DIRECTIONS; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			if (strcmp(map_name(c->scratch, d, f, false), name) == 0)
-				return netlink_read_map(c->nft->netlink, c->held->arena, c->table, name,
-					f, d, &c->held->verdicts[d][f]);
+				return netlink_read_map(c->nft->netlink, c->held->arena, c->table,
+					name, f, d, &c->held->verdicts[d][f]);
 	find_odd(c, "unknown map", name);
 	return 0;
 }
@@ -318,7 +321,8 @@ static void take_chain(Check *c, const char *name)
 	for (BaseChain b = BASE_FORWARD; b < BASE_N; b++)
 		if (strcmp(BASE_NAME[b], name) == 0 && base_is_used(&c->wanted->base, b))
 			return;
-	if ((!starts_with(name, "in_") && !starts_with(name, "out_")) || text_has_suffix(name, "_next"))
+	if ((!starts_with(name, "in_") && !starts_with(name, "out_")) ||
+		text_has_suffix(name, "_next"))
 		find_odd(c, "unknown chain", name);
 	VEC_PUSH(held->arena, &held->chains,
 		(Chain){.name = arena_strdup(held->arena, name),
@@ -348,7 +352,8 @@ static void check_all_there(Check *c)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 			const char *name = map_name(c->scratch, d, f, false);
 
-			if (!strmap_get(c->listing.blocks, arena_printf(c->scratch, "map %s", name)))
+			if (!strmap_get(
+				    c->listing.blocks, arena_printf(c->scratch, "map %s", name)))
 				find_odd(c, "missing: map", name);
 		}
 	for (int f = 4; f <= 6; f += 2)
@@ -394,9 +399,9 @@ int nft_read(Nft *nft, const Ruleset *wanted, NftState *ret_state)
 		return -ENOMEM;
 	}
 	state.held = c.held;
-	state.has_guard = list(nft, scratch,
-				  arena_printf(scratch, "table inet %s" NFT_GUARD_SUFFIX, c.table),
-				  NFT_CTX_OUTPUT_TERSE, &text) == 0;
+	state.has_guard =
+		list(nft, scratch, arena_printf(scratch, "table inet %s" NFT_GUARD_SUFFIX, c.table),
+			NFT_CTX_OUTPUT_TERSE, &text) == 0;
 	state.has_table = list(nft, scratch, arena_printf(scratch, "table inet %s", c.table),
 				  NFT_CTX_OUTPUT_TERSE, &text) == 0;
 	if (state.has_table)

@@ -136,8 +136,8 @@ static struct nftnl_set_elem *make_element(const Op *op, size_t i)
 	return element;
 }
 
-static int batch_elements(Batch *batch, char *room, const Op *op, const char *name, size_t from,
-	size_t to)
+static int batch_elements(
+	Batch *batch, char *room, const Op *op, const char *name, size_t from, size_t to)
 {
 	bool is_add = op->kind == OP_ADD_ELEMENTS || op->kind == OP_ADD_VERDICTS;
 	struct nftnl_set *set = nftnl_set_alloc();
@@ -174,8 +174,8 @@ static int batch_op(Batch *batch, char *room, const Op *op)
 
 	if (!is_map && op->kind != OP_ADD_ELEMENTS && op->kind != OP_DEL_ELEMENTS)
 		return 0;
-	name = is_map ? map_name(batch->buf.arena, op->direction, op->family, op->is_next) :
-			op->set->name;
+	name = is_map ? map_name(batch->buf.arena, op->direction, op->family, op->is_next)
+		      : op->set->name;
 	for (size_t i = 0; i < n; i += ELEMENTS_A_MESSAGE) {
 		size_t end = i + ELEMENTS_A_MESSAGE < n ? i + ELEMENTS_A_MESSAGE : n;
 		int r = batch_elements(batch, room, op, name, i, end);
@@ -273,7 +273,8 @@ static int dump_elements(Netlink *n, const char *table, const char *name, Dump *
 	if (!set)
 		return -ENOMEM;
 	set_header(set, table, name);
-	header = nftnl_nlmsg_build_hdr(room, NFT_MSG_GETSETELEM, NFPROTO_INET, NLM_F_DUMP, sequence);
+	header =
+		nftnl_nlmsg_build_hdr(room, NFT_MSG_GETSETELEM, NFPROTO_INET, NLM_F_DUMP, sequence);
 	nftnl_set_elems_nlmsg_build_payload(header, set);
 	nftnl_set_free(set);
 	if (mnl_socket_sendto(n->socket, header, header->nlmsg_len) < 0)
@@ -283,8 +284,8 @@ static int dump_elements(Netlink *n, const char *table, const char *name, Dump *
 
 		if (got < 0)
 			return -errno;
-		r = mnl_cb_run(room, (size_t)got, sequence, mnl_socket_get_portid(n->socket), on_dump,
-			dump);
+		r = mnl_cb_run(room, (size_t)got, sequence, mnl_socket_get_portid(n->socket),
+			on_dump, dump);
 	}
 	return r < 0 ? -errno : 0;
 }

@@ -34,9 +34,9 @@ static void render_element(Buf *buf, const Set *set, const Element *element)
 		buf_printf(buf, " . %s", text);
 	if (set->kind == SET_PORTS)
 		buf_printf(buf, " . %s . %u",
-			element->protocol == 6	 ? "tcp" :
-			element->protocol == 17 ? "udp" :
-						   "sctp",
+			element->protocol == 6	  ? "tcp"
+			: element->protocol == 17 ? "udp"
+						  : "sctp",
 			element->port);
 }
 
@@ -251,7 +251,7 @@ static void render_addition(Buf *buf, const Op *op)
 static bool is_addition(const Op *op)
 {
 	return op->kind == OP_ADD_TABLE || op->kind == OP_ADD_SET || op->kind == OP_ADD_CHAIN ||
-		op->kind == OP_ADD_MAP;
+	       op->kind == OP_ADD_MAP;
 }
 
 const char *render_additions(Arena *arena, const Commit *commit)
@@ -274,7 +274,8 @@ const char *render_additions(Arena *arena, const Commit *commit)
 /* A chain that may or may not be there, gone: add, then delete. */
 static void render_no_chain(Buf *buf, const char *table, const char *chain)
 {
-	buf_printf(buf, "add chain inet %s %s\ndelete chain inet %s %s\n", table, chain, table, chain);
+	buf_printf(
+		buf, "add chain inet %s %s\ndelete chain inet %s %s\n", table, chain, table, chain);
 }
 
 static void render_set_base(Buf *buf, const Op *op)
@@ -284,7 +285,8 @@ static void render_set_base(Buf *buf, const Op *op)
 			render_no_chain(buf, op->table, BASE_NAME[c]);
 			continue;
 		}
-		buf_printf(buf, "add chain inet %s %s { type filter hook %s priority filter; policy "
+		buf_printf(buf,
+			"add chain inet %s %s { type filter hook %s priority filter; policy "
 			"accept; }\nflush chain inet %s %s\ntable inet %s {\n\tchain %s {\n",
 			op->table, BASE_NAME[c], BASE_NAME[c], op->table, BASE_NAME[c], op->table,
 			BASE_NAME[c]);
@@ -332,7 +334,8 @@ static void render_element_op(Buf *buf, const Op *op)
 		return;
 	buf_printf(buf, "# %s %zu elements of %s\n", is_add ? "add" : "delete",
 		is_map ? op->verdicts.n : op->elements.n,
-		is_map ? map_name(buf->arena, op->direction, op->family, op->is_next) : op->set->name);
+		is_map ? map_name(buf->arena, op->direction, op->family, op->is_next)
+		       : op->set->name);
 }
 
 const char *nft_plan_text(Arena *arena, const Plan *plan)

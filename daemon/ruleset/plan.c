@@ -82,10 +82,10 @@ static void diff_elements(Arena *arena, const Set *old, const Set *new, SetEdit 
 	size_t i = 0, j = 0;
 
 	while (i < old->elements.n || j < new->elements.n) {
-		int r = i == old->elements.n ? 1 :
-			j == new->elements.n ?
-					     -1 :
-					     element_compare(&old->elements.at[i], &new->elements.at[j]);
+		int r = i == old->elements.n ? 1
+			: j == new->elements.n
+				? -1
+				: element_compare(&old->elements.at[i], &new->elements.at[j]);
 
 		if (r < 0)
 			VEC_PUSH(arena, &edit->del, old->elements.at[i]);
@@ -145,9 +145,9 @@ static void diff_map(Arena *arena, const Verdicts *old, const Verdicts *new, Map
 	size_t i = 0, j = 0;
 
 	while (i < old->n || j < new->n) {
-		int r = i == old->n ? 1 :
-			j == new->n ? -1 :
-					    address_compare(old->at[i].address, new->at[j].address);
+		int r = i == old->n   ? 1
+			: j == new->n ? -1
+				      : address_compare(old->at[i].address, new->at[j].address);
 
 		if (r < 0)
 			VEC_PUSH(arena, &edit->del, old->at[i]);
@@ -252,16 +252,16 @@ static void add_set(const Difference *d, Commit *commit, const Set *set)
 				.elements = set->elements});
 }
 
-static void edit_set(const Difference *d, Commit *commit, OpKind kind, const Set *set,
-	Elements elements)
+static void edit_set(
+	const Difference *d, Commit *commit, OpKind kind, const Set *set, Elements elements)
 {
 	if (elements.n)
 		op_add(d->plan, commit,
 			(Op){.kind = kind, .set = set, .table = d->table, .elements = elements});
 }
 
-static void edit_map(const Difference *d, Commit *commit, OpKind kind, int direction,
-	Family family, bool is_next, Verdicts verdicts)
+static void edit_map(const Difference *d, Commit *commit, OpKind kind, int direction, Family family,
+	bool is_next, Verdicts verdicts)
 {
 	if (verdicts.n)
 		op_add(d->plan, commit,
@@ -316,7 +316,9 @@ static void shrink(const Difference *d, Commit *commit)
 		edit_set(d, commit, OP_DEL_ELEMENTS, d->selves.at[i].set, d->selves.at[i].del);
 	for (size_t i = 0; i < d->old_chains.n; i++)
 		op_add(d->plan, commit,
-			(Op){.kind = OP_DEL_CHAIN, .chain = d->old_chains.at[i], .table = d->table});
+			(Op){.kind = OP_DEL_CHAIN,
+				.chain = d->old_chains.at[i],
+				.table = d->table});
 	for (size_t i = 0; i < d->old_sets.n; i++)
 		op_add(d->plan, commit,
 			(Op){.kind = OP_DEL_SET, .set = d->old_sets.at[i], .table = d->table});
@@ -375,7 +377,8 @@ static Set *moving_set(Detour *t, Family family)
 static void note_moving(Detour *t, const Elements *elements)
 {
 	for (size_t i = 0; i < elements->n; i++)
-		VEC_PUSH(t->d->plan->arena, &moving_set(t, elements->at[i].address.family)->elements,
+		VEC_PUSH(t->d->plan->arena,
+			&moving_set(t, elements->at[i].address.family)->elements,
 			(Element){.address = elements->at[i].address});
 }
 
@@ -522,7 +525,8 @@ static void edit_behind(const Difference *d)
 
 static void plan_detour(const Difference *d)
 {
-	Detour t = {.d = d, .sets = strmap_new(d->plan->arena), .chains = strmap_new(d->plan->arena)};
+	Detour t = {
+		.d = d, .sets = strmap_new(d->plan->arena), .chains = strmap_new(d->plan->arena)};
 	Commit *commit;
 
 	build_stand_ins(&t);
@@ -535,7 +539,9 @@ static void plan_detour(const Difference *d)
 	each_map(d, commit, OP_DEL_MAP, true);
 	for (size_t i = 0; i < t.extra_chains.n; i++)
 		op_add(d->plan, commit,
-			(Op){.kind = OP_DEL_CHAIN, .chain = t.extra_chains.at[i], .table = d->table});
+			(Op){.kind = OP_DEL_CHAIN,
+				.chain = t.extra_chains.at[i],
+				.table = d->table});
 	shrink(d, commit);
 	for (size_t i = 0; i < t.extra_sets.n; i++)
 		op_add(d->plan, commit,
@@ -547,8 +553,9 @@ static bool is_nothing(const Difference *d)
 	Tally t = tally(d);
 
 	return t.set_adds + t.set_dels + t.map_adds + t.map_dels + t.moves + d->selves.n +
-		d->new_sets.n + d->old_sets.n + d->new_chains.n + d->old_chains.n ==
-		0 && !d->is_base_new;
+			       d->new_sets.n + d->old_sets.n + d->new_chains.n + d->old_chains.n ==
+		       0 &&
+	       !d->is_base_new;
 }
 
 void plan_change(Arena *arena, const Ruleset *old, const Ruleset *new, Plan *ret_plan)

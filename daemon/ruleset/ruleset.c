@@ -94,8 +94,8 @@ const Set *ruleset_set(const Ruleset *ruleset, const char *name)
 	Set wanted = {.name = name};
 
 	return ruleset->sets.n ? bsearch(&wanted, ruleset->sets.at, ruleset->sets.n, sizeof(Set),
-					 set_compare) :
-				 NULL;
+					 set_compare)
+			       : NULL;
 }
 
 const Chain *ruleset_chain(const Ruleset *ruleset, const char *name)
@@ -103,8 +103,8 @@ const Chain *ruleset_chain(const Ruleset *ruleset, const char *name)
 	Chain wanted = {.name = name};
 
 	return ruleset->chains.n ? bsearch(&wanted, ruleset->chains.at, ruleset->chains.n,
-					   sizeof(Chain), chain_compare) :
-				   NULL;
+					   sizeof(Chain), chain_compare)
+				 : NULL;
 }
 
 const Verdict *ruleset_verdict(const Ruleset *ruleset, int direction, Address address)
@@ -202,7 +202,8 @@ void chain_finish(Arena *arena, Chain *chain)
 	for (size_t i = 0; i < chain->rules.n; i++)
 		digest_rule(&digest, &chain->rules.at[i]);
 	digest_end_name(&digest, name);
-	chain->name = arena_printf(arena, "%s_%s", chain->direction == RULESET_IN ? "in" : "out", name);
+	chain->name =
+		arena_printf(arena, "%s_%s", chain->direction == RULESET_IN ? "in" : "out", name);
 }
 
 /* A string of nft syntax ends at the next quote, and knows no escapes. */

@@ -40,11 +40,14 @@ void bridge_look(BridgeMode wanted, BridgeState *ret_state)
 			"\"br_netfilter\", or \"off\" where pods are routed");
 	else if (v4 == 1 && v6 == 1)
 		say(ret_state, "br_netfilter", true,
-			"bridge-nf-call-iptables and -ip6tables are 1: bridged packets pass forward");
+			"bridge-nf-call-iptables and -ip6tables are 1: bridged packets pass "
+			"forward");
 	else if (v4 < 0 || v6 < 0)
 		say(ret_state, "none", false,
-			"packets between pods on one bridge are not seen: module br_netfilter is not "
-			"loaded (modprobe br_netfilter, or bridge = \"off\" where pods are routed)");
+			"packets between pods on one bridge are not seen: module br_netfilter is "
+			"not "
+			"loaded (modprobe br_netfilter, or bridge = \"off\" where pods are "
+			"routed)");
 	else
 		say(ret_state, "none", false,
 			"packets between pods on one bridge are not seen: set "

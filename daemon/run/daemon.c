@@ -23,7 +23,8 @@ static int schedule(Daemon *d, sd_event_source **timer, uint64_t usec)
 	if (*timer && sd_event_source_get_enabled(*timer, &on) >= 0 && on != SD_EVENT_OFF)
 		return 0;
 	*timer = sd_event_source_unref(*timer);
-	return sd_event_add_time_relative(d->event, timer, CLOCK_MONOTONIC, usec, 1000, on_settled, d);
+	return sd_event_add_time_relative(
+		d->event, timer, CLOCK_MONOTONIC, usec, 1000, on_settled, d);
 }
 
 static void on_news(void *context)
@@ -101,7 +102,8 @@ int daemon_load_settings(Daemon *d)
 		return r;
 	}
 	if (d->settings.table && strcmp(d->settings.table, settings.table) != 0) {
-		log_line(LOG_ERR, "table", "the table's name changes only with a restart: it stays \"%s\"",
+		log_line(LOG_ERR, "table",
+			"the table's name changes only with a restart: it stays \"%s\"",
 			d->settings.table);
 		settings.table = arena_strdup(arena, d->settings.table);
 	}

@@ -10,12 +10,12 @@ typedef struct Daemon {
 	Settings settings;
 	SourceDir *dirs[2]; /* policies, inventory */
 	Nft *nft;
-	Ruleset *applied; /* what the kernel holds; NULL: not known */
+	Ruleset *applied;   /* what the kernel holds; NULL: not known */
 	bool is_restored;   /* the state directory was asked, once */
 	Snapshot *snapshot; /* of the last reconciliation; NULL while directories are refreshed */
 	Arena *diag_arena;
-	Diags diags; /* of the last reconciliation */
-	char shown[2 * DIGEST_NAME_LENGTH]; /* digest of the diagnostics that were logged last */
+	Diags diags;			      /* of the last reconciliation */
+	char shown[2 * DIGEST_NAME_LENGTH];   /* digest of the diagnostics that were logged last */
 	char written[2 * DIGEST_NAME_LENGTH]; /* digest of the status that was written last */
 	BridgeState bridge;
 	uint64_t generation;

@@ -1,3 +1,4 @@
+/* Lines and diagnostics to the journal, with fields, or to standard error. */
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include "log.h"
 #include <stdio.h>
@@ -48,8 +49,9 @@ void log_diag(const Diag *diag)
 
 	if (is_journal())
 		sd_journal_send("MESSAGE=%s", line, "PRIORITY=%d", priorities[diag->severity],
-			"CODE=%s", diag->code, "FILE=%s", diag->origin.file ? diag->origin.file : "",
-			"LINE=%u", diag->origin.line, NULL);
+			"CODE=%s", diag->code, "FILE=%s",
+			diag->origin.file ? diag->origin.file : "", "LINE=%u", diag->origin.line,
+			NULL);
 	else
 		fprintf(stderr, "netpold: %s\n", line);
 }

@@ -55,10 +55,11 @@ static int plan_from_kernel(Daemon *d, Arena *arena, const Ruleset *new, Plan *r
 		log_line(LOG_INFO, "adopt", "adopting the table that stands");
 		plan_change(arena, state.held, new, ret_plan);
 	} else {
-		log_line(LOG_WARNING, "replace", "the table is not as it was written (%s): replacing it",
-			state.why_not	   ? state.why_not :
-			state.has_guard ? "a change was interrupted" :
-					     "it is gone");
+		log_line(LOG_WARNING, "replace",
+			"the table is not as it was written (%s): replacing it",
+			state.why_not	  ? state.why_not
+			: state.has_guard ? "a change was interrupted"
+					  : "it is gone");
 		plan_replace(arena, new, guard, state.has_table, state.has_guard, ret_plan);
 	}
 	return 0;
@@ -160,7 +161,8 @@ static void save(Daemon *d)
 		if (r < 0)
 			DIAG_WARNING(&d->diags,
 				((Origin){.file = arena_strdup(d->diag_arena, d->settings.state)}),
-				"state", "a broken file will have no last good version after a restart",
+				"state",
+				"a broken file will have no last good version after a restart",
 				"the last good files cannot be kept here: %s", strerror(-r));
 	}
 }
@@ -207,7 +209,8 @@ int daemon_reconcile(Daemon *d)
 		snprintf(d->unhealthy, sizeof(d->unhealthy), "%s", d->bridge.why);
 	if (unknown_directory(d)) {
 		snprintf(d->unhealthy, sizeof(d->unhealthy),
-			"%s cannot be read, and nothing is known of what it held: the kernel's table "
+			"%s cannot be read, and nothing is known of what it held: the kernel's "
+			"table "
 			"stays as it is",
 			unknown_directory(d));
 		return 0;

@@ -102,8 +102,10 @@ void daemon_report(Daemon *d)
 		log_line(LOG_WARNING, "status", "%s: %s", runtime, strerror(errno));
 	r = replace_file(arena, runtime, CONTROL_STATUS_FILE, json);
 	if (r == 0)
-		r = replace_file(arena, runtime, CONTROL_METRICS_FILE, status_metrics(arena, &status));
+		r = replace_file(
+			arena, runtime, CONTROL_METRICS_FILE, status_metrics(arena, &status));
 	if (r < 0)
-		log_line(LOG_WARNING, "status", "%s/" CONTROL_STATUS_FILE ": %s", runtime, strerror(-r));
+		log_line(LOG_WARNING, "status", "%s/" CONTROL_STATUS_FILE ": %s", runtime,
+			strerror(-r));
 	sd_notifyf(0, "STATUS=%s", status_line(arena, &status));
 }

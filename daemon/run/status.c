@@ -32,7 +32,7 @@ static Totals count(const Status *status)
 		t.chains = status->ruleset->chains.n;
 		for (size_t i = 0; i < t.sets; i++)
 			t.elements += status->ruleset->sets.at[i].elements.n +
-				status->ruleset->sets.at[i].ranges.n;
+				      status->ruleset->sets.at[i].ranges.n;
 	}
 	return t;
 }
@@ -76,8 +76,8 @@ static void add_diags(Buf *buf, const Diags *diags)
 		buf_add(buf, i ? ",\n    " : "\n    ");
 		text_add_json(buf, diag_line(buf->arena, &diags->list.at[i]));
 	}
-	buf_printf(buf, "%s],\n  \"diagnostics_dropped\": %zu\n", diags && diags->list.n ? "\n  " : "",
-		diags ? diags->n_dropped : 0);
+	buf_printf(buf, "%s],\n  \"diagnostics_dropped\": %zu\n",
+		diags && diags->list.n ? "\n  " : "", diags ? diags->n_dropped : 0);
 }
 
 static const char *time_text(Arena *arena, int64_t seconds)
@@ -108,11 +108,13 @@ const char *status_json(Arena *arena, const Status *status)
 	buf_printf(&buf, "  \"generation\": %llu,\n", (unsigned long long)status->generation);
 	add_text(&buf, "applied_at", time_text(arena, status->applied_at));
 	buf_printf(&buf,
-		"  \"last_change\": {\"milliseconds\": %u, \"transactions\": %u, \"elements\": %u},\n",
+		"  \"last_change\": {\"milliseconds\": %u, \"transactions\": %u, \"elements\": "
+		"%u},\n",
 		status->apply_ms, status->last.commits, status->last.elements);
 	buf_printf(&buf,
 		"  \"counts\": {\"policies\": %zu, \"pods\": %zu, \"namespaces\": %zu, "
-		"\"isolated_addresses\": %zu, \"sets\": %zu, \"chains\": %zu, \"elements\": %zu},\n",
+		"\"isolated_addresses\": %zu, \"sets\": %zu, \"chains\": %zu, \"elements\": "
+		"%zu},\n",
 		t.policies, t.pods, t.namespaces, t.isolated, t.sets, t.chains, t.elements);
 	buf_printf(&buf, "  \"errors\": %zu,\n", t.errors);
 	add_files(&buf, status);
@@ -121,11 +123,11 @@ const char *status_json(Arena *arena, const Status *status)
 	return buf_text(&buf);
 }
 
-static void add_metric(Buf *buf, const char *name, const char *type, const char *help,
-	unsigned long long value)
+static void add_metric(
+	Buf *buf, const char *name, const char *type, const char *help, unsigned long long value)
 {
-	buf_printf(buf, "# HELP netpol_%s %s\n# TYPE netpol_%s %s\nnetpol_%s %llu\n", name, help, name,
-		type, name, value);
+	buf_printf(buf, "# HELP netpol_%s %s\n# TYPE netpol_%s %s\nnetpol_%s %llu\n", name, help,
+		name, type, name, value);
 }
 
 const char *status_metrics(Arena *arena, const Status *status)
@@ -133,7 +135,8 @@ const char *status_metrics(Arena *arena, const Status *status)
 	Buf buf = {.arena = arena};
 	Totals t = count(status);
 
-	add_metric(&buf, "healthy", "gauge", "1 if enforcement is as configured.", !status->unhealthy);
+	add_metric(
+		&buf, "healthy", "gauge", "1 if enforcement is as configured.", !status->unhealthy);
 	add_metric(&buf, "generation", "counter", "Changes applied since the start.",
 		status->generation);
 	add_metric(&buf, "applied_timestamp_seconds", "gauge", "When the last change was applied.",

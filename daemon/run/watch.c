@@ -106,9 +106,9 @@ int watch_new(sd_event *event, WatchNotify notify, void *context, Watch **ret_wa
 		return -ENOMEM;
 	*watch = (Watch){.notify = notify, .context = context, .wd = {-1, -1}};
 	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	r = watch->fd < 0 ? -errno :
-				  sd_event_add_io(event, &watch->source, watch->fd, 1 /* EPOLLIN */,
-					  on_inotify, watch);
+	r = watch->fd < 0 ? -errno
+			  : sd_event_add_io(event, &watch->source, watch->fd, 1 /* EPOLLIN */,
+				    on_inotify, watch);
 	if (r < 0) {
 		watch_free(watch);
 		return r;

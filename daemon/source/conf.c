@@ -13,8 +13,8 @@ typedef struct Converter {
 
 static const Node *convert(Converter *c, const config_setting_t *setting, unsigned depth);
 
-static void convert_children(Converter *c, const config_setting_t *setting, Node *node,
-	unsigned depth)
+static void convert_children(
+	Converter *c, const config_setting_t *setting, Node *node, unsigned depth)
 {
 	unsigned n = (unsigned)config_setting_length(setting);
 
@@ -44,8 +44,8 @@ static void convert_scalar(Converter *c, const config_setting_t *setting, Node *
 		break;
 	case CONFIG_TYPE_FLOAT:
 		node->kind = NODE_FLOAT;
-		node->text = arena_printf(c->reader->arena, "%g",
-			config_setting_get_float(setting));
+		node->text =
+			arena_printf(c->reader->arena, "%g", config_setting_get_float(setting));
 		break;
 	case CONFIG_TYPE_BOOL:
 		node->kind = NODE_BOOL;
@@ -67,8 +67,8 @@ static const Node *convert(Converter *c, const config_setting_t *setting, unsign
 
 	node->origin = (Origin){c->file, config_setting_source_line(setting), 0};
 	if (depth > SOURCE_DEPTH_MOST) {
-		DIAG_ERROR(c->reader->diags, node->origin, "limit", NULL, "nested more than %d deep",
-			SOURCE_DEPTH_MOST);
+		DIAG_ERROR(c->reader->diags, node->origin, "limit", NULL,
+			"nested more than %d deep", SOURCE_DEPTH_MOST);
 		return NULL;
 	}
 	if (config_setting_is_aggregate(setting)) {

@@ -4,7 +4,7 @@
 
 typedef struct Entry {
 	char *name;
-	struct stat stamp; /* of the file that `current` was read from */
+	struct stat stamp;	    /* of the file that `current` was read from */
 	Source *current, *accepted; /* accepted may be current */
 	bool is_seen, is_busy;
 	bool is_saved; /* the accepted version lies in the state directory */

@@ -73,14 +73,15 @@ static bool read_port_name(Reader *reader, const Node *port, Port *ret_port)
 	return true;
 }
 
-static bool read_end_port(Reader *reader, const Node *port, const Node *end, const char *key,
-	Port *ret_port)
+static bool read_end_port(
+	Reader *reader, const Node *port, const Node *end, const char *key, Port *ret_port)
 {
-	const char *error = !port			     ? "may not be specified when `port` is not specified" :
-		port->kind == NODE_STRING		     ? "may not be specified when `port` is non-numeric" :
-		end->kind == NODE_INT && end->number < ret_port->first ?
-							       "must be greater than or equal to `port`" :
-							       NULL;
+	const char *error = !port ? "may not be specified when `port` is not specified"
+			    : port->kind == NODE_STRING
+				    ? "may not be specified when `port` is non-numeric"
+			    : end->kind == NODE_INT && end->number < ret_port->first
+				    ? "must be greater than or equal to `port`"
+				    : NULL;
 
 	if (!node_expect(reader, end, NODE_INT, key))
 		return false;
@@ -123,8 +124,8 @@ static void read_port(Reader *reader, const Node *node, const Dialect *dialect, 
 }
 
 /* from/to absent or empty: any peer; ports absent or empty: any port. */
-static void read_rule(Reader *reader, const Node *node, Direction direction,
-	const Dialect *dialect, Policy *policy)
+static void read_rule(Reader *reader, const Node *node, Direction direction, const Dialect *dialect,
+	Policy *policy)
 {
 	Rule rule = {.origin = node->origin};
 	const Node *peers, *ports;
@@ -171,8 +172,8 @@ static const char *masked_hint(Reader *reader, const char *text)
 	if (prefix < 0 || prefix > bits || address_is_mapped(address))
 		return NULL;
 	address.value = prefix == 0 ? 0 : address.value >> (bits - prefix) << (bits - prefix);
-	return arena_printf(reader->arena, "did you mean \"%s/%d\"?", address_text(address, base),
-		prefix);
+	return arena_printf(
+		reader->arena, "did you mean \"%s/%d\"?", address_text(address, base), prefix);
 }
 
 bool fields_cidr(Reader *reader, const Node *node, const char *what, Range *ret_range)
@@ -209,8 +210,8 @@ static bool read_except(Reader *reader, const Node *except, const Node *cidr, Pe
 	return true;
 }
 
-bool fields_block(Reader *reader, Origin origin, const Node *cidr, const Node *except,
-	Peer *ret_peer)
+bool fields_block(
+	Reader *reader, Origin origin, const Node *cidr, const Node *except, Peer *ret_peer)
 {
 	Peer peer = {.kind = PEER_BLOCK, .origin = origin};
 
@@ -271,21 +272,24 @@ static const char *dns_error(const char *name, bool is_subdomain)
 	if (n == 0)
 		return "must not be empty";
 	if (n > most)
-		return is_subdomain ? "must be no more than 253 characters" :
-				      "must be no more than 63 characters";
+		return is_subdomain ? "must be no more than 253 characters"
+				    : "must be no more than 63 characters";
 	for (size_t i = 0; i < n; i++) {
 		bool is_edge = i == 0 || i + 1 == n || name[i - 1] == '.' || name[i + 1] == '.';
 		bool is_inner = name[i] == '-' || (is_subdomain && name[i] == '.');
 
 		if (!islower((unsigned char)name[i]) && !isdigit((unsigned char)name[i]) &&
 			(is_edge || !is_inner))
-			return is_subdomain ?
-				"a lowercase RFC 1123 subdomain must consist of lower case "
-				"alphanumeric characters, '-' or '.', and must start and end with "
-				"an alphanumeric character" :
-				"a lowercase RFC 1123 label must consist of lower case "
-				"alphanumeric characters or '-', and must start and end with an "
-				"alphanumeric character";
+			return is_subdomain
+				       ? "a lowercase RFC 1123 subdomain must consist of lower "
+					 "case "
+					 "alphanumeric characters, '-' or '.', and must start and "
+					 "end with "
+					 "an alphanumeric character"
+				       : "a lowercase RFC 1123 label must consist of lower case "
+					 "alphanumeric characters or '-', and must start and end "
+					 "with an "
+					 "alphanumeric character";
 	}
 	return NULL;
 }

@@ -92,14 +92,13 @@ static void check_duplicates(Source *source)
 
 	for (size_t i = 0; i < source->policies.n; i++) {
 		const Policy *policy = source->policies.at[i], *first;
-		const char *key =
-			arena_printf(source->arena, "%s/%s", policy->space, policy->name);
+		const char *key = arena_printf(source->arena, "%s/%s", policy->space, policy->name);
 
 		first = strmap_get(seen, key);
 		if (first && *policy->name)
 			DIAG_ERROR(&source->diags, policy->origin, "duplicate-policy", NULL,
-				"NetworkPolicy \"%s\" is defined twice; the first is on line %u", key,
-				first->origin.line);
+				"NetworkPolicy \"%s\" is defined twice; the first is on line %u",
+				key, first->origin.line);
 		strmap_put(seen, key, (void *)policy);
 	}
 }
@@ -110,8 +109,8 @@ static int parse(void *context)
 
 	p->source = source_new(p->arena, p->file);
 	if (p->error) {
-		DIAG_ERROR(&p->source->diags, ((Origin){.file = p->source->file}), "unreadable", NULL,
-			"%s", p->error);
+		DIAG_ERROR(&p->source->diags, ((Origin){.file = p->source->file}), "unreadable",
+			NULL, "%s", p->error);
 		return 0;
 	}
 	parse_text(p);
@@ -137,8 +136,7 @@ static int run_parse(Parsing *p, Source **ret_source)
 	return 0;
 }
 
-int source_parse(SourceKind kind, const char *file, const char *text, size_t n,
-	Source **ret_source)
+int source_parse(SourceKind kind, const char *file, const char *text, size_t n, Source **ret_source)
 {
 	Parsing p = {.kind = kind, .file = file, .text = text, .n = n};
 
@@ -162,7 +160,8 @@ static const char *open_error(int error)
 
 static const char *stat_error(const struct stat *st, SourceKind kind)
 {
-	size_t most = kind == SOURCE_POLICIES ? SOURCE_POLICY_BYTES_MOST : SOURCE_INVENTORY_BYTES_MOST;
+	size_t most =
+		kind == SOURCE_POLICIES ? SOURCE_POLICY_BYTES_MOST : SOURCE_INVENTORY_BYTES_MOST;
 
 	if (S_ISDIR(st->st_mode))
 		return "it is a directory, not a file";
@@ -172,8 +171,8 @@ static const char *stat_error(const struct stat *st, SourceKind kind)
 		return "everybody may write to it; a firewall does not take its rules from just "
 		       "anyone (chmod o-w)";
 	if ((uint64_t)st->st_size > most)
-		return kind == SOURCE_POLICIES ? "larger than 16 MiB, the most a policy file may be" :
-						 "larger than 2 GiB, the most an inventory may be";
+		return kind == SOURCE_POLICIES ? "larger than 16 MiB, the most a policy file may be"
+					       : "larger than 2 GiB, the most an inventory may be";
 	return NULL;
 }
 

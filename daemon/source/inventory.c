@@ -42,11 +42,29 @@ typedef struct Place {
 	const struct Place *children; /* ends with shape SCALAR, want NOTHING */
 } Place;
 
-#define TEXT(name, what) {.key = name, .want = what, .scalar = SCALAR_STRING}
+/* clang-format off: a tree, to be read as one */
+#define TEXT(name, what)                                                                           \
+	{                                                                                          \
+		.key = name, .want = what, .scalar = SCALAR_STRING                                 \
+	}
 #define MAP(name, what, ...)                                                                       \
-	{.key = name, .want = what, .shape = SHAPE_MAP, .children = (const Place[]){__VA_ARGS__, {}}}
+	{                                                                                          \
+		.key = name, .want = what, .shape = SHAPE_MAP, .children = (const Place[])         \
+		{                                                                                  \
+			__VA_ARGS__,                                                               \
+			{                                                                          \
+			}                                                                          \
+		}                                                                                  \
+	}
 #define LIST(name, what, item)                                                                     \
-	{.key = name, .want = what, .shape = SHAPE_LIST, .children = (const Place[]){item, {}}}
+	{                                                                                          \
+		.key = name, .want = what, .shape = SHAPE_LIST, .children = (const Place[])        \
+		{                                                                                  \
+			item,                                                                      \
+			{                                                                          \
+			}                                                                          \
+		}                                                                                  \
+	}
 #define CONTAINER                                                                                  \
 	MAP(NULL, WANT_CONTAINER, TEXT("restartPolicy", WANT_RESTART_POLICY),                      \
 		LIST("ports", WANT_NOTHING,                                                        \
@@ -72,6 +90,7 @@ typedef struct Place {
 
 static const Place ROOT =
 	MAP(NULL, WANT_ITEM, OBJECT, LIST("items", WANT_ITEMS, MAP(NULL, WANT_ITEM, OBJECT)));
+/* clang-format on */
 
 /* What is known of an object while it is read; what it is shows at the end. */
 typedef struct Item {
@@ -90,7 +109,7 @@ typedef struct Inventory {
 	const char *label;	 /* the key of the label whose value comes */
 	Item root;
 	VEC(Item) items;
-	Item *item; /* the current one: &root or the last of items */
+	Item *item;		/* the current one: &root or the last of items */
 	size_t container_ports; /* how many ports were there when the container began */
 	bool is_init, is_sidecar;
 	/* where we are: one of the two drivers */
@@ -229,8 +248,10 @@ static const Place *child_of(const Place *place, const char *key, size_t n)
 	const Place *child = place->children;
 
 	for (; child->want || child->shape; child++)
-		if (!key ? !child->key : child->key && (strcmp(child->key, "*") == 0 ||
-				(strncmp(child->key, key, n) == 0 && !child->key[n])))
+		if (!key ? !child->key
+			 : child->key && (strcmp(child->key, "*") == 0 ||
+						 (strncmp(child->key, key, n) == 0 &&
+							 !child->key[n])))
 			return child;
 	return NULL;
 }
@@ -248,8 +269,12 @@ static bool fail_shape(Inventory *v, const Place *place, const char *found)
 	static const char *const shapes[] = {"a value", "an object", "a list"};
 	static const char *const scalars[] = {"null", "a truth value", "a number", "a string"};
 
-	FAIL(v, "%s: expected %s, found %s", place->key ? place->key : v->depth ? "item" : "inventory",
-		place->shape == SHAPE_SCALAR ? scalars[place->scalar] : shapes[place->shape], found);
+	FAIL(v, "%s: expected %s, found %s",
+		place->key ? place->key
+		: v->depth ? "item"
+			   : "inventory",
+		place->shape == SHAPE_SCALAR ? scalars[place->scalar] : shapes[place->shape],
+		found);
 	return false;
 }
 
@@ -484,13 +509,14 @@ static bool replay(Inventory *v, const Node *node)
 
 	v->yaml_origin = node->origin;
 	if (node->kind == NODE_BOOL)
-		return on_scalar(v, SCALAR_BOOL, node->truth ? "true" : "false", node->truth ? 4 : 5);
+		return on_scalar(
+			v, SCALAR_BOOL, node->truth ? "true" : "false", node->truth ? 4 : 5);
 	if (!is_map && !is_list)
 		return on_scalar(v, kinds[node->kind], node->text, strlen(node->text));
 	is_well = on_begin(v, is_map);
 	for (size_t i = 0; is_well && i < node->pairs.n; i++)
 		is_well = on_key(v, node->pairs.at[i].key, strlen(node->pairs.at[i].key)) &&
-			replay(v, node->pairs.at[i].value);
+			  replay(v, node->pairs.at[i].value);
 	for (size_t i = 0; is_well && i < node->items.n; i++)
 		is_well = replay(v, node->items.at[i]);
 	return is_well && on_end(v);

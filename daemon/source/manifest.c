@@ -23,20 +23,19 @@ static const Schema RULE_SCHEMA[DIRECTION_N] = {
 		{.key = "ports", .child = &PORT_SCHEMA, .is_list = true}, {}}},
 	{(const Field[]){{.key = "to", .child = &PEER_SCHEMA, .is_list = true},
 		{.key = "ports", .child = &PORT_SCHEMA, .is_list = true}, {}}}};
-static const Schema SPEC_SCHEMA = {
-	(const Field[]){{.key = "podSelector", .child = &SELECTOR_SCHEMA},
-		{.key = "policyTypes", .is_list = true},
-		{.key = "ingress", .child = &RULE_SCHEMA[INGRESS], .is_list = true},
-		{.key = "egress", .child = &RULE_SCHEMA[EGRESS], .is_list = true}, {}}};
+static const Schema SPEC_SCHEMA = {(const Field[]){
+	{.key = "podSelector", .child = &SELECTOR_SCHEMA}, {.key = "policyTypes", .is_list = true},
+	{.key = "ingress", .child = &RULE_SCHEMA[INGRESS], .is_list = true},
+	{.key = "egress", .child = &RULE_SCHEMA[EGRESS], .is_list = true}, {}}};
 static const Schema METADATA_SCHEMA = {(const Field[]){{.key = "name"}, {.key = "generateName"},
 	{.key = "namespace"}, {.key = "selfLink"}, {.key = "uid"}, {.key = "resourceVersion"},
 	{.key = "generation"}, {.key = "creationTimestamp"}, {.key = "deletionTimestamp"},
 	{.key = "deletionGracePeriodSeconds"}, {.key = "labels"}, {.key = "annotations"},
 	{.key = "ownerReferences"}, {.key = "finalizers"}, {.key = "managedFields"},
 	{.key = "clusterName"}, {}}};
-static const Schema POLICY_SCHEMA = {
-	(const Field[]){{.key = "apiVersion"}, {.key = "kind"}, {.key = "metadata", .child = &METADATA_SCHEMA},
-		{.key = "spec", .child = &SPEC_SCHEMA}, {.key = "status"}, {}}};
+static const Schema POLICY_SCHEMA = {(const Field[]){{.key = "apiVersion"}, {.key = "kind"},
+	{.key = "metadata", .child = &METADATA_SCHEMA}, {.key = "spec", .child = &SPEC_SCHEMA},
+	{.key = "status"}, {}}};
 
 /* ---- Selectors ---- */
 static const char *string_of(Reader *reader, const Node *node, const char *what)
@@ -44,8 +43,8 @@ static const char *string_of(Reader *reader, const Node *node, const char *what)
 	return node_expect(reader, node, NODE_STRING, what) ? node->text : NULL;
 }
 
-static void check_label(Reader *reader, Origin origin, const char *what, const char *text,
-	const char *error)
+static void check_label(
+	Reader *reader, Origin origin, const char *what, const char *text, const char *error)
 {
 	if (error)
 		DIAG_ERROR(reader->diags, origin, "invalid-label", NULL,
@@ -58,14 +57,14 @@ static void read_match_labels(Reader *reader, const Node *labels, Selector *sele
 		const Pair *pair = &labels->pairs.at[i];
 		Requirement requirement = {.key = pair->key, .op = OPERATOR_IN};
 		/* a null value is the empty string to the API's decoder */
-		const char *value = pair->value->kind == NODE_NULL ?
-			"" :
-			string_of(reader, pair->value, pair->key);
+		const char *value = pair->value->kind == NODE_NULL
+					    ? ""
+					    : string_of(reader, pair->value, pair->key);
 
 		if (!value)
 			continue;
-		check_label(reader, pair->origin, "matchLabels", pair->key,
-			label_key_error(pair->key));
+		check_label(
+			reader, pair->origin, "matchLabels", pair->key, label_key_error(pair->key));
 		check_label(reader, pair->value->origin, "matchLabels", value,
 			label_value_error(value));
 		VEC_PUSH(reader->arena, &requirement.values, value);
@@ -209,8 +208,7 @@ static void read_peer(Reader *reader, const Node *node, Rule *rule)
 	VEC_PUSH(reader->arena, &rule->peers, peer);
 }
 
-static const Dialect DIALECT = {
-	.rule = {&RULE_SCHEMA[INGRESS], &RULE_SCHEMA[EGRESS]},
+static const Dialect DIALECT = {.rule = {&RULE_SCHEMA[INGRESS], &RULE_SCHEMA[EGRESS]},
 	.port = &PORT_SCHEMA,
 	.end_port = "endPort",
 	.read_peer = read_peer};
@@ -248,7 +246,7 @@ static void read_policy(Source *source, Reader *reader, const Node *node)
 static bool is_our_version(const char *version)
 {
 	return text_is_equal(version, "networking.k8s.io/v1") ||
-		text_is_equal(version, "extensions/v1beta1");
+	       text_is_equal(version, "extensions/v1beta1");
 }
 
 static void read_object(Source *source, Reader *reader, const Node *node, bool is_in_typed_list);

@@ -25,12 +25,12 @@ typedef struct Pair {
 struct Node {
 	NodeKind kind;
 	Origin origin;
-	const char *text;  /* of scalars, as written */
-	long long number;  /* NODE_INT */
-	bool truth;        /* NODE_BOOL */
-	size_t weight;     /* nodes below and itself, aliases expanded */
+	const char *text;	 /* of scalars, as written */
+	long long number;	 /* NODE_INT */
+	bool truth;		 /* NODE_BOOL */
+	size_t weight;		 /* nodes below and itself, aliases expanded */
 	VEC(const Node *) items; /* NODE_LIST */
-	VEC(Pair) pairs;         /* NODE_MAP */
+	VEC(Pair) pairs;	 /* NODE_MAP */
 };
 
 /* What a map may hold: what makes unknown keys known, and says where they belong. */

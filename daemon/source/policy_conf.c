@@ -2,8 +2,9 @@
 #include "fields.h"
 #include <string.h>
 
-static const Schema PEER_SCHEMA = {(const Field[]){{.key = "cidr"}, {.key = "except", .is_list = true},
-	{.key = "cidr_set"}, {.key = "namespaces"}, {.key = "pods"}, {}}};
+static const Schema PEER_SCHEMA = {
+	(const Field[]){{.key = "cidr"}, {.key = "except", .is_list = true}, {.key = "cidr_set"},
+		{.key = "namespaces"}, {.key = "pods"}, {}}};
 static const Schema PORT_SCHEMA = {
 	(const Field[]){{.key = "protocol"}, {.key = "port"}, {.key = "end_port"}, {}}};
 static const Schema RULE_SCHEMA[DIRECTION_N] = {
@@ -15,7 +16,8 @@ static const Schema POLICY_SCHEMA = {(const Field[]){{.key = "name"}, {.key = "n
 	{.key = "pods"}, {.key = "types", .is_list = true},
 	{.key = "ingress", .child = &RULE_SCHEMA[INGRESS], .is_list = true},
 	{.key = "egress", .child = &RULE_SCHEMA[EGRESS], .is_list = true}, {}}};
-static const Schema SET_SCHEMA = {(const Field[]){{.key = "name"}, {.key = "cidrs", .is_list = true}, {}}};
+static const Schema SET_SCHEMA = {
+	(const Field[]){{.key = "name"}, {.key = "cidrs", .is_list = true}, {}}};
 static const Schema FILE_SCHEMA = {
 	(const Field[]){{.key = "policies", .child = &POLICY_SCHEMA, .is_list = true},
 		{.key = "cidr_sets", .child = &SET_SCHEMA, .is_list = true}, {}}};
@@ -82,8 +84,7 @@ static void read_peer(Reader *reader, const Node *node, Rule *rule)
 	VEC_PUSH(reader->arena, &rule->peers, peer);
 }
 
-static const Dialect DIALECT = {
-	.rule = {&RULE_SCHEMA[INGRESS], &RULE_SCHEMA[EGRESS]},
+static const Dialect DIALECT = {.rule = {&RULE_SCHEMA[INGRESS], &RULE_SCHEMA[EGRESS]},
 	.port = &PORT_SCHEMA,
 	.end_port = "end_port",
 	.read_peer = read_peer};

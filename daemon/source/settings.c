@@ -34,8 +34,8 @@ void settings_default(Arena *arena, Settings *ret_settings)
 }
 
 /* One of the words, or an error with the nearest. */
-static void read_choice(Reader *reader, const Node *root, const char *key,
-	const char *const *words, int *choice)
+static void read_choice(
+	Reader *reader, const Node *root, const char *key, const char *const *words, int *choice)
 {
 	const Node *node = node_field(reader, root, key, NODE_STRING);
 	const char *nearest;
@@ -57,8 +57,8 @@ static void read_choice(Reader *reader, const Node *root, const char *key,
 		buf_text(&buf));
 }
 
-static void read_text(Reader *reader, const Node *root, const char *key, bool is_path,
-	const char **text)
+static void read_text(
+	Reader *reader, const Node *root, const char *key, bool is_path, const char **text)
 {
 	const Node *node = node_field(reader, root, key, NODE_STRING);
 
@@ -83,7 +83,8 @@ static void read_table(Reader *reader, const Node *root, Settings *settings)
 	if (!*node->text || strspn(node->text, set) != strlen(node->text) ||
 		strlen(node->text) > 64 || strspn(node->text, "0123456789") > 0)
 		DIAG_ERROR(reader->diags, node->origin, "invalid-value", NULL,
-			"table: Invalid value: \"%s\": must be a name of letters, digits and '_', at "
+			"table: Invalid value: \"%s\": must be a name of letters, digits and '_', "
+			"at "
 			"most 64, not starting with a digit",
 			node->text);
 	else
@@ -117,8 +118,8 @@ static void read_settle(Reader *reader, const Node *root, Settings *settings)
 		settings->settle_ms = (int)node->number;
 }
 
-int settings_parse(Arena *arena, const char *file, const char *text, Settings *settings,
-	Diags *diags)
+int settings_parse(
+	Arena *arena, const char *file, const char *text, Settings *settings, Diags *diags)
 {
 	Reader reader = {arena, diags};
 	size_t errors = diags->n_errors;
@@ -151,7 +152,8 @@ static int read_small_file(Arena *arena, const char *path, const char **ret_text
 
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (size_t)st.st_size > SETTINGS_BYTES_MOST) {
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+		(size_t)st.st_size > SETTINGS_BYTES_MOST) {
 		close(fd);
 		return S_ISREG(st.st_mode) ? -EFBIG : -EINVAL;
 	}
@@ -165,8 +167,8 @@ static int read_small_file(Arena *arena, const char *path, const char **ret_text
 	return 0;
 }
 
-int settings_load(Arena *arena, const char *path, bool may_be_absent, Settings *settings,
-	Diags *diags)
+int settings_load(
+	Arena *arena, const char *path, bool may_be_absent, Settings *settings, Diags *diags)
 {
 	const char *text = NULL;
 	size_t n = 0;

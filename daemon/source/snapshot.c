@@ -58,8 +58,8 @@ static bool is_new(const Choice *choice)
 	return choice->source && choice->source != choice->file.accepted;
 }
 
-static void reject(Snapshot *snapshot, Choice *choice, Origin origin, const char *code,
-	const char *message)
+static void reject(
+	Snapshot *snapshot, Choice *choice, Origin origin, const char *code, const char *message)
 {
 	DIAG_ERROR(&snapshot->diags, origin, code,
 		choice->file.accepted ? "the file's last good version stays in force" : NULL, "%s",
@@ -97,8 +97,8 @@ static const char *find_conflict(const Names *names, const Source *source, Origi
 		*ret_origin = set->origin;
 		if (other)
 			return arena_printf(names->arena,
-				"cidr_set \"%s\" is defined twice; the other is at %s:%u", set->name,
-				other->origin.file, other->origin.line);
+				"cidr_set \"%s\" is defined twice; the other is at %s:%u",
+				set->name, other->origin.file, other->origin.line);
 	}
 	return NULL;
 }
@@ -192,8 +192,8 @@ static Names settle_names(Snapshot *snapshot)
 	Names names;
 
 	do
-		names = (Names){snapshot->arena, strmap_new(snapshot->arena),
-			strmap_new(snapshot->arena)};
+		names = (Names){
+			snapshot->arena, strmap_new(snapshot->arena), strmap_new(snapshot->arena)};
 	while (reject_conflicts(snapshot, &names) || reject_unresolved(snapshot, &names));
 	return names;
 }
@@ -312,7 +312,8 @@ static void merge_pods(Snapshot *snapshot)
 			} else {
 				bool is_older = pod->version < (*other)->version;
 
-				warn_twice(snapshot, arena_printf(snapshot->arena, "pod \"%s\"", key),
+				warn_twice(snapshot,
+					arena_printf(snapshot->arena, "pod \"%s\"", key),
 					is_older ? (*other)->origin : pod->origin,
 					is_older ? pod->origin : (*other)->origin);
 				if (is_older)
@@ -325,8 +326,8 @@ static void merge_pods(Snapshot *snapshot)
 		const Source *source = snapshot->choices.at[i].source;
 
 		for (size_t k = 0; source && k < source->pods.n; k++) {
-			const Pod **winner = strmap_get(seen,
-				pod_text(snapshot->arena, source->pods.at[k]));
+			const Pod **winner =
+				strmap_get(seen, pod_text(snapshot->arena, source->pods.at[k]));
 
 			if (*winner == source->pods.at[k])
 				VEC_PUSH(snapshot->arena, &model->pods, source->pods.at[k]);
@@ -403,8 +404,8 @@ static void accept_choices(Snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->choices.n; i++)
 		if (is_new(&snapshot->choices.at[i]))
-			source_dir_accept(snapshot->choices.at[i].dir,
-				snapshot->choices.at[i].index);
+			source_dir_accept(
+				snapshot->choices.at[i].dir, snapshot->choices.at[i].index);
 }
 
 static int build(void *context)

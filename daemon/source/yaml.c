@@ -80,7 +80,8 @@ static bool is_float(const char *text)
 {
 	char *end;
 
-	if (!*text || strspn(text, "0123456789+-.eE") != strlen(text) || !strpbrk(text, "0123456789"))
+	if (!*text || strspn(text, "0123456789+-.eE") != strlen(text) ||
+		!strpbrk(text, "0123456789"))
 		return false;
 	strtod(text, &end);
 	return *end == '\0';
@@ -89,10 +90,10 @@ static bool is_float(const char *text)
 static void resolve_plain(Node *node)
 {
 	static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
-	static const char *const truths[] = {"true", "True", "TRUE", "yes", "Yes", "YES", "on",
-		"On", "ON", NULL};
-	static const char *const untruths[] = {"false", "False", "FALSE", "no", "No", "NO", "off",
-		"Off", "OFF", NULL};
+	static const char *const truths[] = {
+		"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", NULL};
+	static const char *const untruths[] = {
+		"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF", NULL};
 
 	node->kind = NODE_STRING;
 	if (is_one_of(node->text, nulls))
@@ -116,7 +117,8 @@ static void read_scalar(Builder *b, Node *node)
 	if (strlen(value) != b->event.data.scalar.length)
 		FAIL(b, node->origin, "syntax", NULL, "a NUL character in a string");
 	else if (tag && strcmp(tag, YAML_STR_TAG) != 0 && strcmp(tag, "!") != 0)
-		FAIL(b, node->origin, "syntax", "write the value plainly", "unknown tag \"%s\"", tag);
+		FAIL(b, node->origin, "syntax", "write the value plainly", "unknown tag \"%s\"",
+			tag);
 	else if (!tag && b->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
 		resolve_plain(node);
 }
@@ -223,10 +225,11 @@ static const Node *read_alias(Builder *b)
 
 static const char *anchor_of(const yaml_event_t *event)
 {
-	const yaml_char_t *anchor = event->type == YAML_SCALAR_EVENT ? event->data.scalar.anchor :
-		event->type == YAML_SEQUENCE_START_EVENT ? event->data.sequence_start.anchor :
-		event->type == YAML_MAPPING_START_EVENT	 ? event->data.mapping_start.anchor :
-							   NULL;
+	const yaml_char_t *anchor =
+		event->type == YAML_SCALAR_EVENT	   ? event->data.scalar.anchor
+		: event->type == YAML_SEQUENCE_START_EVENT ? event->data.sequence_start.anchor
+		: event->type == YAML_MAPPING_START_EVENT  ? event->data.mapping_start.anchor
+							   : NULL;
 
 	return (const char *)anchor;
 }
@@ -315,8 +318,8 @@ static const char *join_surrogates(Arena *arena, const char *text, size_t *n)
 		unsigned high = surrogate_at(s, end), low = surrogate_at(s + 6, end);
 
 		if (high >> 10 == 0x36 && s + 6 < end && low >> 10 == 0x37) {
-			buf_printf(&buf, "\\U%08X",
-				0x10000 + ((high & 0x3ff) << 10) + (low & 0x3ff));
+			buf_printf(
+				&buf, "\\U%08X", 0x10000 + ((high & 0x3ff) << 10) + (low & 0x3ff));
 			s += 12;
 		} else if (*s == '\\' && s + 1 < end) {
 			buf_add_n(&buf, s, 2);
@@ -345,7 +348,8 @@ bool yaml_read(Reader *reader, const char *file, const char *text, size_t n, Doc
 
 	*b = (Builder){.reader = reader, .file = file};
 	if (!yaml_parser_initialize(&b->parser)) {
-		DIAG_ERROR(reader->diags, ((Origin){.file = file}), "memory", NULL, "out of memory");
+		DIAG_ERROR(
+			reader->diags, ((Origin){.file = file}), "memory", NULL, "out of memory");
 		return false;
 	}
 	arena_defer(reader->arena, builder_end, b);

@@ -152,13 +152,15 @@ int main(int argc, char **argv)
 				frames[n][i] = (uint8_t)d[i];
 			memcpy(frames[n] + 6, mac, 6);
 			memcpy(frames[n] + 12, &type, 2);
-			parts[n] = (struct iovec){frames[n],
-				14 + (is_v6 ? put_v6 : put_v4)(frames[n] + 14, from, to, 20000 + s,
-					     atoi(argv[p]))};
-			messages[n].msg_hdr = (struct msghdr){.msg_iov = &parts[n], .msg_iovlen = 1};
+			parts[n] = (struct iovec){
+				frames[n], 14 + (is_v6 ? put_v6 : put_v4)(frames[n] + 14, from, to,
+							20000 + s, atoi(argv[p]))};
+			messages[n].msg_hdr =
+				(struct msghdr){.msg_iov = &parts[n], .msg_iovlen = 1};
 		}
 	for (size_t at = 0; !stopped; at = at + BATCH < n ? at + BATCH : 0) {
-		int done = sendmmsg(fd, messages + at, (unsigned)(n - at < BATCH ? n - at : BATCH), 0);
+		int done =
+			sendmmsg(fd, messages + at, (unsigned)(n - at < BATCH ? n - at : BATCH), 0);
 
 		sent += done > 0 ? (unsigned)done : 0;
 	}

@@ -41,7 +41,7 @@
 /* Between namespaces an ICMPv6 error can come back while connect() still holds the socket, and is
  * then only noted; the SYN that is sent again after a second gets it properly. */
 #define SILENCE_TCP6_MS 1400
-#define BATCH 400      /* flows under way at once */
+#define BATCH 400 /* flows under way at once */
 
 typedef struct Namespace {
 	char name[64];
@@ -194,7 +194,8 @@ static void open_server(const Flow *flows, Flow *flow)
 		flow->server = socket_in(flow->destination, family, SOCK_RAW, IPPROTO_SCTP);
 		return;
 	}
-	flow->server = socket_in(flow->destination, family, is(flow, "tcp") ? SOCK_STREAM : SOCK_DGRAM, 0);
+	flow->server =
+		socket_in(flow->destination, family, is(flow, "tcp") ? SOCK_STREAM : SOCK_DGRAM, 0);
 	setsockopt(flow->server, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one));
 	if (bind(flow->server, &flow->to.any, flow->size) < 0)
 		die("bind of a server");
@@ -210,7 +211,7 @@ static void send_echo_request(Flow *flow)
 
 	memcpy(packet + 4, &id, 2);
 	packet[7] = 1;
-	sum = (uint16_t)~((uint32_t)(packet[0] << 8) + ntohs(id) + 1);
+	sum = (uint16_t) ~((uint32_t)(packet[0] << 8) + ntohs(id) + 1);
 	if ((uint32_t)(packet[0] << 8) + ntohs(id) + 1 > 0xffff)
 		sum--;
 	packet[2] = (uint8_t)(sum >> 8);
@@ -221,7 +222,9 @@ static void send_echo_request(Flow *flow)
 static void open_raw_client(Flow *flow)
 {
 	int family = flow->to.any.sa_family;
-	int protocol = is(flow, "sctp") ? IPPROTO_SCTP : family == AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+	int protocol = is(flow, "sctp")	    ? IPPROTO_SCTP
+		       : family == AF_INET6 ? IPPROTO_ICMPV6
+					    : IPPROTO_ICMP;
 	uint8_t packet[32];
 
 	if (family == AF_INET6)
@@ -244,7 +247,8 @@ static void open_client(Flow *flow)
 		open_raw_client(flow);
 		return;
 	}
-	flow->client = socket_in(flow->source, flow->to.any.sa_family, is_tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
+	flow->client = socket_in(
+		flow->source, flow->to.any.sa_family, is_tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
 	setsockopt(flow->client, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one));
 	setsockopt(flow->client, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
 	if (bind(flow->client, &flow->from.any, flow->size) < 0)
@@ -332,8 +336,8 @@ static void look(Flow *flow, short events)
 		flow->result = recv(flow->client, &byte, 1, 0) == 1 ? ALLOW : REJECT;
 }
 
-static int fill_polls(Flow *flows, int n, struct pollfd *polls, Flow **owners, int *ret_pending,
-	int *ret_silence)
+static int fill_polls(
+	Flow *flows, int n, struct pollfd *polls, Flow **owners, int *ret_pending, int *ret_silence)
 {
 	int count = 0;
 
@@ -352,8 +356,8 @@ static int fill_polls(Flow *flows, int n, struct pollfd *polls, Flow **owners, i
 		if (is(&flows[i], "sctp"))
 			continue; /* its arrival is seen by the server */
 		owners[count] = &flows[i];
-		polls[count++] = (struct pollfd){.fd = flows[i].client,
-			.events = is(&flows[i], "tcp") ? POLLOUT : POLLIN};
+		polls[count++] = (struct pollfd){
+			.fd = flows[i].client, .events = is(&flows[i], "tcp") ? POLLOUT : POLLIN};
 	}
 	return count;
 }

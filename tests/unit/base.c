@@ -75,8 +75,10 @@ static const char *sha256(const char *text, size_t times)
 
 Test(base, digest_is_sha256) /* the vectors of FIPS 180-4 */
 {
-	cr_assert_str_eq(sha256("", 1), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-	cr_assert_str_eq(sha256("abc", 1), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	cr_assert_str_eq(
+		sha256("", 1), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+	cr_assert_str_eq(sha256("abc", 1),
+		"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 	cr_assert_str_eq(sha256("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 1),
 		"248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
 	cr_assert_str_eq(sha256("aaaaaaaaaa", 100000),
@@ -109,12 +111,14 @@ Test(base, utf8)
 		{"a\0b", 3, 1}, {"\xff", 1, 0}, {"\xe2\x82\xac!", 4, 4}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		cr_expect_eq(text_utf8_check(cases[i].text, cases[i].n), cases[i].wanted, "case %zu", i);
+		cr_expect_eq(
+			text_utf8_check(cases[i].text, cases[i].n), cases[i].wanted, "case %zu", i);
 }
 
 Test(base, nearest_word)
 {
-	static const char *const known[] = {"podSelector", "policyTypes", "ingress", "egress", NULL};
+	static const char *const known[] = {
+		"podSelector", "policyTypes", "ingress", "egress", NULL};
 
 	cr_expect_str_eq(text_nearest("podSelectr", known), "podSelector");
 	cr_expect_str_eq(text_nearest("Ingress", known), "ingress");
@@ -139,30 +143,32 @@ Test(base, cidr_text)
 	static const struct {
 		const char *text;
 		bool is_good;
-	} cases[] = {{"10.0.0.0/8", true}, {"0.0.0.0/0", true}, {"::/0", true}, {"10.0.0.1/32", true},
-		{"fd00::/8", true}, {"10.0.0.1/8", false}, {"10.0.0.0/33", false}, {"10.0.0.0", false},
-		{"10.0.0/8", false}, {"10.0.0.0/", false}, {"10.0.0.0/08", false}, {"10.0.0.0/8 ", false},
-		{"010.0.0.0/8", false}, {"::1/64", false}, {"::ffff:1.2.3.4/128", false}, {"", false},
-		{"/8", false}, {"fe80::1%eth0/128", false}, {"10.0.0.0/-1", false}};
+	} cases[] = {{"10.0.0.0/8", true}, {"0.0.0.0/0", true}, {"::/0", true},
+		{"10.0.0.1/32", true}, {"fd00::/8", true}, {"10.0.0.1/8", false},
+		{"10.0.0.0/33", false}, {"10.0.0.0", false}, {"10.0.0/8", false},
+		{"10.0.0.0/", false}, {"10.0.0.0/08", false}, {"10.0.0.0/8 ", false},
+		{"010.0.0.0/8", false}, {"::1/64", false}, {"::ffff:1.2.3.4/128", false},
+		{"", false}, {"/8", false}, {"fe80::1%eth0/128", false}, {"10.0.0.0/-1", false}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		Range range;
 
-		cr_expect_eq(range_parse_cidr(cases[i].text, &range) == NULL, cases[i].is_good, "%s",
-			cases[i].text);
+		cr_expect_eq(range_parse_cidr(cases[i].text, &range) == NULL, cases[i].is_good,
+			"%s", cases[i].text);
 	}
 }
 
 Test(base, range_text_is_what_nft_prints)
 {
-	static const char *const texts[] = {"10.0.0.0/8", "10.0.0.1", "::/0", "fd00::1", "fd00::/64"};
+	static const char *const texts[] = {
+		"10.0.0.0/8", "10.0.0.1", "::/0", "fd00::1", "fd00::/64"};
 	char text[RANGE_TEXT_SIZE];
 	Range range;
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		const char *cidr = strchr(texts[i], '/') ? texts[i] :
-			strchr(texts[i], ':')		 ? "fd00::1/128" :
-							   "10.0.0.1/32";
+		const char *cidr = strchr(texts[i], '/')   ? texts[i]
+				   : strchr(texts[i], ':') ? "fd00::1/128"
+							   : "10.0.0.1/32";
 
 		cr_assert_null(range_parse_cidr(cidr, &range));
 		cr_expect_str_eq(range_text(range, text), texts[i]);
@@ -196,7 +202,8 @@ Test(base, subtracting_agrees_with_asking_every_address)
 			except[i] = random_block(&seed);
 		ranges_subtract(arena, block, except, n, &result);
 		for (int i = 0; i < 128; i++) {
-			AddressValue value = i < 64 ? (AddressValue)i : family_last(FAMILY_IPV4) - 127 + i;
+			AddressValue value =
+				i < 64 ? (AddressValue)i : family_last(FAMILY_IPV4) - 127 + i;
 			bool wanted = range_has(block, value);
 
 			for (size_t k = 0; k < n; k++)
@@ -211,7 +218,8 @@ Test(base, subtracting_agrees_with_asking_every_address)
 Test(base, excepts_that_cover_the_block_leave_nothing)
 {
 	Range all = {0, ~(AddressValue)0, FAMILY_IPV6};
-	Range halves[2] = {{0, all.last >> 1, FAMILY_IPV6}, {(all.last >> 1) + 1, all.last, FAMILY_IPV6}};
+	Range halves[2] = {
+		{0, all.last >> 1, FAMILY_IPV6}, {(all.last >> 1) + 1, all.last, FAMILY_IPV6}};
 	Ranges result = {};
 
 	ranges_subtract(arena, all, halves, 2, &result);

@@ -37,17 +37,27 @@ static Source *parse(SourceKind kind, const char *file, const char *text)
 	Source *source = NULL;
 
 	cr_assert_eq(source_parse(kind, file, text, strlen(text), &source), 0);
-	cr_assert_eq(source->diags.n_errors, 0, "%s", source->diags.n_errors ? source->diags.list.at[0].message : "");
+	cr_assert_eq(source->diags.n_errors, 0, "%s",
+		source->diags.n_errors ? source->diags.list.at[0].message : "");
 	return source;
 }
 
-static const char PODS[] = "{\"kind\":\"PodList\",\"items\":["
-	"{\"metadata\":{\"name\":\"a\",\"namespace\":\"n\",\"labels\":{\"x\":\"1\"}},\"spec\":{\"nodeName\":\"w\"},\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0.1\",\"startTime\":\"2026-01-01T00:00:00Z\"}},"
-	"{\"metadata\":{\"name\":\"b\",\"namespace\":\"n\",\"labels\":{\"x\":\"2\"}},\"spec\":{\"nodeName\":\"w\"},\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0.2\"}},"
-	"{\"metadata\":{\"name\":\"c\",\"namespace\":\"n\",\"labels\":{\"x\":\"2\"}},\"spec\":{\"nodeName\":\"v\"},\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0.3\"}},"
-	"{\"metadata\":{\"name\":\"d\",\"namespace\":\"n\",\"labels\":{\"x\":\"1\"}},\"spec\":{\"nodeName\":\"w\"},\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0.1\",\"startTime\":\"2026-02-01T00:00:00Z\"}}]}";
-static const char POLICY[] = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: %s, namespace: n}\n"
-	"spec: {podSelector: {matchLabels: {x: \"%s\"}}, ingress: [{from: [{podSelector: {matchLabels: {x: \"2\"}}}], ports: [{port: 80}]}]}\n";
+static const char PODS[] =
+	"{\"kind\":\"PodList\",\"items\":["
+	"{\"metadata\":{\"name\":\"a\",\"namespace\":\"n\",\"labels\":{\"x\":\"1\"}},\"spec\":{"
+	"\"nodeName\":\"w\"},\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0.1\","
+	"\"startTime\":\"2026-01-01T00:00:00Z\"}},"
+	"{\"metadata\":{\"name\":\"b\",\"namespace\":\"n\",\"labels\":{\"x\":\"2\"}},\"spec\":{"
+	"\"nodeName\":\"w\"},\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0.2\"}},"
+	"{\"metadata\":{\"name\":\"c\",\"namespace\":\"n\",\"labels\":{\"x\":\"2\"}},\"spec\":{"
+	"\"nodeName\":\"v\"},\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0.3\"}},"
+	"{\"metadata\":{\"name\":\"d\",\"namespace\":\"n\",\"labels\":{\"x\":\"1\"}},\"spec\":{"
+	"\"nodeName\":\"w\"},\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0.1\","
+	"\"startTime\":\"2026-02-01T00:00:00Z\"}}]}";
+static const char POLICY[] = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: "
+			     "{name: %s, namespace: n}\n"
+			     "spec: {podSelector: {matchLabels: {x: \"%s\"}}, ingress: [{from: "
+			     "[{podSelector: {matchLabels: {x: \"2\"}}}], ports: [{port: 80}]}]}\n";
 
 static Ruleset *run(const Model *model, bool is_all, Diags *diags)
 {
@@ -64,8 +74,10 @@ static Model model_of(bool is_reversed, Source *sources[3])
 	Model model = {};
 	const char *names[] = {"p1", "p2"};
 
-	sources[0] = parse(SOURCE_POLICIES, "1.yaml", arena_printf(arena, POLICY, names[is_reversed], is_reversed ? "2" : "1"));
-	sources[1] = parse(SOURCE_POLICIES, "2.yaml", arena_printf(arena, POLICY, names[!is_reversed], is_reversed ? "1" : "2"));
+	sources[0] = parse(SOURCE_POLICIES, "1.yaml",
+		arena_printf(arena, POLICY, names[is_reversed], is_reversed ? "2" : "1"));
+	sources[1] = parse(SOURCE_POLICIES, "2.yaml",
+		arena_printf(arena, POLICY, names[!is_reversed], is_reversed ? "1" : "2"));
 	sources[2] = parse(SOURCE_INVENTORY, "p.json", PODS);
 	for (int i = 0; i < 3; i++)
 		add(&model, sources[i]);
@@ -128,9 +140,12 @@ Test(compile, an_address_of_two_pods_is_the_later_ones)
 	cr_expect_not(explain_verdict(explainer, &flow));
 	cr_assert_eq(explain_parse(explainer, "10.0.0.9", "n/d", "icmp", &flow, &error), 0);
 	cr_expect_not(explain_verdict(explainer, &flow));
-	cr_expect_eq(explain_parse(explainer, "n/nobody", "n/d", "80", &flow, &error), COMPILE_E_UNKNOWN);
-	cr_expect_eq(explain_parse(explainer, "n/b", "fd00::1", "80", &flow, &error), COMPILE_E_UNKNOWN);
-	cr_expect_eq(explain_parse(explainer, "n/b", "n/d", "80/xyz", &flow, &error), COMPILE_E_UNKNOWN);
+	cr_expect_eq(explain_parse(explainer, "n/nobody", "n/d", "80", &flow, &error),
+		COMPILE_E_UNKNOWN);
+	cr_expect_eq(
+		explain_parse(explainer, "n/b", "fd00::1", "80", &flow, &error), COMPILE_E_UNKNOWN);
+	cr_expect_eq(
+		explain_parse(explainer, "n/b", "n/d", "80/xyz", &flow, &error), COMPILE_E_UNKNOWN);
 	explainer_free(explainer);
 	ruleset_free(ruleset);
 	for (int i = 0; i < 3; i++)
@@ -147,7 +162,8 @@ Test(compile, comments_are_safe)
 		char many[256] = "";
 
 		memset(many, 'x', n);
-		strcat(many, "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac");
+		strcat(many, "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82"
+			     "\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac");
 		text = comment_fit(arena, many);
 		cr_assert_leq(strlen(text), RULESET_COMMENT_MOST);
 		cr_assert_eq(text_utf8_check(text, strlen(text)), strlen(text));

@@ -41,11 +41,12 @@ Test(model, selectors_match_as_the_api_says)
 		{"a=b", "", false}, {"a==b", "a=b c=d", true}, {"a!=b", "a=b", false},
 		{"a!=b", "", true}, /* a missing key is not b */
 		{"a!=b", "a=c", true}, {"a in (b,c)", "a=c", true}, {"a in (b,c)", "a=d", false},
-		{"a in (b,c)", "", false}, {"a notin (b,c)", "a=c", false}, {"a notin (b,c)", "a=d", true},
-		{"a notin (b,c)", "", true}, {"a", "a=x", true}, {"a", "a=", true}, {"a", "", false},
-		{"!a", "", true}, {"!a", "a=x", false}, {"a=b,c=d", "a=b", false},
-		{"a=b,c=d", "a=b c=d", true}, {"a=", "a=", true}, {"a=", "a=x", false}, {"a in ()", "a=", true},
-		{" a = b , !c ", "a=b", true}, {"in in (in)", "in=in", true}, {"notin notin (x)", "", true},
+		{"a in (b,c)", "", false}, {"a notin (b,c)", "a=c", false},
+		{"a notin (b,c)", "a=d", true}, {"a notin (b,c)", "", true}, {"a", "a=x", true},
+		{"a", "a=", true}, {"a", "", false}, {"!a", "", true}, {"!a", "a=x", false},
+		{"a=b,c=d", "a=b", false}, {"a=b,c=d", "a=b c=d", true}, {"a=", "a=", true},
+		{"a=", "a=x", false}, {"a in ()", "a=", true}, {" a = b , !c ", "a=b", true},
+		{"in in (in)", "in=in", true}, {"notin notin (x)", "", true},
 		{"app.kubernetes.io/name=x", "app.kubernetes.io/name=x", true}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -55,14 +56,15 @@ Test(model, selectors_match_as_the_api_says)
 		const char *error = selector_parse(arena, cases[i].selector, &selector, &at);
 
 		cr_expect_null(error, "\"%s\": %s", cases[i].selector, error ? error : "");
-		cr_expect_eq(selector_matches(&selector, &have), cases[i].wanted, "\"%s\" on \"%s\"",
-			cases[i].selector, cases[i].labels);
+		cr_expect_eq(selector_matches(&selector, &have), cases[i].wanted,
+			"\"%s\" on \"%s\"", cases[i].selector, cases[i].labels);
 	}
 }
 
 Test(model, selectors_print_to_what_parses_back)
 {
-	static const char *const texts[] = {"b=1,a=2", "x in (c,a,b)", "!k,k2", "z notin (q)", "a in (a)"};
+	static const char *const texts[] = {
+		"b=1,a=2", "x in (c,a,b)", "!k,k2", "z notin (q)", "a in (a)"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		Selector one = {}, two = {};
@@ -91,15 +93,16 @@ Test(model, bad_selectors_say_where)
 	static const struct {
 		const char *text;
 		size_t at;
-	} cases[] = {{"a b", 2}, {"a in b", 5}, {"a in (b", 7}, {"a=b,", 4}, {"=b", 0}, {"a=b,,c", 4},
-		{"-a=b", 0}, {"a=b c", 4}, {"a/b/c=d", 0}, {"a=-", 2}, {"a in (b;c)", 6}};
+	} cases[] = {{"a b", 2}, {"a in b", 5}, {"a in (b", 7}, {"a=b,", 4}, {"=b", 0},
+		{"a=b,,c", 4}, {"-a=b", 0}, {"a=b c", 4}, {"a/b/c=d", 0}, {"a=-", 2},
+		{"a in (b;c)", 6}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		Selector selector = {};
 		size_t at = 999;
 
-		cr_expect_not_null(selector_parse(arena, cases[i].text, &selector, &at), "%s",
-			cases[i].text);
+		cr_expect_not_null(
+			selector_parse(arena, cases[i].text, &selector, &at), "%s", cases[i].text);
 		cr_expect_eq(at, cases[i].at, "\"%s\": at %zu", cases[i].text, at);
 	}
 }

@@ -1,7 +1,7 @@
 /*
  * plan: random rulesets, old and new; the plan is carried out commit by commit on a model of the
- * kernel. At the end it must hold the new ruleset and nothing else; and after every single operation
- * on the way, what both rulesets allow must be allowed, what both forbid forbidden.
+ * kernel. At the end it must hold the new ruleset and nothing else; and after every single
+ * operation on the way, what both rulesets allow must be allowed, what both forbid forbidden.
  */
 #include "ruleset.h"
 #include <criterion/criterion.h>
@@ -14,7 +14,7 @@
 
 /* ---- A model of the kernel ---- */
 typedef struct Kernel {
-	Ruleset *table;			 /* canonical sets, chains, maps */
+	Ruleset *table; /* canonical sets, chains, maps */
 	Verdicts next[RULESET_DIRECTIONS][FAMILY_N];
 	bool has_next, is_next, is_hooked;
 } Kernel;
@@ -44,8 +44,8 @@ static const Chain *kernel_chain(const Kernel *k, const char *name)
 
 static Verdicts *kernel_map(Kernel *k, const Op *op)
 {
-	return op->is_next ? &k->next[op->direction][op->family] :
-			     &k->table->verdicts[op->direction][op->family];
+	return op->is_next ? &k->next[op->direction][op->family]
+			   : &k->table->verdicts[op->direction][op->family];
 }
 
 static void del_element(Elements *elements, const Element *element)
@@ -74,8 +74,8 @@ static bool is_used(const Kernel *k, const char *chain)
 {
 	for (int d = 0; d < RULESET_DIRECTIONS; d++)
 		for (int m = 0; m < 2; m++) {
-			const Verdicts *map = m ? &k->next[d][FAMILY_IPV4] :
-						  &k->table->verdicts[d][FAMILY_IPV4];
+			const Verdicts *map =
+				m ? &k->next[d][FAMILY_IPV4] : &k->table->verdicts[d][FAMILY_IPV4];
 
 			for (size_t i = 0; i < map->n; i++)
 				if (strcmp(map->at[i].chain, chain) == 0)
@@ -120,7 +120,8 @@ static void do_verdicts(Kernel *k, const Op *op)
 		}
 		cr_assert_not_null(kernel_chain(k, op->verdicts.at[i].chain), "leads to no chain");
 		for (size_t m = 0; m < map->n; m++)
-			cr_assert_not(address_is_equal(map->at[m].address, op->verdicts.at[i].address));
+			cr_assert_not(
+				address_is_equal(map->at[m].address, op->verdicts.at[i].address));
 		VEC_PUSH(arena, map, op->verdicts.at[i]);
 	}
 }
@@ -204,8 +205,8 @@ static bool has(Kernel *k, const char *name, Address a)
 
 static bool passes(Kernel *k, int direction, Address subject, Address other, int port)
 {
-	const Verdicts *map = k->is_next ? &k->next[direction][FAMILY_IPV4] :
-					   &k->table->verdicts[direction][FAMILY_IPV4];
+	const Verdicts *map = k->is_next ? &k->next[direction][FAMILY_IPV4]
+					 : &k->table->verdicts[direction][FAMILY_IPV4];
 
 	for (size_t i = 0; i < map->n; i++) {
 		const Chain *chain = kernel_chain(k, map->at[i].chain);
@@ -232,7 +233,7 @@ static bool allows(Kernel *k, int from, int to, int port)
 	if (has(k, "self4", address(from)) && from == to)
 		return true;
 	return passes(k, RULESET_OUT, address(from), address(to), port) &&
-		passes(k, RULESET_IN, address(to), address(from), port);
+	       passes(k, RULESET_IN, address(to), address(from), port);
 }
 
 typedef struct Truth {
@@ -355,8 +356,10 @@ static Ruleset *cook(const Recipe *recipe)
 			chain = random_chain(&seed, d);
 			if (!has_chain(r, chain.name))
 				VEC_PUSH(arena, &r->chains, chain);
-			VEC_PUSH(arena, &r->verdicts[d][FAMILY_IPV4], (Verdict){address(a), chain.name});
-			VEC_PUSH(arena, &r->sets.at[FAMILY_IPV4].elements, (Element){.address = address(a)});
+			VEC_PUSH(arena, &r->verdicts[d][FAMILY_IPV4],
+				(Verdict){address(a), chain.name});
+			VEC_PUSH(arena, &r->sets.at[FAMILY_IPV4].elements,
+				(Element){.address = address(a)});
 		}
 	add_members(NULL, r, (unsigned *)recipe->members);
 	ruleset_sort(r);
@@ -382,14 +385,16 @@ static void put_all(Kernel *k, const Ruleset *r)
 				r->verdicts[d][FAMILY_IPV4].at[i]);
 }
 
-static void compare(const Truth *old, const Truth *new, const Truth *now, const char *commit, unsigned seed)
+static void compare(
+	const Truth *old, const Truth *new, const Truth *now, const char *commit, unsigned seed)
 {
 	for (int a = 0; a < ADDRESSES; a++)
 		for (int b = 0; b < ADDRESSES; b++)
 			for (int p = 0; p < PORTS; p++)
 				if (old->at[a][b][p] == new->at[a][b][p])
 					cr_assert_eq(now->at[a][b][p], old->at[a][b][p],
-						"seed %u, %s: %d -> %d port %d", seed, commit, a, b, p);
+						"seed %u, %s: %d -> %d port %d", seed, commit, a, b,
+						p);
 }
 
 static void judge_round(unsigned round, unsigned *n_in_place)
@@ -397,7 +402,8 @@ static void judge_round(unsigned round, unsigned *n_in_place)
 	unsigned seed = round;
 	Recipe recipe = random_recipe(&seed), after = changed(&seed, recipe);
 	Ruleset *old = cook(&recipe), *new = cook(&after);
-	Kernel before = {.table = ruleset_new()}, later = {.table = ruleset_new()}, k = {.table = ruleset_new()};
+	Kernel before = {.table = ruleset_new()}, later = {.table = ruleset_new()},
+	       k = {.table = ruleset_new()};
 	Truth truth_old, truth_new;
 	Plan plan;
 
@@ -410,12 +416,14 @@ static void judge_round(unsigned round, unsigned *n_in_place)
 	for (size_t i = 0; i < plan.commits.n; i++) {
 		const Commit *commit = &plan.commits.at[i];
 
-		*n_in_place += strcmp(commit->name, "tighten") == 0 || strcmp(commit->name, "loosen") == 0;
+		*n_in_place +=
+			strcmp(commit->name, "tighten") == 0 || strcmp(commit->name, "loosen") == 0;
 		for (size_t o = 0; o < commit->ops.n; o++) {
 			Truth now;
 
 			do_op(&k, &commit->ops.at[o]);
-			/* a moved map element is two operations of one transaction, behind the switch */
+			/* a moved map element is two operations of one transaction, behind the
+			 * switch */
 			now = truth(&k);
 			compare(&truth_old, &truth_new, &now, commit->name, round);
 		}

@@ -1,4 +1,5 @@
-/* source: what the readers make of good files; what they make of bad ones is in the golden pairs. */
+/* source: what the readers make of good files; what they make of bad ones is in the golden pairs.
+ */
 #include "source.h"
 #include <criterion/criterion.h>
 #include <string.h>
@@ -24,7 +25,8 @@ static Source *good(SourceKind kind, const char *file, const char *text)
 	return source;
 }
 
-static const char HEAD[] = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: x}\nspec:\n";
+static const char HEAD[] =
+	"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: x}\nspec:\n";
 
 static Source *spec(const char *text)
 {
@@ -42,8 +44,9 @@ Test(source, absent_empty_and_everybody_differ)
 		const char *spec;
 		size_t rules;
 		bool is_any_peer;
-	} cases[] = {{"  podSelector: {}", 0, false}, {"  ingress: []", 0, false}, {"  ingress: null", 0, false},
-		{"  ingress: [{}]", 1, true}, {"  ingress: [{from: []}]", 1, true},
+	} cases[] = {{"  podSelector: {}", 0, false}, {"  ingress: []", 0, false},
+		{"  ingress: null", 0, false}, {"  ingress: [{}]", 1, true},
+		{"  ingress: [{from: []}]", 1, true},
 		{"  ingress: [{from: [{podSelector: {}}]}]", 1, false}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -54,8 +57,8 @@ Test(source, absent_empty_and_everybody_differ)
 		cr_expect(policy->isolates[INGRESS]);
 		cr_expect_not(policy->isolates[EGRESS]);
 		if (cases[i].rules)
-			cr_expect_eq(policy->rules[INGRESS].at[0].is_any_peer, cases[i].is_any_peer, "%s",
-				cases[i].spec);
+			cr_expect_eq(policy->rules[INGRESS].at[0].is_any_peer, cases[i].is_any_peer,
+				"%s", cases[i].spec);
 		source_free(source);
 	}
 }
@@ -67,20 +70,24 @@ Test(source, policy_types_are_defaulted_as_the_api_does)
 		bool ingress, egress;
 	} cases[] = {{"  podSelector: {}", true, false}, {"  egress: []", true, false},
 		{"  egress: [{}]", true, true}, {"  policyTypes: []\n  egress: [{}]", true, true},
-		{"  policyTypes: [Egress]", false, true}, {"  policyTypes: [Ingress]\n  egress: [{}]", true, false}};
+		{"  policyTypes: [Egress]", false, true},
+		{"  policyTypes: [Ingress]\n  egress: [{}]", true, false}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		Source *source = spec(cases[i].spec);
 
-		cr_expect_eq(source->policies.at[0]->isolates[INGRESS], cases[i].ingress, "%s", cases[i].spec);
-		cr_expect_eq(source->policies.at[0]->isolates[EGRESS], cases[i].egress, "%s", cases[i].spec);
+		cr_expect_eq(source->policies.at[0]->isolates[INGRESS], cases[i].ingress, "%s",
+			cases[i].spec);
+		cr_expect_eq(source->policies.at[0]->isolates[EGRESS], cases[i].egress, "%s",
+			cases[i].spec);
 		source_free(source);
 	}
 }
 
 Test(source, ports_are_defaulted)
 {
-	Source *source = spec("  ingress: [{ports: [{}, {port: 80}, {port: 80, endPort: 90, protocol: UDP}, {port: web}]}]");
+	Source *source = spec("  ingress: [{ports: [{}, {port: 80}, {port: 80, endPort: 90, "
+			      "protocol: UDP}, {port: web}]}]");
 	const Rule *rule = &source->policies.at[0]->rules[INGRESS].at[0];
 
 	cr_expect_not(rule->is_any_port);
@@ -95,14 +102,17 @@ Test(source, ports_are_defaulted)
 Test(source, lists_documents_and_json)
 {
 	Source *source = good(SOURCE_POLICIES, "f.yaml",
-		"kind: List\napiVersion: v1\nitems:\n- {apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, "
+		"kind: List\napiVersion: v1\nitems:\n- {apiVersion: networking.k8s.io/v1, kind: "
+		"NetworkPolicy, "
 		"metadata: {name: a}, spec: {}}\n---\n---\nkind: NetworkPolicyList\napiVersion: "
-		"extensions/v1beta1\nitems:\n- {metadata: {name: b, managedFields: [{any: thing}]}, spec: {}, status: {}}\n");
+		"extensions/v1beta1\nitems:\n- {metadata: {name: b, managedFields: [{any: "
+		"thing}]}, spec: {}, status: {}}\n");
 
 	cr_expect_eq(source->policies.n, 2);
 	source_free(source);
 	source = good(SOURCE_POLICIES, "f.json",
-		"{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"NetworkPolicy\",\n\t\"metadata\":{\"name\":\"c\"},"
+		"{\"apiVersion\":\"networking.k8s.io/"
+		"v1\",\"kind\":\"NetworkPolicy\",\n\t\"metadata\":{\"name\":\"c\"},"
 		"\"spec\":{\"podSelector\":{\"matchLabels\":{\"a\":\"1\"}}}}");
 	cr_expect_eq(source->policies.n, 1);
 	source_free(source);
@@ -110,8 +120,10 @@ Test(source, lists_documents_and_json)
 
 Test(source, anchors_and_merge_keys_work)
 {
-	Source *source = spec("  podSelector: &s {matchLabels: {a: b}}\n  ingress:\n  - from:\n    - podSelector: *s\n"
-			      "    - &p {namespaceSelector: {}}\n    - {<<: *p, podSelector: {}}\n");
+	Source *source =
+		spec("  podSelector: &s {matchLabels: {a: b}}\n  ingress:\n  - from:\n    - "
+		     "podSelector: *s\n"
+		     "    - &p {namespaceSelector: {}}\n    - {<<: *p, podSelector: {}}\n");
 	const Rule *rule = &source->policies.at[0]->rules[INGRESS].at[0];
 
 	cr_assert_eq(rule->peers.n, 3);
@@ -122,17 +134,23 @@ Test(source, anchors_and_merge_keys_work)
 
 Test(source, both_formats_of_one_policy_are_one_model)
 {
-	Source *yaml = spec("  podSelector: {matchLabels: {role: db}}\n  policyTypes: [Ingress, Egress]\n  ingress:\n"
-			    "  - from:\n    - ipBlock: {cidr: 172.17.0.0/16, except: [172.17.1.0/24]}\n"
-			    "    - namespaceSelector: {matchLabels: {project: p}}\n    ports: [{protocol: TCP, port: 6379}]\n");
+	Source *yaml =
+		spec("  podSelector: {matchLabels: {role: db}}\n  policyTypes: [Ingress, Egress]\n "
+		     " ingress:\n"
+		     "  - from:\n    - ipBlock: {cidr: 172.17.0.0/16, except: [172.17.1.0/24]}\n"
+		     "    - namespaceSelector: {matchLabels: {project: p}}\n    ports: [{protocol: "
+		     "TCP, port: 6379}]\n");
 	Source *conf = good(SOURCE_POLICIES, "f.conf",
-		"policies = ( { name = \"x\"; pods = \"role=db\"; types = [ \"Ingress\", \"Egress\" ]; ingress = ( { from = "
-		"( { cidr = \"172.17.0.0/16\"; except = [ \"172.17.1.0/24\" ]; }, { namespaces = \"project=p\"; } ); "
+		"policies = ( { name = \"x\"; pods = \"role=db\"; types = [ \"Ingress\", "
+		"\"Egress\" ]; ingress = ( { from = "
+		"( { cidr = \"172.17.0.0/16\"; except = [ \"172.17.1.0/24\" ]; }, { namespaces = "
+		"\"project=p\"; } ); "
 		"ports = ( { protocol = \"TCP\"; port = 6379; } ); } ); } );");
 	const Policy *a = yaml->policies.at[0], *b = conf->policies.at[0];
 	const Rule *x = &a->rules[INGRESS].at[0], *y = &b->rules[INGRESS].at[0];
 
-	cr_expect_str_eq(selector_text(yaml->arena, &a->pods), selector_text(conf->arena, &b->pods));
+	cr_expect_str_eq(
+		selector_text(yaml->arena, &a->pods), selector_text(conf->arena, &b->pods));
 	cr_expect(a->isolates[EGRESS] && b->isolates[EGRESS] && !b->rules[EGRESS].n);
 	cr_expect(range_is_equal(x->peers.at[0].block, y->peers.at[0].block));
 	cr_expect(range_is_equal(x->peers.at[0].except.at[0], y->peers.at[0].except.at[0]));
@@ -147,10 +165,14 @@ Test(source, both_formats_of_one_policy_are_one_model)
 Test(source, kubelets_pod_list_has_its_kind_last_and_none_on_items)
 {
 	Source *source = good(SOURCE_INVENTORY, "pods.json",
-		"{\"items\":[{\"metadata\":{\"name\":\"a\",\"namespace\":\"n\",\"labels\":{\"k\":\"v\"},\"resourceVersion\":"
-		"\"42\"},\"spec\":{\"nodeName\":\"w\",\"hostNetwork\":false,\"big\":123456789012345678901234567890,"
-		"\"containers\":[{\"name\":\"c\",\"ports\":[{\"name\":\"http\",\"containerPort\":80},{\"containerPort\":81}]}]},"
-		"\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0.1\",\"podIPs\":[{\"ip\":\"10.0.0.1\"},{\"ip\":\"fd00::1\"}]}}],"
+		"{\"items\":[{\"metadata\":{\"name\":\"a\",\"namespace\":\"n\",\"labels\":{\"k\":"
+		"\"v\"},\"resourceVersion\":"
+		"\"42\"},\"spec\":{\"nodeName\":\"w\",\"hostNetwork\":false,\"big\":"
+		"123456789012345678901234567890,"
+		"\"containers\":[{\"name\":\"c\",\"ports\":[{\"name\":\"http\",\"containerPort\":"
+		"80},{\"containerPort\":81}]}]},"
+		"\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0.1\",\"podIPs\":[{\"ip\":\"10."
+		"0.0.1\"},{\"ip\":\"fd00::1\"}]}}],"
 		"\"apiVersion\":\"v1\",\"kind\":\"PodList\"}");
 	const Pod *pod;
 
@@ -167,21 +189,26 @@ Test(source, kubelets_pod_list_has_its_kind_last_and_none_on_items)
 
 Test(source, a_namespace_has_its_name_as_a_label)
 {
-	Source *source = good(SOURCE_INVENTORY, "n.yaml", "kind: Namespace\nmetadata: {name: one, labels: {a: b}}\n");
+	Source *source = good(SOURCE_INVENTORY, "n.yaml",
+		"kind: Namespace\nmetadata: {name: one, labels: {a: b}}\n");
 
 	cr_assert_eq(source->namespaces.n, 1);
-	cr_expect_str_eq(labels_get(&source->namespaces.at[0]->labels, "kubernetes.io/metadata.name"), "one");
+	cr_expect_str_eq(
+		labels_get(&source->namespaces.at[0]->labels, "kubernetes.io/metadata.name"),
+		"one");
 	source_free(source);
 }
 
 /* Pitfall 31: an export that failed is not "no pods". */
 Test(source, failed_exports_are_errors)
 {
-	static const char *const texts[] = {"", "\n", "Unauthorized", "{}", "[]", "null", "{\"kind\":\"PodList\"}",
-		"{\"kind\":\"Status\",\"message\":\"forbidden\"}", "<html>", "{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"na",
+	static const char *const texts[] = {"", "\n", "Unauthorized", "{}", "[]", "null",
+		"{\"kind\":\"PodList\"}", "{\"kind\":\"Status\",\"message\":\"forbidden\"}",
+		"<html>", "{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"na",
 		"{\"kind\":\"PodList\",\"items\":[]} x", "{\"kind\":\"PodList\",\"items\":{}}",
 		"{\"kind\":\"List\",\"items\":[{\"metadata\":{\"name\":\"a\"}}]}",
-		"{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"name\":\"a\"},\"status\":{\"podIP\":\"10.0.0.999\"}}]}",
+		"{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"name\":\"a\"},\"status\":{"
+		"\"podIP\":\"10.0.0.999\"}}]}",
 		"{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"name\":7}}]}"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
@@ -206,16 +233,21 @@ static size_t settings(Arena *arena, const char *text, Settings *ret_settings)
 
 Test(source, settings_are_checked)
 {
-	static const char *const bad[] = {"tabel = \"x\";", "table = \"a b\";", "table = \"9\";", "settle_ms = -1;",
-		"settle_ms = \"1\";", "bridge = \"yes\";", "enforce = true;", "service_cidrs = [ \"10.0.0.1/8\" ];",
-		"policies = \"relative\";", "node = \"\";", "deny = \"Drop\";"};
+	static const char *const bad[] = {"tabel = \"x\";", "table = \"a b\";", "table = \"9\";",
+		"settle_ms = -1;", "settle_ms = \"1\";", "bridge = \"yes\";", "enforce = true;",
+		"service_cidrs = [ \"10.0.0.1/8\" ];", "policies = \"relative\";", "node = \"\";",
+		"deny = \"Drop\";"};
 	Arena *arena = arena_new();
 	Settings s;
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		cr_expect_eq(settings(arena, bad[i], &s), 1, "%s", bad[i]);
-	cr_assert_eq(settings(arena, "bridge = \"off\"; deny = \"drop\"; enforce = \"all\"; settle_ms = 0;", &s), 0);
-	cr_expect(s.bridge == BRIDGE_OFF && s.deny == DENY_DROP && s.enforce == ENFORCE_ALL && s.settle_ms == 0);
+	cr_assert_eq(
+		settings(arena,
+			"bridge = \"off\"; deny = \"drop\"; enforce = \"all\"; settle_ms = 0;", &s),
+		0);
+	cr_expect(s.bridge == BRIDGE_OFF && s.deny == DENY_DROP && s.enforce == ENFORCE_ALL &&
+		  s.settle_ms == 0);
 	cr_expect_str_eq(s.policies, "/etc/netpol/conf.d");
 	arena_free(arena);
 }
