@@ -8,10 +8,16 @@ typedef struct Parse {
 	void *context;
 	Reader *reader;
 	yajl_handle yajl;
-	size_t *at;
+	size_t n, *at;
 	unsigned depth;
 	bool is_stopped, is_too_deep;
+	bool is_at_end; /* yajl ends by a blank of its own, and counts anew for it */
 } Parse;
+
+static size_t position(const Parse *p)
+{
+	return p->is_at_end ? p->n : yajl_get_bytes_consumed(p->yajl);
+}
 
 Origin json_origin(const char *file, const char *text, size_t at)
 {
@@ -33,7 +39,7 @@ static int keep_going(Parse *p, bool is_well)
 
 static int on_scalar(Parse *p, ScalarKind kind, const char *text, size_t n)
 {
-	*p->at = yajl_get_bytes_consumed(p->yajl);
+	*p->at = position(p);
 	return keep_going(p, p->handler->scalar(p->context, kind, text, n));
 }
 
@@ -61,13 +67,13 @@ static int on_key(void *context, const unsigned char *text, size_t n)
 {
 	Parse *p = context;
 
-	*p->at = yajl_get_bytes_consumed(p->yajl);
+	*p->at = position(p);
 	return keep_going(p, p->handler->key(p->context, (const char *)text, n));
 }
 
 static int on_begin(Parse *p, bool is_map)
 {
-	*p->at = yajl_get_bytes_consumed(p->yajl);
+	*p->at = position(p);
 	p->is_too_deep = ++p->depth > SOURCE_DEPTH_MOST;
 	return !p->is_too_deep && keep_going(p, p->handler->begin(p->context, is_map));
 }
@@ -86,7 +92,7 @@ static int on_end(void *context)
 {
 	Parse *p = context;
 
-	*p->at = yajl_get_bytes_consumed(p->yajl);
+	*p->at = position(p);
 	p->depth--;
 	return keep_going(p, p->handler->end(p->context));
 }
@@ -131,7 +137,7 @@ static void memory_drop(void *arena, void *old)
 
 static void say_error(Parse *p, const char *file, const char *text, size_t n)
 {
-	size_t at = yajl_get_bytes_consumed(p->yajl);
+	size_t at = position(p);
 	Origin origin = json_origin(file, text, at < n ? at : n);
 	unsigned char *words;
 	char *line;
@@ -153,12 +159,13 @@ bool json_read(Reader *reader, const char *file, const char *text, size_t n,
 	const JsonHandler *handler, void *context, size_t *at)
 {
 	yajl_alloc_funcs memory = {memory_get, memory_resize, memory_drop, reader->arena};
-	Parse p = {.handler = handler, .context = context, .reader = reader, .at = at};
+	Parse p = {.handler = handler, .context = context, .reader = reader, .n = n, .at = at};
 	yajl_status status;
 
 	p.yajl = yajl_alloc(&CALLBACKS, &memory, &p);
 	status = yajl_parse(p.yajl, (const unsigned char *)text, n);
-	if (status == yajl_status_ok)
+	p.is_at_end = status == yajl_status_ok;
+	if (p.is_at_end)
 		status = yajl_complete_parse(p.yajl);
 	if (status != yajl_status_ok)
 		say_error(&p, file, text, n);

@@ -209,7 +209,9 @@ Test(source, failed_exports_are_errors)
 		"{\"kind\":\"List\",\"items\":[{\"metadata\":{\"name\":\"a\"}}]}",
 		"{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"name\":\"a\"},\"status\":{"
 		"\"podIP\":\"10.0.0.999\"}}]}",
-		"{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"name\":7}}]}"};
+		"{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"name\":7}}]}",
+		/* a number at the very end: yajl's offset begins anew there */
+		"\n\n\n12345", "\"x\"", "true"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		Source *source = parse(SOURCE_INVENTORY, "pods.json", texts[i]);
