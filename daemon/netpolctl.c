@@ -100,7 +100,11 @@ static int load_snapshot(Ctl *ctl)
 	return snapshot_new(ctl->dirs[0], ctl->dirs[1], &ctl->snapshot);
 }
 
-/* Loads everything; errors of files are said, and what is good goes on. 0 or an exit status. */
+/*
+ * Loads everything; errors of files are said, and what is good goes on, as it does in netpold. A
+ * directory that cannot be read is different: no answer would be worth anything. 0 or an exit
+ * status.
+ */
 static int load(Ctl *ctl)
 {
 	if (load_settings(ctl) != 0)
@@ -108,6 +112,9 @@ static int load(Ctl *ctl)
 	if (load_snapshot(ctl) < 0)
 		return fail("out of memory");
 	print_diags(ctl, snapshot_diags(ctl->snapshot), stderr);
+	for (int i = 0; i < 2; i++)
+		if (source_dir_diags(ctl->dirs[i])->n_errors)
+			return 2;
 	return 0;
 }
 
@@ -149,20 +156,58 @@ static void no_file(Ctl *ctl, Diags *diags, const char *path, const char *words)
 		"%s", words);
 }
 
-/* A file alone: as a policy file, or as an inventory if its name lies in the inventory's directory.
- */
+/* What lies in the inventory's directory is an inventory, all else policies. */
+static SourceKind kind_of_directory(const Ctl *ctl, const char *path)
+{
+	char here[PATH_MAX], inventory[PATH_MAX];
+	bool is_inventory = realpath(path, here) && realpath(ctl->settings.inventory, inventory) &&
+			    strcmp(here, inventory) == 0;
+
+	return is_inventory ? SOURCE_INVENTORY : SOURCE_POLICIES;
+}
+
+static bool has_nothing(const Source *source)
+{
+	return source->diags.n_errors == 0 && source->policies.n == 0 && source->sets.n == 0;
+}
+
+static bool is_no_inventory(const Source *source)
+{
+	for (size_t i = 0; i < source->diags.list.n; i++)
+		if (strcmp(source->diags.list.at[i].code, SOURCE_CODE_NO_INVENTORY) == 0)
+			return true;
+	return false;
+}
+
+/* Elsewhere a file shows by what is in it which of the two it is. */
+static int read_either(
+	int directory, SourceKind kind, const char *path, const char *name, Source **ret_source)
+{
+	Source *other = NULL;
+	struct stat st;
+	int r = source_file_read(directory, kind, path, name, ret_source, &st);
+
+	if (r < 0 || kind == SOURCE_INVENTORY || !has_nothing(*ret_source) ||
+		!source_name_is_read(SOURCE_INVENTORY, name))
+		return r;
+	r = source_file_read(directory, SOURCE_INVENTORY, path, name, &other, &st);
+	if (r == 0 && !is_no_inventory(other)) {
+		source_free(*ret_source);
+		*ret_source = other;
+		return 0;
+	}
+	source_free(other);
+	return r;
+}
+
 static int check_file(Ctl *ctl, Diags *diags, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	const char *dir = slash ? arena_strndup(ctl->arena, path, (size_t)(slash - path) + 1) : ".";
 	const char *name = slash ? slash + 1 : path;
-	char here[PATH_MAX], inventory[PATH_MAX];
-	bool is_inventory = realpath(dir, here) && realpath(ctl->settings.inventory, inventory) &&
-			    strcmp(here, inventory) == 0;
-	SourceKind kind = is_inventory ? SOURCE_INVENTORY : SOURCE_POLICIES;
+	SourceKind kind = kind_of_directory(ctl, dir);
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct stat st;
-	Source *source;
+	Source *source = NULL;
 	int r;
 
 	if (fd < 0) {
@@ -174,19 +219,19 @@ static int check_file(Ctl *ctl, Diags *diags, const char *path)
 			"not a .conf, .yaml, .yml or .json file: netpold ignores it");
 		return close(fd);
 	}
-	r = source_file_read(fd, kind, path, name, &source, &st);
+	r = read_either(fd, kind, path, name, &source);
 	close(fd);
-	if (r < 0)
-		return r;
-	diags_append(diags, &source->diags);
+	if (source)
+		diags_append(diags, &source->diags);
 	source_free(source);
-	return 0;
+	return r;
 }
 
-static int check_directory(Diags *diags, const char *path)
+static int check_directory(Ctl *ctl, Diags *diags, const char *path)
 {
-	SourceDir *dir = source_dir_new(SOURCE_POLICIES, path);
-	SourceDir *nothing = source_dir_new(SOURCE_INVENTORY, path);
+	SourceKind kind = kind_of_directory(ctl, path);
+	SourceDir *dir = source_dir_new(kind, path);
+	SourceDir *nothing = source_dir_new(kind, path);
 	Snapshot *snapshot = NULL;
 	bool is_changed;
 	int r = dir && nothing ? source_dir_refresh(dir, &is_changed) : -ENOMEM;
@@ -210,7 +255,7 @@ static int check_paths(Ctl *ctl)
 	for (int i = 0; i < ctl->n; i++) {
 		struct stat st;
 		bool is_directory = stat(ctl->arguments[i], &st) == 0 && S_ISDIR(st.st_mode);
-		int r = is_directory ? check_directory(&diags, ctl->arguments[i])
+		int r = is_directory ? check_directory(ctl, &diags, ctl->arguments[i])
 				     : check_file(ctl, &diags, ctl->arguments[i]);
 
 		if (r < 0)

@@ -14,6 +14,9 @@ enum {
 	SOURCE_E_INVALID = 1, /* the content is wrong: see the diagnostics */
 };
 
+/* The code of the diagnostic that a file of another kind gets where an inventory is expected. */
+#define SOURCE_CODE_NO_INVENTORY "no-inventory"
+
 /* Limits on what one file may be; each is an error with words when passed. */
 #define SOURCE_POLICY_BYTES_MOST ((size_t)16 << 20)
 #define SOURCE_INVENTORY_BYTES_MOST ((size_t)2 << 30)

@@ -492,8 +492,6 @@ static void compile_pods(Compiler *c)
 		if (!is_local(c, pod))
 			continue;
 		has_local = true;
-		if (!pod_is_subject(pod))
-			continue;
 		if (!text_is_equal(space, pod->space)) { /* both lists are sorted by namespace */
 			space = pod->space;
 			policies.n = 0;

@@ -463,7 +463,7 @@ static void finish(Inventory *v)
 	for (int i = 0; kinds[i]; i++)
 		is_known |= text_is_equal(kind, kinds[i]);
 	if (!is_known)
-		DIAG_ERROR(&v->source->diags, v->root.pod.origin, "inventory", NULL,
+		DIAG_ERROR(&v->source->diags, v->root.pod.origin, SOURCE_CODE_NO_INVENTORY, NULL,
 			"%s%s%s: an inventory is a PodList, NamespaceList, List, Pod or Namespace",
 			kind ? "kind \"" : "no kind", kind ? kind : "", kind ? "\"" : "");
 	else if (is_list && !v->root.has_items)

@@ -258,4 +258,4 @@ def wait_for(condition, seconds, what):
     while not condition():
         if time.monotonic() > end:
             raise TimeoutError(f"waited {seconds} s for {what}")
-        time.sleep(0.01)
+        time.sleep(0.002)
