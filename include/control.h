@@ -30,6 +30,7 @@ int daemon_run(const DaemonOptions *options);
 /* ---- Status ---- */
 typedef struct Status {
 	uint64_t generation; /* transactions' worth of changes applied since the start */
+	uint64_t repairs;    /* how often somebody else's change was undone */
 	int64_t applied_at;  /* seconds since the epoch; 0: never */
 	unsigned apply_ms;   /* how long the last change took */
 	NftCounts last;	     /* of the last change */

@@ -25,6 +25,15 @@ Nft *nft_close(Nft *nft);
 /* What the last refusal said. */
 const char *nft_error(const Nft *nft);
 
+/*
+ * From now on the kernel's news of the table are gathered: the file descriptor to poll (the Nft's),
+ * or -errno. When it is readable, take reads them all and says whether somebody else may have
+ * changed the table: `nft flush ruleset`, an added rule, a removed element. Our own changes do not
+ * count.
+ */
+int nft_watch(Nft *nft, const char *table);
+bool nft_watch_take(Nft *nft);
+
 typedef struct NftState {
 	bool has_table, has_guard; /* ours stands; a guard of an interrupted change stands */
 	bool is_known;	     /* the table is one that we wrote, whole: `held` says what it holds */

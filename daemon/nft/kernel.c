@@ -12,6 +12,7 @@
 struct Nft {
 	struct nft_ctx *ctx;
 	Netlink *netlink;
+	TableWatch *watch;
 	char error[1024];
 };
 
@@ -45,8 +46,21 @@ Nft *nft_close(Nft *nft)
 	if (nft->ctx)
 		nft_ctx_free(nft->ctx);
 	netlink_close(nft->netlink);
+	table_watch_close(nft->watch);
 	free(nft);
 	return NULL;
+}
+
+int nft_watch(Nft *nft, const char *table)
+{
+	int r = table_watch_open(table, netlink_port(nft->netlink), &nft->watch);
+
+	return r < 0 ? r : table_watch_fd(nft->watch);
+}
+
+bool nft_watch_take(Nft *nft)
+{
+	return table_watch_take(nft->watch);
 }
 
 const char *nft_error(const Nft *nft)

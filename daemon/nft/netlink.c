@@ -45,6 +45,11 @@ Netlink *netlink_close(Netlink *n)
 	return NULL;
 }
 
+uint32_t netlink_port(const Netlink *n)
+{
+	return mnl_socket_get_portid(n->socket);
+}
+
 /* ---- Keys: every part of a concatenation takes whole 4-byte registers ---- */
 static uint32_t element_key(const Set *set, const Element *element, uint8_t ret_key[40])
 {

@@ -15,3 +15,13 @@ int netlink_edit(Netlink *netlink, Arena *scratch, const Commit *commit, unsigne
 int netlink_read_set(Netlink *netlink, Arena *arena, const char *table, Set *set);
 int netlink_read_map(Netlink *netlink, Arena *arena, const char *table, const char *map,
 	Family family, int direction, Verdicts *ret_verdicts);
+/* The port by which the kernel knows this socket. */
+uint32_t netlink_port(const Netlink *netlink);
+
+/* watch.c: changes of one inet table by others than this process. */
+typedef struct TableWatch TableWatch;
+
+int table_watch_open(const char *table, uint32_t own_port, TableWatch **ret_watch);
+TableWatch *table_watch_close(TableWatch *watch);
+int table_watch_fd(const TableWatch *watch);
+bool table_watch_take(TableWatch *watch);

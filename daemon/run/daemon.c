@@ -55,6 +55,38 @@ static int on_settled(sd_event_source *source, uint64_t at, void *context)
 	return 0;
 }
 
+/* ---- Repair ---- */
+/*
+ * Somebody else changed our table: what the kernel holds is not known any more. It is read back,
+ * and made right where it differs, at once.
+ */
+static int on_table(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+	Daemon *d = context;
+	uint64_t before = d->repairs;
+
+	(void)source, (void)fd, (void)events;
+	if (!nft_watch_take(d->nft) || !d->applied)
+		return 0;
+	d->applied = ruleset_free(d->applied);
+	update(d);
+	if (d->repairs > before)
+		log_line(LOG_WARNING, "repaired", "somebody changed table \"%s\": repaired",
+			d->settings.table);
+	return 0;
+}
+
+static void watch_table(Daemon *d)
+{
+	int fd = nft_watch(d->nft, d->settings.table);
+	int r = fd < 0 ? fd
+		       : sd_event_add_io(d->event, &d->table, fd, 1 /* EPOLLIN */, on_table, d);
+
+	if (r < 0)
+		log_line(LOG_WARNING, "watch",
+			"changes of the table by others will not be seen: %s", strerror(-r));
+}
+
 /* ---- Settings ---- */
 static int make_dirs(Daemon *d, const Settings *settings)
 {
@@ -184,6 +216,7 @@ static int run_loop(Daemon *d)
 	}
 	if (r > 0) /* nothing is enforced: let the service manager know */
 		return 1;
+	watch_table(d);
 	sd_notify(0, "READY=1");
 	r = sd_event_loop(d->event);
 	return r < 0;
@@ -194,6 +227,7 @@ static void end(Daemon *d)
 	d->watch = watch_free(d->watch);
 	sd_event_source_unref(d->settle);
 	sd_event_source_unref(d->retry);
+	sd_event_source_unref(d->table);
 	sd_event_unref(d->event);
 	snapshot_free(d->snapshot);
 	for (int i = 0; i < 2; i++)

@@ -18,13 +18,14 @@ typedef struct Daemon {
 	char shown[2 * DIGEST_NAME_LENGTH];   /* digest of the diagnostics that were logged last */
 	char written[2 * DIGEST_NAME_LENGTH]; /* digest of the status that was written last */
 	BridgeState bridge;
-	uint64_t generation;
+	uint64_t generation, repairs;
 	int64_t applied_at;
 	unsigned apply_ms;
 	NftCounts last;
+	unsigned commits;    /* of the reconciliation under way */
 	char unhealthy[512]; /* "" when healthy */
 	sd_event *event;
-	sd_event_source *settle, *retry;
+	sd_event_source *settle, *retry, *table;
 	Watch *watch;
 } Daemon;
 

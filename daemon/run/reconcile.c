@@ -97,6 +97,7 @@ static int attempt(Daemon *d, Ruleset *new)
 	Change change = {.d = d, .arena = arena, .new = new};
 	int r = arena ? arena_try(arena, carry_out, &change) : -ENOMEM;
 
+	d->commits += change.counts.commits;
 	if (change.counts.commits)
 		d->last = change.counts;
 	if (r == 0)
@@ -111,9 +112,11 @@ static int attempt(Daemon *d, Ruleset *new)
 static int bring_about(Daemon *d, Ruleset *new)
 {
 	int64_t start = clock_ms(CLOCK_MONOTONIC);
-	bool is_changed = !d->applied || !ruleset_is_equal(d->applied, new);
-	int r = attempt(d, new);
+	bool was_known = d->applied, is_changed = !was_known || !ruleset_is_equal(d->applied, new);
+	int r;
 
+	d->commits = 0;
+	r = attempt(d, new);
 	if (r == CONTROL_E_REFUSED)
 		r = attempt(d, new);
 	if (r != 0) {
@@ -124,6 +127,10 @@ static int bring_about(Daemon *d, Ruleset *new)
 	}
 	ruleset_free(d->applied);
 	d->applied = new;
+	if (d->generation > 0 && !was_known) { /* after the first time: it was changed behind us */
+		is_changed = d->commits > 0;
+		d->repairs += is_changed;
+	}
 	if (!is_changed)
 		return 0;
 	d->generation++;

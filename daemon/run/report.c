@@ -12,6 +12,7 @@
 static Status status_of(const Daemon *d)
 {
 	return (Status){.generation = d->generation,
+		.repairs = d->repairs,
 		.applied_at = d->applied_at,
 		.apply_ms = d->apply_ms,
 		.last = d->last,

@@ -105,7 +105,8 @@ const char *status_json(Arena *arena, const Status *status)
 	add_text(&buf, "table", status->table);
 	add_text(&buf, "bridge", status->bridge);
 	add_text(&buf, "bridge_why", status->bridge_why);
-	buf_printf(&buf, "  \"generation\": %llu,\n", (unsigned long long)status->generation);
+	buf_printf(&buf, "  \"generation\": %llu,\n  \"repairs\": %llu,\n",
+		(unsigned long long)status->generation, (unsigned long long)status->repairs);
 	add_text(&buf, "applied_at", time_text(arena, status->applied_at));
 	buf_printf(&buf,
 		"  \"last_change\": {\"milliseconds\": %u, \"transactions\": %u, \"elements\": "
@@ -139,6 +140,8 @@ const char *status_metrics(Arena *arena, const Status *status)
 		&buf, "healthy", "gauge", "1 if enforcement is as configured.", !status->unhealthy);
 	add_metric(&buf, "generation", "counter", "Changes applied since the start.",
 		status->generation);
+	add_metric(&buf, "repairs", "counter", "Changes of the table by others that were undone.",
+		status->repairs);
 	add_metric(&buf, "applied_timestamp_seconds", "gauge", "When the last change was applied.",
 		(unsigned long long)status->applied_at);
 	add_metric(&buf, "policies", "gauge", "Policies in force.", t.policies);

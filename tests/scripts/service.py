@@ -272,16 +272,37 @@ def adopts():
         becomes(lab, [A, B], "changed while away")
         lab.stop()
         wanted = lab.listing()
-        tampering = (["add", "rule", "inet", "netpol", "forward", "accept"], ["flush", "chain", "inet", "netpol", "input"],
-                     ["delete", "element", "inet", "netpol", "ingress4", "{", A, "}"],
-                     ["add", "set", "inet", "netpol", "odd", "{ type ipv4_addr; }"], ["delete", "table", "inet", "netpol"],
-                     ["add", "table", "inet", "netpol_guard"])
-        for command in tampering:
-            lab.in_node("nft", " ".join(command))
+        for command in TAMPERING:
+            lab.in_node("nft", command)
             lab.start()
-            equal(lab.listing(), wanted, " ".join(command))
+            equal(lab.listing(), wanted, command)
             equal("guard" in lab.in_node("nft", "list", "tables").stdout, False, "guard left")
             lab.stop()
+
+
+TAMPERING = ("add rule inet netpol forward accept", "insert rule inet netpol forward accept",
+             "flush chain inet netpol input", f"delete element inet netpol ingress4 {{ {A} }}",
+             f"delete element inet netpol self4 {{ {A} . {A} }}", "add set inet netpol odd { type ipv4_addr; }",
+             "delete table inet netpol", "flush ruleset", "flush table inet netpol", "add table inet netpol_guard")
+
+
+def repairs():
+    """service: what somebody else does to the table is undone at once; to other tables, is not looked at"""
+    with new_lab() as lab:
+        lab.write_policy_file("a.yaml", deny("a"))
+        becomes(lab, [A], "good")
+        wanted = lab.listing()
+        for command in TAMPERING[:-1]:
+            lab.in_node("nft", command)
+            wait_for(lambda: lab.listing() == wanted, 2, f"repair after {command!r}")
+        wait_for(lambda: lab.status()["repairs"] == len(TAMPERING) - 1, 2, f"repairs: {lab.status()['repairs']}")
+        lab.in_node("nft", "add table inet other; add set inet other s { type ipv4_addr; }")
+        lab.in_node("nft", "add table ip netpol")
+        lab.in_node("nft", "flush table inet other")
+        lab.write_policy_file("b.yaml", deny("b"))
+        becomes(lab, [A, B], "life goes on")
+        equal(lab.status()["repairs"], len(TAMPERING) - 1, "other tables")
+        equal("table ip netpol" in lab.in_node("nft", "list", "tables").stdout, True)
 
 
 def remembers():
@@ -373,6 +394,6 @@ def same_as_from_scratch():
 
 print(f"# service.py: NETPOL_SEED={SEED}")
 for case in (notices_files, slow_writer, directories, config_map, bad_files, odd_files, conflicts, failed_export,
-             overflow, burst, signals, adopts, remembers, strangers, once, same_as_from_scratch):
+             overflow, burst, signals, adopts, repairs, remembers, strangers, once, same_as_from_scratch):
     test(case)
 finish()

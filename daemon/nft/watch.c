@@ -1,0 +1,117 @@
+/*
+ * Whether somebody else changes our table: the kernel tells of every change to nftables. Our own
+ * are filtered out in the kernel, by the port of the socket that asked for them, so that a change
+ * of ours with 100,000 elements fills no queue. Should one slip by all the same, that costs a look,
+ * no more.
+ */
+#include "netlink.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/filter.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct TableWatch {
+	struct mnl_socket *socket;
+	char *table;
+};
+
+TableWatch *table_watch_close(TableWatch *watch)
+{
+	if (!watch)
+		return NULL;
+	if (watch->socket)
+		mnl_socket_close(watch->socket);
+	free(watch->table);
+	free(watch);
+	return NULL;
+}
+
+/* Drops what these two ports asked for; classic BPF loads words in network order. */
+static int filter_out(int fd, uint32_t one, uint32_t two)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(one), 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(two), 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	struct sock_fprog program = {ARRAY_SIZE(code), code};
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+int table_watch_open(const char *table, uint32_t own_port, TableWatch **ret_watch)
+{
+	TableWatch *watch = calloc(1, sizeof(*watch));
+	int group = NFNLGRP_NFTABLES, room = 4 << 20, error;
+
+	if (!watch)
+		return -ENOMEM;
+	watch->table = strdup(table);
+	watch->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (!watch->table || !watch->socket ||
+		mnl_socket_bind(watch->socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
+		/* libnftables opened the first socket of this process: its port is the process's
+		   number */
+		filter_out(mnl_socket_get_fd(watch->socket), own_port, (uint32_t)getpid()) < 0 ||
+		mnl_socket_setsockopt(
+			watch->socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0) {
+		error = errno;
+		table_watch_close(watch);
+		return error ? -error : -ENOMEM;
+	}
+	setsockopt(
+		mnl_socket_get_fd(watch->socket), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
+	*ret_watch = watch;
+	return 0;
+}
+
+int table_watch_fd(const TableWatch *watch)
+{
+	return mnl_socket_get_fd(watch->socket);
+}
+
+/* The first attribute of every object's message is the name of its table. */
+static bool concerns(const TableWatch *watch, const struct nlmsghdr *header)
+{
+	const struct nfgenmsg *message = mnl_nlmsg_get_payload(header);
+	int type = header->nlmsg_type & 0xff;
+	const struct nlattr *attribute;
+
+	if (type == NFT_MSG_NEWGEN || type == NFT_MSG_GETGEN ||
+		message->nfgen_family != NFPROTO_INET)
+		return false;
+	mnl_attr_for_each(attribute, header,
+		sizeof(*message)) if (mnl_attr_get_type(attribute) ==
+				      NFTA_TABLE_NAME) return strncmp(mnl_attr_get_str(attribute),
+		watch->table, mnl_attr_get_payload_len(attribute)) == 0;
+	return false;
+}
+
+bool table_watch_take(TableWatch *watch)
+{
+	char room[64 * 1024];
+	bool has_news = false;
+
+	for (;;) {
+		ssize_t got = recv(table_watch_fd(watch), room, sizeof(room), MSG_DONTWAIT);
+		int left = (int)got;
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return has_news ||
+			       errno == ENOBUFS; /* lost messages may have been about us */
+		for (struct nlmsghdr *h = (struct nlmsghdr *)room; mnl_nlmsg_ok(h, left);
+			h = mnl_nlmsg_next(h, &left))
+			has_news |= concerns(watch, h);
+	}
+}
