@@ -60,7 +60,7 @@ typedef struct ChainRule {
 	const char *policy;  /* "namespace/name": not content */
 } ChainRule;
 
-/* A chain serves one family: a pod's address of that family leads to it. */
+/* A chain serves the addresses of one family, unless no rule of it looks at an address. */
 typedef struct Chain {
 	const char *name;
 	int direction;

@@ -70,7 +70,7 @@ typedef struct SourceDirFile {
 SourceDir *source_dir_new(SourceKind kind, const char *path); /* NULL: out of memory */
 SourceDir *source_dir_free(SourceDir *dir);
 const char *source_dir_path(const SourceDir *dir);
-/* Files being written are left as they are until they are closed. */
+/* Files being written are left as they are until they are closed; new ones are not read before. */
 void source_dir_set_busy(SourceDir *dir, const char *name, bool is_busy);
 void source_dir_clear_busy(SourceDir *dir);
 /*

@@ -182,7 +182,8 @@ static Origin copy_origin(Compiler *c, Origin origin)
 
 static void push_rule(Expansion *e, ChainRule rule)
 {
-	rule.family = e->family;
+	/* a rule without an address is the same rule in both families, and so may be its chain */
+	rule.family = rule.match == MATCH_ANYBODY ? FAMILY_IPV4 : e->family;
 	rule.origin = copy_origin(e->c, e->rule->origin);
 	rule.policy = arena_printf(e->c->arena, "%s/%s", e->policy->space, e->policy->name);
 	VEC_PUSH(e->c->arena, &e->chain->rules, rule);

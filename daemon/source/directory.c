@@ -79,12 +79,33 @@ Entry *entry_of(const SourceDir *dir, const char *name)
 	return dir->n ? bsearch(&wanted, dir->entries, dir->n, sizeof(Entry), entry_compare) : NULL;
 }
 
+int entry_add(SourceDir *dir, const char *name)
+{
+	Entry *grown;
+
+	if (dir->n >= SOURCE_FILES_MOST)
+		return -EFBIG;
+	grown = reallocarray(dir->entries, dir->n + 1, sizeof(Entry));
+	if (!grown)
+		return -ENOMEM;
+	dir->entries = grown;
+	dir->entries[dir->n] = (Entry){.name = strdup(name), .is_seen = true};
+	if (!dir->entries[dir->n].name)
+		return -ENOMEM;
+	dir->n++;
+	return 0;
+}
+
 void source_dir_set_busy(SourceDir *dir, const char *name, bool is_busy)
 {
 	Entry *entry = entry_of(dir, name);
 
-	if (entry)
+	if (entry) {
 		entry->is_busy = is_busy;
+	} else if (is_busy && source_name_is_read(dir->kind, name) && entry_add(dir, name) == 0) {
+		dir->entries[dir->n - 1].is_busy = true;
+		qsort(dir->entries, dir->n, sizeof(Entry), entry_compare);
+	}
 }
 
 void source_dir_clear_busy(SourceDir *dir)
@@ -137,23 +158,6 @@ static int entry_read(SourceDir *dir, int fd, Entry *entry, bool *ret_changed)
 	return 0;
 }
 
-int entry_add(SourceDir *dir, const char *name)
-{
-	Entry *grown;
-
-	if (dir->n >= SOURCE_FILES_MOST)
-		return -EFBIG;
-	grown = reallocarray(dir->entries, dir->n + 1, sizeof(Entry));
-	if (!grown)
-		return -ENOMEM;
-	dir->entries = grown;
-	dir->entries[dir->n] = (Entry){.name = strdup(name), .is_seen = true};
-	if (!dir->entries[dir->n].name)
-		return -ENOMEM;
-	dir->n++;
-	return 0;
-}
-
 /* Adds the names of the directory that are not known yet; marks those that are there. */
 static int scan(SourceDir *dir, DIR *stream)
 {
@@ -202,7 +206,7 @@ static int refresh_entries(SourceDir *dir, DIR *stream, bool *ret_changed)
 		return r;
 	drop_unseen(dir, ret_changed);
 	for (size_t i = 0; i < dir->n; i++) {
-		if (dir->entries[i].is_busy && dir->entries[i].current)
+		if (dir->entries[i].is_busy)
 			continue;
 		r = entry_read(dir, dirfd(stream), &dir->entries[i], ret_changed);
 		if (r < 0)

@@ -83,6 +83,13 @@ def slow_writer():
             f.write("---\n" + deny("a"))
         wait_for(lambda: lab.status()["counts"]["policies"] == 3, 5, "the whole file")
         equal(isolated(lab), {A, B})
+        with open(f"{lab.policies}/new.yaml", "w") as f:
+            f.write(deny("one", "nobody"))
+            f.flush()
+            time.sleep(0.3)
+            equal(lab.status()["counts"]["policies"], 3, "half of a new file")
+            f.write("---\n" + deny("two", "nobody"))
+        wait_for(lambda: lab.status()["counts"]["policies"] == 5, 5, "the whole new file")
 
 
 def directories():
