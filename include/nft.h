@@ -13,8 +13,6 @@ enum {
 /* ---- Text, pure ---- */
 /* The whole ruleset as `nft -f` takes it. Stable to the byte. Text is in `arena`. */
 const char *nft_ruleset_text(Arena *arena, const Ruleset *ruleset);
-/* A plan as words and nft text, commit by commit: what would be done. */
-const char *nft_plan_text(Arena *arena, const Plan *plan);
 
 /* ---- The kernel ---- */
 typedef struct Nft Nft;

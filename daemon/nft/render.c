@@ -324,33 +324,3 @@ const char *render_changes(Arena *arena, const Commit *commit)
 	}
 	return buf_text(&buf);
 }
-
-static void render_element_op(Buf *buf, const Op *op)
-{
-	bool is_map = op->kind == OP_ADD_VERDICTS || op->kind == OP_DEL_VERDICTS;
-	bool is_add = op->kind == OP_ADD_VERDICTS || op->kind == OP_ADD_ELEMENTS;
-
-	if (!is_map && op->kind != OP_ADD_ELEMENTS && op->kind != OP_DEL_ELEMENTS)
-		return;
-	buf_printf(buf, "# %s %zu elements of %s\n", is_add ? "add" : "delete",
-		is_map ? op->verdicts.n : op->elements.n,
-		is_map ? map_name(buf->arena, op->direction, op->family, op->is_next)
-		       : op->set->name);
-}
-
-const char *nft_plan_text(Arena *arena, const Plan *plan)
-{
-	Buf buf = {.arena = arena};
-
-	for (size_t i = 0; i < plan->commits.n; i++) {
-		const Commit *commit = &plan->commits.at[i];
-
-		buf_printf(&buf, "# %s%s\n", commit->name,
-			commit->waits ? ", when every packet in flight has left" : "");
-		buf_add(&buf, render_additions(arena, commit));
-		for (size_t k = 0; k < commit->ops.n; k++)
-			render_element_op(&buf, &commit->ops.at[k]);
-		buf_add(&buf, render_changes(arena, commit));
-	}
-	return buf_text(&buf);
-}

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Golden pairs. golden/check/FILE with what `netpolctl check FILE` prints of it in golden/check.out/FILE;
-golden/ruleset/CASE (conf.d, inventory, netpol.conf) with its ruleset.nft. --update writes them anew:
+golden/ruleset/CASE (conf.d, inventory, netpol.conf) with its ruleset.nft; golden/ctl/commands with what
+netpolctl answers to each. --update writes them anew:
 read the difference before you commit it."""
 import os
 import sys
@@ -41,6 +42,17 @@ def ruleset(name):
     against(os.path.join(directory, "ruleset.nft"), result.stdout)
 
 
+def commands():
+    """golden: what explain, matrix and their JSON answer"""
+    directory, answers = os.path.join(GOLDEN, "ctl"), []
+    with open(os.path.join(directory, "commands")) as f:
+        for line in f.read().splitlines():
+            result = run(NETPOLCTL, "-c", "netpol.conf", "--policies", "conf.d", "--inventory", "inventory",
+                         *line.split(), cwd=directory, check=False)
+            answers.append(f"$ netpolctl {line}\n{result.stdout}{result.stderr}[{result.returncode}]\n")
+    against(os.path.join(directory, "answers"), "".join(answers))
+
+
 def shipped():
     """golden: every shipped example is valid"""
     result = run(NETPOLCTL, "-c", "tests/golden/netpol.conf", "check", "conf.d",
@@ -54,5 +66,6 @@ for directory in ("check", "ruleset"):
             judge(case)
         one.__doc__ = f"golden: {directory}/{case}"
         test(one)
+test(commands)
 test(shipped)
 finish()
