@@ -65,6 +65,7 @@ typedef struct SourceDirFile {
 	const char *name;
 	const Source *current;	/* as last read */
 	const Source *accepted; /* the version in force; may be current; NULL: none ever was good */
+	int64_t modified_ns;	/* when the file that is current was written; 0: not read */
 } SourceDirFile;
 
 SourceDir *source_dir_new(SourceKind kind, const char *path); /* NULL: out of memory */

@@ -62,8 +62,10 @@ static void add_files(Buf *buf, const Status *status)
 
 			buf_add(buf, is_first ? "\n    {\"file\": " : ",\n    {\"file\": ");
 			text_add_json(buf, file.current ? file.current->file : file.name);
-			buf_printf(buf, ", \"state\": \"%s\", \"errors\": %zu}", file_state(&file),
-				file.current ? file.current->diags.n_errors : 0);
+			buf_printf(buf,
+				", \"state\": \"%s\", \"errors\": %zu, \"modified_ns\": %lld}",
+				file_state(&file), file.current ? file.current->diags.n_errors : 0,
+				(long long)file.modified_ns);
 			is_first = false;
 		}
 	buf_add(buf, is_first ? "],\n" : "\n  ],\n");

@@ -64,7 +64,8 @@ SourceDirFile source_dir_file(const SourceDir *dir, size_t i)
 {
 	const Entry *entry = &dir->entries[i];
 
-	return (SourceDirFile){entry->name, entry->current, entry->accepted};
+	return (SourceDirFile){entry->name, entry->current, entry->accepted,
+		(int64_t)entry->stamp.st_mtim.tv_sec * 1000000000 + entry->stamp.st_mtim.tv_nsec};
 }
 
 static int entry_compare(const void *a, const void *b)

@@ -222,6 +222,13 @@ class Lab:
         except FileNotFoundError:
             return {}
 
+    def is_up_to_date(self):
+        """Whether the status speaks of every file as it is now: then what they say is applied."""
+        told = {f["file"]: f["modified_ns"] for f in self.status().get("files", [])}
+        there = {os.path.join(d, n): os.stat(os.path.join(d, n)).st_mtime_ns
+                 for d in (self.policies, self.inventory) for n in os.listdir(d) if not n.endswith(".new")}
+        return told == there
+
     def listing(self):
         """Our table as the kernel lists it, object by object, whatever the order of their making."""
         result = self.in_node("nft", "list", "table", "inet", "netpol", check=False)

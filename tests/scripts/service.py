@@ -32,7 +32,7 @@ def isolated(lab):
 
 
 def becomes(lab, wanted, what):
-    wait_for(lambda: isolated(lab) == set(wanted), 5, f"{what}: {sorted(wanted)} isolated")
+    wait_for(lambda: isolated(lab) == set(wanted), 15, f"{what}: {sorted(wanted)} isolated")
 
 
 def new_lab(start=True, conf=""):
@@ -81,7 +81,7 @@ def slow_writer():
             lab.write_policy_file("b.yaml", deny("b"))  # this one is news
             becomes(lab, [A, B], "the other file")
             f.write("---\n" + deny("a"))
-        wait_for(lambda: lab.status()["counts"]["policies"] == 3, 5, "the whole file")
+        wait_for(lambda: lab.status()["counts"]["policies"] == 3, 15, "the whole file")
         equal(isolated(lab), {A, B})
         with open(f"{lab.policies}/new.yaml", "w") as f:
             f.write(deny("one", "nobody"))
@@ -89,7 +89,7 @@ def slow_writer():
             time.sleep(0.3)
             equal(lab.status()["counts"]["policies"], 3, "half of a new file")
             f.write("---\n" + deny("two", "nobody"))
-        wait_for(lambda: lab.status()["counts"]["policies"] == 5, 5, "the whole new file")
+        wait_for(lambda: lab.status()["counts"]["policies"] == 5, 15, "the whole new file")
 
 
 def directories():
@@ -101,15 +101,15 @@ def directories():
         import subprocess
         lab.daemon = subprocess.Popen(["ip", "netns", "exec", lab.node, NETPOLD, "-c", lab.conf],
                                       stderr=lab.daemon_log)
-        wait_for(lambda: "cannot be read" in lab.status().get("unhealthy_why", ""), 5, "unhealthy")
+        wait_for(lambda: "cannot be read" in lab.status().get("unhealthy_why", ""), 15, "unhealthy")
         os.mkdir(lab.inventory, 0o755)
         lab.write_inventory()
         os.mkdir(lab.policies, 0o755)
         lab.write_policy_file("a.yaml", deny("a"))
         becomes(lab, [A], "directories came")
-        wait_for(lambda: lab.status()["health"] == "healthy", 5, "healthy")
+        wait_for(lambda: lab.status()["health"] == "healthy", 15, "healthy")
         os.rename(lab.policies, lab.policies + ".old")
-        wait_for(lambda: lab.status()["errors"] == 1, 5, "the error")
+        wait_for(lambda: lab.status()["errors"] == 1, 15, "the error")
         equal(isolated(lab), {A}, "what was read last stays in force")
         os.mkdir(lab.policies + ".new", 0o755)
         with open(f"{lab.policies}.new/b.yaml", "w") as f:
@@ -146,15 +146,15 @@ def bad_files():
                deny("x", "nobody") + "---\n" + deny("x", "nobody")]
         for i, text in enumerate(bad):
             lab.write_policy_file("a.yaml", text)
-            wait_for(lambda: lab.status()["errors"] > 0, 5, f"error of {text!r}")
+            wait_for(lambda: lab.status()["errors"] > 0, 15, f"error of {text!r}")
             lab.write_policy_file("b.yaml", deny("b") if i % 2 else deny("b", "nobody"))
             becomes(lab, [A, B] if i % 2 else [A], f"the other file, with {text!r}")
-            wait_for(lambda: any("b.yaml" in f["file"] for f in lab.status()["files"]), 5, "b.yaml in the status")
+            wait_for(lambda: any("b.yaml" in f["file"] for f in lab.status()["files"]), 15, "b.yaml in the status")
             state = {os.path.basename(f["file"]): f["state"] for f in lab.status()["files"]}
             equal((state["a.yaml"], state["b.yaml"]), ("last good version in force", "in force"))
         lab.write_policy_file("a.yaml", deny("a", "nobody"))
         becomes(lab, [], "mended")
-        wait_for(lambda: lab.status()["errors"] == 0, 5, "no errors")
+        wait_for(lambda: lab.status()["errors"] == 0, 15, "no errors")
 
 
 def odd_files():
@@ -172,7 +172,7 @@ def odd_files():
         os.chmod(f"{lab.policies}/open.yaml", 0o666)
         lab.write_policy_file("a.yaml", deny("a"))
         becomes(lab, [A], "the good one")
-        wait_for(lambda: lab.status()["errors"] == 7, 5, f"seven errors, not {lab.status()['errors']}")
+        wait_for(lambda: lab.status()["errors"] == 7, 15, f"seven errors, not {lab.status()['errors']}")
         text = "\n".join(lab.status()["diagnostics"])
         for words in ("no regular file", "a directory", "leads out", "everybody may write", "16 MiB"):
             equal(words in text, True, f"{words!r} in {text}")
@@ -180,7 +180,7 @@ def odd_files():
         becomes(lab, [A, B], "after chmod")
         os.chmod(lab.policies, 0o777)
         lab.write_policy_file("a.yaml", deny("a", "nobody"))
-        wait_for(lambda: "everybody may write to this directory" in str(lab.status()["diagnostics"]), 5, "the error")
+        wait_for(lambda: "everybody may write to this directory" in str(lab.status()["diagnostics"]), 15, "the error")
         equal(isolated(lab), {A, B}, "a directory for everybody is not read")
 
 
@@ -190,7 +190,7 @@ def conflicts():
         lab.write_policy_file("m.yaml", deny("a"))
         becomes(lab, [A], "the first")
         lab.write_policy_file("b.yaml", deny("a", "b"))  # sorts before, same name
-        wait_for(lambda: "defined twice" in str(lab.status()["diagnostics"]), 5, "the error")
+        wait_for(lambda: "defined twice" in str(lab.status()["diagnostics"]), 15, "the error")
         equal(isolated(lab), {A})
         os.unlink(f"{lab.policies}/m.yaml")
         becomes(lab, [B], "the way is free")
@@ -199,7 +199,7 @@ def conflicts():
                               '( { from = ( { cidr_set = "s"; } ); } ); } );')
         becomes(lab, [A, B], "a set of another file")
         os.unlink(f"{lab.policies}/sets.conf")
-        wait_for(lambda: "not defined any more" in str(lab.status()["diagnostics"]), 5, "the error")
+        wait_for(lambda: "not defined any more" in str(lab.status()["diagnostics"]), 15, "the error")
         equal("192.0.2.0/24" in table(lab), True, "its last definition")
 
 
@@ -211,10 +211,10 @@ def failed_export():
         good = open(f"{lab.inventory}/pods.json").read()
         for text in ("", "Unauthorized", good[:-30], '{"kind":"Status"}'):
             lab.put(f"{lab.inventory}/pods.json", text)
-            wait_for(lambda: lab.status()["errors"] > 0, 5, f"error of {text[:20]!r}")
+            wait_for(lambda: lab.status()["errors"] > 0, 15, f"error of {text[:20]!r}")
             equal((isolated(lab), lab.status()["counts"]["pods"]), ({A}, 2), text[:20])
             lab.put(f"{lab.inventory}/pods.json", good)
-            wait_for(lambda: lab.status()["errors"] == 0, 5, "mended")
+            wait_for(lambda: lab.status()["errors"] == 0, 15, "mended")
 
 
 def overflow():
@@ -243,7 +243,7 @@ def burst():
         for i in range(100):
             lab.write_policy_file(f"p{i}.yaml", deny(f"p{i}", "a" if i % 2 else "b"))
         becomes(lab, [A, B], "all of them")
-        wait_for(lambda: lab.status()["counts"]["policies"] == 100, 5, "100 policies")
+        wait_for(lambda: lab.status()["counts"]["policies"] == 100, 15, "100 policies")
         equal(lab.status()["generation"] - before <= 3, True, "few changes")
         answer = lab.ctl("status")
         equal((answer.returncode, "health: healthy" in answer.stdout, "{" in answer.stdout), (0, True, False))
@@ -258,10 +258,10 @@ def signals():
         conf = open(lab.conf).read()
         lab.put(lab.conf, conf + 'deny = "drop";\n')
         lab.daemon.send_signal(signal.SIGHUP)
-        wait_for(lambda: "reject" not in table(lab) and "drop" in table(lab), 5, "drop")
+        wait_for(lambda: "reject" not in table(lab) and "drop" in table(lab), 15, "drop")
         lab.put(lab.conf, conf + 'deny = "neither";\n')
         lab.daemon.send_signal(signal.SIGHUP)
-        wait_for(lambda: "Unsupported value" in lab.log(), 5, "the error")
+        wait_for(lambda: "Unsupported value" in lab.log(), 15, "the error")
         equal("drop" in table(lab), True)
         lab.stop()
         equal(isolated(lab), {A}, "after SIGTERM")
@@ -304,8 +304,8 @@ def repairs():
         wanted = lab.listing()
         for command in TAMPERING[:-1]:
             lab.in_node("nft", command)
-            wait_for(lambda: lab.listing() == wanted, 2, f"repair after {command!r}")
-        wait_for(lambda: lab.status()["repairs"] == len(TAMPERING) - 1, 2, f"repairs: {lab.status()['repairs']}")
+            wait_for(lambda: lab.listing() == wanted, 15, f"repair after {command!r}")
+        wait_for(lambda: lab.status()["repairs"] == len(TAMPERING) - 1, 15, f"repairs: {lab.status()['repairs']}")
         lab.in_node("nft", "add table inet other; add set inet other s { type ipv4_addr; }")
         lab.in_node("nft", "add table ip netpol")
         lab.in_node("nft", "flush table inet other")
@@ -343,7 +343,7 @@ def remembers():
         with open(lab.state, "w") as f:
             f.write("no directory")
         lab.start()
-        wait_for(lambda: "cannot be kept" in str(lab.status()["diagnostics"]), 5, "the warning")
+        wait_for(lambda: "cannot be kept" in str(lab.status()["diagnostics"]), 15, "the warning")
         equal(isolated(lab), {B}, "the good file goes on all the same")
 
 

@@ -34,7 +34,6 @@ def constant():
         lab.start()
         first = None
         for i in range(1, RELOADS + 1):
-            before = lab.status()["generation"]
             if i % 20 == 0:
                 lab.write_policy_file("broken.yaml", f"kind: [{i}")
             if i % 20 == 10:
@@ -42,7 +41,7 @@ def constant():
             else:
                 peer.labels = {"a": "b"} if peer.labels == {} else {}
                 lab.write_inventory()
-            wait_for(lambda: lab.status()["generation"] > before, 10, "netpold to keep up")
+            wait_for(lab.is_up_to_date, 20, "netpold to keep up")
             if i == RELOADS // 5:
                 first = held(lab.daemon.pid)
         last = held(lab.daemon.pid)

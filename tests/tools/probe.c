@@ -37,10 +37,10 @@
 #include <unistd.h>
 
 #define NAMESPACES_MOST 4096
-#define SILENCE_MS 400 /* this long nothing happens anywhere: what is open, is dropped */
+#define SILENCE_MS 600 /* this long nothing happens anywhere: what is open, is dropped */
 /* Between namespaces an ICMPv6 error can come back while connect() still holds the socket, and is
  * then only noted; the SYN that is sent again after a second gets it properly. */
-#define SILENCE_TCP6_MS 1400
+#define SILENCE_TCP6_MS 1600
 #define BATCH 400 /* flows under way at once */
 
 typedef struct Namespace {
