@@ -99,6 +99,7 @@ const Chain *ruleset_chain(const Ruleset *ruleset, const char *name);
 const Verdict *ruleset_verdict(const Ruleset *ruleset, int direction, Address address);
 /* Sorts everything; to be called once after filling. */
 void ruleset_sort(Ruleset *ruleset);
+bool base_is_equal(const BaseOptions *a, const BaseOptions *b); /* but for the table's name */
 bool ruleset_is_equal(const Ruleset *a, const Ruleset *b);
 
 int element_compare(const void *a, const void *b);

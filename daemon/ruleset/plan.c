@@ -160,16 +160,6 @@ static void diff_map(Arena *arena, const Verdicts *old, const Verdicts *new, Map
 	}
 }
 
-static bool is_base_equal(const BaseOptions *a, const BaseOptions *b)
-{
-	if (a->services.n != b->services.n)
-		return false;
-	for (size_t i = 0; i < a->services.n; i++)
-		if (!range_is_equal(a->services.at[i], b->services.at[i]))
-			return false;
-	return true;
-}
-
 static void diff(Difference *d)
 {
 	diff_sets(d);
@@ -178,7 +168,7 @@ static void diff(Difference *d)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			diff_map(d->plan->arena, &d->old->verdicts[direction][f],
 				&d->new->verdicts[direction][f], &d->maps[direction][f]);
-	d->is_base_new = !is_base_equal(&d->old->base, &d->new->base);
+	d->is_base_new = !base_is_equal(&d->old->base, &d->new->base);
 }
 
 /* ---- Which way ---- */

@@ -255,9 +255,20 @@ static bool is_map_equal(const Verdicts *a, const Verdicts *b)
 	return true;
 }
 
+bool base_is_equal(const BaseOptions *a, const BaseOptions *b)
+{
+	if (a->services.n != b->services.n)
+		return false;
+	for (size_t i = 0; i < a->services.n; i++)
+		if (!range_is_equal(a->services.at[i], b->services.at[i]))
+			return false;
+	return true;
+}
+
 bool ruleset_is_equal(const Ruleset *a, const Ruleset *b)
 {
-	if (a->sets.n != b->sets.n || a->chains.n != b->chains.n)
+	if (a->sets.n != b->sets.n || a->chains.n != b->chains.n ||
+		!base_is_equal(&a->base, &b->base))
 		return false;
 	for (size_t i = 0; i < a->sets.n; i++)
 		if (!is_set_equal(&a->sets.at[i], &b->sets.at[i]))

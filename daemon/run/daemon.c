@@ -208,15 +208,17 @@ static int run_loop(Daemon *d)
 {
 	int r = set_up_events(d);
 
-	if (r == 0)
+	if (r == 0) {
+		watch_table(
+			d); /* before our first word on it, so that nobody's change falls between */
 		r = update(d);
+	}
 	if (r < 0) {
 		log_line(LOG_ERR, "failed", "cannot start: %s", strerror(-r));
 		return 1;
 	}
 	if (r > 0) /* nothing is enforced: let the service manager know */
 		return 1;
-	watch_table(d);
 	sd_notify(0, "READY=1");
 	r = sd_event_loop(d->event);
 	return r < 0;

@@ -216,9 +216,7 @@ int daemon_reconcile(Daemon *d)
 		snprintf(d->unhealthy, sizeof(d->unhealthy), "%s", d->bridge.why);
 	if (unknown_directory(d)) {
 		snprintf(d->unhealthy, sizeof(d->unhealthy),
-			"%s cannot be read, and nothing is known of what it held: the kernel's "
-			"table "
-			"stays as it is",
+			"%s cannot be read, and what it held is not known: the kernel's table stays",
 			unknown_directory(d));
 		return 0;
 	}
