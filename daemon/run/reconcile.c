@@ -216,7 +216,7 @@ int daemon_reconcile(Daemon *d)
 		snprintf(d->unhealthy, sizeof(d->unhealthy), "%s", d->bridge.why);
 	if (unknown_directory(d)) {
 		snprintf(d->unhealthy, sizeof(d->unhealthy),
-			"%s cannot be read, and what it held is not known: the kernel's table stays",
+			"%s cannot be read, nothing is known of it: the kernel's table stays",
 			unknown_directory(d));
 		return 0;
 	}
