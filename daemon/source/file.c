@@ -2,9 +2,9 @@
 #include "node.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 typedef enum Format { FORMAT_NONE, FORMAT_CONF, FORMAT_YAML, FORMAT_JSON } Format;
@@ -202,30 +202,94 @@ static char *read_all(int fd, size_t size, size_t *ret_n)
 	return text;
 }
 
+/* Where an open file really lies; the kernel tells, whatever links led there. */
+static int path_of(int fd, char ret_path[PATH_MAX])
+{
+	char link[64];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, ret_path, PATH_MAX - 1);
+	if (n < 0)
+		return -errno;
+	ret_path[n] = '\0';
+	return 0;
+}
+
+/*
+ * A handle on what NAME leads to (O_PATH: nothing is opened yet, no FIFO waits), if that lies
+ * beneath the directory. Not openat2(RESOLVE_BENEATH): systemd's RestrictSUIDSGID= takes it away.
+ */
+static int find_beneath(int directory, const char *name)
+{
+	char base[PATH_MAX], path[PATH_MAX];
+	int r, fd = openat(directory, name, O_PATH | O_CLOEXEC);
+	size_t n;
+
+	if (fd < 0)
+		return -errno;
+	r = path_of(directory, base);
+	if (r == 0)
+		r = path_of(fd, path);
+	n = r == 0 ? strlen(base) : 0;
+	if (r == 0 && (strncmp(path, base, n) != 0 || (path[n] != '/' && strcmp(base, "/") != 0)))
+		r = -EXDEV;
+	if (r < 0)
+		close(fd);
+	return r < 0 ? r : fd;
+}
+
+/* Opens for reading what a handle stands for: the very file, wherever its name leads by now. */
+static int open_found(int found)
+{
+	char link[64];
+	int fd;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", found);
+	fd = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	return fd < 0 ? -errno : fd;
+}
+
+/* The file's content, or why there is none: sets p->error. The caller frees the text. */
+static char *read_found(Parsing *p, int found, struct stat *ret_stat)
+{
+	char *text;
+	int fd;
+
+	if (fstat(found, ret_stat) < 0) {
+		p->error = strerror(errno);
+		return NULL;
+	}
+	p->error = stat_error(ret_stat, p->kind);
+	if (p->error)
+		return NULL;
+	fd = open_found(found);
+	if (fd < 0) {
+		p->error = open_error(-fd);
+		return NULL;
+	}
+	text = read_all(fd, (size_t)ret_stat->st_size, &p->n);
+	if (!text)
+		p->error = strerror(errno);
+	close(fd);
+	return text;
+}
+
 int source_file_read(int directory, SourceKind kind, const char *file, const char *name,
 	Source **ret_source, struct stat *ret_stat)
 {
-	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
 	Parsing p = {.kind = kind, .file = file};
+	int r, found = find_beneath(directory, name);
 	char *text = NULL;
-	int r, fd = (int)syscall(SYS_openat2, directory, name, &how, sizeof(how));
 
 	*ret_stat = (struct stat){};
-	if (fd < 0)
-		p.error = open_error(errno);
-	else if (fstat(fd, ret_stat) < 0)
-		p.error = strerror(errno);
-	else
-		p.error = stat_error(ret_stat, kind);
-	if (!p.error) {
-		text = read_all(fd, (size_t)ret_stat->st_size, &p.n);
-		p.text = text;
-		if (!text)
-			p.error = strerror(errno);
+	if (found < 0) {
+		p.error = open_error(-found);
+	} else {
+		text = read_found(&p, found, ret_stat);
+		close(found);
 	}
-	if (fd >= 0)
-		close(fd);
+	p.text = text;
 	r = run_parse(&p, ret_source);
 	free(text);
 	return r;
