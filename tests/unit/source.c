@@ -207,8 +207,8 @@ Test(source, failed_exports_are_errors)
 		"<html>", "{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"na",
 		"{\"kind\":\"PodList\",\"items\":[]} x", "{\"kind\":\"PodList\",\"items\":{}}",
 		"{\"kind\":\"List\",\"items\":[{\"metadata\":{\"name\":\"a\"}}]}",
-		"{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"name\":\"a\"},\"status\":{"
-		"\"podIP\":\"10.0.0.999\"}}]}",
+		("{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"name\":\"a\"},\"status\":{"
+		 "\"podIP\":\"10.0.0.999\"}}]}"),
 		"{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"name\":7}}]}",
 		/* a number at the very end: yajl's offset begins anew there */
 		"\n\n\n12345", "\"x\"", "true"};
