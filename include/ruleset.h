@@ -103,6 +103,7 @@ bool base_is_equal(const BaseOptions *a, const BaseOptions *b); /* but for the t
 bool ruleset_is_equal(const Ruleset *a, const Ruleset *b);
 
 int element_compare(const void *a, const void *b);
+void elements_sort(Elements *elements); /* and drops repeated ones */
 /* Sorts the chain's rules, drops repeated ones, and names it by what is left. */
 void chain_finish(Arena *arena, Chain *chain);
 /* `text` as an nft comment: cut to fit between UTF-8 sequences, nothing in it ends the string. */

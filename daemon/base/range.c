@@ -225,3 +225,13 @@ bool ranges_have(const Ranges *ranges, Address address)
 			return true;
 	return false;
 }
+
+bool ranges_are_equal(const Ranges *a, const Ranges *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (!range_is_equal(a->at[i], b->at[i]))
+			return false;
+	return true;
+}

@@ -374,18 +374,9 @@ static void note_moving(Detour *t, const Elements *elements)
 
 static void sort_moving(Detour *t)
 {
-	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
-		Elements *elements = t->moving[f] ? &t->moving[f]->elements : NULL;
-		size_t kept = 0;
-
-		if (!elements)
-			continue;
-		qsort(elements->at, elements->n, sizeof(Element), element_compare);
-		for (size_t i = 1; i < elements->n; i++)
-			if (element_compare(&elements->at[i], &elements->at[kept]) != 0)
-				elements->at[++kept] = elements->at[i];
-		elements->n = kept + 1;
-	}
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+		if (t->moving[f])
+			elements_sort(&t->moving[f]->elements);
 }
 
 static bool is_moving(const Detour *t, Address address)

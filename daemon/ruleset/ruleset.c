@@ -61,7 +61,7 @@ static int verdict_compare(const void *a, const void *b)
 	return address_compare(((const Verdict *)a)->address, ((const Verdict *)b)->address);
 }
 
-static void elements_sort(Elements *elements)
+void elements_sort(Elements *elements)
 {
 	size_t kept = 0;
 
@@ -232,16 +232,12 @@ const char *comment_fit(Arena *arena, const char *text)
 /* ---- Equality ---- */
 static bool is_set_equal(const Set *a, const Set *b)
 {
-	if (strcmp(a->name, b->name) != 0 || a->elements.n != b->elements.n ||
-		a->ranges.n != b->ranges.n)
+	if (strcmp(a->name, b->name) != 0 || a->elements.n != b->elements.n)
 		return false;
 	for (size_t i = 0; i < a->elements.n; i++)
 		if (element_compare(&a->elements.at[i], &b->elements.at[i]) != 0)
 			return false;
-	for (size_t i = 0; i < a->ranges.n; i++)
-		if (!range_is_equal(a->ranges.at[i], b->ranges.at[i]))
-			return false;
-	return true;
+	return ranges_are_equal(&a->ranges, &b->ranges);
 }
 
 static bool is_map_equal(const Verdicts *a, const Verdicts *b)
@@ -257,12 +253,7 @@ static bool is_map_equal(const Verdicts *a, const Verdicts *b)
 
 bool base_is_equal(const BaseOptions *a, const BaseOptions *b)
 {
-	if (a->services.n != b->services.n)
-		return false;
-	for (size_t i = 0; i < a->services.n; i++)
-		if (!range_is_equal(a->services.at[i], b->services.at[i]))
-			return false;
-	return true;
+	return ranges_are_equal(&a->services, &b->services);
 }
 
 bool ruleset_is_equal(const Ruleset *a, const Ruleset *b)

@@ -68,7 +68,7 @@ SourceDirFile source_dir_file(const SourceDir *dir, size_t i)
 		(int64_t)entry->stamp.st_mtim.tv_sec * 1000000000 + entry->stamp.st_mtim.tv_nsec};
 }
 
-static int entry_compare(const void *a, const void *b)
+int entry_compare(const void *a, const void *b)
 {
 	return strcmp(((const Entry *)a)->name, ((const Entry *)b)->name);
 }

@@ -19,6 +19,7 @@ struct SourceDir {
 	Diags diags;
 };
 
+int entry_compare(const void *a, const void *b); /* by name */
 Entry *entry_of(const SourceDir *dir, const char *name);
 int entry_add(SourceDir *dir, const char *name); /* at the end: sort afterwards */
 /* Nothing that a change would alter differs: device, inode, size, mode, times. */

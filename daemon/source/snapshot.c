@@ -215,16 +215,6 @@ static const CidrSet *copy_set(Arena *arena, const CidrSet *set)
 	return copy;
 }
 
-static bool is_same_set(const CidrSet *a, const CidrSet *b)
-{
-	if (a->ranges.n != b->ranges.n)
-		return false;
-	for (size_t i = 0; i < a->ranges.n; i++)
-		if (!range_is_equal(a->ranges.at[i], b->ranges.at[i]))
-			return false;
-	return true;
-}
-
 static void resolve_set(void *context, const Source *source, const Peer *peer)
 {
 	Resolving *r = context;
@@ -239,7 +229,7 @@ static void resolve_set(void *context, const Source *source, const Peer *peer)
 		strmap_put(r->names->sets, last->name, (void *)last);
 		return;
 	}
-	if (!set || (last && is_same_set(set, last)))
+	if (!set || (last && ranges_are_equal(&set->ranges, &last->ranges)))
 		return;
 	if (!mine->resolved)
 		mine->resolved = strmap_new(mine->arena);

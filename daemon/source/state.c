@@ -148,11 +148,6 @@ static int restore_entry(const SourceDir *dir, int state, const char *path, Entr
 	return 0;
 }
 
-static int entry_order(const void *a, const void *b)
-{
-	return strcmp(((const Entry *)a)->name, ((const Entry *)b)->name);
-}
-
 /* Nothing is known of the directory: its files are those that were saved. */
 static int add_saved(SourceDir *dir, int state)
 {
@@ -167,7 +162,7 @@ static int add_saved(SourceDir *dir, int state)
 			r = entry_add(dir, d->d_name);
 	closedir(stream);
 	if (dir->n)
-		qsort(dir->entries, dir->n, sizeof(Entry), entry_order);
+		qsort(dir->entries, dir->n, sizeof(Entry), entry_compare);
 	return r == -EFBIG ? 0 : r;
 }
 
