@@ -24,6 +24,17 @@ typedef struct CompileOptions {
  */
 int compile(const Model *model, const CompileOptions *options, Diags *diags, Ruleset **ret_ruleset);
 
+typedef struct BridgeOptions {
+	bool has_conntrack; /* bridges judge for themselves; else br_netfilter lifts the packets */
+	bool is_tagged_judged; /* and those with a VLAN tag too */
+} BridgeOptions;
+
+/*
+ * What the bridge table holds beside `inet` (design.md 5.4). Nothing of it points into `inet`. The
+ * caller frees it with ruleset_free. 0 or -ENOMEM.
+ */
+int compile_bridge(const Ruleset *inet, const BridgeOptions *options, Ruleset **ret_ruleset);
+
 /* ---- Explain ---- */
 typedef struct Endpoint {
 	const Pod *pod; /* NULL: an address that is no pod's */

@@ -2,7 +2,7 @@
 /*
  * nft: ruleset -> kernel. Structure (tables, chains, rules, CIDR sets) goes through libnftables as
  * the very text that `netpolctl ruleset` prints; elements of hash sets and verdict maps go over
- * netlink directly. Only our own table, and its guard, are ever read or written.
+ * netlink directly. Only our own tables, and their guards, are ever read or written.
  */
 #include "ruleset.h"
 
@@ -31,6 +31,15 @@ const char *nft_error(const Nft *nft);
  */
 int nft_watch(Nft *nft, const char *table);
 bool nft_watch_take(Nft *nft);
+
+/* Whether the table stands, whoever made it. */
+bool nft_has_table(Nft *nft, const BaseOptions *base);
+/*
+ * Whether the kernel tracks connections on bridges (nf_conntrack_bridge, which it loads when it is
+ * first wanted): tried by a chain that is made and deleted in one transaction, in a table of the
+ * name `table` followed by "_try". If not, *ret_why says why, in the Nft's memory.
+ */
+bool nft_can_track_bridges(Nft *nft, const char *table, const char **ret_why);
 
 typedef struct NftState {
 	bool has_table, has_guard; /* ours stands; a guard of an interrupted change stands */

@@ -76,9 +76,17 @@ typedef struct Verdict {
 
 typedef VEC(Verdict) Verdicts;
 
-/* What the base chains depend on. */
+/* Which packets a table is for; each kind has base chains of its own (design.md 5.4). */
+typedef enum TableKind {
+	TABLE_INET,   /* routed ones, and those that br_netfilter lifts: forward, input, output */
+	TABLE_BRIDGE, /* bridged ones, with connection tracking of the bridge's own: forward */
+	TABLE_TAGGED, /* bridged ones with a VLAN tag, which br_netfilter does not lift: forward */
+} TableKind;
+
+/* What the base chains depend on, and where they are. */
 typedef struct BaseOptions {
 	const char *table;
+	TableKind kind;
 	Ranges services; /* addresses that `input` passes untranslated and `output` judges */
 } BaseOptions;
 
@@ -100,6 +108,7 @@ const Verdict *ruleset_verdict(const Ruleset *ruleset, int direction, Address ad
 /* Sorts everything; to be called once after filling. */
 void ruleset_sort(Ruleset *ruleset);
 bool base_is_equal(const BaseOptions *a, const BaseOptions *b); /* but for the table's name */
+bool table_is_bridge(TableKind kind); /* in nft's family "bridge", else in "inet" */
 bool ruleset_is_equal(const Ruleset *a, const Ruleset *b);
 
 int element_compare(const void *a, const void *b);
@@ -131,8 +140,7 @@ typedef struct Op {
 	OpKind kind;
 	const Set *set;
 	const Chain *chain;
-	const BaseOptions *base;
-	const char *table;
+	const BaseOptions *base; /* the table that it is about */
 	int direction;
 	Family family;
 	bool is_next;
@@ -169,3 +177,5 @@ void plan_create(Arena *arena, const Ruleset *new, Plan *ret_plan);
  */
 void plan_replace(Arena *arena, const Ruleset *new, const Ruleset *guard, bool has_table,
 	bool has_guard, Plan *ret_plan);
+/* To no table: enforcement ends with the first commit. */
+void plan_remove(Arena *arena, const BaseOptions *base, Plan *ret_plan);

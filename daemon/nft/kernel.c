@@ -141,7 +141,7 @@ int nft_apply_naively(Nft *nft, const Ruleset *new)
 	if (!scratch)
 		return -ENOMEM;
 	return run(nft, "whole table",
-		arena_printf(scratch, "delete table inet %s\n%s", new->base.table,
+		arena_printf(scratch, "delete table %s\n%s", table_name(scratch, &new->base),
 			nft_ruleset_text(scratch, new)));
 }
 
@@ -190,6 +190,38 @@ static int list(Nft *nft, Arena *arena, const char *what, unsigned flags, const 
 	return r;
 }
 
+static bool list_table(Nft *nft, Arena *arena, const char *table, const char **ret_text)
+{
+	return list(nft, arena, arena_printf(arena, "table %s", table), NFT_CTX_OUTPUT_TERSE,
+		       ret_text) == 0;
+}
+
+bool nft_has_table(Nft *nft, const BaseOptions *base)
+{
+	ARENA_CLEANUP Arena *scratch = arena_new();
+	const char *text;
+
+	return scratch && list_table(nft, scratch, table_name(scratch, base), &text);
+}
+
+bool nft_can_track_bridges(Nft *nft, const char *table, const char **ret_why)
+{
+	ARENA_CLEANUP Arena *scratch = arena_new();
+	const char *script;
+
+	if (!scratch)
+		return false;
+	script = arena_printf(scratch,
+		"table bridge %s_try {\n\tchain forward {\n\t\ttype filter hook forward priority "
+		"filter; policy accept;\n\t\tct state established accept\n\t}\n}\n"
+		"delete table bridge %s_try\n",
+		table, table);
+	if (run(nft, "nf_conntrack_bridge", script) == 0)
+		return true;
+	*ret_why = nft->error;
+	return false;
+}
+
 /* Past what says nothing: blanks, and the default that some versions of nft print after "reject".
  */
 static const char *skip_idle(const char *text)
@@ -220,7 +252,7 @@ typedef struct Check {
 	Nft *nft;
 	Arena *scratch;
 	const Ruleset *wanted;
-	const char *table;
+	const char *table; /* with its family */
 	Listing listing;
 	NftState *state;
 	Ruleset *held;
@@ -248,7 +280,7 @@ static void compare_set(Check *c, const Set *set)
 	const char *key = arena_printf(c->scratch, "set %s", set->name), *text;
 
 	if (set->kind == SET_CIDR && strmap_get(c->listing.blocks, key)) {
-		const char *what = arena_printf(c->scratch, "set inet %s %s", c->table, set->name);
+		const char *what = arena_printf(c->scratch, "set %s %s", c->table, set->name);
 
 		if (list(c->nft, c->scratch, what, 0, &text) == 0)
 			listing_parse(&c->listing, text);
@@ -306,7 +338,7 @@ static int take_set(Check *c, const char *key, const Prefix *prefix)
 	int r = 0;
 
 	if (set.kind != SET_CIDR)
-		r = netlink_read_set(c->nft->netlink, held->arena, c->table, &set);
+		r = netlink_read_set(c->nft->netlink, held->arena, &c->wanted->base, &set);
 	VEC_PUSH(held->arena, &held->sets, set);
 	return r;
 }
@@ -314,7 +346,7 @@ static int take_set(Check *c, const char *key, const Prefix *prefix)
 static int take_self(Check *c, Family family)
 {
 	return netlink_read_set(
-		c->nft->netlink, c->held->arena, c->table, &c->held->sets.at[family]);
+		c->nft->netlink, c->held->arena, &c->wanted->base, &c->held->sets.at[family]);
 }
 
 static int take_map(Check *c, const char *name)
@@ -322,8 +354,8 @@ static int take_map(Check *c, const char *name)
 	for (int d = 0; d < RULESET_DIRECTIONS; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			if (strcmp(map_name(c->scratch, d, f, false), name) == 0)
-				return netlink_read_map(c->nft->netlink, c->held->arena, c->table,
-					name, f, d, &c->held->verdicts[d][f]);
+				return netlink_read_map(c->nft->netlink, c->held->arena,
+					&c->wanted->base, name, f, d, &c->held->verdicts[d][f]);
 	find_odd(c, "unknown map", name);
 	return 0;
 }
@@ -402,7 +434,6 @@ int nft_read(Nft *nft, const Ruleset *wanted, NftState *ret_state)
 	Check c = {.nft = nft,
 		.scratch = scratch,
 		.wanted = wanted,
-		.table = wanted->base.table,
 		.state = &state,
 		.held = ruleset_new()};
 	const char *text;
@@ -412,12 +443,11 @@ int nft_read(Nft *nft, const Ruleset *wanted, NftState *ret_state)
 		ruleset_free(c.held);
 		return -ENOMEM;
 	}
+	c.table = table_name(scratch, &wanted->base);
 	state.held = c.held;
-	state.has_guard =
-		list(nft, scratch, arena_printf(scratch, "table inet %s" NFT_GUARD_SUFFIX, c.table),
-			NFT_CTX_OUTPUT_TERSE, &text) == 0;
-	state.has_table = list(nft, scratch, arena_printf(scratch, "table inet %s", c.table),
-				  NFT_CTX_OUTPUT_TERSE, &text) == 0;
+	state.has_guard = list_table(
+		nft, scratch, arena_printf(scratch, "%s" NFT_GUARD_SUFFIX, c.table), &text);
+	state.has_table = list_table(nft, scratch, c.table, &text);
 	if (state.has_table)
 		r = read_table(&c, text);
 	if (r < 0) {

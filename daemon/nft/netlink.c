@@ -110,6 +110,11 @@ static void batch_mark(Batch *batch, uint16_t type, char *room)
 	batch_add(batch, header);
 }
 
+static uint16_t table_family(const BaseOptions *base)
+{
+	return table_is_bridge(base->kind) ? NFPROTO_BRIDGE : NFPROTO_INET;
+}
+
 static void set_header(struct nftnl_set *set, const char *table, const char *name)
 {
 	nftnl_set_set_str(set, NFTNL_SET_TABLE, table);
@@ -150,7 +155,7 @@ static int batch_elements(
 
 	if (!set)
 		return -ENOMEM;
-	set_header(set, op->table, name);
+	set_header(set, op->base->table, name);
 	for (size_t i = from; i < to; i++) {
 		struct nftnl_set_elem *element = make_element(op, i);
 
@@ -161,8 +166,8 @@ static int batch_elements(
 		nftnl_set_elem_add(set, element);
 	}
 	header = nftnl_nlmsg_build_hdr(room,
-		(uint16_t)(is_add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM), NFPROTO_INET,
-		(uint16_t)(is_add ? NLM_F_CREATE | NLM_F_ACK : NLM_F_ACK),
+		(uint16_t)(is_add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM),
+		table_family(op->base), (uint16_t)(is_add ? NLM_F_CREATE | NLM_F_ACK : NLM_F_ACK),
 		batch->netlink->sequence++);
 	nftnl_set_elems_nlmsg_build_payload(header, set);
 	batch_add(batch, header);
@@ -267,7 +272,7 @@ static int on_dump(const struct nlmsghdr *header, void *context)
 	return MNL_CB_OK;
 }
 
-static int dump_elements(Netlink *n, const char *table, const char *name, Dump *dump)
+static int dump_elements(Netlink *n, const BaseOptions *base, const char *name, Dump *dump)
 {
 	char room[64 * 1024];
 	struct nftnl_set *set = nftnl_set_alloc();
@@ -277,9 +282,9 @@ static int dump_elements(Netlink *n, const char *table, const char *name, Dump *
 
 	if (!set)
 		return -ENOMEM;
-	set_header(set, table, name);
-	header =
-		nftnl_nlmsg_build_hdr(room, NFT_MSG_GETSETELEM, NFPROTO_INET, NLM_F_DUMP, sequence);
+	set_header(set, base->table, name);
+	header = nftnl_nlmsg_build_hdr(
+		room, NFT_MSG_GETSETELEM, table_family(base), NLM_F_DUMP, sequence);
 	nftnl_set_elems_nlmsg_build_payload(header, set);
 	nftnl_set_free(set);
 	if (mnl_socket_sendto(n->socket, header, header->nlmsg_len) < 0)
@@ -312,11 +317,11 @@ static int visit_set(struct nftnl_set_elem *element, void *context)
 	return 0;
 }
 
-int netlink_read_set(Netlink *n, Arena *arena, const char *table, Set *set)
+int netlink_read_set(Netlink *n, Arena *arena, const BaseOptions *base, Set *set)
 {
 	SetReading reading = {arena, set};
 
-	return dump_elements(n, table, set->name, &(Dump){visit_set, &reading});
+	return dump_elements(n, base, set->name, &(Dump){visit_set, &reading});
 }
 
 typedef struct MapReading {
@@ -344,12 +349,12 @@ static int visit_map(struct nftnl_set_elem *element, void *context)
 	return 0;
 }
 
-int netlink_read_map(Netlink *n, Arena *arena, const char *table, const char *map, Family family,
-	int direction, Verdicts *ret_verdicts)
+int netlink_read_map(Netlink *n, Arena *arena, const BaseOptions *base, const char *map,
+	Family family, int direction, Verdicts *ret_verdicts)
 {
 	MapReading reading = {arena, family,
 		(uint32_t)(direction == RULESET_IN ? NFT_GOTO : NFT_JUMP), false, ret_verdicts};
-	int r = dump_elements(n, table, map, &(Dump){visit_map, &reading});
+	int r = dump_elements(n, base, map, &(Dump){visit_map, &reading});
 
 	return r < 0 ? r : reading.is_odd ? NFT_E_REFUSED : 0;
 }

@@ -12,13 +12,13 @@ Netlink *netlink_close(Netlink *netlink);
 /* Carries out the commit's element operations as one transaction. -errno on refusal. */
 int netlink_edit(Netlink *netlink, Arena *scratch, const Commit *commit, unsigned *ret_elements);
 /* All elements of a hash set, sorted; all of a verdict map. */
-int netlink_read_set(Netlink *netlink, Arena *arena, const char *table, Set *set);
-int netlink_read_map(Netlink *netlink, Arena *arena, const char *table, const char *map,
+int netlink_read_set(Netlink *netlink, Arena *arena, const BaseOptions *base, Set *set);
+int netlink_read_map(Netlink *netlink, Arena *arena, const BaseOptions *base, const char *map,
 	Family family, int direction, Verdicts *ret_verdicts);
 /* The port by which the kernel knows this socket. */
 uint32_t netlink_port(const Netlink *netlink);
 
-/* watch.c: changes of one inet table by others than this process. */
+/* watch.c: changes of our tables by others than this process. */
 typedef struct TableWatch TableWatch;
 
 int table_watch_open(const char *table, uint32_t own_port, TableWatch **ret_watch);

@@ -7,6 +7,12 @@ const char *const BASE_NAME[BASE_N] = {"forward", "input", "output"};
 static const char *const IP[FAMILY_N] = {"ip", "ip6"};
 static const char *const ADDRESS_TYPE[FAMILY_N] = {"ipv4_addr", "ipv6_addr"};
 
+const char *table_name(Arena *arena, const BaseOptions *base)
+{
+	return arena_printf(
+		arena, "%s %s", table_is_bridge(base->kind) ? "bridge" : "inet", base->table);
+}
+
 const char *map_name(Arena *arena, int direction, Family family, bool is_next)
 {
 	return arena_printf(arena, "%s%d%s", direction == RULESET_IN ? "ingress" : "egress",
@@ -183,12 +189,30 @@ static void render_services(Buf *buf, const Ranges *services)
 
 bool base_is_used(const BaseOptions *base, BaseChain chain)
 {
+	if (table_is_bridge(base->kind))
+		return chain == BASE_FORWARD;
 	return chain != BASE_OUTPUT || base->services.n > 0;
+}
+
+/*
+ * Frames on bridges. The kernel has taken one VLAN tag off and kept it beside; `meta protocol` is
+ * what came under it, `ether type` the tag. A tag under the tag hides the addresses, and with
+ * VLAN 0 twice would arrive all the same: such frames are refused. Where br_netfilter has judged
+ * the others, only tagged ones are looked at.
+ */
+static void render_frames(Buf *buf, TableKind kind)
+{
+	buf_add(buf, "\t\tmeta protocol { 8021q, 8021ad } drop\n");
+	if (kind == TABLE_TAGGED)
+		buf_add(buf, "\t\tether type != { 8021q, 8021ad } accept\n");
 }
 
 static void render_base_rules(Buf *buf, const BaseOptions *base, BaseChain chain, bool is_next)
 {
-	buf_add(buf, "\t\tct state established,related accept\n");
+	if (table_is_bridge(base->kind))
+		render_frames(buf, base->kind);
+	if (base->kind != TABLE_TAGGED)
+		buf_add(buf, "\t\tct state established,related accept\n");
 	if (chain == BASE_OUTPUT)
 		buf_add(buf, "\t\tfib saddr type local accept\n"); /* the node's own processes */
 	else
@@ -223,7 +247,7 @@ const char *nft_ruleset_text(Arena *arena, const Ruleset *ruleset)
 {
 	Buf buf = {.arena = arena};
 
-	buf_printf(&buf, "table inet %s {\n", ruleset->base.table);
+	buf_printf(&buf, "table %s {\n", table_name(arena, &ruleset->base));
 	for (size_t i = 0; i < ruleset->sets.n; i++)
 		render_set(&buf, &ruleset->sets.at[i], true);
 	render_maps(&buf, ruleset);
@@ -257,48 +281,48 @@ static bool is_addition(const Op *op)
 const char *render_additions(Arena *arena, const Commit *commit)
 {
 	Buf buf = {.arena = arena};
-	const char *table = NULL;
+	const BaseOptions *base = NULL;
 
 	for (size_t i = 0; i < commit->ops.n; i++) {
 		if (!is_addition(&commit->ops.at[i]))
 			continue;
-		if (!table)
-			buf_printf(&buf, "table inet %s {\n", commit->ops.at[i].table);
-		table = commit->ops.at[i].table;
+		if (!base)
+			buf_printf(&buf, "table %s {\n", table_name(arena, commit->ops.at[i].base));
+		base = commit->ops.at[i].base;
 		render_addition(&buf, &commit->ops.at[i]);
 	}
-	buf_add(&buf, table ? "}\n" : "");
+	buf_add(&buf, base ? "}\n" : "");
 	return buf_text(&buf);
 }
 
 /* A chain that may or may not be there, gone: add, then delete. */
 static void render_no_chain(Buf *buf, const char *table, const char *chain)
 {
-	buf_printf(
-		buf, "add chain inet %s %s\ndelete chain inet %s %s\n", table, chain, table, chain);
+	buf_printf(buf, "add chain %s %s\ndelete chain %s %s\n", table, chain, table, chain);
 }
 
-static void render_set_base(Buf *buf, const Op *op)
+static void render_set_base(Buf *buf, const Op *op, const char *table)
 {
 	for (BaseChain c = BASE_FORWARD; c < BASE_N; c++) {
 		if (!base_is_used(op->base, c)) {
-			render_no_chain(buf, op->table, BASE_NAME[c]);
+			if (!table_is_bridge(op->base->kind))
+				render_no_chain(buf, table, BASE_NAME[c]);
 			continue;
 		}
 		buf_printf(buf,
-			"add chain inet %s %s { type filter hook %s priority filter; policy "
-			"accept; }\nflush chain inet %s %s\ntable inet %s {\n\tchain %s {\n",
-			op->table, BASE_NAME[c], BASE_NAME[c], op->table, BASE_NAME[c], op->table,
+			"add chain %s %s { type filter hook %s priority filter; policy "
+			"accept; }\nflush chain %s %s\ntable %s {\n\tchain %s {\n",
+			table, BASE_NAME[c], BASE_NAME[c], table, BASE_NAME[c], table,
 			BASE_NAME[c]);
 		render_base_rules(buf, op->base, c, op->is_next);
 		buf_add(buf, "\t}\n}\n");
 	}
 }
 
-static void render_del_base(Buf *buf, const Op *op)
+static void render_del_base(Buf *buf, const char *table)
 {
 	for (BaseChain c = BASE_FORWARD; c < BASE_N; c++)
-		render_no_chain(buf, op->table, BASE_NAME[c]);
+		render_no_chain(buf, table, BASE_NAME[c]);
 }
 
 const char *render_changes(Arena *arena, const Commit *commit)
@@ -307,20 +331,21 @@ const char *render_changes(Arena *arena, const Commit *commit)
 
 	for (size_t i = 0; i < commit->ops.n; i++) {
 		const Op *op = &commit->ops.at[i];
+		const char *table = table_name(arena, op->base);
 
 		if (op->kind == OP_SET_BASE)
-			render_set_base(&buf, op);
+			render_set_base(&buf, op, table);
 		else if (op->kind == OP_DEL_BASE)
-			render_del_base(&buf, op);
+			render_del_base(&buf, table);
 		else if (op->kind == OP_DEL_MAP)
-			buf_printf(&buf, "delete map inet %s %s\n", op->table,
+			buf_printf(&buf, "delete map %s %s\n", table,
 				map_name(arena, op->direction, op->family, op->is_next));
 		else if (op->kind == OP_DEL_CHAIN)
-			buf_printf(&buf, "delete chain inet %s %s\n", op->table, op->chain->name);
+			buf_printf(&buf, "delete chain %s %s\n", table, op->chain->name);
 		else if (op->kind == OP_DEL_SET)
-			buf_printf(&buf, "delete set inet %s %s\n", op->table, op->set->name);
+			buf_printf(&buf, "delete set %s %s\n", table, op->set->name);
 		else if (op->kind == OP_DEL_TABLE)
-			buf_printf(&buf, "delete table inet %s\n", op->table);
+			buf_printf(&buf, "delete table %s\n", table);
 	}
 	return buf_text(&buf);
 }

@@ -2,6 +2,8 @@
 /* render: nft text, piece by piece. Private to the room. */
 #include "nft.h"
 
+/* "inet netpol", "bridge netpol" */
+const char *table_name(Arena *arena, const BaseOptions *base);
 /* "ingress4", "egress6_next" */
 const char *map_name(Arena *arena, int direction, Family family, bool is_next);
 /* "ipv4_addr . inet_proto . inet_service" */

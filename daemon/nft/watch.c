@@ -1,5 +1,5 @@
 /*
- * Whether somebody else changes our table: the kernel tells of every change to nftables. Our own
+ * Whether somebody else changes our tables: the kernel tells of every change to nftables. Our own
  * are filtered out in the kernel, by the port of the socket that asked for them, so that a change
  * of ours with 100,000 elements fills no queue. Should one slip by all the same, that costs a look,
  * no more.
@@ -87,7 +87,7 @@ static bool concerns(const TableWatch *watch, const struct nlmsghdr *header)
 	const struct nlattr *attribute;
 
 	if (type == NFT_MSG_NEWGEN || type == NFT_MSG_GETGEN ||
-		message->nfgen_family != NFPROTO_INET)
+		(message->nfgen_family != NFPROTO_INET && message->nfgen_family != NFPROTO_BRIDGE))
 		return false;
 	mnl_attr_for_each(attribute, header,
 		sizeof(*message)) if (mnl_attr_get_type(attribute) ==

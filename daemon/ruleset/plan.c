@@ -68,7 +68,7 @@ typedef struct MapEdit {
 typedef struct Difference {
 	Plan *plan;
 	const Ruleset *old, *new;
-	const char *table;
+	const BaseOptions *base; /* of the table, as new */
 	VEC(const Set *) new_sets, old_sets;
 	VEC(const Chain *) new_chains, old_chains;
 	VEC(SetEdit) edits;  /* of sets that rules look up */
@@ -233,12 +233,12 @@ static bool can_go_in_place(const Difference *d)
 /* ---- Pieces of plans ---- */
 static void add_set(const Difference *d, Commit *commit, const Set *set)
 {
-	op_add(d->plan, commit, (Op){.kind = OP_ADD_SET, .set = set, .table = d->table});
+	op_add(d->plan, commit, (Op){.kind = OP_ADD_SET, .set = set, .base = d->base});
 	if (set->elements.n || set->ranges.n)
 		op_add(d->plan, commit,
 			(Op){.kind = OP_ADD_ELEMENTS,
 				.set = set,
-				.table = d->table,
+				.base = d->base,
 				.elements = set->elements});
 }
 
@@ -247,7 +247,7 @@ static void edit_set(
 {
 	if (elements.n)
 		op_add(d->plan, commit,
-			(Op){.kind = kind, .set = set, .table = d->table, .elements = elements});
+			(Op){.kind = kind, .set = set, .base = d->base, .elements = elements});
 }
 
 static void edit_map(const Difference *d, Commit *commit, OpKind kind, int direction, Family family,
@@ -256,7 +256,7 @@ static void edit_map(const Difference *d, Commit *commit, OpKind kind, int direc
 	if (verdicts.n)
 		op_add(d->plan, commit,
 			(Op){.kind = kind,
-				.table = d->table,
+				.base = d->base,
 				.direction = direction,
 				.family = family,
 				.is_next = is_next,
@@ -269,7 +269,7 @@ static void each_map(const Difference *d, Commit *commit, OpKind kind, bool is_n
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			op_add(d->plan, commit,
 				(Op){.kind = kind,
-					.table = d->table,
+					.base = d->base,
 					.direction = direction,
 					.family = f,
 					.is_next = is_next});
@@ -277,16 +277,12 @@ static void each_map(const Difference *d, Commit *commit, OpKind kind, bool is_n
 
 static void add_chain(const Difference *d, Commit *commit, const Chain *chain)
 {
-	op_add(d->plan, commit, (Op){.kind = OP_ADD_CHAIN, .chain = chain, .table = d->table});
+	op_add(d->plan, commit, (Op){.kind = OP_ADD_CHAIN, .chain = chain, .base = d->base});
 }
 
 static void set_base(const Difference *d, Commit *commit, bool is_next)
 {
-	op_add(d->plan, commit,
-		(Op){.kind = OP_SET_BASE,
-			.base = &d->new->base,
-			.table = d->table,
-			.is_next = is_next});
+	op_add(d->plan, commit, (Op){.kind = OP_SET_BASE, .base = d->base, .is_next = is_next});
 }
 
 /* A pod may always reach itself: into the self sets first, out of them last. */
@@ -306,12 +302,10 @@ static void shrink(const Difference *d, Commit *commit)
 		edit_set(d, commit, OP_DEL_ELEMENTS, d->selves.at[i].set, d->selves.at[i].del);
 	for (size_t i = 0; i < d->old_chains.n; i++)
 		op_add(d->plan, commit,
-			(Op){.kind = OP_DEL_CHAIN,
-				.chain = d->old_chains.at[i],
-				.table = d->table});
+			(Op){.kind = OP_DEL_CHAIN, .chain = d->old_chains.at[i], .base = d->base});
 	for (size_t i = 0; i < d->old_sets.n; i++)
 		op_add(d->plan, commit,
-			(Op){.kind = OP_DEL_SET, .set = d->old_sets.at[i], .table = d->table});
+			(Op){.kind = OP_DEL_SET, .set = d->old_sets.at[i], .base = d->base});
 }
 
 /* ---- In place ---- */
@@ -520,13 +514,11 @@ static void plan_detour(const Difference *d)
 	each_map(d, commit, OP_DEL_MAP, true);
 	for (size_t i = 0; i < t.extra_chains.n; i++)
 		op_add(d->plan, commit,
-			(Op){.kind = OP_DEL_CHAIN,
-				.chain = t.extra_chains.at[i],
-				.table = d->table});
+			(Op){.kind = OP_DEL_CHAIN, .chain = t.extra_chains.at[i], .base = d->base});
 	shrink(d, commit);
 	for (size_t i = 0; i < t.extra_sets.n; i++)
 		op_add(d->plan, commit,
-			(Op){.kind = OP_DEL_SET, .set = t.extra_sets.at[i], .table = d->table});
+			(Op){.kind = OP_DEL_SET, .set = t.extra_sets.at[i], .base = d->base});
 }
 
 static bool is_nothing(const Difference *d)
@@ -541,7 +533,7 @@ static bool is_nothing(const Difference *d)
 
 void plan_change(Arena *arena, const Ruleset *old, const Ruleset *new, Plan *ret_plan)
 {
-	Difference d = {.plan = ret_plan, .old = old, .new = new, .table = new->base.table};
+	Difference d = {.plan = ret_plan, .old = old, .new = new, .base = &new->base};
 
 	*ret_plan = (Plan){.arena = arena};
 	diff(&d);
@@ -557,10 +549,10 @@ void plan_change(Arena *arena, const Ruleset *old, const Ruleset *new, Plan *ret
 /* ---- Create, replace ---- */
 static void create(Plan *plan, const Ruleset *new)
 {
-	Difference d = {.plan = plan, .new = new, .table = new->base.table};
+	Difference d = {.plan = plan, .new = new, .base = &new->base};
 	Commit *commit = commit_add(plan, "grow", false);
 
-	op_add(plan, commit, (Op){.kind = OP_ADD_TABLE, .table = d.table});
+	op_add(plan, commit, (Op){.kind = OP_ADD_TABLE, .base = d.base});
 	for (size_t i = 0; i < new->sets.n; i++)
 		add_set(&d, commit, &new->sets.at[i]);
 	for (size_t i = 0; i < new->chains.n; i++)
@@ -574,14 +566,10 @@ static void create(Plan *plan, const Ruleset *new)
 }
 
 /* Unhook, let the packets inside leave, then delete. */
-static void destroy(Plan *plan, const Ruleset *ruleset)
+static void destroy(Plan *plan, const BaseOptions *base)
 {
-	const BaseOptions *base = &ruleset->base;
-
-	op_add(plan, commit_add(plan, "unhook", true),
-		(Op){.kind = OP_DEL_BASE, .base = base, .table = base->table});
-	op_add(plan, commit_add(plan, "delete", true),
-		(Op){.kind = OP_DEL_TABLE, .table = base->table});
+	op_add(plan, commit_add(plan, "unhook", true), (Op){.kind = OP_DEL_BASE, .base = base});
+	op_add(plan, commit_add(plan, "delete", true), (Op){.kind = OP_DEL_TABLE, .base = base});
 }
 
 void plan_create(Arena *arena, const Ruleset *new, Plan *ret_plan)
@@ -598,9 +586,16 @@ void plan_replace(Arena *arena, const Ruleset *new, const Ruleset *guard, bool h
 	if (!has_guard && has_table)
 		create(ret_plan, guard);
 	if (has_table)
-		destroy(ret_plan, new);
+		destroy(ret_plan, &new->base);
 	create(ret_plan, new);
 	if (has_guard || has_table)
-		destroy(ret_plan, guard);
+		destroy(ret_plan, &guard->base);
+	plan_tidy(ret_plan);
+}
+
+void plan_remove(Arena *arena, const BaseOptions *base, Plan *ret_plan)
+{
+	*ret_plan = (Plan){.arena = arena};
+	destroy(ret_plan, base);
 	plan_tidy(ret_plan);
 }

@@ -253,7 +253,12 @@ static bool is_map_equal(const Verdicts *a, const Verdicts *b)
 
 bool base_is_equal(const BaseOptions *a, const BaseOptions *b)
 {
-	return ranges_are_equal(&a->services, &b->services);
+	return a->kind == b->kind && ranges_are_equal(&a->services, &b->services);
+}
+
+bool table_is_bridge(TableKind kind)
+{
+	return kind != TABLE_INET;
 }
 
 bool ruleset_is_equal(const Ruleset *a, const Ruleset *b)

@@ -1,10 +1,11 @@
-/* What the bridge switches of this network namespace say. */
+/* Which way bridged packets take: what the switches say, and what the kernel can do. */
 #include "bridge.h"
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#define SWITCH "/proc/sys/net/bridge/bridge-nf-"
 
 /* The switch's value, or -1 where br_netfilter is not loaded. */
 static int read_switch(const char *path)
@@ -20,36 +21,99 @@ static int read_switch(const char *path)
 	return c != '0';
 }
 
-static void say(BridgeState *state, const char *mode, bool is_well, const char *why)
+BridgeSwitches bridge_switches(void)
 {
-	state->mode = mode;
-	state->is_well = is_well;
-	snprintf(state->why, sizeof(state->why), "%s", why);
+	return (BridgeSwitches){read_switch(SWITCH "call-iptables"),
+		read_switch(SWITCH "call-ip6tables"), read_switch(SWITCH "filter-vlan-tagged")};
 }
 
-void bridge_look(BridgeMode wanted, BridgeState *ret_state)
+bool bridge_is_as_seen(const BridgeState *state)
 {
-	int v4 = read_switch("/proc/sys/net/bridge/bridge-nf-call-iptables");
-	int v6 = read_switch("/proc/sys/net/bridge/bridge-nf-call-ip6tables");
+	BridgeSwitches now = bridge_switches();
 
-	if (wanted == BRIDGE_OFF)
-		say(ret_state, "off", true, "configured: bridged packets are not judged");
-	else if (wanted == BRIDGE_CONNTRACK)
-		say(ret_state, "none", false,
-			"bridge = \"conntrack\" is not available in this version; use "
-			"\"br_netfilter\", or \"off\" where pods are routed");
-	else if (v4 == 1 && v6 == 1)
-		say(ret_state, "br_netfilter", true,
-			"bridge-nf-call-iptables and -ip6tables are 1: bridged packets pass "
-			"forward");
-	else if (v4 < 0 || v6 < 0)
-		say(ret_state, "none", false,
-			"packets between pods on one bridge are not seen: module br_netfilter is "
-			"not "
-			"loaded (modprobe br_netfilter, or bridge = \"off\" where pods are "
-			"routed)");
-	else
-		say(ret_state, "none", false,
-			"packets between pods on one bridge are not seen: set "
-			"net.bridge.bridge-nf-call-iptables and -ip6tables to 1");
+	return now.ipv4 == state->seen.ipv4 && now.ipv6 == state->seen.ipv6 &&
+	       now.tagged == state->seen.tagged;
+}
+
+/* ---- The ways ---- */
+static void take_off(BridgeState *state)
+{
+	state->mode = "off";
+	state->is_well = true;
+	snprintf(state->why, sizeof(state->why), "configured: bridged packets are not judged");
+}
+
+static void take_br_netfilter(BridgeState *state)
+{
+	state->mode = "br_netfilter";
+	state->is_well = state->has_table = true;
+	state->options = (BridgeOptions){.is_tagged_judged = state->seen.tagged == 1};
+	snprintf(state->why, sizeof(state->why),
+		"bridge-nf-call-iptables and -ip6tables are 1: bridged packets pass forward; "
+		"frames "
+		"with a VLAN tag %s",
+		state->options.is_tagged_judged
+			? "too"
+			: "do not, and are refused from and to isolated pods "
+			  "(net.bridge.bridge-nf-filter-vlan-tagged=1 has them judged)");
+}
+
+static void take_conntrack(BridgeState *state, const char *because)
+{
+	state->mode = "conntrack";
+	state->is_well = state->has_table = true;
+	state->options = (BridgeOptions){.has_conntrack = true};
+	snprintf(state->why, sizeof(state->why),
+		"%s: bridged packets are judged in a bridge table with nf_conntrack_bridge; what "
+		"is "
+		"refused there is dropped, for the kernel rejects nothing at that hook",
+		because);
+}
+
+static const char *why_not_lifted(const BridgeSwitches *seen)
+{
+	return seen->ipv4 < 0 || seen->ipv6 < 0
+		       ? "module br_netfilter is not loaded"
+		       : "net.bridge.bridge-nf-call-iptables and -ip6tables are not both 1";
+}
+
+static void say_none(BridgeState *state, const char *lifted, const char *tracked)
+{
+	state->mode = "none";
+	snprintf(state->why, sizeof(state->why),
+		"packets between pods on one bridge are not seen: %s%s%s (%s, or bridge = \"off\" "
+		"where pods are routed)",
+		lifted, *lifted && *tracked ? "; " : "", tracked,
+		*lifted ? "modprobe br_netfilter and set both switches to 1"
+			: "load module nf_conntrack_bridge, or set bridge = \"br_netfilter\"");
+}
+
+void bridge_look(BridgeMode wanted, Nft *nft, const char *table, BridgeState *state)
+{
+	const char *lifted = "", *why = "";
+	char tracked[256] = "";
+	bool is_lifted;
+
+	*state = (BridgeState){.seen = bridge_switches()};
+	is_lifted = state->seen.ipv4 == 1 && state->seen.ipv6 == 1;
+	if (wanted == BRIDGE_OFF) {
+		take_off(state);
+		return;
+	}
+	if (wanted != BRIDGE_CONNTRACK) {
+		if (is_lifted) {
+			take_br_netfilter(state);
+			return;
+		}
+		lifted = why_not_lifted(&state->seen);
+	}
+	if (wanted != BRIDGE_BR_NETFILTER) {
+		if (nft_can_track_bridges(nft, table, &why)) {
+			take_conntrack(state, *lifted ? lifted : "configured");
+			return;
+		}
+		snprintf(tracked, sizeof(tracked),
+			"module nf_conntrack_bridge is not to be had (%s)", why);
+	}
+	say_none(state, lifted, tracked);
 }

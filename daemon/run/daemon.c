@@ -12,6 +12,8 @@
 #include <time.h>
 
 #define RETRY_USEC (1000 * 1000)
+/* Nobody tells when a switch below /proc/sys is turned: they are looked at this often. */
+#define TICK_USEC (250 * 1000)
 
 static int on_settled(sd_event_source *source, uint64_t at, void *context);
 
@@ -66,14 +68,28 @@ static int on_table(sd_event_source *source, int fd, uint32_t events, void *cont
 	uint64_t before = d->repairs;
 
 	(void)source, (void)fd, (void)events;
-	if (!nft_watch_take(d->nft) || !d->applied)
+	if (!nft_watch_take(d->nft) || !d->applied[OURS_INET])
 		return 0;
-	d->applied = ruleset_free(d->applied);
+	daemon_forget(d);
 	update(d);
 	if (d->repairs > before)
 		log_line(LOG_WARNING, "repaired", "somebody changed table \"%s\": repaired",
 			d->settings.table);
 	return 0;
+}
+
+/* ---- The bridge's switches ---- */
+static int on_tick(sd_event_source *source, uint64_t at, void *context)
+{
+	Daemon *d = context;
+
+	(void)at;
+	if (!bridge_is_as_seen(&d->bridge)) {
+		log_line(LOG_WARNING, "bridge", "somebody turned br_netfilter's switches");
+		update(d);
+	}
+	sd_event_source_set_time_relative(source, TICK_USEC);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
 static void watch_table(Daemon *d)
@@ -190,6 +206,9 @@ static int set_up_events(Daemon *d)
 		r = sd_event_add_signal(d->event, NULL, SIGINT, on_stop, d);
 	if (r >= 0)
 		r = watch_new(d->event, on_news, d, &d->watch);
+	if (r >= 0)
+		r = sd_event_add_time_relative(
+			d->event, &d->tick, CLOCK_MONOTONIC, TICK_USEC, TICK_USEC / 10, on_tick, d);
 	return r < 0 ? r : 0;
 }
 
@@ -230,11 +249,12 @@ static void end(Daemon *d)
 	sd_event_source_unref(d->settle);
 	sd_event_source_unref(d->retry);
 	sd_event_source_unref(d->table);
+	sd_event_source_unref(d->tick);
 	sd_event_unref(d->event);
 	snapshot_free(d->snapshot);
 	for (int i = 0; i < 2; i++)
 		source_dir_free(d->dirs[i]);
-	ruleset_free(d->applied);
+	daemon_forget(d);
 	nft_close(d->nft);
 	arena_free(d->diag_arena);
 	arena_free(d->settings_arena);

@@ -1,19 +1,9 @@
-/* Reconcile: refresh -> snapshot -> compile -> plan -> apply. */
+/* Reconcile: refresh -> snapshot -> compile -> enforce. */
 #include "daemon.h"
 #include "compile.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <syslog.h>
-#include <time.h>
-
-static int64_t clock_ms(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static CompileOptions options_of(const Settings *settings)
 {
@@ -22,123 +12,6 @@ static CompileOptions options_of(const Settings *settings)
 		.is_drop = settings->deny == DENY_DROP,
 		.table = settings->table,
 		.services = settings->service_cidrs};
-}
-
-/* ---- Plans ---- */
-static Ruleset guard_of(Arena *arena, const Ruleset *new)
-{
-	Ruleset guard = *new;
-
-	guard.base.table = arena_printf(arena, "%s" NFT_GUARD_SUFFIX, new->base.table);
-	return guard;
-}
-
-static void free_ruleset(void *ruleset)
-{
-	ruleset_free(ruleset);
-}
-
-/* The kernel's table is read back, and gone on from; replaced only if it is not as we write it. */
-static int plan_from_kernel(Daemon *d, Arena *arena, const Ruleset *new, Plan *ret_plan)
-{
-	Ruleset *guard = ARENA_NEW(arena, Ruleset);
-	NftState state;
-	int r = nft_read(d->nft, new, &state);
-
-	if (r < 0)
-		return r;
-	arena_defer(arena, free_ruleset, state.held);
-	*guard = guard_of(arena, new);
-	if (!state.has_table && !state.has_guard) {
-		plan_create(arena, new, ret_plan);
-	} else if (state.is_known && !state.has_guard) {
-		log_line(LOG_INFO, "adopt", "adopting the table that stands");
-		plan_change(arena, state.held, new, ret_plan);
-	} else {
-		log_line(LOG_WARNING, "replace",
-			"the table is not as it was written (%s): replacing it",
-			state.why_not	  ? state.why_not
-			: state.has_guard ? "a change was interrupted"
-					  : "it is gone");
-		plan_replace(arena, new, guard, state.has_table, state.has_guard, ret_plan);
-	}
-	return 0;
-}
-
-typedef struct Change {
-	Daemon *d;
-	Arena *arena;
-	Ruleset *new;
-	NftCounts counts;
-} Change;
-
-static int carry_out(void *context)
-{
-	Change *c = context;
-	Daemon *d = c->d;
-	Plan plan;
-	int r = 0;
-
-	if (d->applied && d->options->is_naive)
-		return ruleset_is_equal(d->applied, c->new) ? 0 : nft_apply_naively(d->nft, c->new);
-	if (d->applied)
-		plan_change(c->arena, d->applied, c->new, &plan);
-	else
-		r = plan_from_kernel(d, c->arena, c->new, &plan);
-	if (r == 0)
-		r = nft_apply(d->nft, &plan, &c->counts);
-	return r;
-}
-
-/* One attempt; afterwards the kernel's state is known (applied) or not (NULL). */
-static int attempt(Daemon *d, Ruleset *new)
-{
-	ARENA_CLEANUP Arena *arena = arena_new();
-	Change change = {.d = d, .arena = arena, .new = new};
-	int r = arena ? arena_try(arena, carry_out, &change) : -ENOMEM;
-
-	d->commits += change.counts.commits;
-	if (change.counts.commits)
-		d->last = change.counts;
-	if (r == 0)
-		return 0;
-	d->applied = ruleset_free(d->applied);
-	if (r > 0)
-		log_line(LOG_ERR, "refused", "the kernel refused: %s", nft_error(d->nft));
-	return r > 0 ? CONTROL_E_REFUSED : r;
-}
-
-/* A refusal may come of somebody else's edit: then the table is read back and tried once more. */
-static int bring_about(Daemon *d, Ruleset *new)
-{
-	int64_t start = clock_ms(CLOCK_MONOTONIC);
-	bool was_known = d->applied, is_changed = !was_known || !ruleset_is_equal(d->applied, new);
-	int r;
-
-	d->commits = 0;
-	r = attempt(d, new);
-	if (r == CONTROL_E_REFUSED)
-		r = attempt(d, new);
-	if (r != 0) {
-		snprintf(d->unhealthy, sizeof(d->unhealthy), "the kernel refused a change: %s",
-			nft_error(d->nft));
-		ruleset_free(new);
-		return r;
-	}
-	ruleset_free(d->applied);
-	d->applied = new;
-	if (d->generation > 0 && !was_known) { /* after the first time: it was changed behind us */
-		is_changed = d->commits > 0;
-		d->repairs += is_changed;
-	}
-	if (!is_changed)
-		return 0;
-	d->generation++;
-	d->applied_at = clock_ms(CLOCK_REALTIME) / 1000;
-	d->apply_ms = (unsigned)(clock_ms(CLOCK_MONOTONIC) - start);
-	log_generation(d->generation, "%u transactions, %u elements, %u ms", d->last.commits,
-		d->last.elements, d->apply_ms);
-	return 0;
 }
 
 /* ---- Files -> ruleset ---- */
@@ -195,15 +68,31 @@ static const char *unknown_directory(const Daemon *d)
 {
 	for (int i = 0; i < 2; i++)
 		if (source_dir_diags(d->dirs[i])->n_errors && source_dir_count(d->dirs[i]) == 0 &&
-			!d->applied)
+			!d->applied[OURS_INET])
 			return source_dir_path(d->dirs[i]);
 	return NULL;
 }
 
-int daemon_reconcile(Daemon *d)
+/* The rulesets of both tables; without a bridge table NULL for that. */
+static int compile_tables(Daemon *d, Ruleset *ret_new[OURS_N])
 {
 	CompileOptions options = options_of(&d->settings);
-	Ruleset *new;
+	Ruleset *new[OURS_N] = {};
+	int r = compile(snapshot_model(d->snapshot), &options, &d->diags, &new[OURS_INET]);
+
+	if (r == 0 && d->bridge.has_table)
+		r = compile_bridge(new[OURS_INET], &d->bridge.options, &new[OURS_BRIDGE]);
+	if (r < 0) {
+		ruleset_free(new[OURS_INET]);
+		return r;
+	}
+	memcpy(ret_new, new, sizeof(new));
+	return 0;
+}
+
+int daemon_reconcile(Daemon *d)
+{
+	Ruleset *new[OURS_N];
 	int r = refresh(d);
 
 	d->unhealthy[0] = '\0';
@@ -211,7 +100,7 @@ int daemon_reconcile(Daemon *d)
 		r = start_diags(d);
 	if (r < 0)
 		return r;
-	bridge_look((BridgeMode)d->settings.bridge, &d->bridge);
+	bridge_look((BridgeMode)d->settings.bridge, d->nft, d->settings.table, &d->bridge);
 	if (!d->bridge.is_well)
 		snprintf(d->unhealthy, sizeof(d->unhealthy), "%s", d->bridge.why);
 	if (unknown_directory(d)) {
@@ -220,9 +109,9 @@ int daemon_reconcile(Daemon *d)
 			unknown_directory(d));
 		return 0;
 	}
-	r = compile(snapshot_model(d->snapshot), &options, &d->diags, &new);
+	r = compile_tables(d, new);
 	if (r == 0)
-		r = bring_about(d, new);
+		r = daemon_enforce(d, new);
 	if (r == 0)
 		save(d);
 	return r;

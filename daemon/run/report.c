@@ -22,7 +22,7 @@ static Status status_of(const Daemon *d)
 		.bridge_why = d->bridge.why,
 		.unhealthy = d->unhealthy[0] ? d->unhealthy : NULL,
 		.model = d->snapshot ? snapshot_model(d->snapshot) : NULL,
-		.ruleset = d->applied,
+		.ruleset = d->applied[OURS_INET],
 		.dirs = {d->dirs[0], d->dirs[1]},
 		.diags = &d->diags};
 }

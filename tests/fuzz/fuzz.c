@@ -1,23 +1,40 @@
 /*
- * The readers, and read-compile-render, under libFuzzer; built from the real sources
- * (tests/fuzz/run).
+ * One reader under libFuzzer, built from the real sources (tests/fuzz/run); READER says which.
  *
- * The first byte chooses the reader. What reads well is compiled for every pod, rendered, and
- * explained; the diagnostics of what does not are printed. Nothing may crash, hang, or leave a
- * quote or a line break in a comment of the rendered text.
+ * What reads well is compiled for every pod, rendered, and explained; the diagnostics of what does
+ * not are printed. Nothing may crash, hang, or leave a quote or a line break in a comment of the
+ * rendered text. The reader "kernel" goes all the way: what was compiled is applied to the kernel,
+ * in a network namespace of its own, and must be read back as the same ruleset.
  */
 #include "compile.h"
 #include "nft.h"
 #include "source.h"
+#include <stdio.h>
 #include <string.h>
 
-static const struct {
+typedef struct Reader {
+	const char *name;
 	SourceKind kind;
-	const char *file;
-} READERS[] = {{SOURCE_POLICIES, "f.yaml"}, {SOURCE_POLICIES, "f.json"},
-	{SOURCE_POLICIES, "f.conf"}, {SOURCE_INVENTORY, "f.json"}, {SOURCE_INVENTORY, "f.yaml"}};
+	const char *files[2]; /* the first byte of the input chooses; NULL: settings */
+	bool is_applied;
+} Reader;
+
+static const Reader READERS[] = {{"manifest", SOURCE_POLICIES, {"f.yaml", "f.json"}, false},
+	{"conf", SOURCE_POLICIES, {"f.conf", "f.conf"}, false},
+	{"inventory", SOURCE_INVENTORY, {"f.json", "f.json"}, false},
+	{"inventory_yaml", SOURCE_INVENTORY, {"f.yaml", "f.yaml"}, false},
+	{"settings", SOURCE_POLICIES, {NULL, NULL}, false},
+	{"kernel", SOURCE_POLICIES, {"f.yaml", "f.conf"}, true}};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const Reader *the_reader(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(READERS); i++)
+		if (strcmp(READERS[i].name, READER) == 0)
+			return &READERS[i];
+	abort();
+}
 
 /* Two pods of our own, so that policies find somebody. */
 static void add_pods(Arena *arena, Model *model)
@@ -54,6 +71,37 @@ static void check_comments(const char *text)
 	}
 }
 
+/* ---- The kernel ---- */
+static void must(bool is_so, const char *what, const char *why, const char *text)
+{
+	if (is_so)
+		return;
+	fprintf(stderr, "%s: %s\n%s\n", what, why ? why : "", text);
+	abort();
+}
+
+/* What the kernel holds after `ruleset` was applied is `ruleset`, to the letter. */
+static void check_kernel(Arena *arena, const Ruleset *ruleset, const char *text)
+{
+	static Nft *nft;
+	NftState state;
+	NftCounts counts;
+	Plan plan;
+
+	if (!nft && nft_open(&nft) != 0)
+		abort();
+	plan_create(arena, ruleset, &plan);
+	must(nft_apply(nft, &plan, &counts) == 0, "refused", nft_error(nft), text);
+	must(nft_read(nft, ruleset, &state) == 0, "unreadable", nft_error(nft), text);
+	must(state.is_known, "not as written", state.why_not, text);
+	plan_change(arena, state.held, ruleset, &plan);
+	must(plan.commits.n == 0, "another ruleset", NULL, text);
+	ruleset_free(state.held);
+	plan_remove(arena, &ruleset->base, &plan);
+	must(nft_apply(nft, &plan, &counts) == 0, "not deleted", nft_error(nft), text);
+}
+
+/* ---- What was read ---- */
 static void explain(Arena *arena, const Model *model)
 {
 	Explainer *explainer = NULL;
@@ -66,7 +114,7 @@ static void explain(Arena *arena, const Model *model)
 	explainer_free(explainer);
 }
 
-static void compile_and_render(Arena *arena, const Source *source)
+static void compile_and_render(Arena *arena, const Reader *reader, const Source *source)
 {
 	CompileOptions options = {.node = "", .is_all = true, .table = "netpol"};
 	Model model = {.arena = arena};
@@ -82,30 +130,59 @@ static void compile_and_render(Arena *arena, const Source *source)
 	if (source->pods.n == 0)
 		add_pods(arena, &model);
 	if (compile(&model, &options, &diags, &ruleset) == 0) {
-		check_comments(nft_ruleset_text(arena, ruleset));
+		const char *text = nft_ruleset_text(arena, ruleset);
+
+		check_comments(text);
+		if (reader->is_applied)
+			check_kernel(arena, ruleset, text);
 		ruleset_free(ruleset);
 	}
 	explain(arena, &model);
 }
 
+static void print(Arena *arena, const Diags *diags)
+{
+	for (size_t i = 0; i < diags->list.n; i++)
+		diag_block(arena, &diags->list.at[i], true);
+}
+
+static void read_source(
+	Arena *arena, const Reader *reader, bool is_second, const char *text, size_t n)
+{
+	Source *source;
+
+	if (source_parse(reader->kind, reader->files[is_second], text, n, &source) != 0)
+		return;
+	print(arena, &source->diags);
+	if (source->diags.n_errors == 0)
+		compile_and_render(arena, reader, source);
+	source_free(source);
+}
+
+static void read_settings(Arena *arena, const char *text)
+{
+	Settings settings;
+	Diags diags = {.arena = arena};
+
+	settings_default(arena, &settings);
+	settings_parse(arena, "netpol.conf", text, &settings, &diags);
+	print(arena, &diags);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	size_t reader = size ? data[0] % ARRAY_SIZE(READERS) : 0, n = size ? size - 1 : 0;
+	const Reader *reader = the_reader();
+	size_t n = size ? size - 1 : 0;
 	char *text = malloc(n + 1);
-	Source *source;
+	Arena *arena = arena_new();
 
 	memcpy(text, data + (size > 0), n);
 	text[n] = '\0';
-	if (source_parse(READERS[reader].kind, READERS[reader].file, text, n, &source) == 0) {
-		Arena *arena = arena_new();
-
-		for (size_t i = 0; i < source->diags.list.n; i++)
-			diag_block(arena, &source->diags.list.at[i], true);
-		if (source->diags.n_errors == 0)
-			compile_and_render(arena, source);
-		arena_free(arena);
-		source_free(source);
-	}
+	if (reader->files[0])
+		read_source(arena, reader, size && data[0] % 2, text, n);
+	else
+		read_settings(arena, text);
+	arena_free(arena);
 	free(text);
 	return 0;
 }
