@@ -3,6 +3,7 @@
 Everything lives in namespaces that the lab makes (named np<pid>-...) and a temporary directory; both
 are removed by close(). Nothing of the machine's own network is touched.
 """
+import functools
 import itertools
 import json
 import os
@@ -58,10 +59,15 @@ def run(*command, check=True, **more):
 
 
 class Lab:
-    """mode "routed": a veth and a /32 a pod; "bridged": the CNI bridge plugin."""
+    """mode "routed": a veth and a /32 a pod; "bridged": the CNI bridge plugin, br_netfilter lifts the packets;
+    "tracked": the same bridge, which judges for itself with nf_conntrack_bridge."""
 
-    def __init__(self, mode="routed", conf=""):
-        self.mode = mode
+    BRIDGE = {"routed": "off", "bridged": "auto", "tracked": "conntrack"}
+
+    def __init__(self, mode="routed", conf="", subnets=(("10.244.1.1", 24), ("fd00:244:1::1", 64))):
+        self.mode, self.subnets = mode, subnets  # the bridge's own addresses
+        if mode == "tracked" and not can_track_bridges():
+            raise Skip("this kernel has no nf_conntrack_bridge: bridges cannot judge for themselves")
         if mode == "bridged" and not os.path.exists("/proc/sys/net/bridge/bridge-nf-call-iptables"):
             run("modprobe", "br_netfilter", check=False)
             if not os.path.exists("/proc/sys/net/bridge/bridge-nf-call-iptables"):
@@ -78,13 +84,15 @@ class Lab:
         with open(self.conf, "w") as f:
             f.write(f'node = "node-1";\npolicies = "{self.policies}";\n'
                     f'inventory = "{self.inventory}";\nruntime = "{self.runtime}";\n'
-                    f'state = "{self.state}";\nbridge = "{"off" if mode == "routed" else "auto"}";\n{conf}')
+                    f'state = "{self.state}";\nbridge = "{self.BRIDGE[mode]}";\n{conf}')
         self.pods, self.namespaces, self.netns, self.daemon = {}, {}, [], None
         self._links = itertools.count(1)
         self.node = self._make_netns("node")
         self.in_node("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1",
                      "net.ipv4.icmp_ratemask=0", "net.ipv6.icmp.ratemask=", "net.ipv6.icmp.ratelimit=0",
                      "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0")
+        if mode == "tracked":
+            self.switch_br_netfilter(0)
         self._ip(self.node, [f"addr add {NODE_ADDRESSES[0]}/32 dev lo",
                              f"addr add {NODE_ADDRESSES[1]}/128 dev lo nodad"])
 
@@ -130,11 +138,12 @@ class Lab:
         self._ip(self.node, outside)
 
     def _wire_bridged(self, netns, addresses):
-        gateways = {False: "10.244.1.1", True: "fd00:244:1::1"}
+        gateways = {":" in g: g for g, _ in self.subnets}
+        bits = {":" in g: n for g, n in self.subnets}
         config = {"cniVersion": "0.4.0", "name": "lab", "type": "bridge", "bridge": "cni0",
                   "isGateway": True, "hairpinMode": True, "ipam": {
                       "type": "static",
-                      "addresses": [{"address": f"{a}/{64 if ':' in a else 24}",
+                      "addresses": [{"address": f"{a}/{bits[':' in a]}",
                                      "gateway": gateways[":" in a]} for a in addresses],
                       "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]}}
         environment = dict(os.environ, CNI_COMMAND="ADD", CNI_CONTAINERID=netns,
@@ -145,6 +154,10 @@ class Lab:
         if result.returncode:
             raise RuntimeError(f"CNI bridge plugin: {result.stdout} {result.stderr}")
 
+    def switch_br_netfilter(self, value, names=("call-iptables", "call-ip6tables")):
+        if os.path.exists("/proc/sys/net/bridge"):
+            self.in_node("sysctl", "-qw", *[f"net.bridge.bridge-nf-{name}={value}" for name in names])
+
     # ---- the cluster ----
     def namespace(self, name, **labels):
         self.namespaces[name] = dict(labels)
@@ -152,7 +165,7 @@ class Lab:
     def pod(self, namespace, name, addresses, labels=None, **more):
         pod = Pod(namespace, name, addresses, labels, **more)
         pod.netns = self._make_netns(f"{namespace}.{name}")
-        (self._wire_bridged if self.mode == "bridged" else self._wire_routed)(pod.netns, addresses)
+        (self._wire_routed if self.mode == "routed" else self._wire_bridged)(pod.netns, addresses)
         self.pods[pod.key] = pod
         return pod
 
@@ -258,6 +271,13 @@ class Lab:
 
     def __exit__(self, *_):
         self.close()
+
+
+@functools.cache
+def can_track_bridges():
+    """Tried in a namespace of its own, as netpold tries it."""
+    return run("unshare", "-n", "nft", "table bridge t { chain c { type filter hook forward priority 0; "
+               "ct state new accept; }; }", check=False).returncode == 0
 
 
 def wait_for(condition, seconds, what):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Corners of the packet's way: Services by DNAT and the hairpin, ICMP errors, fragments, cold neighbour
-caches under deny-all, very large transactions."""
+caches under deny-all, VLAN tags, bridge switches, very large transactions, other people's huge sets."""
 import json
 import os
 import sys
@@ -8,67 +8,24 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from netlab import Lab, Pod
 from report import test, finish, equal
+from talk import ask, deny_all, policy, serve
 
 A, B, C = "10.244.1.10", "10.244.1.11", "10.244.1.12"
+FAR = "10.244.2.10"  # of a pod on another node
 A6, B6 = "fd00:244:1::a", "fd00:244:1::b"
 SERVICES = """table ip kube-proxy {
 	chain services {
 		type nat hook prerouting priority dstnat; policy accept;
 		ip daddr 10.96.0.10 tcp dport 80 dnat to %s:8080
 		ip daddr 10.96.0.11 tcp dport 80 dnat to %s:8080
+		ip daddr 10.96.0.12 tcp dport 80 dnat to %s:8080
 	}
 	chain masquerading {
 		type nat hook postrouting priority srcnat; policy accept;
 		ip saddr %s ip daddr %s masquerade
 	}
 }
-""" % (A, B, A, A)
-CLIENT = """
-import socket, sys
-family, kind, host, port, size = sys.argv[1:]
-s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET,
-                  socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
-s.settimeout(1.5)
-try:
-    s.connect((host, int(port)))
-    if kind == "udp":
-        s.send(b"x" * int(size)); s.recv(65536)
-    print("allow")
-except ConnectionRefusedError: print("refused")
-except TimeoutError: print("drop")
-"""
-SERVER = """
-import socket, sys
-host, tcp, udp = sys.argv[1:]
-family = socket.AF_INET6 if ":" in host else socket.AF_INET
-t = socket.socket(family); t.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); t.bind((host, int(tcp))); t.listen()
-u = socket.socket(family, socket.SOCK_DGRAM); u.bind((host, int(udp)))
-print("ready", flush=True)
-while True:
-    data, peer = u.recvfrom(65536)
-    u.sendto(data[:1], peer)
-"""
-
-
-def policy(name, pods, **spec):
-    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name},
-            "spec": {"podSelector": {"matchLabels": pods}, **spec}}
-
-
-def deny_all(name, pods):
-    return policy(name, pods, policyTypes=["Ingress", "Egress"])
-
-
-def serve(lab, pod, address, tcp, udp):
-    import subprocess
-    server = subprocess.Popen(["ip", "netns", "exec", pod.netns, sys.executable, "-c", SERVER, address, str(tcp),
-                               str(udp)], stdout=subprocess.PIPE, text=True)
-    equal(server.stdout.readline(), "ready\n")
-    return server
-
-
-def ask(lab, pod, kind, host, port, size=1):
-    return lab.inside(pod.netns, sys.executable, "-c", CLIENT, "-", kind, host, str(port), str(size)).stdout.strip()
+""" % (A, B, FAR, A, A)
 
 
 def build(mode):
@@ -83,17 +40,30 @@ def build(mode):
 def services(mode):
     lab, a, b, c = build(mode)
     with lab:
-        servers = [serve(lab, a, A, 8080, 9090), serve(lab, b, B, 8080, 9090)]
+        far = lab.pods["default/far"] = Pod("default", "far", [FAR], {"pod": "far"}, node="node-2")
+        d = lab.pod("default", "d", ["10.244.1.13"], {"pod": "d"})
+        far.netns = lab.world(FAR)
+        lab.write_inventory()
+        servers = [serve(lab, a, A, 8080, 9090), serve(lab, b, B, 8080, 9090), serve(lab, far, FAR, 8080, 9090)]
+        # without br_netfilter an answer on the bridge never meets the translation: kube-proxy needs --masquerade-all
+        rules = SERVICES if mode != "tracked" else SERVICES.replace(
+            f"ip saddr {A} ip daddr {A} masquerade", "ct status dnat masquerade")
         try:
-            lab.in_node("nft", "-f", "-", input=SERVICES)
+            lab.in_node("nft", "-f", "-", input=rules)
             lab.write_policies([deny_all("a", {"pod": "a"}),
                                 policy("b", {"pod": "b"}, ingress=[{"from": [{"podSelector": {"matchLabels": {"pod": "c"}}}],
-                                                                    "ports": [{"port": 8080}]}])])
+                                                                    "ports": [{"port": 8080}]}]),
+                                policy("d", {"pod": "d"}, policyTypes=["Egress"], egress=[
+                                    {"to": [{"podSelector": {"matchLabels": {"pod": "far"}}}]}])])
             lab.apply()
             equal(ask(lab, a, "tcp", "10.96.0.10", 80), "allow", "the hairpin: a to its own Service, under deny-all")
             equal(ask(lab, c, "tcp", "10.96.0.11", 80), "allow", "c to the Service of b, which lets c in")
             equal(ask(lab, c, "tcp", "10.96.0.10", 80), "refused", "c to the Service of a")
             equal(ask(lab, a, "tcp", "10.96.0.11", 80), "refused", "a to the Service of b: its egress forbids")
+            equal(ask(lab, d, "tcp", "10.96.0.12", 80), "allow", "d to the Service of a pod on another node")
+            equal(ask(lab, d, "tcp", "10.96.0.11", 80), "refused", "d to the Service of b: its egress forbids")
+            equal(ask(lab, a, "tcp", "10.96.0.12", 80), "refused", "a, shut, to the Service of the other node's pod")
+            equal(ask(lab, far, "tcp", B, 8080), "refused", "the other node's pod to b, which does not let it in")
             equal("kube-proxy" in lab.in_node("nft", "list", "tables").stdout, True)
         finally:
             for server in servers:
@@ -110,15 +80,15 @@ def errors_and_fragments(mode):
                                                                               {"port": 7, "protocol": "UDP"}]}])])
             lab.apply()
             equal(ask(lab, a, "udp", B, 9090, 9000), "allow", "fragments of an allowed flow")
-            equal(ask(lab, a, "udp", B, 9091, 9000), "refused", "fragments of a refused one")
+            equal(ask(lab, a, "udp", B, 9091, 9000), "drop" if mode == "tracked" else "refused",
+                  "fragments of a refused one")
             equal(ask(lab, a, "udp", B, 7), "refused", "the ICMP error of an allowed flow, to a pod that is shut")
         finally:
             server.terminate()
 
 
-def cold_neighbours():
-    """bridged: neighbour discovery and ARP pass under deny-all, from a cold cache"""
-    lab, a, b, c = build("bridged")
+def cold_neighbours(mode):
+    lab, a, b, c = build(mode)
     with lab:
         lab.write_policies([deny_all("all", {})] + [policy(
             "a-to-b", {}, policyTypes=["Ingress", "Egress"],
@@ -129,7 +99,101 @@ def cold_neighbours():
         lab.in_node("ip", "neigh", "flush", "dev", "cni0")
         found = lab.probe([(a.netns, b.netns, "tcp", A, B, 8080), (a.netns, b.netns, "tcp", A6, B6, 8080),
                            (a.netns, b.netns, "udp", A6, B6, 8080), (a.netns, b.netns, "icmp", A6, B6, 0)])
-        equal(found, ["allow", "allow", "reject", "drop"])
+        equal(found, ["allow", "allow", "drop" if mode == "tracked" else "reject", "drop"])
+
+
+# Sends one UDP datagram in a frame with these VLAN tags: LINK-ADDRESS TAG...; a tag is TYPE:NUMBER
+SEND_TAGGED = """
+import socket, struct, sys
+to, source, destination, port, tags = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5:]
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(("eth0", 0))
+udp = struct.pack("!HHHH", 4444, port, 12, 0) + b"tags"
+head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 32, 1, 0, 64, 17, 0, socket.inet_aton(source), socket.inet_aton(destination))
+total = sum(struct.unpack("!10H", head)); total = (total & 0xffff) + (total >> 16); total += total >> 16
+head = head[:10] + struct.pack("!H", ~total & 0xffff) + head[12:]
+vlan = b"".join(struct.pack("!HH", int(t.split(":")[0], 16), int(t.split(":")[1])) for t in tags)
+mine = s.getsockname()[4]
+s.send(bytes.fromhex(to.replace(":", "")) + mine + vlan + struct.pack("!H", 0x0800) + head + udp)
+"""
+RECEIVE = """
+import socket, sys
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(("", int(sys.argv[1]))); u.settimeout(0.3)
+print("ready", flush=True)
+sys.stdin.readline() # it has been sent
+try: print(u.recv(100).decode())
+except TimeoutError: print("nothing")
+"""
+
+
+def tagged_arrives(lab, source, destination, port, *tags):
+    import subprocess
+    link = json.loads(lab.inside(destination.netns, "ip", "-j", "link", "show", "eth0").stdout)[0]["address"]
+    receiver = subprocess.Popen(["ip", "netns", "exec", destination.netns, sys.executable, "-c", RECEIVE, str(port)],
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    receiver.stdout.readline()
+    lab.inside(source.netns, sys.executable, "-c", SEND_TAGGED, link, source.addresses[0], destination.addresses[0],
+               str(port), *tags)
+    return receiver.communicate("sent\n")[0].strip() == "tags"
+
+
+def tagged(mode, is_judged):
+    """A tag with VLAN 0 is as good as none to who receives it; so are two of them."""
+    lab, a, b, c = build(mode)
+    with lab:
+        lab.switch_br_netfilter(int(is_judged), ["filter-vlan-tagged"])
+        equal(tagged_arrives(lab, c, b, 8080, "8100:0"), True, "before there is a policy")
+        equal(tagged_arrives(lab, c, b, 8080, "8100:0", "8100:0"), True, "two tags, before there is a policy")
+        lab.write_policies([policy("b", {"pod": "b"}, ingress=[{"ports": [{"port": 8080, "protocol": "UDP"}]}]),
+                            deny_all("a", {"pod": "a"})])
+        lab.apply()
+        for tags, passes in (((), True), (("8100:0",), is_judged), (("88a8:0",), is_judged),
+                             (("8100:0", "8100:0"), False), (("88a8:0", "8100:0"), False)):
+            equal(tagged_arrives(lab, c, b, 8080, *tags), passes, f"allowed, tags {tags}")
+            equal(tagged_arrives(lab, c, b, 8081, *tags), False, f"forbidden, tags {tags}")
+            equal(tagged_arrives(lab, a, c, 8081, *tags), False, f"forbidden to leave, tags {tags}")
+        equal(tagged_arrives(lab, b, c, 8081, "8100:0"), True, "nobody isolates b's egress, nor c")
+
+
+def switched_off():
+    """bridged: a switch that is turned off is noticed: said, or the bridge judges for itself; and on again"""
+    import time
+    from netlab import can_track_bridges, wait_for
+    lab, a, b, c = build("bridged")
+    with lab:
+        lab.write_policies([deny_all("b", {"pod": "b"})])
+        lab.start()
+        flow = (c.netns, b.netns, "tcp", C, B, 8080)
+        equal((lab.status()["bridge"], lab.probe([flow])), ("br_netfilter", ["reject"]))
+        lab.switch_br_netfilter(0)
+        wait_for(lambda: lab.status()["bridge"] != "br_netfilter", 10, "the switch's turning to be noticed")
+        if can_track_bridges():
+            equal((lab.status()["bridge"], lab.status()["health"]), ("conntrack", "healthy"))
+            equal(lab.probe([flow]), ["drop"])
+        else:
+            equal((lab.status()["bridge"], lab.status()["health"]), ("none", "unhealthy"))
+            equal("nf_conntrack_bridge is not to be had" in lab.status()["unhealthy_why"], True, lab.status())
+        lab.switch_br_netfilter(1)
+        wait_for(lambda: lab.status()["bridge"] == "br_netfilter", 10, "the switch's turning back to be noticed")
+        equal(lab.probe([flow]), ["reject"])
+        lab.put(lab.conf, open(lab.conf).read().replace('"auto"', '"off"'))
+        lab.daemon.send_signal(1)
+        wait_for(lambda: lab.status()["bridge"] == "off", 10, "the setting")
+        equal(lab.in_node("nft", "list", "tables").stdout.split("\n")[:1], ["table inet netpol"], "no bridge table is left")
+        time.sleep(0.3)
+        equal(lab.daemon.poll(), None)
+
+
+def conntrack_not_there():
+    """bridged: bridge = "conntrack" without the module is an error that names it"""
+    from netlab import Skip, can_track_bridges
+    if can_track_bridges():
+        raise Skip("this kernel has nf_conntrack_bridge")
+    with Lab("bridged") as lab:
+        lab.put(lab.conf, open(lab.conf).read().replace('"auto"', '"conntrack"'))
+        lab.write_inventory()
+        result = lab.apply(check=False)
+        equal((result.returncode, "module nf_conntrack_bridge is not to be had" in result.stderr), (1, True), result.stderr)
+        equal(lab.in_node("nft", "list", "tables").stdout, "table inet netpol\n", "what is routed is judged all the same")
 
 
 def routed_pretenders():
@@ -171,14 +235,54 @@ def large():
         equal(lab.listing(), before)
 
 
-for mode in ("routed", "bridged"):
-    for case, title in ((services, "Services by DNAT, and the hairpin"),
-                        (errors_and_fragments, "ICMP errors of allowed flows pass; fragments are judged as their flow")):
+OTHERS = "table inet docker {\n set blocks { type ipv4_addr; flags interval; elements = { %s }\n }\n" \
+         " set hosts { type ipv4_addr; elements = { %s }\n }\n chain c {\n  type filter hook forward priority filter;\n" \
+         "  ip saddr @blocks drop\n }\n}\n"
+
+
+def peak_kilobytes(lab):
+    with open(f"/proc/{lab.daemon.pid}/status") as f:
+        return int(next(line for line in f if line.startswith("VmHWM")).split()[1])
+
+
+def others_sets():
+    """service: 200,000 elements of other people's sets are not read: netpold's peak memory does not know of them"""
+    from netlab import wait_for
+    lab, a, b, c = build("routed")
+    with lab:
+        def edit(i):
+            lab.write_policies([policy("b", {"pod": "b"}, ingress=[{"from": [{"ipBlock": {
+                "cidr": f"10.{i}.0.0/16", "except": [f"10.{i}.1.0/24"]}}]}])])
+            wait_for(lab.is_up_to_date, 20, "the change")
+        lab.start()
+        for i in range(10):
+            edit(i)
+        before = peak_kilobytes(lab)
+        lab.in_node("nft", "-f", "-", input=OTHERS % (
+            ", ".join(f"11.{i >> 15}.{i >> 7 & 255}.{i << 1 & 255}" for i in range(100000)),
+            ", ".join(f"12.{i >> 16}.{i >> 8 & 255}.{i & 255}" for i in range(100000))))
+        for i in range(10):
+            edit(100 + i)
+        lab.in_node("nft", "flush", "table", "inet", "netpol")  # and the table is read back
+        wait_for(lambda: lab.status()["repairs"] > 0, 20, "the repair")
+        equal(peak_kilobytes(lab) - before < 6000, True, f"{before} kB, then {peak_kilobytes(lab)}")
+
+
+MODES = ("routed", "bridged", "tracked")
+for case, modes, title in (
+        (services, MODES, "Services by DNAT, and the hairpin"),
+        (errors_and_fragments, MODES, "ICMP errors of allowed flows pass; fragments are judged as their flow"),
+        (cold_neighbours, MODES[1:], "neighbour discovery and ARP pass under deny-all, from a cold cache"),
+        (lambda mode: tagged(mode, False), ("bridged",), "frames with a VLAN tag are refused from and to isolated pods"),
+        (lambda mode: tagged(mode, True), MODES[1:], "frames with a VLAN tag are judged, those with two refused")):
+    for mode in modes:
         def one(case=case, mode=mode):
             case(mode)
         one.__doc__ = f"{mode}: {title}"
         test(one)
-test(cold_neighbours)
+test(switched_off)
+test(conntrack_not_there)
 test(routed_pretenders)
 test(large)
+test(others_sets)
 finish()

@@ -5,6 +5,7 @@ both allow is never refused. And the same with whole-table transactions, to show
 
 Counted by two chains of the test's own, one before and one behind ours in the same hook, so that
 nothing that is lost elsewhere counts."""
+import json
 import os
 import random
 import re
@@ -22,11 +23,14 @@ SEED = int(os.environ.get("NETPOL_SEED", time.time_ns() % 1000000))
 ALLOWED, FORBIDDEN = 1000, 2000
 A4, B4, A6, B6 = "10.244.1.10", "10.244.1.11", "fd00:244:1::a", "fd00:244:1::b"
 
-COUNTERS = "table inet count {\n" + "".join(
-    f"\tchain {name} {{\n\t\ttype filter hook forward priority {priority}; policy accept;\n" + "".join(
-        f"\t\t{ip} udp dport {port} counter\n" for ip in ("ip daddr " + B4, "ip6 daddr " + B6)
-        for port in (ALLOWED, FORBIDDEN)) + "\t}\n"
-    for name, priority in (("before", -10), ("behind", 10))) + "}\n"
+
+def counters(mode):
+    family, ours = ("bridge", -200) if mode == "tracked" else ("inet", 0)
+    return f"table {family} count {{\n" + "".join(
+        f"\tchain {name} {{\n\t\ttype filter hook forward priority {priority}; policy accept;\n" + "".join(
+            f"\t\t{ip} udp dport {port} counter\n" for ip in ("ip daddr " + B4, "ip6 daddr " + B6)
+            for port in (ALLOWED, FORBIDDEN)) + "\t}\n"
+        for name, priority in (("before", ours - 10), ("behind", ours + 10))) + "}\n"
 
 
 class Versions:
@@ -78,8 +82,8 @@ class Versions:
             self.write_policies()
 
 
-def build(*options):
-    lab = Lab("routed", conf="settle_ms = 3;\ndeny = \"drop\";\n")
+def build(mode, *options):
+    lab = Lab(mode, conf="settle_ms = 3;\ndeny = \"drop\";\n")
     a = lab.pod("default", "a", [A4, A6], {"pod": "a"})
     b = lab.pod("default", "b", [B4, B6], {"pod": "b"})
     # what arrives, goes no further: an answer would make the flow an established one
@@ -89,19 +93,24 @@ def build(*options):
     versions.write_policies()
     versions.write_labels()
     lab.start(*options)
-    lab.in_node("nft", "-f", "-", input=COUNTERS)
-    return lab, a, versions
+    lab.in_node("nft", "-f", "-", input=counters(mode))
+    return lab, a, b, versions
 
 
-def start_flood(lab, pod, source, destination):
+def start_flood(lab, pod, to, source, destination):
+    """Frames go to the gateway, or straight to the other pod on the bridge."""
+    link = "02:ff:00:00:00:01"
+    if lab.mode != "routed":
+        link = json.loads(lab.inside(to.netns, "ip", "-j", "link", "show", "eth0").stdout)[0]["address"]
     return subprocess.Popen(["ip", "netns", "exec", pod.netns, os.path.join(BUILD, "tests", "flood"), "eth0",
-                             "02:ff:00:00:00:01", source, destination, str(ALLOWED), str(FORBIDDEN)],
+                             link, source, destination, str(ALLOWED), str(FORBIDDEN)],
                             stdout=subprocess.PIPE, text=True)
 
 
 def counts(lab):
     """{(chain, family, port): packets}"""
-    text, result, chain = lab.in_node("nft", "list", "table", "inet", "count").stdout, {}, None
+    family = "bridge" if lab.mode == "tracked" else "inet"
+    text, result, chain = lab.in_node("nft", "list", "table", family, "count").stdout, {}, None
     for line in text.splitlines():
         m = re.match(r"\s+chain (\w+) {", line)
         chain = m.group(1) if m else chain
@@ -121,10 +130,10 @@ def run_edits(lab, versions, n, enough=lambda: False):
     return done
 
 
-def measure(family, edits, *options, enough=None):
-    lab, pod, versions = build(*options)
+def measure(family, edits, *options, enough=None, mode="routed"):
+    lab, pod, to, versions = build(mode, *options)
     with lab:
-        flood = start_flood(lab, pod, *((A4, B4) if family == "ip" else (A6, B6)))
+        flood = start_flood(lab, pod, to, *((A4, B4) if family == "ip" else (A6, B6)))
 
         def seen():
             c = counts(lab)
@@ -143,7 +152,7 @@ def measure(family, edits, *options, enough=None):
         passed, refused = seen()
         c = counts(lab)
         judged = c["before", family, ALLOWED] + c["before", family, FORBIDDEN]
-        print(f"# in_flight.py: {family} {' '.join(options) or 'grow, switch, shrink'}: {done} changes in "
+        print(f"# in_flight.py: {mode} {family} {' '.join(options) or 'grow, switch, shrink'}: {done} changes in "
               f"{seconds:.0f} s, {judged} packets judged ({judged / seconds / 1e6:.2f} million/s, {sent} sent): "
               f"forbidden that passed {passed}, allowed that were refused {refused}")
         return passed, refused, judged, lab
@@ -163,6 +172,13 @@ def guarantee_v6():
     equal(judged > 100 * EDITS // 4, True, f"only {judged} packets")
 
 
+def guarantee_tracked():
+    """in flight: the same on a bridge that judges for itself"""
+    passed, refused, judged, _ = measure("ip", EDITS // 4, mode="tracked")
+    equal((passed, refused), (0, 0), f"NETPOL_SEED={SEED}: (passed, refused)")
+    equal(judged > 100 * EDITS // 4, True, f"only {judged} packets")
+
+
 def naive_leaks():
     """in flight: whole-table transactions leak, and this test sees it"""
     passed, refused, _, _ = measure("ip", NAIVE_MOST, "--naive-transactions", enough=True)
@@ -173,4 +189,5 @@ print(f"# in_flight.py: NETPOL_SEED={SEED}")
 test(naive_leaks)
 test(guarantee_v4)
 test(guarantee_v6)
+test(guarantee_tracked)
 finish()

@@ -52,6 +52,12 @@ def flow(lab, source, destination, port, protocol, family):
     return ends[0][0], ends[1][0], protocol, ends[0][1], ends[1][1], port
 
 
+def refusal(lab, source, destination):
+    """A bridge that judges for itself drops; what is routed is rejected all the same."""
+    is_bridged = source in lab.pods and destination in lab.pods and source != destination
+    return "drop" if lab.mode == "tracked" and is_bridged else "reject"
+
+
 def judge(lab, table):
     """table: (source, destination, port, protocol, wanted, families)"""
     flows, names, wanted = [], [], []
@@ -59,7 +65,7 @@ def judge(lab, table):
         for family in families:
             flows.append(flow(lab, source, destination, port, protocol, family))
             names.append(f"{source} -> {destination} {protocol} {port} IPv{4 + 2 * family}")
-            wanted.append(verdict)
+            wanted.append(refusal(lab, source, destination) if verdict == "reject" else verdict)
     no_difference(lab.probe(flows), wanted, names)
 
 
@@ -91,9 +97,12 @@ SEED = [
     (DB, "2001:db8:9::9", 5978, "tcp", "reject", (V6,)),
     # its own node: egress applies; the node reaches it (kubelet's probes)
     (DB, "node", 10250, "tcp", "reject", BOTH),
+    (DB, "node", 10250, "udp", "reject", BOTH),
+    (DB, "node", 0, "icmp", "drop", BOTH),
     ("node", DB, 8080, "tcp", "allow", BOTH),
     ("node", DB, 8080, "udp", "allow", BOTH),
     ("default/other", "node", 10250, "tcp", "allow", BOTH),
+    ("default/other", "node", 10250, "udp", "allow", BOTH),
     # a pod to itself
     (DB, DB, 1234, "tcp", "allow", BOTH),
     # nobody isolates these
@@ -186,6 +195,12 @@ def bridged_at_all():
     all_of("bridged")
 
 
+def tracked_at_all():
+    """tracked: nf_conntrack_bridge is there"""
+    all_of("tracked")
+
+
 all_of("routed")
 test(bridged_at_all)
+test(tracked_at_all)
 finish()

@@ -137,9 +137,15 @@ def kernel_bridged():
     kernel_rounds("bridged", ROUNDS or 20)
 
 
+def kernel_tracked():
+    """random: the kernel, bridged with its own connection tracking, agrees with the naive evaluator"""
+    kernel_rounds("tracked", ROUNDS or 20)
+
+
 print(f"# random_flows.py: NETPOL_SEED={SEED}")
 test(explain_against_naive)
 if not QUICK:
     test(kernel_routed)
     test(kernel_bridged)
+    test(kernel_tracked)
 finish()

@@ -1,0 +1,51 @@
+"""talk: what pods say to each other in the tests, a server and a client, and policies in short."""
+import subprocess
+import sys
+
+from report import equal
+
+CLIENT = """
+import socket, sys
+family, kind, host, port, size = sys.argv[1:]
+s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET,
+                  socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+s.settimeout(1.5)
+try:
+    s.connect((host, int(port)))
+    if kind == "udp":
+        s.send(b"x" * int(size)); s.recv(65536)
+    print("allow")
+except ConnectionRefusedError: print("refused")
+except TimeoutError: print("drop")
+"""
+SERVER = """
+import socket, sys
+host, tcp, udp = sys.argv[1:]
+family = socket.AF_INET6 if ":" in host else socket.AF_INET
+t = socket.socket(family); t.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); t.bind((host, int(tcp))); t.listen()
+u = socket.socket(family, socket.SOCK_DGRAM); u.bind((host, int(udp)))
+print("ready", flush=True)
+while True:
+    data, peer = u.recvfrom(65536)
+    u.sendto(data[:1], peer)
+"""
+
+
+def policy(name, pods, **spec):
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name},
+            "spec": {"podSelector": {"matchLabels": pods}, **spec}}
+
+
+def deny_all(name, pods):
+    return policy(name, pods, policyTypes=["Ingress", "Egress"])
+
+
+def serve(lab, pod, address, tcp, udp):
+    server = subprocess.Popen(["ip", "netns", "exec", pod.netns, sys.executable, "-c", SERVER, address, str(tcp),
+                               str(udp)], stdout=subprocess.PIPE, text=True)
+    equal(server.stdout.readline(), "ready\n")
+    return server
+
+
+def ask(lab, pod, kind, host, port, size=1):
+    return lab.inside(pod.netns, sys.executable, "-c", CLIENT, "-", kind, host, str(port), str(size)).stdout.strip()

@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""kube-proxy's IPVS mode: a Service's address is the node's own, `input` meets it untranslated, and the translated
+packet leaves by `output`. service_cidrs lets the one pass and has the other judged. Real ipvsadm, where the kernel
+has IPVS."""
+import os
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from netlab import Lab, Skip, run
+from report import test, finish, equal
+from talk import ask, deny_all, policy, serve
+
+VIP = {4: ("10.96.0.10", "10.96.0.11"), 6: ("fd00:96::a", "fd00:96::b")}
+
+
+def address(i, version):
+    return f"10.244.1.{i}" if version == 4 else f"fd00:244:1::{i:x}"
+
+
+def needs_ipvs():
+    run("modprobe", "ip_vs", check=False)
+    if not shutil.which("ipvsadm"):
+        raise Skip("ipvsadm is not installed")
+    if run("unshare", "-n", "ipvsadm", "-Ln", check=False).returncode:
+        raise Skip("this kernel has no IPVS (tests/vm has)")
+
+
+def hold(lab, version):
+    """Both Services' addresses on a dummy, as kube-proxy keeps them; a answers for the first, b for the second."""
+    lab.in_node("sysctl", "-qw", "net.ipv4.vs.conntrack=1")
+    lab.in_node("ip", "link", "add", f"ipvs{version}", "type", "dummy")
+    for i, vip in enumerate(VIP[version]):
+        lab.in_node("ip", "addr", "add", f"{vip}/{32 if version == 4 else 128}", "dev", f"ipvs{version}",
+                    *(["nodad"] if version == 6 else []))
+        one = (lambda a, port: f"{a}:{port}") if version == 4 else (lambda a, port: f"[{a}]:{port}")
+        lab.in_node("ipvsadm", "-A", "-t", one(vip, 80), "-s", "rr")
+        lab.in_node("ipvsadm", "-a", "-t", one(vip, 80), "-r", one(address(10 + i, version), 8080), "-m")
+    lab.in_node("ip", "link", "set", f"ipvs{version}", "up")
+
+
+def services(mode, version):
+    needs_ipvs()
+    with Lab(mode, 'service_cidrs = [ "10.96.0.0/12", "fd00:96::/64" ];\n') as lab:
+        pods = {n: lab.pod("default", n, [address(10 + i, 4), address(10 + i, 6)], {"pod": n})
+                for i, n in enumerate("abcde")}
+        lab.write_inventory()
+        lab.write_policies([
+            deny_all("a", {"pod": "a"}),
+            policy("b", {"pod": "b"}, ingress=[{"from": [{"podSelector": {"matchExpressions": [
+                {"key": "pod", "operator": "In", "values": ["c", "e"]}]}}], "ports": [{"port": 8080}]}]),
+            policy("e", {"pod": "e"}, policyTypes=["Egress"], egress=[
+                {"to": [{"podSelector": {"matchLabels": {"pod": "b"}}}], "ports": [{"port": 8080}]}])])
+        hold(lab, version)
+        servers = [serve(lab, pods[n], address(10 + i, version), 8080, 9090) for i, n in enumerate("ab")]
+        to_a, to_b = VIP[version]
+        try:
+            lab.apply()
+            equal(ask(lab, pods["c"], "tcp", to_b, 80), "allow", "c to the Service of b, which lets c in")
+            equal(ask(lab, pods["e"], "tcp", to_b, 80), "allow", "e, whose egress allows b")
+            equal(ask(lab, pods["d"], "tcp", to_b, 80) != "allow", True, "d, which b does not let in")
+            equal(ask(lab, pods["c"], "tcp", to_a, 80) != "allow", True, "c to the Service of a, which is shut")
+            equal(ask(lab, pods["e"], "tcp", to_a, 80) != "allow", True, "e, whose egress does not allow a")
+            equal(ask(lab, pods["a"], "tcp", to_b, 80) != "allow", True, "a, whose egress is shut")
+            lab.inside(lab.node, sys.executable, "-c", "import socket,sys; socket.create_connection((sys.argv[1], 80), 2)",
+                       to_a)  # the node's own processes reach its pods
+            equal(ask(lab, pods["a"], "tcp", "192.168.50.1" if version == 4 else "fd50::1", 10250), "refused",
+                  "what is no Service's address is judged at input")
+        finally:
+            for server in servers:
+                server.terminate()
+
+
+for mode in ("routed", "bridged"):
+    for version in (4, 6):
+        def one(mode=mode, version=version):
+            services(mode, version)
+        one.__doc__ = f"{mode}: Services by IPVS, IPv{version}"
+        test(one)
+finish()
