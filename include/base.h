@@ -31,7 +31,7 @@ int arena_try(Arena *arena, int (*fn)(void *context), void *context);
 void arena_defer(Arena *arena, void (*fn)(void *handle), void *handle);
 
 /* Zeroed memory, aligned for any type. Never NULL: see arena_try. Outside a try it aborts. */
-void *arena_alloc(Arena *arena, size_t bytes);
+void *arena_alloc(Arena *arena, size_t bytes) __attribute__((returns_nonnull));
 char *arena_strdup(Arena *arena, const char *text);
 char *arena_strndup(Arena *arena, const char *text, size_t length);
 char *arena_printf(Arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -57,7 +57,8 @@ static inline void arena_free_p(Arena **arena)
 				vec_grow((arena), (v)->at, (v)->n, &(v)->room, sizeof(*(v)->at));  \
 		(v)->at[(v)->n++] = __VA_ARGS__;                                                   \
 	} while (0)
-void *vec_grow(Arena *arena, void *at, size_t n, size_t *room, size_t item);
+void *vec_grow(Arena *arena, void *at, size_t n, size_t *room, size_t item)
+	__attribute__((returns_nonnull));
 
 typedef VEC(const char *) Texts;
 

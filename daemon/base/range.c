@@ -79,7 +79,7 @@ static int prefix_parse(const char *text)
 
 	if (n == 0 || n > 3 || text[n] || (n > 1 && text[0] == '0'))
 		return -1;
-	return atoi(text);
+	return (int)strtol(text, NULL, 10);
 }
 
 const char *range_parse_cidr(const char *text, Range *ret_range)

@@ -83,6 +83,7 @@ static const char *find_endpoint(Explainer *x, const char *text, Endpoint *ret_e
 		error = find_pod(x, text, &endpoint.pod);
 		if (error)
 			return error;
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): find_pod found an address */
 		endpoint.address = endpoint.pod->addresses.at[0];
 	} else if (address_parse(text, &endpoint.address)) {
 		endpoint.pod = index_owner(&x->index, endpoint.address);
@@ -96,7 +97,7 @@ static const char *find_endpoint(Explainer *x, const char *text, Endpoint *ret_e
 
 static bool address_of_family(const Pod *pod, Family family, Address *ret_address)
 {
-	for (size_t i = 0; i < pod->addresses.n; i++) {
+	for (size_t i = 0; pod && i < pod->addresses.n; i++) {
 		if (pod->addresses.at[i].family == family) {
 			*ret_address = pod->addresses.at[i];
 			return true;

@@ -360,10 +360,12 @@ static Set *moving_set(Detour *t, Family family)
 
 static void note_moving(Detour *t, const Elements *elements)
 {
-	for (size_t i = 0; i < elements->n; i++)
-		VEC_PUSH(t->d->plan->arena,
-			&moving_set(t, elements->at[i].address.family)->elements,
-			(Element){.address = elements->at[i].address});
+	for (size_t i = 0; i < elements->n; i++) {
+		Element element = {.address = elements->at[i].address};
+		Set *set = moving_set(t, element.address.family);
+
+		VEC_PUSH(t->d->plan->arena, &set->elements, element);
+	}
 }
 
 static void sort_moving(Detour *t)

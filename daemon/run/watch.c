@@ -124,7 +124,7 @@ static int watch_ancestor(int fd, const char *path)
 
 	if (strlen(path) >= sizeof(parent))
 		return -ENAMETOOLONG;
-	strcpy(parent, path);
+	memcpy(parent, path, strlen(path) + 1);
 	for (;;) {
 		char *up = dirname(parent);
 

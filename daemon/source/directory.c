@@ -83,6 +83,7 @@ Entry *entry_of(const SourceDir *dir, const char *name)
 int entry_add(SourceDir *dir, const char *name)
 {
 	Entry *grown;
+	char *copy;
 
 	if (dir->n >= SOURCE_FILES_MOST)
 		return -EFBIG;
@@ -90,10 +91,10 @@ int entry_add(SourceDir *dir, const char *name)
 	if (!grown)
 		return -ENOMEM;
 	dir->entries = grown;
-	dir->entries[dir->n] = (Entry){.name = strdup(name), .is_seen = true};
-	if (!dir->entries[dir->n].name)
+	copy = strdup(name);
+	if (!copy)
 		return -ENOMEM;
-	dir->n++;
+	dir->entries[dir->n++] = (Entry){.name = copy, .is_seen = true};
 	return 0;
 }
 

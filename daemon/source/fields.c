@@ -160,7 +160,7 @@ static const char *masked_hint(Reader *reader, const char *text)
 	const char *slash = strchr(text, '/');
 	char head[ADDRESS_TEXT_SIZE], base[RANGE_TEXT_SIZE];
 	Address address;
-	int bits, prefix = slash ? atoi(slash + 1) : -1;
+	long bits, prefix = slash ? strtol(slash + 1, NULL, 10) : -1;
 
 	if (!slash || (size_t)(slash - text) >= sizeof(head))
 		return NULL;
@@ -173,7 +173,7 @@ static const char *masked_hint(Reader *reader, const char *text)
 		return NULL;
 	address.value = prefix == 0 ? 0 : address.value >> (bits - prefix) << (bits - prefix);
 	return arena_printf(
-		reader->arena, "did you mean \"%s/%d\"?", address_text(address, base), prefix);
+		reader->arena, "did you mean \"%s/%ld\"?", address_text(address, base), prefix);
 }
 
 bool fields_cidr(Reader *reader, const Node *node, const char *what, Range *ret_range)

@@ -63,11 +63,6 @@ const char *node_text_field(Reader *reader, const Node *map, const char *key)
 	return node ? node->text : NULL;
 }
 
-size_t node_count(const Node *list)
-{
-	return list ? list->items.n : 0;
-}
-
 static const Field *field_of(const Schema *schema, const char *key)
 {
 	for (const Field *field = schema->fields; field->key; field++)
@@ -77,12 +72,8 @@ static const Field *field_of(const Schema *schema, const char *key)
 }
 
 /* Whether a key that is unknown here would be known one level below `sibling`. */
-static bool belongs_under(const Schema *schema, const Pair *sibling, const char *key)
+static bool belongs_under(const Field *field, const Pair *sibling, const char *key)
 {
-	const Field *field = field_of(schema, sibling->key);
-
-	if (!field)
-		return false;
 	if (field->is_labels)
 		return sibling->value->kind == NODE_NULL;
 	return field->child && field_of(field->child, key);
@@ -95,11 +86,11 @@ static const char *indent_hint(Reader *reader, const Node *map, const Schema *sc
 
 	for (size_t i = 1; i < map->pairs.n; i++) {
 		const Pair *sibling = &map->pairs.at[i <= at ? at - i : i];
+		const Field *field = field_of(schema, sibling->key);
 
-		if (belongs_under(schema, sibling, key))
+		if (field && belongs_under(field, sibling, key))
 			return arena_printf(reader->arena, "did you mean to indent it under %s%s?",
-				field_of(schema, sibling->key)->is_list ? "an item of " : "",
-				sibling->key);
+				field->is_list ? "an item of " : "", sibling->key);
 	}
 	return NULL;
 }

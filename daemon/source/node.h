@@ -62,7 +62,10 @@ const char *node_text_field(Reader *reader, const Node *map, const char *key); /
 /* Every key that the schema lacks is an error, with where it probably belongs. */
 void node_check_keys(Reader *reader, const Node *map, const Schema *schema);
 /* The list's items; null items are errors. */
-size_t node_count(const Node *list);
+static inline size_t node_count(const Node *list)
+{
+	return list ? list->items.n : 0;
+}
 
 /* yaml.c: every document of the text, in order. False after an error in diags; then the last
  * document is what had been read of it. */

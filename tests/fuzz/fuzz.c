@@ -9,6 +9,7 @@
 #include "compile.h"
 #include "nft.h"
 #include "source.h"
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -76,8 +77,18 @@ static void must(bool is_so, const char *what, const char *why, const char *text
 {
 	if (is_so)
 		return;
-	fprintf(stderr, "%s: %s\n%s\n", what, why ? why : "", text);
+	fprintf(stderr, "%s\n%s: %s\n", text, what, why ? why : "");
 	abort();
+}
+
+/* libFuzzer's alarm clock would interrupt netlink; netpold, which blocks its signals, has none. */
+static void hold_alarm(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	sigprocmask(how, &set, NULL);
 }
 
 /* What the kernel holds after `ruleset` was applied is `ruleset`, to the letter. */
@@ -133,8 +144,11 @@ static void compile_and_render(Arena *arena, const Reader *reader, const Source 
 		const char *text = nft_ruleset_text(arena, ruleset);
 
 		check_comments(text);
-		if (reader->is_applied)
+		if (reader->is_applied) {
+			hold_alarm(SIG_BLOCK);
 			check_kernel(arena, ruleset, text);
+			hold_alarm(SIG_UNBLOCK);
+		}
 		ruleset_free(ruleset);
 	}
 	explain(arena, &model);

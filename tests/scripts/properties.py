@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""What must not matter to the compiled ruleset does not, to the byte: in which of the two formats a policy is
+written, in which file, in which order.
+
+NETPOL_SEED repeats a run; NETPOL_ROUNDS makes it longer."""
+import json
+import os
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import conf_form
+from chance import Chance
+from netlab import Lab, Pod, NETPOLCTL, run
+from report import test, finish, equal
+
+SEED = int(os.environ.get("NETPOL_SEED", time.time_ns() % 1000000))
+ROUNDS = int(os.environ.get("NETPOL_ROUNDS", 100))
+SPACES = ["default", "one", "two"]
+
+
+def compiled(files, inventory, seed):
+    """The ruleset that the files (name -> text) compile to."""
+    with tempfile.TemporaryDirectory() as d:
+        for folder, content in (("p", files), ("i", inventory)):
+            os.mkdir(f"{d}/{folder}", 0o755)
+            for name, text in content.items():
+                Lab.put(f"{d}/{folder}/{name}", text)
+        Lab.put(f"{d}/netpol.conf", "")
+        result = run(NETPOLCTL, "-c", f"{d}/netpol.conf", "--policies", f"{d}/p", "--inventory", f"{d}/i", "--node", "node-1",
+                     "ruleset", check=False)
+        equal(result.returncode, 0, f"NETPOL_SEED={seed}: {result.stderr[:400]}")
+        equal("error" in result.stderr, False, result.stderr[:400])
+        return result.stdout
+
+
+def manifests(policies):
+    return json.dumps({"kind": "List", "apiVersion": "v1", "items": policies})
+
+
+def random_cluster(chance):
+    pods = [Pod(chance.choice(SPACES), f"pod-{i}", [f"10.244.1.{10 + i}", f"fd00:244:1::{10 + i:x}"], chance.labels(),
+                ports=chance.ports()) for i in range(10)]
+    addresses = [a for p in pods for a in p.addresses] + ["172.17.0.5", "2001:db8::5"]
+    items = [{"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": s, "labels": chance.labels()}}
+             for s in SPACES[:2]] + [p.manifest() for p in pods]
+    return items, [chance.policy(i, SPACES, addresses) for i in range(chance.randint(1, 8))]
+
+
+def rounds(one):
+    for seed in range(SEED, SEED + ROUNDS):
+        chance = Chance(seed)
+        items, policies = random_cluster(chance)
+        one(chance, seed, items, policies, compiled({"a.json": manifests(policies)}, {"i.json": manifests(items)}, seed))
+
+
+def both_formats():
+    """properties: the libconfig form and the manifest of one policy compile to the same"""
+    def one(chance, seed, items, policies, whole):
+        equal(compiled({"a.conf": conf_form.policies(policies)}, {"i.json": manifests(items)}, seed), whole,
+              f"NETPOL_SEED={seed}")
+    rounds(one)
+
+
+def any_order():
+    """properties: files, their names, formats and order do not matter, nor the order of the inventory"""
+    def one(chance, seed, items, policies, whole):
+        files, inventory = {}, {}
+        chance.shuffle(policies)
+        chance.shuffle(items)
+        for i, policy in enumerate(policies):
+            name = f"{chance.randint(0, 10 ** 6)}-{i}"
+            if chance.random() < 0.5:
+                files[f"{name}.conf"] = conf_form.policies([policy])
+            else:
+                files[f"{name}.yaml"] = "---\n" + json.dumps(policy) + "\n"
+        half = chance.randint(0, len(items))
+        for i, part in enumerate((items[:half], items[half:])):
+            inventory[f"{chance.randint(0, 10 ** 6)}-{i}.json"] = manifests(part)
+        equal(compiled(files, inventory, seed), whole, f"NETPOL_SEED={seed}")
+    rounds(one)
+
+
+print(f"# properties.py: NETPOL_SEED={SEED}")
+for case in (both_formats, any_order):
+    test(case)
+finish()
