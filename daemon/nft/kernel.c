@@ -13,6 +13,7 @@ struct Nft {
 	struct nft_ctx *ctx;
 	Netlink *netlink;
 	TableWatch *watch;
+	uint32_t ignored; /* libnftables' port, as the watch knows it */
 	char error[1024];
 };
 
@@ -53,7 +54,7 @@ Nft *nft_close(Nft *nft)
 
 int nft_watch(Nft *nft, const char *table)
 {
-	int r = table_watch_open(table, netlink_port(nft->netlink), &nft->watch);
+	int r = table_watch_open(table, &nft->watch);
 
 	return r < 0 ? r : table_watch_fd(nft->watch);
 }
@@ -75,10 +76,21 @@ static int refuse(Nft *nft, const char *doing, const char *words)
 	return NFT_E_REFUSED;
 }
 
+/* libnftables opens its socket anew when it likes: then its port is another. */
+static void ignore_ourselves(Nft *nft)
+{
+	uint32_t port = netlink_port_beside(nft->netlink);
+
+	if (nft->watch && port != nft->ignored &&
+		table_watch_ignore(nft->watch, netlink_port(nft->netlink), port) == 0)
+		nft->ignored = port;
+}
+
 static int run(Nft *nft, const char *doing, const char *script)
 {
 	if (!*script)
 		return 0;
+	ignore_ourselves(nft);
 	if (nft_run_cmd_from_buffer(nft->ctx, script) != 0)
 		return refuse(nft, doing, nft_ctx_get_error_buffer(nft->ctx));
 	return 0;

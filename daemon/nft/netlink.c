@@ -50,6 +50,35 @@ uint32_t netlink_port(const Netlink *n)
 	return mnl_socket_get_portid(n->socket);
 }
 
+static int option_of(int fd, int name)
+{
+	int value = -1;
+	socklen_t size = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, name, &value, &size) < 0 ? -1 : value;
+}
+
+/* A socket that was not bound yet is, as the kernel would do it with the first message. */
+static uint32_t port_of(int fd)
+{
+	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
+	socklen_t size = sizeof(address);
+
+	if (getsockname(fd, (struct sockaddr *)&address, &size) == 0 && address.nl_pid == 0)
+		bind(fd, (struct sockaddr *)&address, sizeof(address));
+	size = sizeof(address);
+	return getsockname(fd, (struct sockaddr *)&address, &size) < 0 ? 0 : address.nl_pid;
+}
+
+uint32_t netlink_port_beside(const Netlink *n)
+{
+	for (int fd = mnl_socket_get_fd(n->socket) - 1; fd >= 0; fd--)
+		if (option_of(fd, SO_DOMAIN) == AF_NETLINK &&
+			option_of(fd, SO_PROTOCOL) == NETLINK_NETFILTER)
+			return port_of(fd);
+	return 0;
+}
+
 /* ---- Keys: every part of a concatenation takes whole 4-byte registers ---- */
 static uint32_t element_key(const Set *set, const Element *element, uint8_t ret_key[40])
 {
@@ -274,7 +303,7 @@ static int on_dump(const struct nlmsghdr *header, void *context)
 
 static int dump_elements(Netlink *n, const BaseOptions *base, const char *name, Dump *dump)
 {
-	char room[64 * 1024];
+	char room[64 * 1024] = {};
 	struct nftnl_set *set = nftnl_set_alloc();
 	struct nlmsghdr *header;
 	uint32_t sequence = n->sequence++;

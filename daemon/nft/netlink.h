@@ -17,11 +17,18 @@ int netlink_read_map(Netlink *netlink, Arena *arena, const BaseOptions *base, co
 	Family family, int direction, Verdicts *ret_verdicts);
 /* The port by which the kernel knows this socket. */
 uint32_t netlink_port(const Netlink *netlink);
+/*
+ * The port of another nftables socket of this process, opened before this one: libnftables', which
+ * does not show it. 0: there is none.
+ */
+uint32_t netlink_port_beside(const Netlink *netlink);
 
 /* watch.c: changes of our tables by others than this process. */
 typedef struct TableWatch TableWatch;
 
-int table_watch_open(const char *table, uint32_t own_port, TableWatch **ret_watch);
+int table_watch_open(const char *table, TableWatch **ret_watch);
+/* From now on what these two ports ask for is not told. 0 or -errno. */
+int table_watch_ignore(TableWatch *watch, uint32_t one, uint32_t two);
 TableWatch *table_watch_close(TableWatch *watch);
 int table_watch_fd(const TableWatch *watch);
 bool table_watch_take(TableWatch *watch);

@@ -15,7 +15,6 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 struct TableWatch {
 	struct mnl_socket *socket;
@@ -34,7 +33,7 @@ TableWatch *table_watch_close(TableWatch *watch)
 }
 
 /* Drops what these two ports asked for; classic BPF loads words in network order. */
-static int filter_out(int fd, uint32_t one, uint32_t two)
+int table_watch_ignore(TableWatch *watch, uint32_t one, uint32_t two)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)),
@@ -45,10 +44,13 @@ static int filter_out(int fd, uint32_t one, uint32_t two)
 	};
 	struct sock_fprog program = {ARRAY_SIZE(code), code};
 
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+	return setsockopt(table_watch_fd(watch), SOL_SOCKET, SO_ATTACH_FILTER, &program,
+		       sizeof(program)) < 0
+		       ? -errno
+		       : 0;
 }
 
-int table_watch_open(const char *table, uint32_t own_port, TableWatch **ret_watch)
+int table_watch_open(const char *table, TableWatch **ret_watch)
 {
 	TableWatch *watch = calloc(1, sizeof(*watch));
 	int group = NFNLGRP_NFTABLES, room = 4 << 20, error;
@@ -59,9 +61,6 @@ int table_watch_open(const char *table, uint32_t own_port, TableWatch **ret_watc
 	watch->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (!watch->table || !watch->socket ||
 		mnl_socket_bind(watch->socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
-		/* libnftables opened the first socket of this process: its port is the process's
-		   number */
-		filter_out(mnl_socket_get_fd(watch->socket), own_port, (uint32_t)getpid()) < 0 ||
 		mnl_socket_setsockopt(
 			watch->socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0) {
 		error = errno;

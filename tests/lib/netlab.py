@@ -205,16 +205,17 @@ class Lab:
             raise RuntimeError(f"netpold --once: {result.stderr}")
         return result
 
-    def start(self, *options):
+    def start(self, *options, under=()):
+        """under: a command that runs netpold, such as valgrind."""
         if os.path.exists(os.path.join(self.runtime, "status.json")):
             os.unlink(os.path.join(self.runtime, "status.json"))
         self.daemon_log = open(os.path.join(self.dir, "netpold.log"), "w+")
         environment = {k: v for k, v in os.environ.items() if k != "JOURNAL_STREAM"}
         self.daemon = subprocess.Popen(
-            ["ip", "netns", "exec", self.node, NETPOLD, "-c", self.conf, *options],
+            ["ip", "netns", "exec", self.node, *under, NETPOLD, "-c", self.conf, *options],
             stderr=self.daemon_log, env=environment)
         wait_for(lambda: self.daemon.poll() is not None or self.status().get("applied_at", "never") != "never",
-                 10, "netpold's first transaction")
+                 60 if under else 10, "netpold's first transaction")
         if self.daemon.poll() is not None:
             raise RuntimeError(f"netpold ended: {self.log()}")
 

@@ -355,6 +355,16 @@ def remembers():
         equal(isolated(lab), {B}, "the good file goes on all the same")
 
 
+def not_ourselves():
+    """service: our own changes, of structure and of elements, are not taken for somebody else's"""
+    with new_lab() as lab:
+        for i in range(10):
+            lab.write_policy_file("a.yaml", deny("a") + f"---\n{deny(f'b{i}', 'b') if i % 2 else ''}")
+            wait_for(lab.is_up_to_date, 15, "the change")
+        time.sleep(0.3)
+        equal((lab.log().count("adopting"), lab.status()["repairs"]), (0, 0), lab.log())
+
+
 def strangers():
     """service: other tables are neither read nor written, and our accept does not override their drop"""
     with new_lab(start=False) as lab:
@@ -412,6 +422,6 @@ def same_as_from_scratch():
 
 print(f"# service.py: NETPOL_SEED={SEED}")
 for case in (notices_files, slow_writer, directories, config_map, bad_files, odd_files, conflicts, failed_export,
-             overflow, burst, signals, adopts, repairs, remembers, strangers, once, same_as_from_scratch):
+             overflow, burst, signals, adopts, repairs, remembers, not_ourselves, strangers, once, same_as_from_scratch):
     test(case)
 finish()

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Thousands of reloads: netpold's memory and its open files stay what they were."""
+"""Thousands of reloads: netpold's memory and its open files stay what they were; and some under valgrind."""
 import os
+import shutil
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from netlab import Lab, Pod, wait_for
+from netlab import Lab, Pod, Skip, TESTS, wait_for
 from report import test, finish, equal
 
 RELOADS = int(os.environ.get("NETPOL_RELOADS", 10000))
@@ -28,25 +29,36 @@ def held(pid):
     return rss, min(files)
 
 
+def build():
+    lab = Lab("routed", conf="settle_ms = 0;\n")
+    for i in range(5):
+        lab.pods[f"default/p{i}"] = Pod("default", f"p{i}", [f"10.244.1.{i + 1}"], {"n": str(i)})
+    lab.pods["default/peer"] = Pod("default", "peer", ["10.244.2.1"], {}, node="another")
+    lab.write_inventory()
+    lab.write_policies([policy(0), policy(1)])
+    return lab
+
+
+def reload(lab, i, seconds):
+    """Labels that come and go; now and then other policies, or a broken file."""
+    peer = lab.pods["default/peer"]
+    if i % 20 == 0:
+        lab.write_policy_file("broken.yaml", f"kind: [{i}")
+    if i % 20 == 10:
+        lab.write_policies([policy(i // 10), policy(i // 10 + 1)])
+    else:
+        peer.labels = {"a": "b"} if peer.labels == {} else {}
+        lab.write_inventory()
+    wait_for(lab.is_up_to_date, seconds, "netpold to keep up")
+
+
 def constant():
     """soak: 10,000 reloads, broken files among them, leak neither memory nor files"""
-    with Lab("routed", conf="settle_ms = 0;\n") as lab:
-        for i in range(5):
-            lab.pods[f"default/p{i}"] = Pod("default", f"p{i}", [f"10.244.1.{i + 1}"], {"n": str(i)})
-        peer = lab.pods["default/peer"] = Pod("default", "peer", ["10.244.2.1"], {}, node="another")
-        lab.write_inventory()
-        lab.write_policies([policy(0), policy(1)])
+    with build() as lab:
         lab.start()
         first = None
         for i in range(1, RELOADS + 1):
-            if i % 20 == 0:
-                lab.write_policy_file("broken.yaml", f"kind: [{i}")
-            if i % 20 == 10:
-                lab.write_policies([policy(i // 10), policy(i // 10 + 1)])
-            else:
-                peer.labels = {"a": "b"} if peer.labels == {} else {}
-                lab.write_inventory()
-            wait_for(lab.is_up_to_date, 20, "netpold to keep up")
+            reload(lab, i, 20)
             if i == RELOADS // 5:
                 first = held(lab.daemon.pid)
         last = held(lab.daemon.pid)
@@ -56,5 +68,20 @@ def constant():
         equal(last[0] <= first[0] * 1.1 + 512, True, f"memory: {first[0]} KiB, then {last[0]} KiB")
 
 
+def under_valgrind():
+    """soak: valgrind sees no wrong access and no lost memory in hundreds of reloads"""
+    if not shutil.which("valgrind"):
+        raise Skip("valgrind is not installed")
+    with build() as lab:
+        lab.start(under=["valgrind", "--quiet", "--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite",
+                         "--track-fds=yes", "--error-exitcode=99", f"--suppressions={TESTS}/lib/valgrind.supp"])
+        for i in range(1, max(RELOADS // 25, 20) + 1):
+            reload(lab, i, 120)
+        lab.daemon.terminate()
+        equal(lab.daemon.wait(120), 0, lab.log()[:6000])
+        lab.daemon = None
+
+
 test(constant)
+test(under_valgrind)
 finish()
