@@ -438,8 +438,26 @@ static void print_ruleset(Ctl *ctl, const char *text)
 	puts("}");
 }
 
+/* The bridge table goes with it where it is asked for; what "auto" takes, only the kernel knows. */
+static int ruleset_text(Ctl *ctl, const Ruleset *inet, const char **ret_text)
+{
+	BridgeOptions options = {.has_conntrack = true};
+	const char *text = nft_ruleset_text(ctl->arena, inet);
+	Ruleset *bridge;
+
+	if (ctl->settings.bridge == BRIDGE_CONNTRACK) {
+		if (compile_bridge(inet, &options, &bridge) < 0)
+			return -ENOMEM;
+		text = arena_printf(ctl->arena, "%s%s", text, nft_ruleset_text(ctl->arena, bridge));
+		ruleset_free(bridge);
+	}
+	*ret_text = text;
+	return 0;
+}
+
 static int run_ruleset(Ctl *ctl)
 {
+	const char *text;
 	CompileOptions options;
 	Ruleset *ruleset;
 	int r;
@@ -457,8 +475,11 @@ static int run_ruleset(Ctl *ctl)
 	if (compile(snapshot_model(ctl->snapshot), &options, &ctl->diags, &ruleset) < 0)
 		return fail("out of memory");
 	print_diags(ctl, &ctl->diags, stderr);
-	print_ruleset(ctl, nft_ruleset_text(ctl->arena, ruleset));
+	r = ruleset_text(ctl, ruleset, &text);
 	ruleset_free(ruleset);
+	if (r < 0)
+		return fail("out of memory");
+	print_ruleset(ctl, text);
 	return 0;
 }
 

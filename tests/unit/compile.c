@@ -102,6 +102,37 @@ Test(compile, the_order_of_files_does_not_matter)
 	}
 }
 
+/* Where only tagged frames are left to judge, isolated pods' are refused, or nobody's. */
+Test(compile, tagged_frames_are_refused_from_and_to_isolated_pods_alone)
+{
+	Source *sources[3];
+	Model model = model_of(false, sources);
+	Diags diags = {};
+	Ruleset *inet = run(&model, false, &diags), *refused, *judged;
+	const Verdicts *verdicts;
+
+	cr_assert_eq(compile_bridge(inet, &(BridgeOptions){}, &refused), 0);
+	cr_assert_eq(compile_bridge(inet, &(BridgeOptions){.is_tagged_judged = true}, &judged), 0);
+	verdicts = &refused->verdicts[RULESET_IN][FAMILY_IPV4];
+	cr_assert_eq(verdicts->n, inet->verdicts[RULESET_IN][FAMILY_IPV4].n);
+	cr_assert_eq(refused->chains.n, 1);
+	cr_assert_eq(refused->chains.at[0].rules.n, 0, "the chain lets nobody in");
+	cr_assert(refused->chains.at[0].is_drop);
+	for (size_t i = 0; i < verdicts->n; i++)
+		cr_assert_str_eq(verdicts->at[i].chain, refused->chains.at[0].name);
+	cr_assert_eq(refused->sets.n, 2, "no set but self4 and self6");
+	cr_assert_eq(judged->chains.n, 0);
+	cr_assert_eq(judged->verdicts[RULESET_IN][FAMILY_IPV4].n, 0);
+	cr_assert_not_null(strstr(
+		nft_ruleset_text(arena, judged), "meta protocol { 8021q, 8021ad } drop\n\t\tether "
+						 "type != { 8021q, 8021ad } accept"));
+	ruleset_free(inet);
+	ruleset_free(refused);
+	ruleset_free(judged);
+	for (int i = 0; i < 3; i++)
+		source_free(sources[i]);
+}
+
 Test(compile, only_local_pods_and_one_chain_for_the_same_rules)
 {
 	Source *sources[3];
