@@ -88,27 +88,27 @@ static void say_none(BridgeState *state, const char *lifted, const char *tracked
 			: "load module nf_conntrack_bridge, or set bridge = \"br_netfilter\"");
 }
 
-void bridge_look(BridgeMode wanted, Nft *nft, const char *table, BridgeState *state)
+void bridge_look(
+	BridgeMode wanted, Nft *nft, const char *table, bool is_tracking, BridgeState *ret_state)
 {
+	BridgeState *state = ret_state;
 	const char *lifted = "", *why = "";
 	char tracked[256] = "";
-	bool is_lifted;
 
 	*state = (BridgeState){.seen = bridge_switches()};
-	is_lifted = state->seen.ipv4 == 1 && state->seen.ipv6 == 1;
 	if (wanted == BRIDGE_OFF) {
 		take_off(state);
 		return;
 	}
 	if (wanted != BRIDGE_CONNTRACK) {
-		if (is_lifted) {
+		if (state->seen.ipv4 == 1 && state->seen.ipv6 == 1) {
 			take_br_netfilter(state);
 			return;
 		}
 		lifted = why_not_lifted(&state->seen);
 	}
 	if (wanted != BRIDGE_BR_NETFILTER) {
-		if (nft_can_track_bridges(nft, table, &why)) {
+		if (is_tracking || nft_can_track_bridges(nft, table, &why)) {
 			take_conntrack(state, *lifted ? lifted : "configured");
 			return;
 		}

@@ -21,6 +21,7 @@ BridgeSwitches bridge_switches(void);
 bool bridge_is_as_seen(const BridgeState *state); /* costs next to nothing */
 /*
  * Decides, by the switches and by asking the kernel. What cannot be had is said, never pretended.
- * `table` is the name of ours.
+ * `table` is the name of ours; is_tracking: it stands and tracks connections on bridges already.
  */
-void bridge_look(BridgeMode wanted, Nft *nft, const char *table, BridgeState *state);
+void bridge_look(
+	BridgeMode wanted, Nft *nft, const char *table, bool is_tracking, BridgeState *ret_state);

@@ -90,6 +90,13 @@ static int compile_tables(Daemon *d, Ruleset *ret_new[OURS_N])
 	return 0;
 }
 
+static bool is_tracking(const Daemon *d)
+{
+	const Ruleset *bridge = d->applied[OURS_BRIDGE];
+
+	return bridge && bridge->base.kind == TABLE_BRIDGE;
+}
+
 int daemon_reconcile(Daemon *d)
 {
 	Ruleset *new[OURS_N];
@@ -100,7 +107,8 @@ int daemon_reconcile(Daemon *d)
 		r = start_diags(d);
 	if (r < 0)
 		return r;
-	bridge_look((BridgeMode)d->settings.bridge, d->nft, d->settings.table, &d->bridge);
+	bridge_look((BridgeMode)d->settings.bridge, d->nft, d->settings.table, is_tracking(d),
+		&d->bridge);
 	if (!d->bridge.is_well)
 		snprintf(d->unhealthy, sizeof(d->unhealthy), "%s", d->bridge.why);
 	if (unknown_directory(d)) {

@@ -123,9 +123,9 @@ Test(compile, tagged_frames_are_refused_from_and_to_isolated_pods_alone)
 	cr_assert_eq(refused->sets.n, 2, "no set but self4 and self6");
 	cr_assert_eq(judged->chains.n, 0);
 	cr_assert_eq(judged->verdicts[RULESET_IN][FAMILY_IPV4].n, 0);
-	cr_assert_not_null(strstr(
-		nft_ruleset_text(arena, judged), "meta protocol { 8021q, 8021ad } drop\n\t\tether "
-						 "type != { 8021q, 8021ad } accept"));
+	cr_assert_not_null(strstr(nft_ruleset_text(arena, judged),
+		"meta protocol { 8021q, 8021ad } drop\n\t\tether "
+		"type != { 8021q, 8021ad } accept"));
 	ruleset_free(inet);
 	ruleset_free(refused);
 	ruleset_free(judged);
