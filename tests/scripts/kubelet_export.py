@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""The exporter against a kubelet of the test's own, on loopback: what it writes, and when it writes nothing."""
+import http.server
+import json
+import os
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from netlab import NETPOLCTL, TESTS, Pod, run
+from report import test, finish, equal
+
+EXPORT = os.path.join(os.path.dirname(TESTS), "systemd", "kubelet-export")
+NAME, TOKEN = "node-1.example", "s3cret"
+
+
+def pod_list(*names):
+    return json.dumps({"kind": "PodList", "apiVersion": "v1", "items": [
+        Pod("default", n, [f"10.244.1.{10 + i}"]).manifest() for i, n in enumerate(names)]}).encode()
+
+
+class Kubelet(http.server.BaseHTTPRequestHandler):
+    status, body = 200, b""
+
+    def do_GET(self):
+        is_known = self.headers.get("Authorization") == f"Bearer {TOKEN}"
+        status, body = (self.status, self.body) if is_known and self.path == "/pods" else (401, b"Unauthorized")
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+class Trial:
+    def __enter__(self):
+        self.dir = tempfile.TemporaryDirectory()
+        d = self.dir.name
+        os.mkdir(f"{d}/inventory", 0o755)
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={NAME}",
+            "-addext", f"subjectAltName=DNS:{NAME}", "-keyout", f"{d}/key", "-out", f"{d}/crt")
+        with open(f"{d}/token", "w") as f:
+            f.write(TOKEN + "\n")
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Kubelet)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(f"{d}/crt", f"{d}/key")
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+        self.dir.cleanup()
+
+    def export(self, status=200, body=b"", name=NAME):
+        Kubelet.status, Kubelet.body = status, body
+        d = self.dir.name
+        return subprocess.run([EXPORT], text=True, capture_output=True, env=dict(
+            os.environ, KUBELET_URL=f"https://127.0.0.1:{self.server.server_port}/pods", KUBELET_CA=f"{d}/crt",
+            KUBELET_NAME=name, KUBELET_TOKEN=f"{d}/token", INVENTORY=f"{d}/inventory", NETPOLCTL=NETPOLCTL))
+
+    @property
+    def path(self):
+        return f"{self.dir.name}/inventory/kubelet.json"
+
+    def content(self):
+        equal(os.listdir(f"{self.dir.name}/inventory"), ["kubelet.json"], "nothing else is left there")
+        with open(self.path, "rb") as f:
+            return f.read()
+
+
+def writes_what_changed():
+    """kubelet export: kubelet's body to the byte, and only when it changed"""
+    with Trial() as t:
+        result = t.export(body=pod_list("a"))
+        equal(result.returncode, 0, result.stderr)
+        equal(t.content(), pod_list("a"))
+        before = os.stat(t.path)
+        equal(t.export(body=pod_list("a")).returncode, 0)
+        equal((os.stat(t.path).st_ino, os.stat(t.path).st_mtime_ns), (before.st_ino, before.st_mtime_ns), "untouched")
+        equal(t.export(body=pod_list("a", "b")).returncode, 0)
+        equal(t.content(), pod_list("a", "b"))
+        equal(t.export(body=pod_list()).returncode, 0, "no pods are pods too")
+        equal(t.content(), pod_list())
+
+
+def keeps_what_it_has():
+    """kubelet export: an error page, a refusal, a list cut short, another's certificate: an error, and nothing changes"""
+    with Trial() as t:
+        t.export(body=pod_list("a"))
+        for what, arguments in (("an error", {"status": 500, "body": b"oops"}), ("an error page", {"body": b"Unauthorized"}),
+                                ("nothing", {"body": b""}), ("a list cut short", {"body": pod_list("a", "b")[:-9]}),
+                                ("another list", {"body": b'{"kind":"ConfigMapList","items":[]}'}),
+                                ("another's name", {"body": pod_list("b"), "name": "somebody.example"})):
+            result = t.export(**arguments)
+            equal((result.returncode != 0, bool(result.stderr), t.content()), (True, True, pod_list("a")), what)
+        t.server.shutdown()
+        t.server.server_close()
+        equal((t.export(body=b"").returncode != 0, t.content()), (True, pod_list("a")), "nobody there")
+        t.server = http.server.HTTPServer(("127.0.0.1", 0), Kubelet)
+        threading.Thread(target=t.server.serve_forever, daemon=True).start()
+
+
+for case in (writes_what_changed, keeps_what_it_has):
+    test(case)
+finish()
