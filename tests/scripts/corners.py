@@ -183,6 +183,24 @@ def switched_off():
         equal(lab.daemon.poll(), None)
 
 
+def bridge_table_repaired(mode):
+    from netlab import wait_for
+    lab, a, b, c = build(mode)
+    with lab:
+        lab.write_policies([deny_all("b", {"pod": "b"})])
+        lab.start()
+
+        def listing():
+            return lab.in_node("nft", "list", "table", "bridge", "netpol", check=False).stdout
+        wanted = listing()
+        equal(f"{B} : goto" in wanted, True, wanted)
+        for command in ("delete table bridge netpol", "flush ruleset", "add rule bridge netpol forward accept",
+                        "flush map bridge netpol ingress4"):
+            before = lab.status()["repairs"]
+            lab.in_node("nft", command)
+            wait_for(lambda: lab.status()["repairs"] > before and listing() == wanted, 15, f"repair after {command!r}")
+
+
 def conntrack_not_there():
     """bridged: bridge = "conntrack" without the module is an error that names it"""
     from netlab import Skip, can_track_bridges
@@ -275,6 +293,7 @@ for case, modes, title in (
         (services, MODES, "Services by DNAT, and the hairpin"),
         (errors_and_fragments, MODES, "ICMP errors of allowed flows pass; fragments are judged as their flow"),
         (cold_neighbours, MODES[1:], "neighbour discovery and ARP pass under deny-all, from a cold cache"),
+        (bridge_table_repaired, MODES[1:], "what somebody else does to the bridge table is undone"),
         (lambda mode: tagged(mode, False), ("bridged",), "frames with a VLAN tag are refused from and to isolated pods"),
         (lambda mode: tagged(mode, True), MODES[1:], "frames with a VLAN tag are judged, those with two refused")):
     for mode in modes:
