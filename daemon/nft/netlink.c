@@ -64,8 +64,10 @@ static uint32_t port_of(int fd)
 	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
 	socklen_t size = sizeof(address);
 
-	if (getsockname(fd, (struct sockaddr *)&address, &size) == 0 && address.nl_pid == 0)
-		bind(fd, (struct sockaddr *)&address, sizeof(address));
+	if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+		return 0;
+	if (address.nl_pid == 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return 0;
 	size = sizeof(address);
 	return getsockname(fd, (struct sockaddr *)&address, &size) < 0 ? 0 : address.nl_pid;
 }
