@@ -79,9 +79,9 @@ static int refuse(Nft *nft, const char *doing, const char *words)
 /* libnftables opens its socket anew when it likes: then its port is another. */
 static void ignore_ourselves(Nft *nft)
 {
-	uint32_t port = netlink_port_beside(nft->netlink);
+	uint32_t port = nft->watch ? netlink_port_beside(nft->netlink) : 0;
 
-	if (nft->watch && port != nft->ignored &&
+	if (port != nft->ignored &&
 		table_watch_ignore(nft->watch, netlink_port(nft->netlink), port) == 0)
 		nft->ignored = port;
 }

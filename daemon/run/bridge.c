@@ -50,8 +50,7 @@ static void take_br_netfilter(BridgeState *state)
 	state->options = (BridgeOptions){.is_tagged_judged = state->seen.tagged == 1};
 	snprintf(state->why, sizeof(state->why),
 		"bridge-nf-call-iptables and -ip6tables are 1: bridged packets pass forward; "
-		"frames "
-		"with a VLAN tag %s",
+		"frames with a VLAN tag %s",
 		state->options.is_tagged_judged
 			? "too"
 			: "do not, and are refused from and to isolated pods "
@@ -65,8 +64,7 @@ static void take_conntrack(BridgeState *state, const char *because)
 	state->options = (BridgeOptions){.has_conntrack = true};
 	snprintf(state->why, sizeof(state->why),
 		"%s: bridged packets are judged in a bridge table with nf_conntrack_bridge; what "
-		"is "
-		"refused there is dropped, for the kernel rejects nothing at that hook",
+		"is refused there is dropped, for the kernel rejects nothing at that hook",
 		because);
 }
 
@@ -89,9 +87,8 @@ static void say_none(BridgeState *state, const char *lifted, const char *tracked
 }
 
 void bridge_look(
-	BridgeMode wanted, Nft *nft, const char *table, bool is_tracking, BridgeState *ret_state)
+	BridgeMode wanted, Nft *nft, const char *table, bool is_tracking, BridgeState *state)
 {
-	BridgeState *state = ret_state;
 	const char *lifted = "", *why = "";
 	char tracked[256] = "";
 

@@ -24,4 +24,4 @@ bool bridge_is_as_seen(const BridgeState *state); /* costs next to nothing */
  * `table` is the name of ours; is_tracking: it stands and tracks connections on bridges already.
  */
 void bridge_look(
-	BridgeMode wanted, Nft *nft, const char *table, bool is_tracking, BridgeState *ret_state);
+	BridgeMode wanted, Nft *nft, const char *table, bool is_tracking, BridgeState *state);

@@ -158,13 +158,8 @@ static bool is_as_wanted(const Daemon *d, Ours table, const Ruleset *new)
 /* A refusal may come of somebody else's edit: then the table is read back and tried once more. */
 static int enforce_table(Daemon *d, Ours table, Ruleset *new)
 {
-	int r;
+	int r = attempt(d, table, new);
 
-	if (is_as_wanted(d, table, new)) {
-		ruleset_free(new);
-		return 0;
-	}
-	r = attempt(d, table, new);
 	if (r == CONTROL_E_REFUSED)
 		r = attempt(d, table, new);
 	if (r != 0) {
@@ -203,7 +198,11 @@ int daemon_enforce(Daemon *d, Ruleset *new[OURS_N])
 		int one;
 
 		was_known &= d->is_known[t];
-		is_changed |= d->is_known[t] && !is_as_wanted(d, (Ours)t, new[t]);
+		if (is_as_wanted(d, (Ours)t, new[t])) {
+			ruleset_free(new[t]);
+			continue;
+		}
+		is_changed |= d->is_known[t];
 		one = enforce_table(d, (Ours)t, new[t]);
 		r = r ? r : one;
 	}

@@ -3,10 +3,12 @@
 caches under deny-all, VLAN tags, bridge switches, very large transactions, other people's huge sets."""
 import json
 import os
+import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from netlab import Lab, Pod
+from netlab import Lab, Pod, Skip, can_track_bridges, wait_for
 from report import test, finish, equal
 from talk import ask, deny_all, policy, serve
 
@@ -126,7 +128,6 @@ except TimeoutError: print("nothing")
 
 
 def tagged_arrives(lab, source, destination, port, *tags):
-    import subprocess
     link = json.loads(lab.inside(destination.netns, "ip", "-j", "link", "show", "eth0").stdout)[0]["address"]
     receiver = subprocess.Popen(["ip", "netns", "exec", destination.netns, sys.executable, "-c", RECEIVE, str(port)],
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -156,8 +157,6 @@ def tagged(mode, is_judged):
 
 def switched_off():
     """bridged: a switch that is turned off is noticed: said, or the bridge judges for itself; and on again"""
-    import time
-    from netlab import can_track_bridges, wait_for
     lab, a, b, c = build("bridged")
     with lab:
         lab.write_policies([deny_all("b", {"pod": "b"})])
@@ -184,7 +183,6 @@ def switched_off():
 
 
 def bridge_table_repaired(mode):
-    from netlab import wait_for
     lab, a, b, c = build(mode)
     with lab:
         lab.write_policies([deny_all("b", {"pod": "b"})])
@@ -203,7 +201,6 @@ def bridge_table_repaired(mode):
 
 def conntrack_not_there():
     """bridged: bridge = "conntrack" without the module is an error that names it"""
-    from netlab import Skip, can_track_bridges
     if can_track_bridges():
         raise Skip("this kernel has nf_conntrack_bridge")
     with Lab("bridged") as lab:
@@ -265,7 +262,6 @@ def peak_kilobytes(lab):
 
 def others_sets():
     """service: 200,000 elements of other people's sets are not read: netpold's peak memory does not know of them"""
-    from netlab import Skip, wait_for
     if "ASAN_OPTIONS" in os.environ:
         raise Skip("the sanitizers keep what was freed: memory says nothing under them")
     lab, a, b, c = build("routed")
