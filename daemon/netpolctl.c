@@ -92,8 +92,8 @@ static int load_snapshot(Ctl *ctl)
 	bool is_changed;
 
 	for (int i = 0; i < 2; i++) {
-		ctl->dirs[i] =
-			source_dir_new(i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, paths[i]);
+		ctl->dirs[i] = source_dir_new(
+			i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, paths[i], false);
 		if (!ctl->dirs[i] || source_dir_refresh(ctl->dirs[i], &is_changed) < 0)
 			return -ENOMEM;
 	}
@@ -179,18 +179,30 @@ static bool is_no_inventory(const Source *source)
 	return false;
 }
 
+static int read_as(
+	int directory, SourceKind kind, const char *path, const char *name, Source **ret_source)
+{
+	SourceFile file;
+	int r = source_file_read(directory, kind, path, name, &file);
+
+	if (r < 0)
+		return r;
+	free(file.text);
+	*ret_source = file.source;
+	return 0;
+}
+
 /* Elsewhere a file shows by what is in it which of the two it is. */
 static int read_either(
 	int directory, SourceKind kind, const char *path, const char *name, Source **ret_source)
 {
 	Source *other = NULL;
-	struct stat st;
-	int r = source_file_read(directory, kind, path, name, ret_source, &st);
+	int r = read_as(directory, kind, path, name, ret_source);
 
 	if (r < 0 || kind == SOURCE_INVENTORY || !has_nothing(*ret_source) ||
 		!source_name_is_read(SOURCE_INVENTORY, name))
 		return r;
-	r = source_file_read(directory, SOURCE_INVENTORY, path, name, &other, &st);
+	r = read_as(directory, SOURCE_INVENTORY, path, name, &other);
 	if (r == 0 && !is_no_inventory(other)) {
 		source_free(*ret_source);
 		*ret_source = other;
@@ -230,8 +242,8 @@ static int check_file(Ctl *ctl, Diags *diags, const char *path)
 static int check_directory(Ctl *ctl, Diags *diags, const char *path)
 {
 	SourceKind kind = kind_of_directory(ctl, path);
-	SourceDir *dir = source_dir_new(kind, path);
-	SourceDir *nothing = source_dir_new(kind, path);
+	SourceDir *dir = source_dir_new(kind, path, false);
+	SourceDir *nothing = source_dir_new(kind, path, false);
 	Snapshot *snapshot = NULL;
 	bool is_changed;
 	int r = dir && nothing ? source_dir_refresh(dir, &is_changed) : -ENOMEM;

@@ -7,7 +7,7 @@
 static const char USAGE[] =
 	"usage: netpold [-c FILE] [--policies DIR] [--inventory DIR] [--node NAME] [--runtime "
 	"DIR]\n"
-	"               [--once]\n"
+	"               [--once | --remove]\n"
 	"\n"
 	"Compiles NetworkPolicy files and pod inventories into one nftables table, and keeps it "
 	"so.\n"
@@ -18,17 +18,29 @@ static const char USAGE[] =
 	"      --node NAME\n"
 	"      --runtime DIR    where status.json goes\n"
 	"      --once           apply and exit: 0 clean, 1 when something is wrong\n"
+	"      --remove         take netpold's tables out of the kernel and exit: enforcement "
+	"ends\n"
 	"      --version\n"
 	"\n"
 	"SIGHUP reloads; SIGTERM ends. The table stays in the kernel when netpold ends.\n";
 
-enum { OPT_POLICIES = 256, OPT_INVENTORY, OPT_NODE, OPT_RUNTIME, OPT_ONCE, OPT_NAIVE, OPT_VERSION };
+enum {
+	OPT_POLICIES = 256,
+	OPT_INVENTORY,
+	OPT_NODE,
+	OPT_RUNTIME,
+	OPT_ONCE,
+	OPT_REMOVE,
+	OPT_NAIVE,
+	OPT_VERSION
+};
 
 static const struct option OPTIONS[] = {{"conf", required_argument, NULL, 'c'},
 	{"policies", required_argument, NULL, OPT_POLICIES},
 	{"inventory", required_argument, NULL, OPT_INVENTORY},
 	{"node", required_argument, NULL, OPT_NODE},
 	{"runtime", required_argument, NULL, OPT_RUNTIME}, {"once", no_argument, NULL, OPT_ONCE},
+	{"remove", no_argument, NULL, OPT_REMOVE},
 	/* not in the usage: whole-table transactions, so that a test can see what they let through
 	 */
 	{"naive-transactions", no_argument, NULL, OPT_NAIVE},
@@ -53,6 +65,8 @@ int main(int argc, char **argv)
 			o.runtime = optarg;
 		} else if (c == OPT_ONCE) {
 			o.is_once = true;
+		} else if (c == OPT_REMOVE) {
+			o.is_remove = true;
 		} else if (c == OPT_NAIVE) {
 			o.is_naive = true;
 		} else if (c == OPT_VERSION) {

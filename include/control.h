@@ -18,6 +18,7 @@ enum {
 typedef struct DaemonOptions {
 	const char *conf;     /* netpol.conf */
 	bool is_conf_default; /* then it may be absent */
+	bool is_remove;	      /* take the tables out of the kernel and exit */
 	bool is_once;	      /* apply and exit: 0 clean, 1 with errors in files */
 	bool is_naive;	      /* whole-table transactions, for the test that shows the leak */
 	/* over what netpol.conf says; NULL: not given */
@@ -36,6 +37,7 @@ typedef struct Status {
 	NftCounts last;	     /* of the last change */
 	const char *node, *table, *bridge, *bridge_why;
 	const char *unhealthy; /* why, or NULL: healthy */
+	const char *saving;    /* of what a restart needs: "saved", "saving", or why it cannot be */
 	const Model *model;
 	const Ruleset *ruleset; /* in force; may be NULL */
 	const SourceDir *dirs[2];

@@ -23,14 +23,25 @@ Nft *nft_close(Nft *nft);
 /* What the last refusal said. */
 const char *nft_error(const Nft *nft);
 
+typedef enum NftNews {
+	NFT_NEWS_NONE, /* nothing about our tables */
+	NFT_NEWS_LOST, /* some news were lost: they may have been about ours */
+	NFT_NEWS_OURS  /* somebody else changed a table of ours */
+} NftNews;
+
+#define NFT_WHO_SIZE 64
+
 /*
  * From now on the kernel's news of the table are gathered: the file descriptor to poll (the Nft's),
- * or -errno. When it is readable, take reads them all and says whether somebody else may have
- * changed the table: `nft flush ruleset`, an added rule, a removed element. Our own changes do not
- * count.
+ * or -errno. When it is readable, take reads them all: `nft flush ruleset`, an added rule, a
+ * removed element. Our own changes do not count. ret_who: the process that did it, as the kernel
+ * tells, "nft, process 4711"; "" if it does not.
  */
 int nft_watch(Nft *nft, const char *table);
-bool nft_watch_take(Nft *nft);
+NftNews nft_watch_take(Nft *nft, char ret_who[NFT_WHO_SIZE]);
+
+/* The number of the last change to nftables in this namespace, whosever; or -errno. */
+int nft_generation(Nft *nft, uint32_t *ret_generation);
 
 /* Whether the table stands, whoever made it. */
 bool nft_has_table(Nft *nft, const BaseOptions *base);
@@ -42,7 +53,9 @@ bool nft_has_table(Nft *nft, const BaseOptions *base);
 bool nft_can_track_bridges(Nft *nft, const char *table, const char **ret_why);
 
 typedef struct NftState {
-	bool has_table, has_guard; /* ours stands; a guard of an interrupted change stands */
+	bool has_table;	     /* ours stands */
+	bool has_guard;	     /* a guard of an interrupted change is there */
+	bool is_guard_whole; /* and enforces */
 	bool is_known;	     /* the table is one that we wrote, whole: `held` says what it holds */
 	const char *why_not; /* else: what is odd about it */
 	Ruleset *held;	     /* the caller frees it */
@@ -59,6 +72,13 @@ typedef struct NftCounts {
 
 /* Carries the plan out, commit by commit; stops at the first refusal. */
 int nft_apply(Nft *nft, const Plan *plan, NftCounts *ret_counts);
+/*
+ * Makes a table where there is none, in one transaction, of nft_ruleset_text: from nothing to all
+ * of it there is no state between.
+ */
+int nft_load(Nft *nft, const char *text);
+/* Whether the kernel's table is, to the letter and the element, this one. 0, or as nft_read. */
+int nft_check(Nft *nft, const Ruleset *wanted, bool *ret_is_so);
 /*
  * Puts `new` in place of `old` in one whole-table transaction. This is what the in-flight guarantee
  * forbids; it exists so that a test can show that it would see the leak.

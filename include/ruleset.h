@@ -111,6 +111,15 @@ bool base_is_equal(const BaseOptions *a, const BaseOptions *b); /* but for the t
 bool table_is_bridge(TableKind kind); /* in nft's family "bridge", else in "inet" */
 bool ruleset_is_equal(const Ruleset *a, const Ruleset *b);
 
+/*
+ * What stands in for the ruleset while it is put back, small whatever its size: every pod that it
+ * isolates is reached by, and reaches, nobody but itself. In a table of that name. NULL: out of
+ * memory.
+ */
+Ruleset *ruleset_shut(const Ruleset *ruleset, const char *table);
+/* Sets, chains and elements, in elements' worth of work for the kernel. */
+size_t ruleset_cost(const Ruleset *ruleset);
+
 int element_compare(const void *a, const void *b);
 void elements_sort(Elements *elements); /* and drops repeated ones */
 /* Sorts the chain's rules, drops repeated ones, and names it by what is left. */

@@ -4,8 +4,8 @@
  * API server would; a SourceDir is a directory of them with the last good version of each; the
  * snapshot merges what stands into a Model.
  *
- * Parsing is pure (bytes in, Source out). Only source_dir_*, source_file_read and settings_load
- * touch the file system.
+ * Parsing is pure (bytes in, Source out). Only source_dir_*, source_file_read, state_* and
+ * settings_load touch the file system.
  */
 #include "model.h"
 #include <sys/stat.h>
@@ -50,13 +50,20 @@ Source *source_free(Source *source);
 /* Whether files of this name are read at all: not hidden, and a known suffix. */
 bool source_name_is_read(SourceKind kind, const char *name);
 
+typedef struct SourceFile {
+	Source *source;	   /* the caller frees it */
+	struct stat stamp; /* of the file that was read; zero: none was */
+	char *text;	   /* its content, which the caller frees; NULL: it could not be read */
+	size_t n;
+} SourceFile;
+
 /*
  * Opens NAME beneath the directory (symbolic links too may not lead out of it), refuses what is
  * no regular file, what everybody may write, and what is too big. Then parses. A file that cannot
  * be read gives a Source with that error. Returns 0 or -ENOMEM.
  */
-int source_file_read(int directory, SourceKind kind, const char *file, const char *name,
-	Source **ret_source, struct stat *ret_stat);
+int source_file_read(
+	int directory, SourceKind kind, const char *file, const char *name, SourceFile *ret_file);
 
 /* ---- A directory of sources ---- */
 typedef struct SourceDir SourceDir;
@@ -68,7 +75,8 @@ typedef struct SourceDirFile {
 	int64_t modified_ns;	/* when the file that is current was written; 0: not read */
 } SourceDirFile;
 
-SourceDir *source_dir_new(SourceKind kind, const char *path); /* NULL: out of memory */
+/* is_saving: what was read is held until source_dir_take_unsaved. NULL: out of memory. */
+SourceDir *source_dir_new(SourceKind kind, const char *path, bool is_saving);
 SourceDir *source_dir_free(SourceDir *dir);
 const char *source_dir_path(const SourceDir *dir);
 /* Files being written are left as they are until they are closed; new ones are not read before. */
@@ -79,6 +87,8 @@ void source_dir_clear_busy(SourceDir *dir);
  * the directory itself cannot be read, what was known stands. Sets ret_changed. 0 or -ENOMEM.
  */
 int source_dir_refresh(SourceDir *dir, bool *ret_changed);
+/* Whether refresh would find nothing new. Reads no file. */
+bool source_dir_is_as_read(const SourceDir *dir);
 /* Errors of the directory itself: missing, unreadable, writable by everybody. */
 const Diags *source_dir_diags(const SourceDir *dir);
 size_t source_dir_count(const SourceDir *dir);
@@ -86,15 +96,47 @@ SourceDirFile source_dir_file(const SourceDir *dir, size_t i); /* sorted by name
 /* The current version of file i is in force from now on. The snapshot calls this. */
 void source_dir_accept(SourceDir *dir, size_t i);
 
+/* ---- The state directory: what outlives a restart ---- */
+/* A named text under it, to be stored; a list of them. All memory is malloc's. */
+typedef struct StateText {
+	char *name;	/* "policies/web.yaml" */
+	char *text;	/* NULL: what is stored under this name goes */
+	size_t n;	/* bytes of text */
+	uint64_t stamp; /* which version of a file it is; 0: not said */
+	struct StateText *next;
+} StateText;
+
+/* Copies the name, takes the text over (also when it fails: NULL, out of memory). */
+StateText *state_text_new(const char *name, char *text, size_t n);
+StateText *state_text_free(StateText *text); /* this one, not the list; returns NULL */
 /*
- * The state directory, so that "last good" outlives a restart. Save copies what is in force and not
- * yet there, file by file, each by rename, and removes what is gone; call it after a change was
- * applied. Restore gives broken files without an accepted version the saved one; where the
- * directory itself cannot be read and nothing is known of it, all of the saved ones. Save returns 0
- * or the first -errno, having tried everything; restore 0 or -ENOMEM.
+ * Stored whole or not at all, whatever instant the power fails: written beside, with a checksum,
+ * synced, renamed. The version before is kept. 0 or -errno. May be called from any thread, by one
+ * at a time.
  */
-int source_dir_save(SourceDir *dir, const char *state);
-int source_dir_restore(SourceDir *dir, const char *state);
+int state_store(const char *state, const StateText *text);
+/*
+ * The text as it was stored, NUL-terminated, which the caller frees. Where it is damaged the
+ * version before it is used, and diags has a warning either way. -ENOENT: there is none that is
+ * whole.
+ */
+int state_load(const char *state, const char *name, Diags *diags, char **ret_text, size_t *ret_n);
+
+/*
+ * Appends to the list what is in force and was not taken yet, as it was read (not as the file is
+ * by now), and what is gone. To be called after a change was applied. 0 or -ENOMEM.
+ */
+int source_dir_take_unsaved(SourceDir *dir, StateText **list);
+/*
+ * To be called once, after the first refresh. Broken files get their saved version as the accepted
+ * one; where the directory itself cannot be read, all the saved ones stand. After a reboot
+ * (is_new_boot) inventory files that are not there yet stand as they were saved, each until it is
+ * written again: the inventory lies in memory, and an empty directory does not mean "no pods".
+ * Damage is said in diags. 0 or -ENOMEM.
+ */
+int source_dir_restore(SourceDir *dir, const char *state, bool is_new_boot, Diags *diags);
+/* Whether a file from before the reboot still stands unwritten. */
+bool source_dir_is_kept(const SourceDir *dir);
 
 /* ---- The snapshot: everything that stands, as one model ---- */
 typedef struct Snapshot Snapshot;

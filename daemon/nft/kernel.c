@@ -59,9 +59,14 @@ int nft_watch(Nft *nft, const char *table)
 	return r < 0 ? r : table_watch_fd(nft->watch);
 }
 
-bool nft_watch_take(Nft *nft)
+NftNews nft_watch_take(Nft *nft, char ret_who[NFT_WHO_SIZE])
 {
-	return table_watch_take(nft->watch);
+	return table_watch_take(nft->watch, ret_who);
+}
+
+int nft_generation(Nft *nft, uint32_t *ret_generation)
+{
+	return netlink_generation(nft->netlink, ret_generation);
 }
 
 const char *nft_error(const Nft *nft)
@@ -144,6 +149,11 @@ int nft_apply(Nft *nft, const Plan *plan, NftCounts *ret_counts)
 		r = apply_commit(nft, &plan->commits.at[i], &counts);
 	*ret_counts = counts;
 	return r;
+}
+
+int nft_load(Nft *nft, const char *text)
+{
+	return run(nft, "load", text);
 }
 
 int nft_apply_naively(Nft *nft, const Ruleset *new)
@@ -459,6 +469,8 @@ int nft_read(Nft *nft, const Ruleset *wanted, NftState *ret_state)
 	state.held = c.held;
 	state.has_guard = list_table(
 		nft, scratch, arena_printf(scratch, "%s" NFT_GUARD_SUFFIX, c.table), &text);
+	/* its base chains come last, all at once */
+	state.is_guard_whole = state.has_guard && strstr(text, "\tchain forward {\n") != NULL;
 	state.has_table = list_table(nft, scratch, c.table, &text);
 	if (state.has_table)
 		r = read_table(&c, text);
@@ -467,5 +479,20 @@ int nft_read(Nft *nft, const Ruleset *wanted, NftState *ret_state)
 		return r;
 	}
 	*ret_state = state;
+	return 0;
+}
+
+int nft_check(Nft *nft, const Ruleset *wanted, bool *ret_is_so)
+{
+	ARENA_CLEANUP Arena *scratch = arena_new();
+	NftState state;
+	Plan plan;
+	int r = scratch ? nft_read(nft, wanted, &state) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	plan_change(scratch, state.held, wanted, &plan);
+	*ret_is_so = state.is_known && !state.has_guard && plan.commits.n == 0;
+	ruleset_free(state.held);
 	return 0;
 }

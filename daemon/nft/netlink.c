@@ -389,3 +389,33 @@ int netlink_read_map(Netlink *n, Arena *arena, const BaseOptions *base, const ch
 
 	return r < 0 ? r : reading.is_odd ? NFT_E_REFUSED : 0;
 }
+
+static int on_generation(const struct nlmsghdr *header, void *context)
+{
+	const struct nlattr *attribute;
+
+	mnl_attr_for_each(attribute, header, sizeof(struct nfgenmsg))
+	{
+		if (mnl_attr_get_type(attribute) == NFTA_GEN_ID)
+			*(uint32_t *)context = ntohl(mnl_attr_get_u32(attribute));
+	}
+	return MNL_CB_STOP;
+}
+
+int netlink_generation(Netlink *n, uint32_t *ret_generation)
+{
+	char room[8192];
+	uint32_t sequence = n->sequence++, generation = 0;
+	struct nlmsghdr *header =
+		nftnl_nlmsg_build_hdr(room, NFT_MSG_GETGEN, AF_UNSPEC, 0, sequence);
+	ssize_t got;
+
+	if (mnl_socket_sendto(n->socket, header, header->nlmsg_len) < 0)
+		return -errno;
+	got = mnl_socket_recvfrom(n->socket, room, sizeof(room));
+	if (got < 0 || mnl_cb_run(room, (size_t)got, sequence, mnl_socket_get_portid(n->socket),
+			       on_generation, &generation) < 0)
+		return -errno;
+	*ret_generation = generation;
+	return 0;
+}

@@ -15,6 +15,8 @@ int netlink_edit(Netlink *netlink, Arena *scratch, const Commit *commit, unsigne
 int netlink_read_set(Netlink *netlink, Arena *arena, const BaseOptions *base, Set *set);
 int netlink_read_map(Netlink *netlink, Arena *arena, const BaseOptions *base, const char *map,
 	Family family, int direction, Verdicts *ret_verdicts);
+/* The number of the last change to nftables. 0 or -errno. */
+int netlink_generation(Netlink *netlink, uint32_t *ret_generation);
 /* The port by which the kernel knows this socket. */
 uint32_t netlink_port(const Netlink *netlink);
 /*
@@ -31,4 +33,4 @@ int table_watch_open(const char *table, TableWatch **ret_watch);
 int table_watch_ignore(TableWatch *watch, uint32_t one, uint32_t two);
 TableWatch *table_watch_close(TableWatch *watch);
 int table_watch_fd(const TableWatch *watch);
-bool table_watch_take(TableWatch *watch);
+NftNews table_watch_take(TableWatch *watch, char ret_who[NFT_WHO_SIZE]);

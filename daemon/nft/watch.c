@@ -13,6 +13,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -53,7 +54,7 @@ int table_watch_ignore(TableWatch *watch, uint32_t one, uint32_t two)
 int table_watch_open(const char *table, TableWatch **ret_watch)
 {
 	TableWatch *watch = calloc(1, sizeof(*watch));
-	int group = NFNLGRP_NFTABLES, room = 4 << 20, error;
+	int group = NFNLGRP_NFTABLES, room = 64 << 20, error;
 
 	if (!watch)
 		return -ENOMEM;
@@ -82,35 +83,71 @@ int table_watch_fd(const TableWatch *watch)
 static bool concerns(const TableWatch *watch, const struct nlmsghdr *header)
 {
 	const struct nfgenmsg *message = mnl_nlmsg_get_payload(header);
-	int type = header->nlmsg_type & 0xff;
 	const struct nlattr *attribute;
 
-	if (type == NFT_MSG_NEWGEN || type == NFT_MSG_GETGEN ||
-		(message->nfgen_family != NFPROTO_INET && message->nfgen_family != NFPROTO_BRIDGE))
+	if (message->nfgen_family != NFPROTO_INET && message->nfgen_family != NFPROTO_BRIDGE)
 		return false;
-	mnl_attr_for_each(attribute, header,
-		sizeof(*message)) if (mnl_attr_get_type(attribute) ==
-				      NFTA_TABLE_NAME) return strncmp(mnl_attr_get_str(attribute),
-		watch->table, mnl_attr_get_payload_len(attribute)) == 0;
+	mnl_attr_for_each(attribute, header, sizeof(*message))
+	{
+		if (mnl_attr_get_type(attribute) == NFTA_TABLE_NAME)
+			return strncmp(mnl_attr_get_str(attribute), watch->table,
+				       mnl_attr_get_payload_len(attribute)) == 0;
+	}
 	return false;
 }
 
-bool table_watch_take(TableWatch *watch)
+/* A transaction's last message says whose it was. */
+static void read_who(const struct nlmsghdr *header, char ret_who[NFT_WHO_SIZE])
+{
+	const struct nlattr *attribute;
+	const char *name = NULL;
+	uint32_t process = 0;
+
+	mnl_attr_for_each(attribute, header, sizeof(struct nfgenmsg))
+	{
+		if (mnl_attr_get_type(attribute) == NFTA_GEN_PROC_NAME &&
+			mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0)
+			name = mnl_attr_get_str(attribute);
+		if (mnl_attr_get_type(attribute) == NFTA_GEN_PROC_PID)
+			process = ntohl(mnl_attr_get_u32(attribute));
+	}
+	if (name)
+		snprintf(ret_who, NFT_WHO_SIZE, "%s, process %u", name, process);
+}
+
+static NftNews take_message(
+	const TableWatch *watch, const struct nlmsghdr *header, NftNews news, char *who)
+{
+	int type = header->nlmsg_type & 0xff;
+
+	if (type == NFT_MSG_NEWGEN) {
+		if (news == NFT_NEWS_OURS && !*who)
+			read_who(header, who);
+		return news;
+	}
+	return concerns(watch, header) ? NFT_NEWS_OURS : news;
+}
+
+NftNews table_watch_take(TableWatch *watch, char ret_who[NFT_WHO_SIZE])
 {
 	char room[64 * 1024];
-	bool has_news = false;
+	NftNews news = NFT_NEWS_NONE;
 
+	*ret_who = '\0';
 	for (;;) {
 		ssize_t got = recv(table_watch_fd(watch), room, sizeof(room), MSG_DONTWAIT);
 		int left = (int)got;
 
 		if (got < 0 && errno == EINTR)
 			continue;
+		if (got < 0 && errno == ENOBUFS) {
+			news = news == NFT_NEWS_NONE ? NFT_NEWS_LOST : news;
+			continue;
+		}
 		if (got < 0)
-			return has_news ||
-			       errno == ENOBUFS; /* lost messages may have been about us */
+			return news;
 		for (struct nlmsghdr *h = (struct nlmsghdr *)room; mnl_nlmsg_ok(h, left);
 			h = mnl_nlmsg_next(h, &left))
-			has_news |= concerns(watch, h);
+			news = take_message(watch, h, news, ret_who);
 	}
 }

@@ -229,6 +229,83 @@ const char *comment_fit(Arena *arena, const char *text)
 	return without_syntax(arena_printf(arena, "%.*s...", (int)n, text));
 }
 
+/* ---- What stands in while a table is put back ---- */
+typedef struct Shutting {
+	Ruleset *shut;
+	const Ruleset *ruleset;
+	const char *table;
+} Shutting;
+
+static const char *shut_chain(Ruleset *shut, int direction, bool is_drop)
+{
+	Chain chain = {.direction = direction, .is_drop = is_drop};
+
+	chain_finish(shut->arena, &chain);
+	VEC_PUSH(shut->arena, &shut->chains, chain);
+	return chain.name;
+}
+
+static void shut_pods(Ruleset *shut, const Ruleset *ruleset, int direction)
+{
+	const char *chain;
+
+	if (ruleset->chains.n == 0)
+		return; /* nobody is isolated */
+	chain = shut_chain(shut, direction, ruleset->chains.at[0].is_drop);
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+		const Verdicts *map = &ruleset->verdicts[direction][f];
+
+		for (size_t i = 0; i < map->n; i++)
+			VEC_PUSH(shut->arena, &shut->verdicts[direction][f],
+				(Verdict){map->at[i].address, chain});
+	}
+}
+
+static int fill_shut(void *context)
+{
+	const Shutting *s = context;
+	Ruleset *shut = s->shut;
+
+	shut->base = (BaseOptions){
+		.table = arena_strdup(shut->arena, s->table), .kind = s->ruleset->base.kind};
+	for (size_t i = 0; i < s->ruleset->base.services.n; i++)
+		VEC_PUSH(shut->arena, &shut->base.services, s->ruleset->base.services.at[i]);
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+		const Set *self = ruleset_set(s->ruleset, shut->sets.at[f].name);
+
+		for (size_t i = 0; self && i < self->elements.n; i++)
+			VEC_PUSH(shut->arena, &shut->sets.at[f].elements, self->elements.at[i]);
+	}
+	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
+		shut_pods(shut, s->ruleset, direction);
+	ruleset_sort(shut);
+	return 0;
+}
+
+Ruleset *ruleset_shut(const Ruleset *ruleset, const char *table)
+{
+	Shutting s = {ruleset_new(), ruleset, table};
+
+	if (s.shut && arena_try(s.shut->arena, fill_shut, &s) < 0)
+		return ruleset_free(s.shut);
+	return s.shut;
+}
+
+/* Measured: a rule, chain or set costs about what twenty elements do. */
+size_t ruleset_cost(const Ruleset *ruleset)
+{
+	size_t cost = 20 * ruleset->sets.n;
+
+	for (size_t i = 0; i < ruleset->sets.n; i++)
+		cost += ruleset->sets.at[i].elements.n + ruleset->sets.at[i].ranges.n;
+	for (size_t i = 0; i < ruleset->chains.n; i++)
+		cost += 20 * (1 + ruleset->chains.at[i].rules.n);
+	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+			cost += ruleset->verdicts[d][f].n;
+	return cost;
+}
+
 /* ---- Equality ---- */
 static bool is_set_equal(const Set *a, const Set *b)
 {

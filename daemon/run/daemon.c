@@ -1,7 +1,8 @@
 /*
  * The loop: something may have changed (inotify, SIGHUP) -> a burst is gathered for settle_ms ->
- * reconcile -> report. When the kernel refuses, it is tried again every second. Stopping leaves the
- * table in the kernel: enforcement does not depend on this process living.
+ * reconcile -> report. When the kernel refuses, it is tried again every second. What others do to
+ * our table comes before all else. Stopping leaves the table in the kernel: enforcement does not
+ * depend on this process living.
  */
 #include "daemon.h"
 #include <errno.h>
@@ -17,12 +18,22 @@
 
 static int on_settled(sd_event_source *source, uint64_t at, void *context);
 
-/* Gathers: the timer runs from the first event of a burst. */
-static int schedule(Daemon *d, sd_event_source **timer, uint64_t usec)
+static bool is_armed(sd_event_source *timer)
 {
 	int on = SD_EVENT_OFF;
 
-	if (*timer && sd_event_source_get_enabled(*timer, &on) >= 0 && on != SD_EVENT_OFF)
+	return timer && sd_event_source_get_enabled(timer, &on) >= 0 && on != SD_EVENT_OFF;
+}
+
+bool daemon_is_gathering(const Daemon *d)
+{
+	return is_armed(d->settle);
+}
+
+/* Gathers: the timer runs from the first event of a burst. */
+static int schedule(Daemon *d, sd_event_source **timer, uint64_t usec)
+{
+	if (is_armed(*timer))
 		return 0;
 	*timer = sd_event_source_unref(*timer);
 	return sd_event_add_time_relative(
@@ -36,7 +47,15 @@ static void on_news(void *context)
 	schedule(d, &d->settle, (uint64_t)d->settings.settle_ms * 1000);
 }
 
-static int update(Daemon *d)
+/* Once, when enforcement has begun. */
+static void say_ready(Daemon *d)
+{
+	if (!d->is_ready && d->generation > 0)
+		sd_notify(0, "READY=1");
+	d->is_ready |= d->generation > 0;
+}
+
+int daemon_update(Daemon *d)
 {
 	/* armed before the reading: what changes while we read is news again */
 	int r = watch_arm(d->watch, d->dirs);
@@ -45,6 +64,8 @@ static int update(Daemon *d)
 		log_line(LOG_WARNING, "watch", "watching the directories: %s", strerror(-r));
 	r = daemon_reconcile(d);
 	daemon_report(d);
+	say_ready(d);
+	daemon_schedule_saving(d);
 	if (r != 0)
 		schedule(d, &d->retry, RETRY_USEC);
 	return r;
@@ -53,28 +74,30 @@ static int update(Daemon *d)
 static int on_settled(sd_event_source *source, uint64_t at, void *context)
 {
 	(void)source, (void)at;
-	update(context);
+	daemon_update(context);
 	return 0;
 }
 
 /* ---- Repair ---- */
-/*
- * Somebody else changed our table: what the kernel holds is not known any more. It is read back,
- * and made right where it differs, at once.
- */
+/* What others did to our table is undone at once, from memory; files come later. */
 static int on_table(sd_event_source *source, int fd, uint32_t events, void *context)
 {
 	Daemon *d = context;
+	char who[NFT_WHO_SIZE];
+	NftNews news = nft_watch_take(d->nft, who);
 	uint64_t before = d->repairs;
 
 	(void)source, (void)fd, (void)events;
-	if (!nft_watch_take(d->nft) || !d->applied[OURS_INET])
+	if (news == NFT_NEWS_NONE || !d->applied[OURS_INET])
 		return 0;
-	daemon_forget(d);
-	update(d);
-	if (d->repairs > before)
-		log_line(LOG_WARNING, "repaired", "somebody changed table \"%s\": repaired",
-			d->settings.table);
+	if (daemon_repair(d, news == NFT_NEWS_OURS) != 0)
+		return daemon_update(d), 0;
+	if (d->repairs == before)
+		return 0;
+	log_line(LOG_WARNING, "repaired", "somebody%s%s%s changed table \"%s\": repaired in %u ms",
+		*who ? " (" : "", who, *who ? ")" : "", d->settings.table, d->apply_ms);
+	daemon_report(d);
+	daemon_schedule_saving(d);
 	return 0;
 }
 
@@ -86,10 +109,24 @@ static int on_tick(sd_event_source *source, uint64_t at, void *context)
 	(void)at;
 	if (!bridge_is_as_seen(&d->bridge)) {
 		log_line(LOG_WARNING, "bridge", "somebody turned br_netfilter's switches");
-		update(d);
+		daemon_update(d);
 	}
 	sd_event_source_set_time_relative(source, TICK_USEC);
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* ---- Health ---- */
+static int on_health(sd_event_source *source, uint64_t at, void *context)
+{
+	(void)at;
+	daemon_check_health(context);
+	sd_event_source_set_time_relative(source, daemon_health_usec());
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static void on_saved(void *context)
+{
+	daemon_report(context);
 }
 
 static void watch_table(Daemon *d)
@@ -98,6 +135,8 @@ static void watch_table(Daemon *d)
 	int r = fd < 0 ? fd
 		       : sd_event_add_io(d->event, &d->table, fd, 1 /* EPOLLIN */, on_table, d);
 
+	if (r >= 0)
+		r = sd_event_source_set_priority(d->table, SD_EVENT_PRIORITY_IMPORTANT);
 	if (r < 0)
 		log_line(LOG_WARNING, "watch",
 			"changes of the table by others will not be seen: %s", strerror(-r));
@@ -113,7 +152,8 @@ static int make_dirs(Daemon *d, const Settings *settings)
 			continue;
 		d->snapshot = snapshot_free(d->snapshot);
 		source_dir_free(d->dirs[i]);
-		d->dirs[i] = source_dir_new(i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, paths[i]);
+		d->dirs[i] =
+			source_dir_new(i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, paths[i], true);
 		if (!d->dirs[i])
 			return -ENOMEM;
 	}
@@ -173,8 +213,9 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
 		(unsigned long long)now.tv_sec * 1000000 + (unsigned long long)now.tv_nsec / 1000);
 	if (daemon_load_settings(d) != 0)
 		log_line(LOG_ERR, "settings", "the settings in force stay");
-	update(d);
-	sd_notify(0, "READY=1");
+	daemon_update(d);
+	if (d->is_ready)
+		sd_notify(0, "READY=1");
 	return 0;
 }
 
@@ -187,7 +228,7 @@ static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
 	return sd_event_exit(d->event, 0);
 }
 
-static int set_up_events(Daemon *d)
+static int set_up_signals(Daemon *d)
 {
 	sigset_t mask;
 	int r;
@@ -204,22 +245,40 @@ static int set_up_events(Daemon *d)
 		r = sd_event_add_signal(d->event, NULL, SIGTERM, on_stop, d);
 	if (r >= 0)
 		r = sd_event_add_signal(d->event, NULL, SIGINT, on_stop, d);
+	return r;
+}
+
+static int set_up_events(Daemon *d)
+{
+	uint64_t health = daemon_health_usec();
+	int r = set_up_signals(d);
+
 	if (r >= 0)
 		r = watch_new(d->event, on_news, d, &d->watch);
 	if (r >= 0)
 		r = sd_event_add_time_relative(
 			d->event, &d->tick, CLOCK_MONOTONIC, TICK_USEC, TICK_USEC / 10, on_tick, d);
+	if (r >= 0)
+		r = sd_event_add_time_relative(
+			d->event, &d->health, CLOCK_MONOTONIC, health, health / 10, on_health, d);
+	/* after what inotify has to tell */
+	if (r >= 0)
+		r = sd_event_source_set_priority(d->health, SD_EVENT_PRIORITY_IDLE);
+	if (r >= 0)
+		r = saver_new(d->event, on_saved, d, &d->saver);
 	return r < 0 ? r : 0;
 }
 
 /* ---- Running ---- */
 static int run_once(Daemon *d)
 {
-	int r = daemon_reconcile(d);
+	int r = saver_new(NULL, NULL, NULL, &d->saver);
 
-	daemon_report(d);
+	if (r == 0)
+		r = daemon_reconcile(d);
 	if (r < 0)
 		log_line(LOG_ERR, "failed", "%s", strerror(-r));
+	daemon_report(d);
 	return r != 0 || d->diags.n_errors > 0 || d->unhealthy[0];
 }
 
@@ -228,36 +287,47 @@ static int run_loop(Daemon *d)
 	int r = set_up_events(d);
 
 	if (r == 0) {
-		watch_table(
-			d); /* before our first word on it, so that nobody's change falls between */
-		r = update(d);
+		/* before our first word on it, so that nobody's change falls between */
+		watch_table(d);
+		daemon_restore_tables(d);
+		r = daemon_update(d);
 	}
-	if (r < 0) {
+	if (r < 0)
 		log_line(LOG_ERR, "failed", "cannot start: %s", strerror(-r));
+	if (r != 0) /* nothing new is enforced: let the service manager know */
 		return 1;
-	}
-	if (r > 0) /* nothing is enforced: let the service manager know */
-		return 1;
-	sd_notify(0, "READY=1");
-	r = sd_event_loop(d->event);
-	return r < 0;
+	return sd_event_loop(d->event) < 0;
 }
 
 static void end(Daemon *d)
 {
 	d->watch = watch_free(d->watch);
+	if (d->saver) {
+		daemon_save_tables(d);
+		d->saver = saver_free(d->saver);
+	}
 	sd_event_source_unref(d->settle);
 	sd_event_source_unref(d->retry);
 	sd_event_source_unref(d->table);
 	sd_event_source_unref(d->tick);
+	sd_event_source_unref(d->health);
+	sd_event_source_unref(d->save);
 	sd_event_unref(d->event);
 	snapshot_free(d->snapshot);
 	for (int i = 0; i < 2; i++)
 		source_dir_free(d->dirs[i]);
-	daemon_forget(d);
+	for (int t = 0; t < OURS_N; t++)
+		ruleset_free(d->applied[t]);
 	nft_close(d->nft);
 	arena_free(d->diag_arena);
 	arena_free(d->settings_arena);
+}
+
+static int run(Daemon *d)
+{
+	if (d->options->is_remove)
+		return daemon_remove(d) != 0;
+	return d->options->is_once ? run_once(d) : run_loop(d);
 }
 
 int daemon_run(const DaemonOptions *options)
@@ -269,7 +339,7 @@ int daemon_run(const DaemonOptions *options)
 		r = nft_open(&d.nft);
 	if (r < 0)
 		log_line(LOG_ERR, "failed", "cannot start: %s", strerror(-r));
-	r = r != 0 ? 1 : options->is_once ? run_once(&d) : run_loop(&d);
+	r = r != 0 ? 1 : run(&d);
 	end(&d);
 	return r;
 }

@@ -2,6 +2,7 @@
 /* daemon: what the loop holds. Private to the room. */
 #include "bridge.h"
 #include "log.h"
+#include "saver.h"
 #include "watch.h"
 
 /* Our tables in the kernel. */
@@ -13,10 +14,14 @@ typedef struct Daemon {
 	Settings settings;
 	SourceDir *dirs[2]; /* policies, inventory */
 	Nft *nft;
-	/* what the kernel holds of each table, if it is known; NULL: no table */
+	/* what was applied last of each table, NULL: none; is_known: the kernel holds just that */
 	Ruleset *applied[OURS_N];
 	bool is_known[OURS_N];
-	bool is_restored;   /* the state directory was asked, once */
+	uint32_t verified; /* the kernel's generation when it was last seen to; 0: never */
+	/* the state directory: its files were asked, once; what is not in it yet */
+	bool is_restored, is_boot_saved, are_tables_unsaved;
+	Saver *saver;
+	bool is_ready;	    /* systemd was told */
 	Snapshot *snapshot; /* of the last reconciliation; NULL while directories are refreshed */
 	Arena *diag_arena;
 	Diags diags;			      /* of the last reconciliation */
@@ -28,12 +33,16 @@ typedef struct Daemon {
 	unsigned apply_ms;
 	NftCounts last;
 	NftCounts counts;    /* of the reconciliation under way */
+	char refusal[512];   /* why the kernel does not hold what it should; "" if it does */
 	char unhealthy[512]; /* "" when healthy */
 	sd_event *event;
-	sd_event_source *settle, *retry, *table, *tick;
+	sd_event_source *settle, *retry, *table, *tick, *health, *save;
 	Watch *watch;
 } Daemon;
 
+/* daemon.c: reconcile, report, and try again later what failed. Errors as daemon_reconcile. */
+int daemon_update(Daemon *daemon);
+bool daemon_is_gathering(const Daemon *daemon); /* a burst of file events */
 /* reconcile.c: files -> kernel, once. 0, CONTROL_E_REFUSED (the kernel refused) or -errno. */
 int daemon_reconcile(Daemon *daemon);
 /*
@@ -43,6 +52,24 @@ int daemon_reconcile(Daemon *daemon);
 int daemon_enforce(Daemon *daemon, Ruleset *new[OURS_N]);
 /* What the kernel holds is not known any more. */
 void daemon_forget(Daemon *daemon);
+/*
+ * Puts the tables back as they were applied last, reading no file. is_certain: they were changed,
+ * and isolated pods are shut first where putting back takes long. Same errors.
+ */
+int daemon_repair(Daemon *daemon, bool is_certain);
+/* Takes our tables, and what is left of interrupted changes, out of the kernel. */
+int daemon_remove(Daemon *daemon);
+/* remember.c: with no table in the kernel, the one that stood last; then the last good files. */
+void daemon_restore_tables(Daemon *daemon);
+int daemon_restore_files(Daemon *daemon);
+/* After a change: the files at once, the tables a little later, or now. */
+void daemon_save_files(Daemon *daemon);
+void daemon_schedule_saving(Daemon *daemon);
+void daemon_save_tables(Daemon *daemon);
+bool daemon_is_saved(Daemon *daemon);
+/* health.c */
+uint64_t daemon_health_usec(void);
+void daemon_check_health(Daemon *daemon);
 /* report.c: status.json, netpol.prom, journal, STATUS=; each only when it has changed. */
 void daemon_report(Daemon *daemon);
 /* settings, over which the options go; what is wrong is logged. */

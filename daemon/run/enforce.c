@@ -14,70 +14,7 @@ static int64_t clock_ms(clockid_t clock)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-void daemon_forget(Daemon *d)
-{
-	for (int t = 0; t < OURS_N; t++) {
-		d->applied[t] = ruleset_free(d->applied[t]);
-		d->is_known[t] = false;
-	}
-}
-
 /* ---- Plans ---- */
-static BaseOptions guard_base(Arena *arena, const BaseOptions *base)
-{
-	BaseOptions guard = *base;
-
-	guard.table = arena_printf(arena, "%s" NFT_GUARD_SUFFIX, base->table);
-	return guard;
-}
-
-static void free_ruleset(void *ruleset)
-{
-	ruleset_free(ruleset);
-}
-
-/* The kernel's table is read back, and gone on from; replaced only if it is not as we write it. */
-static int plan_from_kernel(Daemon *d, Arena *arena, const Ruleset *new, Plan *ret_plan)
-{
-	Ruleset *guard = ARENA_NEW(arena, Ruleset);
-	NftState state;
-	int r = nft_read(d->nft, new, &state);
-
-	if (r < 0)
-		return r;
-	arena_defer(arena, free_ruleset, state.held);
-	*guard = *new;
-	guard->base = guard_base(arena, &new->base);
-	if (!state.has_table && !state.has_guard) {
-		plan_create(arena, new, ret_plan);
-	} else if (state.is_known && !state.has_guard) {
-		log_line(LOG_INFO, "adopt", "adopting the table that stands");
-		plan_change(arena, state.held, new, ret_plan);
-	} else {
-		log_line(LOG_WARNING, "replace",
-			"the table is not as it was written (%s): replacing it",
-			state.why_not	  ? state.why_not
-			: state.has_guard ? "a change was interrupted"
-					  : "it is gone");
-		plan_replace(arena, new, guard, state.has_table, state.has_guard, ret_plan);
-	}
-	return 0;
-}
-
-/* A table that is not wanted goes, and so does its guard. */
-static void plan_none(Daemon *d, Arena *arena, bool is_guard, Plan *ret_plan)
-{
-	BaseOptions *base = ARENA_NEW(arena, BaseOptions);
-
-	*base = (BaseOptions){.table = d->settings.table, .kind = TABLE_BRIDGE};
-	if (is_guard)
-		*base = guard_base(arena, base);
-	*ret_plan = (Plan){.arena = arena};
-	if (nft_has_table(d->nft, base))
-		plan_remove(arena, base, ret_plan);
-}
-
-/* ---- Carrying out ---- */
 typedef struct Change {
 	Daemon *d;
 	Arena *arena;
@@ -96,36 +33,110 @@ static int apply(Change *c, const Plan *plan)
 	return r;
 }
 
+static BaseOptions guard_base(Arena *arena, const BaseOptions *base)
+{
+	BaseOptions guard = *base;
+
+	guard.table = arena_printf(arena, "%s" NFT_GUARD_SUFFIX, base->table);
+	return guard;
+}
+
+/* The guard has done its work; that is no change of what is enforced. */
+static int remove_guard(const Change *c, const BaseOptions *base)
+{
+	BaseOptions guard = guard_base(c->arena, base);
+	NftCounts counts;
+	Plan plan;
+
+	plan_remove(c->arena, &guard, &plan);
+	return nft_apply(c->d->nft, &plan, &counts);
+}
+
+static void free_ruleset(void *ruleset)
+{
+	ruleset_free(ruleset);
+}
+
+static int adopt(Change *c, const NftState *state)
+{
+	Plan plan;
+	int r;
+
+	log_line(LOG_INFO, "adopt", "adopting the table that stands");
+	plan_change(c->arena, state->held, c->new, &plan);
+	r = apply(c, &plan);
+	if (r == 0 && state->has_guard)
+		r = remove_guard(c, &c->new->base);
+	return r;
+}
+
+static int replace(Change *c, const NftState *state)
+{
+	Ruleset guard = *c->new;
+	int r = 0;
+	Plan plan;
+
+	log_line(LOG_WARNING, "replace", "the table is not as it was written (%s): replacing it",
+		state->why_not ? state->why_not : "it is gone");
+	guard.base = guard_base(c->arena, &c->new->base);
+	if (state->has_guard && !state->is_guard_whole)
+		r = remove_guard(c, &c->new->base);
+	plan_replace(c->arena, c->new, &guard, state->has_table, state->is_guard_whole, &plan);
+	return r == 0 ? apply(c, &plan) : r;
+}
+
+/* The kernel's table is read back, and gone on from; replaced only if it is not as we write it. */
+static int go_on_from_kernel(Change *c)
+{
+	NftState state;
+	Plan plan;
+	int r = nft_read(c->d->nft, c->new, &state);
+
+	if (r < 0)
+		return r;
+	arena_defer(c->arena, free_ruleset, state.held);
+	if (state.is_known)
+		return adopt(c, &state);
+	if (state.has_table || state.has_guard)
+		return replace(c, &state);
+	plan_create(c->arena, c->new, &plan);
+	return apply(c, &plan);
+}
+
+/* A table that is not wanted goes, and so does its guard. */
 static int remove_tables(Change *c)
 {
+	BaseOptions base = {.table = c->d->settings.table, .kind = TABLE_BRIDGE};
 	int r = 0;
 
 	for (int is_guard = 0; r == 0 && is_guard < 2; is_guard++) {
+		BaseOptions one = is_guard ? guard_base(c->arena, &base) : base;
 		Plan plan;
 
-		plan_none(c->d, c->arena, is_guard, &plan);
+		if (!nft_has_table(c->d->nft, &one))
+			continue;
+		plan_remove(c->arena, &one, &plan);
 		r = apply(c, &plan);
 	}
 	return r;
 }
 
+/* ---- Carrying out ---- */
 static int carry_out(void *context)
 {
 	Change *c = context;
 	Daemon *d = c->d;
-	const Ruleset *old = d->applied[c->table];
+	const Ruleset *old = d->is_known[c->table] ? d->applied[c->table] : NULL;
 	Plan plan;
-	int r = 0;
 
 	if (!c->new)
 		return remove_tables(c);
-	if (old && d->options->is_naive)
+	if (!old)
+		return go_on_from_kernel(c);
+	if (d->options->is_naive)
 		return ruleset_is_equal(old, c->new) ? 0 : nft_apply_naively(d->nft, c->new);
-	if (old)
-		plan_change(c->arena, old, c->new, &plan);
-	else
-		r = plan_from_kernel(d, c->arena, c->new, &plan);
-	return r == 0 ? apply(c, &plan) : r;
+	plan_change(c->arena, old, c->new, &plan);
+	return apply(c, &plan);
 }
 
 /* One attempt; afterwards what the kernel holds is known, or known not to be known. */
@@ -138,12 +149,35 @@ static int attempt(Daemon *d, Ours table, const Ruleset *new)
 	d->counts.commits += change.counts.commits;
 	d->counts.elements += change.counts.elements;
 	d->is_known[table] = r == 0;
-	if (r == 0)
-		return 0;
-	d->applied[table] = ruleset_free(d->applied[table]);
 	if (r > 0)
 		log_line(LOG_ERR, "refused", "the kernel refused: %s", nft_error(d->nft));
 	return r > 0 ? CONTROL_E_REFUSED : r;
+}
+
+/* A refusal may come of somebody else's edit: then the table is read back and tried once more. */
+static int make_so(Daemon *d, Ours table, const Ruleset *new)
+{
+	int r = attempt(d, table, new);
+
+	if (r == CONTROL_E_REFUSED)
+		r = attempt(d, table, new);
+	if (r != 0)
+		snprintf(d->refusal, sizeof(d->refusal), "the kernel refused a change: %s",
+			r > 0 ? nft_error(d->nft) : strerror(-r));
+	return r;
+}
+
+static int enforce_table(Daemon *d, Ours table, Ruleset *new)
+{
+	int r = make_so(d, table, new);
+
+	if (r != 0) {
+		ruleset_free(new);
+		return r;
+	}
+	ruleset_free(d->applied[table]);
+	d->applied[table] = new;
+	return 0;
 }
 
 static bool is_as_wanted(const Daemon *d, Ours table, const Ruleset *new)
@@ -155,26 +189,9 @@ static bool is_as_wanted(const Daemon *d, Ours table, const Ruleset *new)
 	return !new || ruleset_is_equal(old, new);
 }
 
-/* A refusal may come of somebody else's edit: then the table is read back and tried once more. */
-static int enforce_table(Daemon *d, Ours table, Ruleset *new)
-{
-	int r = attempt(d, table, new);
-
-	if (r == CONTROL_E_REFUSED)
-		r = attempt(d, table, new);
-	if (r != 0) {
-		snprintf(d->unhealthy, sizeof(d->unhealthy), "the kernel refused a change: %s",
-			nft_error(d->nft));
-		ruleset_free(new);
-		return r;
-	}
-	ruleset_free(d->applied[table]);
-	d->applied[table] = new;
-	return 0;
-}
-
 static void note_change(Daemon *d, int64_t start)
 {
+	d->are_tables_unsaved = true;
 	d->generation++;
 	d->last = d->counts;
 	d->applied_at = clock_ms(CLOCK_REALTIME) / 1000;
@@ -194,6 +211,7 @@ int daemon_enforce(Daemon *d, Ruleset *new[OURS_N])
 	int r = 0;
 
 	d->counts = (NftCounts){};
+	d->refusal[0] = '\0';
 	for (int t = 0; t < OURS_N; t++) {
 		int one;
 
@@ -215,4 +233,77 @@ int daemon_enforce(Daemon *d, Ruleset *new[OURS_N])
 	if (is_changed)
 		note_change(d, start);
 	return 0;
+}
+
+/* ---- Repair ---- */
+void daemon_forget(Daemon *d)
+{
+	for (int t = 0; t < OURS_N; t++)
+		d->is_known[t] = false;
+}
+
+/* Putting back more than this takes longer than 10 ms. */
+#define REPAIR_COST_SMALL 2500
+
+/*
+ * One small transaction, and nothing reaches an isolated pod, or comes from it, but what it already
+ * talks with: our table may be gone or may accept everything, and putting it back takes a while.
+ */
+static void shut(Daemon *d, const Ruleset *ruleset)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	Ruleset *guard;
+
+	if (!arena || ruleset_cost(ruleset) <= REPAIR_COST_SMALL)
+		return;
+	guard = ruleset_shut(ruleset, guard_base(arena, &ruleset->base).table);
+	if (guard && nft_load(d->nft, nft_ruleset_text(arena, guard)) != 0)
+		log_line(LOG_ERR, "refused", "isolated pods could not be shut first: %s",
+			nft_error(d->nft));
+	ruleset_free(guard);
+}
+
+int daemon_repair(Daemon *d, bool is_certain)
+{
+	int64_t start = clock_ms(CLOCK_MONOTONIC);
+	int r = 0;
+
+	daemon_forget(d);
+	d->counts = (NftCounts){};
+	for (int t = 0; is_certain && t < OURS_N; t++)
+		if (d->applied[t])
+			shut(d, d->applied[t]);
+	for (int t = 0; t < OURS_N; t++) {
+		int one = make_so(d, (Ours)t, d->applied[t]);
+
+		r = r ? r : one;
+	}
+	if (r == 0 && d->counts.commits > 0) {
+		d->repairs++;
+		note_change(d, start);
+	}
+	return r;
+}
+
+int daemon_remove(Daemon *d)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	int r = 0;
+
+	for (int i = 0; arena && r == 0 && i < 4; i++) {
+		BaseOptions base = {
+			.table = d->settings.table, .kind = i & 1 ? TABLE_BRIDGE : TABLE_INET};
+		NftCounts counts;
+		Plan plan;
+
+		if (i & 2)
+			base = guard_base(arena, &base);
+		if (!nft_has_table(d->nft, &base))
+			continue;
+		plan_remove(arena, &base, &plan);
+		r = nft_apply(d->nft, &plan, &counts);
+	}
+	if (r > 0)
+		log_line(LOG_ERR, "refused", "the kernel refused: %s", nft_error(d->nft));
+	return arena ? r : -ENOMEM;
 }

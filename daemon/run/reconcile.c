@@ -24,27 +24,11 @@ static int refresh(Daemon *d)
 	for (int i = 0; r == 0 && i < 2; i++)
 		r = source_dir_refresh(d->dirs[i], &is_changed);
 	/* what was good before this process began; later, accepted versions are in memory */
-	for (int i = 0; r == 0 && !d->is_restored && i < 2; i++)
-		r = source_dir_restore(d->dirs[i], d->settings.state);
-	d->is_restored = r == 0;
+	if (r == 0)
+		r = daemon_restore_files(d);
 	if (r == 0)
 		r = snapshot_new(d->dirs[0], d->dirs[1], &d->snapshot);
 	return r;
-}
-
-/* A state directory that cannot be written is said, and survived. */
-static void save(Daemon *d)
-{
-	for (int i = 0; i < 2; i++) {
-		int r = source_dir_save(d->dirs[i], d->settings.state);
-
-		if (r < 0)
-			DIAG_WARNING(&d->diags,
-				((Origin){.file = arena_strdup(d->diag_arena, d->settings.state)}),
-				"state",
-				"a broken file will have no last good version after a restart",
-				"the last good files cannot be kept here: %s", strerror(-r));
-	}
 }
 
 static int start_diags(Daemon *d)
@@ -58,19 +42,6 @@ static int start_diags(Daemon *d)
 	d->diags = (Diags){.arena = arena};
 	diags_append(&d->diags, snapshot_diags(d->snapshot));
 	return 0;
-}
-
-/*
- * A directory that could not be read before anything was ever read from it says nothing about
- * what is wanted: "no policies" would open everything. The table that stands, stands.
- */
-static const char *unknown_directory(const Daemon *d)
-{
-	for (int i = 0; i < 2; i++)
-		if (source_dir_diags(d->dirs[i])->n_errors && source_dir_count(d->dirs[i]) == 0 &&
-			!d->applied[OURS_INET])
-			return source_dir_path(d->dirs[i]);
-	return NULL;
 }
 
 /* The rulesets of both tables; without a bridge table NULL for that. */
@@ -97,6 +68,43 @@ static bool is_tracking(const Daemon *d)
 	return bridge && bridge->base.kind == TABLE_BRIDGE;
 }
 
+/* ---- Health, as far as the files and the kernel's answers show it ---- */
+static void add_fault(Daemon *d, const char *words)
+{
+	size_t n = strlen(d->unhealthy);
+
+	snprintf(d->unhealthy + n, sizeof(d->unhealthy) - n, "%s%s", n ? "; " : "", words);
+}
+
+/*
+ * A directory that could not be read before anything was ever read from it says nothing about
+ * what is wanted: "no policies" would open everything. The table that stands, stands.
+ */
+static bool is_unknown(const Daemon *d, const SourceDir *dir)
+{
+	return source_dir_diags(dir)->n_errors && source_dir_count(dir) == 0 &&
+	       !d->applied[OURS_INET];
+}
+
+/* True if what is wanted is not known. */
+static bool judge_directories(Daemon *d)
+{
+	bool is_any_unknown = false;
+
+	for (int i = 0; i < 2; i++) {
+		bool is_one = is_unknown(d, d->dirs[i]);
+
+		is_any_unknown |= is_one;
+		if (source_dir_diags(d->dirs[i])->n_errors)
+			add_fault(d,
+				arena_printf(d->diag_arena, "%s cannot be read, %s",
+					source_dir_path(d->dirs[i]),
+					is_one ? "nothing is known of it: the kernel's table stays"
+					       : "what was read last stays in force"));
+	}
+	return is_any_unknown;
+}
+
 int daemon_reconcile(Daemon *d)
 {
 	Ruleset *new[OURS_N];
@@ -110,17 +118,15 @@ int daemon_reconcile(Daemon *d)
 	bridge_look((BridgeMode)d->settings.bridge, d->nft, d->settings.table, is_tracking(d),
 		&d->bridge);
 	if (!d->bridge.is_well)
-		snprintf(d->unhealthy, sizeof(d->unhealthy), "%s", d->bridge.why);
-	if (unknown_directory(d)) {
-		snprintf(d->unhealthy, sizeof(d->unhealthy),
-			"%s cannot be read, nothing is known of it: the kernel's table stays",
-			unknown_directory(d));
+		add_fault(d, d->bridge.why);
+	if (judge_directories(d))
 		return 0;
-	}
 	r = compile_tables(d, new);
 	if (r == 0)
 		r = daemon_enforce(d, new);
 	if (r == 0)
-		save(d);
+		daemon_save_files(d);
+	if (d->refusal[0])
+		add_fault(d, d->refusal);
 	return r;
 }

@@ -9,9 +9,26 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-static Status status_of(const Daemon *d)
+/* The last reconciliation's, and what the saver says. In the arena. */
+static Diags diags_of(Daemon *d, Arena *arena, const char **ret_saving)
 {
-	return (Status){.generation = d->generation,
+	Diags diags = {.arena = arena};
+	char words[256];
+
+	diags_append(&diags, &d->diags);
+	saver_error(d->saver, words, sizeof(words));
+	*ret_saving = *words ? arena_strdup(arena, words) : daemon_is_saved(d) ? "saved" : "saving";
+	if (*words)
+		DIAG_WARNING(&diags, ((Origin){.file = d->settings.state}), "state",
+			"a restart would find what was kept before",
+			"what is in force cannot be kept here: %s", words);
+	return diags;
+}
+
+static Status status_of(const Daemon *d, const Diags *diags, const char *saving)
+{
+	return (Status){.saving = saving,
+		.generation = d->generation,
 		.repairs = d->repairs,
 		.applied_at = d->applied_at,
 		.apply_ms = d->apply_ms,
@@ -24,7 +41,7 @@ static Status status_of(const Daemon *d)
 		.model = d->snapshot ? snapshot_model(d->snapshot) : NULL,
 		.ruleset = d->applied[OURS_INET],
 		.dirs = {d->dirs[0], d->dirs[1]},
-		.diags = &d->diags};
+		.diags = diags};
 }
 
 static int write_whole(int fd, const char *text)
@@ -69,19 +86,19 @@ static bool is_news(char *last, size_t room, const char *text)
 	return true;
 }
 
-static void log_diags(Daemon *d, Arena *arena)
+static void log_diags(Daemon *d, Arena *arena, const Diags *diags)
 {
 	Buf buf = {.arena = arena};
 
-	for (size_t i = 0; i < d->diags.list.n; i++)
-		buf_printf(&buf, "%s\n", diag_line(arena, &d->diags.list.at[i]));
+	for (size_t i = 0; i < diags->list.n; i++)
+		buf_printf(&buf, "%s\n", diag_line(arena, &diags->list.at[i]));
 	buf_add(&buf, d->unhealthy);
 	if (!is_news(d->shown, sizeof(d->shown), buf_text(&buf)))
 		return;
-	for (size_t i = 0; i < d->diags.list.n; i++)
-		log_diag(&d->diags.list.at[i]);
-	if (d->diags.n_dropped)
-		log_line(LOG_WARNING, "dropped", "%zu more diagnostics", d->diags.n_dropped);
+	for (size_t i = 0; i < diags->list.n; i++)
+		log_diag(&diags->list.at[i]);
+	if (diags->n_dropped)
+		log_line(LOG_WARNING, "dropped", "%zu more diagnostics", diags->n_dropped);
 	if (d->unhealthy[0])
 		log_line(LOG_ERR, "unhealthy", "unhealthy: %s", d->unhealthy);
 }
@@ -89,13 +106,16 @@ static void log_diags(Daemon *d, Arena *arena)
 void daemon_report(Daemon *d)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
-	const char *runtime = d->settings.runtime, *json;
-	Status status = status_of(d);
+	const char *runtime = d->settings.runtime, *json, *saving;
+	Diags diags;
+	Status status;
 	int r;
 
-	if (!arena)
+	if (!arena || !d->saver)
 		return;
-	log_diags(d, arena);
+	diags = diags_of(d, arena, &saving);
+	status = status_of(d, &diags, saving);
+	log_diags(d, arena, &diags);
 	json = status_json(arena, &status);
 	if (!is_news(d->written, sizeof(d->written), json))
 		return;

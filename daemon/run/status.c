@@ -107,6 +107,7 @@ const char *status_json(Arena *arena, const Status *status)
 	add_text(&buf, "table", status->table);
 	add_text(&buf, "bridge", status->bridge);
 	add_text(&buf, "bridge_why", status->bridge_why);
+	add_text(&buf, "state", status->saving);
 	buf_printf(&buf, "  \"generation\": %llu,\n  \"repairs\": %llu,\n",
 		(unsigned long long)status->generation, (unsigned long long)status->repairs);
 	add_text(&buf, "applied_at", time_text(arena, status->applied_at));

@@ -154,3 +154,13 @@ int watch_arm(Watch *watch, SourceDir *const dirs[2])
 	}
 	return result;
 }
+
+/* Of what is watched already inotify gives the same descriptor again. */
+bool watch_is_alive(Watch *watch, SourceDir *const dirs[2])
+{
+	for (int i = 0; i < 2; i++)
+		if (inotify_add_watch(watch->fd, source_dir_path(dirs[i]), FILE_EVENTS) !=
+			watch->wd[i])
+			return false;
+	return true;
+}

@@ -16,3 +16,5 @@ Watch *watch_free(Watch *watch);
  * To be called again after every notification: what is watched already stays watched.
  */
 int watch_arm(Watch *watch, SourceDir *const dirs[2]);
+/* Whether what is watched is still what the paths name. */
+bool watch_is_alive(Watch *watch, SourceDir *const dirs[2]);

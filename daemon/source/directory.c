@@ -11,17 +11,24 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-SourceDir *source_dir_new(SourceKind kind, const char *path)
+SourceDir *source_dir_new(SourceKind kind, const char *path, bool is_saving)
 {
 	SourceDir *dir = calloc(1, sizeof(*dir));
 
 	if (!dir)
 		return NULL;
 	dir->kind = kind;
+	dir->is_saving = is_saving;
 	dir->path = strdup(path);
 	dir->diag_arena = arena_new();
 	dir->diags.arena = dir->diag_arena;
 	return dir->path && dir->diag_arena ? dir : source_dir_free(dir);
+}
+
+void entry_drop_text(Entry *entry)
+{
+	free(entry->text);
+	entry->text = NULL;
 }
 
 static void entry_end(Entry *entry)
@@ -29,6 +36,7 @@ static void entry_end(Entry *entry)
 	if (entry->accepted != entry->current)
 		source_free(entry->accepted);
 	source_free(entry->current);
+	entry_drop_text(entry);
 	free(entry->name);
 }
 
@@ -38,6 +46,9 @@ SourceDir *source_dir_free(SourceDir *dir)
 		return NULL;
 	for (size_t i = 0; i < dir->n; i++)
 		entry_end(&dir->entries[i]);
+	for (size_t i = 0; i < dir->n_gone; i++)
+		free(dir->gone[i]);
+	free(dir->gone);
 	free(dir->entries);
 	free(dir->path);
 	arena_free(dir->diag_arena);
@@ -73,11 +84,22 @@ int entry_compare(const void *a, const void *b)
 	return strcmp(((const Entry *)a)->name, ((const Entry *)b)->name);
 }
 
-Entry *entry_of(const SourceDir *dir, const char *name)
+Entry *entry_among(const SourceDir *dir, size_t n, const char *name)
 {
 	Entry wanted = {.name = (char *)name};
 
-	return dir->n ? bsearch(&wanted, dir->entries, dir->n, sizeof(Entry), entry_compare) : NULL;
+	return n ? bsearch(&wanted, dir->entries, n, sizeof(Entry), entry_compare) : NULL;
+}
+
+Entry *entry_of(const SourceDir *dir, const char *name)
+{
+	return entry_among(dir, dir->n, name);
+}
+
+void entries_sort(SourceDir *dir)
+{
+	if (dir->n)
+		qsort(dir->entries, dir->n, sizeof(Entry), entry_compare);
 }
 
 int entry_add(SourceDir *dir, const char *name)
@@ -98,6 +120,26 @@ int entry_add(SourceDir *dir, const char *name)
 	return 0;
 }
 
+int entry_gone(SourceDir *dir, const char *name)
+{
+	char *copy;
+
+	if (dir->n_gone == dir->gone_room) {
+		size_t room = dir->gone_room ? 2 * dir->gone_room : 16;
+		char **grown = reallocarray(dir->gone, room, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		dir->gone = grown;
+		dir->gone_room = room;
+	}
+	copy = strdup(name);
+	if (!copy)
+		return -ENOMEM;
+	dir->gone[dir->n_gone++] = copy;
+	return 0;
+}
+
 void source_dir_set_busy(SourceDir *dir, const char *name, bool is_busy)
 {
 	Entry *entry = entry_of(dir, name);
@@ -106,7 +148,7 @@ void source_dir_set_busy(SourceDir *dir, const char *name, bool is_busy)
 		entry->is_busy = is_busy;
 	} else if (is_busy && source_name_is_read(dir->kind, name) && entry_add(dir, name) == 0) {
 		dir->entries[dir->n - 1].is_busy = true;
-		qsort(dir->entries, dir->n, sizeof(Entry), entry_compare);
+		entries_sort(dir);
 	}
 }
 
@@ -132,13 +174,12 @@ void source_dir_accept(SourceDir *dir, size_t i)
 	if (entry->accepted != entry->current)
 		source_free(entry->accepted);
 	entry->accepted = entry->current;
-	entry->is_saved = false;
 }
 
 static int entry_read(SourceDir *dir, int fd, Entry *entry, bool *ret_changed)
 {
 	struct stat stamp;
-	Source *source;
+	SourceFile new;
 	char *file;
 	int r;
 
@@ -148,14 +189,19 @@ static int entry_read(SourceDir *dir, int fd, Entry *entry, bool *ret_changed)
 		return 0;
 	if (asprintf(&file, "%s/%s", dir->path, entry->name) < 0)
 		return -ENOMEM;
-	r = source_file_read(fd, dir->kind, file, entry->name, &source, &stamp);
+	r = source_file_read(fd, dir->kind, file, entry->name, &new);
 	free(file);
 	if (r < 0)
 		return r;
 	if (entry->current != entry->accepted)
 		source_free(entry->current);
-	entry->current = source;
-	entry->stamp = stamp;
+	entry_drop_text(entry);
+	entry->current = new.source;
+	entry->stamp = new.stamp;
+	entry->text = new.text;
+	entry->text_n = new.n;
+	if (new.source->diags.n_errors || !dir->is_saving)
+		entry_drop_text(entry);
 	*ret_changed = true;
 	return 0;
 }
@@ -169,35 +215,42 @@ static int scan(SourceDir *dir, DIR *stream)
 	for (size_t i = 0; i < known; i++)
 		dir->entries[i].is_seen = false;
 	for (struct dirent *d; r == 0 && (d = readdir(stream));) {
-		Entry wanted = {.name = d->d_name}, *entry = NULL;
+		Entry *entry;
 
 		if (!source_name_is_read(dir->kind, d->d_name))
 			continue;
-		if (known)
-			entry = bsearch(&wanted, dir->entries, known, sizeof(Entry), entry_compare);
-		if (entry)
+		entry = entry_among(dir, known, d->d_name);
+		if (entry) {
 			entry->is_seen = true;
-		else
+			entry->is_kept = false;
+		} else {
 			r = entry_add(dir, d->d_name);
+		}
 	}
-	if (dir->n)
-		qsort(dir->entries, dir->n, sizeof(Entry), entry_compare);
+	entries_sort(dir);
 	return r;
 }
 
-static void drop_unseen(SourceDir *dir, bool *ret_changed)
+static int drop_unseen(SourceDir *dir, bool *ret_changed)
 {
 	size_t kept = 0;
+	int r = 0;
 
 	for (size_t i = 0; i < dir->n; i++) {
-		if (dir->entries[i].is_seen) {
-			dir->entries[kept++] = dir->entries[i];
+		Entry *entry = &dir->entries[i];
+		bool stays = entry->is_seen || entry->is_kept;
+
+		if (!stays && r == 0 && dir->is_saving)
+			r = entry_gone(dir, entry->name);
+		if (stays || r < 0) {
+			dir->entries[kept++] = *entry;
 			continue;
 		}
-		entry_end(&dir->entries[i]);
+		entry_end(entry);
 		*ret_changed = true;
 	}
 	dir->n = kept;
+	return r;
 }
 
 static int refresh_entries(SourceDir *dir, DIR *stream, bool *ret_changed)
@@ -206,9 +259,11 @@ static int refresh_entries(SourceDir *dir, DIR *stream, bool *ret_changed)
 
 	if (r < 0)
 		return r;
-	drop_unseen(dir, ret_changed);
+	r = drop_unseen(dir, ret_changed);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < dir->n; i++) {
-		if (dir->entries[i].is_busy)
+		if (dir->entries[i].is_busy || !dir->entries[i].is_seen)
 			continue;
 		r = entry_read(dir, dirfd(stream), &dir->entries[i], ret_changed);
 		if (r < 0)
@@ -221,6 +276,31 @@ static void dir_error(SourceDir *dir, const char *words)
 {
 	DIAG_ERROR(&dir->diags, ((Origin){.file = dir->path}), "directory",
 		dir->n ? "what was read from it last stays in force" : NULL, "%s", words);
+}
+
+void dir_note_kept(SourceDir *dir)
+{
+	for (size_t i = 0; i < dir->n; i++) {
+		const Entry *entry = &dir->entries[i];
+
+		if (entry->is_kept && entry->accepted)
+			DIAG_WARNING(&dir->diags,
+				((Origin){.file = arena_printf(dir->diag_arena, "%s/%s", dir->path,
+						  entry->name)}),
+				"kept",
+				"if it will not be, remove its copy from the state directory and "
+				"restart",
+				"not written again since this machine started: what it said before "
+				"stands");
+	}
+}
+
+bool source_dir_is_kept(const SourceDir *dir)
+{
+	for (size_t i = 0; i < dir->n; i++)
+		if (dir->entries[i].is_kept)
+			return true;
+	return false;
 }
 
 int source_dir_refresh(SourceDir *dir, bool *ret_changed)
@@ -248,6 +328,51 @@ int source_dir_refresh(SourceDir *dir, bool *ret_changed)
 		dir_error(dir, "more than 100000 files");
 		r = 0;
 	}
+	dir_note_kept(dir);
 	closedir(stream);
 	return r;
+}
+
+/* Whether the file is the one that was read; one that could not be read may be any. */
+static bool is_entry_as_read(int fd, const Entry *entry)
+{
+	struct stat now;
+
+	if (entry->is_busy || entry->stamp.st_ino == 0)
+		return true;
+	return fstatat(fd, entry->name, &now, 0) == 0 && stat_is_same(&now, &entry->stamp);
+}
+
+static bool are_entries_as_read(const SourceDir *dir, DIR *stream)
+{
+	size_t n = 0, seen = 0;
+
+	for (struct dirent *d; (d = readdir(stream));) {
+		const Entry *entry;
+
+		if (!source_name_is_read(dir->kind, d->d_name))
+			continue;
+		entry = entry_of(dir, d->d_name);
+		if (!entry || !entry->is_seen || !is_entry_as_read(dirfd(stream), entry))
+			return false;
+		n++;
+	}
+	for (size_t i = 0; i < dir->n; i++)
+		seen += dir->entries[i].is_seen;
+	return n == seen;
+}
+
+bool source_dir_is_as_read(const SourceDir *dir)
+{
+	DIR *stream = opendir(dir->path);
+	bool is_so;
+
+	if (!stream || dir->diags.n_errors) {
+		if (stream)
+			closedir(stream);
+		return dir->diags.n_errors > 0; /* what is wrong with it is looked at by refresh */
+	}
+	is_so = are_entries_as_read(dir, stream);
+	closedir(stream);
+	return is_so;
 }

@@ -1,4 +1,5 @@
 /* One file: opened without trusting it, then read by the reader that its suffix names. */
+#include "directory.h"
 #include "node.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -176,8 +177,7 @@ static const char *stat_error(const struct stat *st, SourceKind kind)
 	return NULL;
 }
 
-/* Reads size bytes, or fewer if the file has shrunk; NUL-terminated. NULL with errno. */
-static char *read_all(int fd, size_t size, size_t *ret_n)
+char *read_whole(int fd, size_t size, size_t *ret_n)
 {
 	char *text = malloc(size + 1);
 	size_t n = 0;
@@ -268,29 +268,32 @@ static char *read_found(Parsing *p, int found, struct stat *ret_stat)
 		p->error = open_error(-fd);
 		return NULL;
 	}
-	text = read_all(fd, (size_t)ret_stat->st_size, &p->n);
+	text = read_whole(fd, (size_t)ret_stat->st_size, &p->n);
 	if (!text)
 		p->error = strerror(errno);
 	close(fd);
 	return text;
 }
 
-int source_file_read(int directory, SourceKind kind, const char *file, const char *name,
-	Source **ret_source, struct stat *ret_stat)
+int source_file_read(
+	int directory, SourceKind kind, const char *file, const char *name, SourceFile *ret_file)
 {
 	Parsing p = {.kind = kind, .file = file};
 	int r, found = find_beneath(directory, name);
-	char *text = NULL;
+	SourceFile result = {};
 
-	*ret_stat = (struct stat){};
 	if (found < 0) {
 		p.error = open_error(-found);
 	} else {
-		text = read_found(&p, found, ret_stat);
+		result.text = read_found(&p, found, &result.stamp);
 		close(found);
 	}
-	p.text = text;
-	r = run_parse(&p, ret_source);
-	free(text);
+	p.text = result.text;
+	result.n = p.n;
+	r = run_parse(&p, &result.source);
+	if (r < 0)
+		free(result.text);
+	else
+		*ret_file = result;
 	return r;
 }

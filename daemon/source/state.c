@@ -1,181 +1,271 @@
 /*
- * The state directory: a copy of every accepted file, under policies/ and inventory/. A copy is
- * written beside, synced and renamed, so that what lies there is always whole.
+ * The state directory: texts that outlive a restart, and a power cut at any instant. A text is
+ * written beside, with its checksum as a last line, synced, and renamed; the version before stays
+ * as NAME~ and is taken where the newer one turns out damaged.
  */
 #include "directory.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BESIDE ".new"
+#define BESIDE ".new" /* there is one writer */
+#define OLDER "~"
 
-/* Opens state/KIND, making both if asked to; -errno. */
-static int open_state(const SourceDir *dir, const char *state, bool make)
+/* The last line has always the same length, so that the text before it may be anything. */
+#define TRAILER_HEAD "\n# netpol state, sha256 "
+#define TRAILER_SIZE (sizeof(TRAILER_HEAD) - 1 + 64 + sizeof(" of 0123456789abcdef\n") - 1)
+#define STAMP_AT (TRAILER_SIZE - 17)
+
+StateText *state_text_free(StateText *text)
 {
-	const char *kind = dir->kind == SOURCE_POLICIES ? "policies" : "inventory";
+	if (text) {
+		free(text->name);
+		free(text->text);
+		free(text);
+	}
+	return NULL;
+}
+
+StateText *state_text_new(const char *name, char *text, size_t n)
+{
+	StateText *new = calloc(1, sizeof(*new));
+
+	if (new)
+		*new = (StateText){.name = strdup(name), .text = text, .n = n};
+	if (new &&new->name)
+		return new;
+	free(new);
+	free(text);
+	return NULL;
+}
+
+static void write_trailer(const char *text, size_t n, uint64_t stamp, char ret[TRAILER_SIZE + 1])
+{
+	uint8_t hash[32];
+	Digest digest;
+	char hex[65];
+
+	digest_start(&digest);
+	digest_add(&digest, text, n);
+	digest_end(&digest, hash);
+	for (size_t i = 0; i < sizeof(hash); i++)
+		snprintf(hex + 2 * i, 3, "%02x", hash[i]);
+	snprintf(ret, TRAILER_SIZE + 1, TRAILER_HEAD "%s of %016llx\n", hex,
+		(unsigned long long)stamp);
+}
+
+/* ---- Directories ---- */
+/* Opens STATE, or STATE/FOLDER, making them if asked to; -errno. */
+static int open_folder(const char *state, const char *folder, bool make)
+{
 	int parent, fd, error;
 
 	if (make && mkdir(state, 0755) < 0 && errno != EEXIST)
 		return -errno;
 	parent = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (parent < 0)
-		return -errno;
-	if (make && mkdirat(parent, kind, 0755) < 0 && errno != EEXIST) {
+	if (parent < 0 || !*folder)
+		return parent < 0 ? -errno : parent;
+	if (make && mkdirat(parent, folder, 0755) < 0 && errno != EEXIST) {
 		error = errno;
 		close(parent);
 		return -error;
 	}
-	fd = openat(parent, kind, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	fd = openat(parent, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	error = errno;
 	close(parent);
 	return fd < 0 ? -error : fd;
 }
 
-/* ---- Save ---- */
-static int copy_bytes(int from, int to)
+int state_open(const char *state, const char *folder)
 {
-	char room[64 * 1024];
-	ssize_t n;
-
-	while ((n = read(from, room, sizeof(room))) > 0)
-		for (ssize_t done = 0, put; done < n; done += put) {
-			put = write(to, room + done, (size_t)(n - done));
-			if (put < 0)
-				return -errno;
-		}
-	return n < 0 ? -errno : fsync(to) < 0 ? -errno : 0;
+	return open_folder(state, folder, false);
 }
 
-/* Copies the file if it still is the one that was read; else its next version is news anyway. */
-static int copy_file(int from_dir, int to_dir, const Entry *entry, const char *beside)
+/* "policies/web.yaml": opens the folder, gives the rest. */
+static int open_parent(const char *state, const char *name, bool make, const char **ret_base)
 {
-	struct stat now;
-	int r, to, from = openat(from_dir, entry->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	const char *slash = strchr(name, '/');
+	char folder[NAME_MAX + 1] = "";
 
-	if (from < 0 || fstat(from, &now) < 0 || !stat_is_same(&now, &entry->stamp)) {
-		if (from >= 0)
-			close(from);
-		return -ESTALE;
+	if (slash)
+		snprintf(folder, sizeof(folder), "%.*s", (int)(slash - name), name);
+	*ret_base = slash ? slash + 1 : name;
+	return open_folder(state, folder, make);
+}
+
+static bool name_older(const char *base, char ret_older[NAME_MAX + 1])
+{
+	int n = snprintf(ret_older, NAME_MAX + 1, "%s" OLDER, base);
+
+	return n > 0 && n <= NAME_MAX;
+}
+
+/* ---- Store ---- */
+static int write_bytes(int fd, const char *text, size_t n)
+{
+	while (n > 0) {
+		ssize_t put = write(fd, text, n);
+
+		if (put < 0 && errno != EINTR)
+			return -errno;
+		text += put > 0 ? put : 0;
+		n -= put > 0 ? (size_t)put : 0;
 	}
-	to = openat(to_dir, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	r = to < 0 ? -errno : copy_bytes(from, to);
-	if (to >= 0)
-		close(to);
-	if (r == 0 && fstat(from, &now) == 0 && !stat_is_same(&now, &entry->stamp))
-		r = -ESTALE;
-	if (r == 0 && renameat(to_dir, beside, to_dir, entry->name) < 0)
-		r = -errno;
-	if (r < 0)
-		unlinkat(to_dir, beside, 0);
-	close(from);
-	return r;
-}
-
-static int save_entry(int from_dir, int to_dir, Entry *entry)
-{
-	char beside[NAME_MAX + sizeof(BESIDE) + 1];
-	int r;
-
-	if (entry->is_saved || !entry->accepted || entry->accepted != entry->current)
-		return 0;
-	snprintf(beside, sizeof(beside), ".%.*s" BESIDE, NAME_MAX - 8, entry->name);
-	r = copy_file(from_dir, to_dir, entry, beside);
-	entry->is_saved = r == 0;
-	return r == -ESTALE ? 0 : r;
-}
-
-static void remove_gone(const SourceDir *dir, int state)
-{
-	DIR *stream = fdopendir(dup(state));
-
-	if (!stream)
-		return;
-	rewinddir(stream);
-	for (struct dirent *d; (d = readdir(stream));)
-		if (source_name_is_read(dir->kind, d->d_name) && !entry_of(dir, d->d_name))
-			unlinkat(state, d->d_name, 0);
-	closedir(stream);
-}
-
-int source_dir_save(SourceDir *dir, const char *state)
-{
-	int result = 0, to, from = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (from < 0)
-		return 0; /* the directory is away: what is saved is what is wanted */
-	to = open_state(dir, state, true);
-	for (size_t i = 0; to >= 0 && i < dir->n; i++) {
-		int r = save_entry(from, to, &dir->entries[i]);
-
-		result = result ? result : r;
-	}
-	if (to >= 0) {
-		remove_gone(dir, to);
-		close(to);
-	}
-	close(from);
-	return to < 0 ? to : result;
-}
-
-/* ---- Restore ---- */
-static int restore_entry(const SourceDir *dir, int state, const char *path, Entry *entry)
-{
-	struct stat stamp;
-	Source *source;
-	char *file;
-	int r;
-
-	if (entry->accepted || (entry->current && entry->current->diags.n_errors == 0))
-		return 0;
-	if (faccessat(state, entry->name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-		return 0;
-	if (asprintf(&file, "%s/%s/%s", path,
-		    dir->kind == SOURCE_POLICIES ? "policies" : "inventory", entry->name) < 0)
-		return -ENOMEM;
-	r = source_file_read(state, dir->kind, file, entry->name, &source, &stamp);
-	free(file);
-	if (r < 0)
-		return r;
-	if (source->diags.n_errors == 0)
-		entry->accepted = source;
-	else
-		source_free(source);
-	entry->is_saved = true;
 	return 0;
 }
 
-/* Nothing is known of the directory: its files are those that were saved. */
-static int add_saved(SourceDir *dir, int state)
+static int write_beside(int folder, const StateText *text)
 {
-	DIR *stream = fdopendir(dup(state));
-	int r = 0;
+	char trailer[TRAILER_SIZE + 1];
+	int r, fd;
 
-	if (!stream)
-		return 0;
-	rewinddir(stream);
-	for (struct dirent *d; r == 0 && (d = readdir(stream));)
-		if (source_name_is_read(dir->kind, d->d_name))
-			r = entry_add(dir, d->d_name);
-	closedir(stream);
-	if (dir->n)
-		qsort(dir->entries, dir->n, sizeof(Entry), entry_compare);
-	return r == -EFBIG ? 0 : r;
+	write_trailer(text->text, text->n, text->stamp, trailer);
+	fd = openat(folder, BESIDE, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0)
+		return -errno;
+	r = write_bytes(fd, text->text, text->n);
+	if (r == 0)
+		r = write_bytes(fd, trailer, TRAILER_SIZE);
+	if (r == 0 && fsync(fd) < 0)
+		r = -errno;
+	close(fd);
+	if (r < 0)
+		unlinkat(folder, BESIDE, 0);
+	return r;
 }
 
-int source_dir_restore(SourceDir *dir, const char *state)
+static int put_in_place(int folder, const char *base)
 {
-	int r = 0, fd = open_state(dir, state, false);
+	char older[NAME_MAX + 1];
+
+	if (name_older(base, older)) {
+		unlinkat(folder, older, 0);
+		linkat(folder, base, folder, older, 0); /* none there yet: no older one */
+	}
+	if (renameat(folder, BESIDE, folder, base) < 0)
+		return -errno;
+	return 0;
+}
+
+static void remove_both(int folder, const char *base)
+{
+	char older[NAME_MAX + 1];
+
+	unlinkat(folder, base, 0);
+	if (name_older(base, older))
+		unlinkat(folder, older, 0);
+}
+
+int state_store(const char *state, const StateText *text)
+{
+	const char *base;
+	int r = 0, folder = open_parent(state, text->name, text->text != NULL, &base);
+
+	if (folder < 0)
+		return text->text ? folder : 0;
+	if (text->text) {
+		r = write_beside(folder, text);
+		if (r == 0)
+			r = put_in_place(folder, base);
+	} else {
+		remove_both(folder, base);
+	}
+	if (r == 0 && fsync(folder) < 0)
+		r = -errno;
+	close(folder);
+	return r;
+}
+
+/* ---- Load ---- */
+static const char *whole_or_why(const char *text, size_t n, size_t *ret_n)
+{
+	char trailer[TRAILER_SIZE + 1];
+	const char *last;
+	uint64_t stamp;
+
+	if (n < TRAILER_SIZE)
+		return "it is cut short";
+	last = text + n - TRAILER_SIZE;
+	if (strncmp(last, TRAILER_HEAD, sizeof(TRAILER_HEAD) - 1) != 0 || text[n - 1] != '\n')
+		return "it is cut short";
+	stamp = strtoull(last + STAMP_AT, NULL, 16);
+	write_trailer(text, n - TRAILER_SIZE, stamp, trailer);
+	if (memcmp(last, trailer, TRAILER_SIZE) != 0)
+		return "its checksum is wrong";
+	*ret_n = n - TRAILER_SIZE;
+	return NULL;
+}
+
+static const char *read_checked(int folder, const char *base, char **ret_text, size_t *ret_n)
+{
+	int fd = openat(folder, base, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	const char *why = NULL;
+	char *text = NULL;
+	struct stat st;
+	size_t n = 0;
 
 	if (fd < 0)
-		return 0; /* the first start */
-	if (dir->n == 0 && dir->diags.n_errors)
-		r = add_saved(dir, fd);
-	for (size_t i = 0; r == 0 && i < dir->n; i++)
-		r = restore_entry(dir, fd, state, &dir->entries[i]);
+		return strerror(errno);
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_mode & S_IWOTH)
+		why = "it is no regular file, or everybody may write to it";
+	else if ((uint64_t)st.st_size > SOURCE_INVENTORY_BYTES_MOST + TRAILER_SIZE)
+		why = "it is too large";
+	else if (!(text = read_whole(fd, (size_t)st.st_size, &n)))
+		why = strerror(errno);
 	close(fd);
-	return r;
+	if (!why)
+		why = whole_or_why(text, n, ret_n);
+	if (why) {
+		free(text);
+		return why;
+	}
+	text[*ret_n] = '\0';
+	*ret_text = text;
+	return NULL;
+}
+
+static void say_damaged(Diags *diags, const char *state, const char *name, const char *why,
+	const char *what_instead)
+{
+	DIAG_WARNING(diags, ((Origin){.file = arena_printf(diags->arena, "%s/%s", state, name)}),
+		"state", what_instead, "what was kept here is damaged: %s", why);
+}
+
+int state_load(const char *state, const char *name, Diags *diags, char **ret_text, size_t *ret_n)
+{
+	const char *base, *why, *why_older = "its name is too long";
+	char older[NAME_MAX + 1];
+	int folder = open_parent(state, name, false, &base);
+
+	if (folder < 0)
+		return -ENOENT;
+	why = read_checked(folder, base, ret_text, ret_n);
+	if (why && name_older(base, older))
+		why_older = read_checked(folder, older, ret_text, ret_n);
+	/* neither is there: nothing was ever kept */
+	if (why && faccessat(folder, base, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		say_damaged(diags, state, name, why,
+			why_older ? "there is no older version: it is as if it had never been kept"
+				  : "the version kept before it is used");
+	close(folder);
+	return why && why_older ? -ENOENT : 0;
+}
+
+uint64_t state_stamp(int folder, const char *base)
+{
+	char last[TRAILER_SIZE + 1] = "";
+	int fd = openat(folder, base, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	bool is_read;
+
+	if (fd < 0)
+		return 0;
+	is_read = lseek(fd, -(off_t)TRAILER_SIZE, SEEK_END) >= 0 &&
+		  read(fd, last, TRAILER_SIZE) == (ssize_t)TRAILER_SIZE &&
+		  strncmp(last, TRAILER_HEAD, sizeof(TRAILER_HEAD) - 1) == 0;
+	close(fd);
+	return is_read ? strtoull(last + STAMP_AT, NULL, 16) : 0;
 }

@@ -243,6 +243,10 @@ class Lab:
                  for d in (self.policies, self.inventory) for n in os.listdir(d) if not n.endswith(".new")}
         return told == there
 
+    def is_saved(self):
+        """Whether the state directory holds what is in force."""
+        return self.is_up_to_date() and self.status().get("state") == "saved"
+
     def listing(self):
         """Our table as the kernel lists it, object by object, whatever the order of their making."""
         result = self.in_node("nft", "list", "table", "inet", "netpol", check=False)

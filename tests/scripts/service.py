@@ -329,7 +329,7 @@ def remembers():
         lab.write_policy_file("a.yaml", deny("a"))
         lab.write_policy_file("b.yaml", deny("b"))
         becomes(lab, [A, B], "good")
-        wait_for(lab.is_up_to_date, 15, "the status, which comes after the saving")
+        wait_for(lab.is_saved, 15, "the saving")
         lab.write_policy_file("a.yaml", "kind: [")
         os.unlink(f"{lab.policies}/b.yaml")
         becomes(lab, [A], "broken")

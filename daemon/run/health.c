@@ -1,0 +1,80 @@
+/*
+ * Health: twice in the watchdog's interval it is looked whether enforcement is what it should be,
+ * at the things themselves. If it is not, everything is read and put back; if that does not help,
+ * the watchdog is not fed, and systemd starts us anew.
+ */
+#include "daemon.h"
+#include <stdio.h>
+#include <syslog.h>
+#include <systemd/sd-daemon.h>
+
+#define HEALTH_USEC_DEFAULT (15 * 1000 * 1000)
+
+uint64_t daemon_health_usec(void)
+{
+	uint64_t usec = 0;
+
+	return sd_watchdog_enabled(0, &usec) > 0 ? usec / 2 : HEALTH_USEC_DEFAULT;
+}
+
+/* Reading 100,000 elements back takes half a second: only after somebody changed something. */
+static const char *check_tables(Daemon *d)
+{
+	uint32_t generation = 0;
+
+	if (nft_generation(d->nft, &generation) == 0 && d->verified && d->verified == generation)
+		return NULL;
+	for (int t = 0; t < OURS_N; t++) {
+		bool is_so = false;
+
+		if (!d->is_known[t])
+			return "it is not known what the kernel holds";
+		if (d->applied[t] && nft_check(d->nft, d->applied[t], &is_so) == 0 && !is_so)
+			return "the table in the kernel is not the one that was written";
+	}
+	d->verified = generation;
+	return NULL;
+}
+
+/* A mount over the directory, a lost event: what inotify did not tell. */
+static const char *check_files(Daemon *d)
+{
+	if (!watch_is_alive(d->watch, d->dirs))
+		return "a directory is not watched any more, or is another one";
+	for (int i = 0; i < 2; i++)
+		if (!daemon_is_gathering(d) && !source_dir_is_as_read(d->dirs[i]))
+			return "files are not what was read, and nothing told of it";
+	return NULL;
+}
+
+static const char *find_fault(Daemon *d)
+{
+	const char *why = check_tables(d);
+
+	if (!why && !bridge_is_as_seen(&d->bridge))
+		why = "br_netfilter's switches were turned";
+	return why ? why : check_files(d);
+}
+
+void daemon_check_health(Daemon *d)
+{
+	const char *why = find_fault(d);
+
+	if (why || d->unhealthy[0]) {
+		if (why)
+			log_line(LOG_WARNING, "health", "%s: everything is read and applied anew",
+				why);
+		daemon_forget(d);
+		daemon_update(d);
+		why = find_fault(d);
+		if (why && !d->unhealthy[0]) {
+			snprintf(d->unhealthy, sizeof(d->unhealthy), "%s", why);
+			daemon_report(d);
+		}
+	}
+	if (!daemon_is_saved(d))
+		saver_add(d->saver, d->settings.state,
+			NULL); /* a disk that was full is tried again */
+	if (!d->unhealthy[0])
+		sd_notify(0, "WATCHDOG=1");
+}

@@ -1,0 +1,180 @@
+/*
+ * What of a directory is kept in the state directory, and what of it stands after a restart: the
+ * last good version of a file that is broken now; all of a directory that is away; and after a
+ * reboot the inventory, which lies in memory, until each of its files is written again.
+ */
+#include "directory.h"
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *folder_of(const SourceDir *dir)
+{
+	return dir->kind == SOURCE_POLICIES ? "policies" : "inventory";
+}
+
+/* Device, inode, size and times in one number; never 0. */
+static uint64_t stamp_of(const struct stat *st)
+{
+	uint64_t parts[] = {st->st_dev, st->st_ino, (uint64_t)st->st_size,
+		(uint64_t)st->st_mtim.tv_sec, (uint64_t)st->st_mtim.tv_nsec,
+		(uint64_t)st->st_ctim.tv_sec, (uint64_t)st->st_ctim.tv_nsec};
+	uint8_t hash[32];
+	Digest digest;
+	uint64_t stamp;
+
+	digest_start(&digest);
+	digest_add(&digest, parts, sizeof(parts));
+	digest_end(&digest, hash);
+	memcpy(&stamp, hash, sizeof(stamp));
+	return stamp ? stamp : 1;
+}
+
+/* ---- Save ---- */
+/* Appends to the list; takes `text` over. */
+static int push(const SourceDir *dir, const char *name, char *text, size_t n, StateText ***tail)
+{
+	char *path;
+	StateText *new;
+
+	if (asprintf(&path, "%s/%s", folder_of(dir), name) < 0) {
+		free(text);
+		return -ENOMEM;
+	}
+	new = state_text_new(path, text, n);
+	free(path);
+	if (!new)
+		return -ENOMEM;
+	**tail = new;
+	*tail = &new->next;
+	return 0;
+}
+
+int source_dir_take_unsaved(SourceDir *dir, StateText **ret_list)
+{
+	StateText **tail = ret_list;
+	int r = 0;
+
+	while (*tail)
+		tail = &(*tail)->next;
+	for (; r == 0 && dir->n_gone > 0; dir->n_gone--) {
+		r = push(dir, dir->gone[dir->n_gone - 1], NULL, 0, &tail);
+		free(dir->gone[dir->n_gone - 1]);
+	}
+	for (size_t i = 0; r == 0 && i < dir->n; i++) {
+		Entry *entry = &dir->entries[i];
+		StateText **at = tail;
+
+		if (!entry->text || entry->accepted != entry->current)
+			continue;
+		r = push(dir, entry->name, entry->text, entry->text_n, &tail);
+		entry->text = NULL;
+		if (r == 0)
+			(*at)->stamp = stamp_of(&entry->stamp);
+	}
+	return r;
+}
+
+/* ---- Restore ---- */
+typedef struct Restoring {
+	SourceDir *dir;
+	const char *state;
+	int folder;
+	bool is_kept; /* files that are only there stand until they are written again */
+	Diags *diags;
+} Restoring;
+
+static int restore_entry(const Restoring *r, Entry *entry)
+{
+	char *path = NULL, *text;
+	Source *source;
+	size_t n;
+	int error;
+
+	if (entry->accepted)
+		return 0;
+	if (entry->current && entry->current->diags.n_errors == 0) {
+		if (state_stamp(r->folder, entry->name) == stamp_of(&entry->stamp))
+			entry_drop_text(entry);
+		return 0;
+	}
+	if (asprintf(&path, "%s/%s", folder_of(r->dir), entry->name) < 0)
+		return -ENOMEM;
+	error = state_load(r->state, path, r->diags, &text, &n);
+	free(path);
+	if (error < 0)
+		return error == -ENOENT ? 0 : error;
+	if (asprintf(&path, "%s/%s/%s", r->state, folder_of(r->dir), entry->name) < 0) {
+		free(text);
+		return -ENOMEM;
+	}
+	error = source_parse(r->dir->kind, path, text, n, &source);
+	free(path);
+	free(text);
+	if (error < 0)
+		return error;
+	if (source->diags.n_errors == 0)
+		entry->accepted = source;
+	else
+		source_free(source);
+	return 0;
+}
+
+/* A file that only the state directory has: it stands, or is forgotten there too. */
+static int take_name(const Restoring *r, const char *name, bool is_unknown)
+{
+	int error;
+
+	if (!is_unknown && !r->is_kept)
+		return entry_gone(r->dir, name);
+	error = entry_add(r->dir, name);
+	if (error < 0)
+		return error == -EFBIG ? 0 : error;
+	r->dir->entries[r->dir->n - 1].is_kept = r->is_kept;
+	return 0;
+}
+
+static int take_names(const Restoring *r)
+{
+	/* nothing is known of the directory: its files are those that were kept */
+	bool is_unknown = r->dir->n == 0 && r->dir->diags.n_errors;
+	DIR *stream = fdopendir(dup(r->folder));
+	size_t known = r->dir->n;
+	int error = 0;
+
+	if (!stream)
+		return 0;
+	rewinddir(stream);
+	for (struct dirent *d; error == 0 && (d = readdir(stream));) {
+		if (!source_name_is_read(r->dir->kind, d->d_name) ||
+			entry_among(r->dir, known, d->d_name))
+			continue;
+		error = take_name(r, d->d_name, is_unknown);
+	}
+	closedir(stream);
+	entries_sort(r->dir);
+	return error;
+}
+
+int source_dir_restore(SourceDir *dir, const char *state, bool is_new_boot, Diags *diags)
+{
+	Restoring r = {.dir = dir,
+		.state = state,
+		.folder = state_open(state, folder_of(dir)),
+		.is_kept = is_new_boot && dir->kind == SOURCE_INVENTORY,
+		.diags = diags};
+	int error;
+
+	if (r.folder < 0)
+		return 0; /* the first start */
+	error = take_names(&r);
+	for (size_t i = 0; error == 0 && i < dir->n; i++) {
+		error = restore_entry(&r, &dir->entries[i]);
+		dir->entries[i].is_kept &= dir->entries[i].accepted != NULL;
+	}
+	dir_note_kept(dir);
+	close(r.folder);
+	return error;
+}
