@@ -40,6 +40,12 @@ typedef enum NftNews {
 int nft_watch(Nft *nft, const char *table);
 NftNews nft_watch_take(Nft *nft, char ret_who[NFT_WHO_SIZE]);
 
+/*
+ * Whether, since it was asked last, somebody else changed any table while a large change of ours
+ * was made, for which the watch is deaf: it may have been ours.
+ */
+bool nft_has_missed(Nft *nft);
+
 /* The number of the last change to nftables in this namespace, whosever; or -errno. */
 int nft_generation(Nft *nft, uint32_t *ret_generation);
 

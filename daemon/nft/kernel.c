@@ -14,6 +14,7 @@ struct Nft {
 	Netlink *netlink;
 	TableWatch *watch;
 	uint32_t ignored; /* libnftables' port, as the watch knows it */
+	bool has_missed;  /* somebody else changed something while we did not listen */
 	char error[1024];
 };
 
@@ -140,20 +141,81 @@ static int apply_commit(Nft *nft, const Commit *commit, NftCounts *counts)
 	return r;
 }
 
+/* ---- Not listening ---- */
+/*
+ * While anybody listens the kernel makes a message of every element that changes, also of those
+ * that are filtered out: ten times the work of the change itself. So the watch is deaf to large
+ * changes of our own, and the kernel's count of transactions tells afterwards whether all of them
+ * were ours.
+ */
+#define LARGE_ELEMENTS 1000
+
+typedef struct Deafness {
+	bool is_on;
+	uint32_t before;
+} Deafness;
+
+static size_t plan_elements(const Plan *plan)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan->commits.n; i++)
+		for (size_t k = 0; k < plan->commits.at[i].ops.n; k++)
+			n += plan->commits.at[i].ops.at[k].elements.n +
+			     plan->commits.at[i].ops.at[k].verdicts.n;
+	return n;
+}
+
+static Deafness stop_listening(Nft *nft, bool is_large)
+{
+	Deafness deafness = {};
+
+	if (!nft->watch || !is_large || nft_generation(nft, &deafness.before) < 0)
+		return deafness;
+	table_watch_listen(nft->watch, false);
+	deafness.is_on = true;
+	return deafness;
+}
+
+static void listen_again(Nft *nft, Deafness deafness, unsigned commits)
+{
+	uint32_t after = 0;
+
+	if (!deafness.is_on)
+		return;
+	table_watch_listen(nft->watch, true);
+	if (nft_generation(nft, &after) < 0 || after - deafness.before != commits)
+		nft->has_missed = true;
+}
+
+bool nft_has_missed(Nft *nft)
+{
+	bool has_missed = nft->has_missed;
+
+	nft->has_missed = false;
+	return has_missed;
+}
+
 int nft_apply(Nft *nft, const Plan *plan, NftCounts *ret_counts)
 {
+	Deafness deafness = stop_listening(nft, plan_elements(plan) > LARGE_ELEMENTS);
 	NftCounts counts = {};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < plan->commits.n; i++)
 		r = apply_commit(nft, &plan->commits.at[i], &counts);
+	listen_again(nft, deafness, counts.commits);
 	*ret_counts = counts;
 	return r;
 }
 
 int nft_load(Nft *nft, const char *text)
 {
-	return run(nft, "load", text);
+	Deafness deafness = stop_listening(nft, strlen(text) > 10 * (size_t)LARGE_ELEMENTS);
+	int r = run(nft, "load", text);
+
+	listen_again(nft, deafness, r == 0);
+	return r;
 }
 
 int nft_apply_naively(Nft *nft, const Ruleset *new)

@@ -31,6 +31,8 @@ typedef struct TableWatch TableWatch;
 int table_watch_open(const char *table, TableWatch **ret_watch);
 /* From now on what these two ports ask for is not told. 0 or -errno. */
 int table_watch_ignore(TableWatch *watch, uint32_t one, uint32_t two);
+/* Whether news come at all: see nft_apply. */
+void table_watch_listen(TableWatch *watch, bool is_on);
 TableWatch *table_watch_close(TableWatch *watch);
 int table_watch_fd(const TableWatch *watch);
 NftNews table_watch_take(TableWatch *watch, char ret_who[NFT_WHO_SIZE]);

@@ -54,24 +54,31 @@ int table_watch_ignore(TableWatch *watch, uint32_t one, uint32_t two)
 int table_watch_open(const char *table, TableWatch **ret_watch)
 {
 	TableWatch *watch = calloc(1, sizeof(*watch));
-	int group = NFNLGRP_NFTABLES, room = 64 << 20, error;
+	int room = 64 << 20, error;
 
 	if (!watch)
 		return -ENOMEM;
 	watch->table = strdup(table);
 	watch->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (!watch->table || !watch->socket ||
-		mnl_socket_bind(watch->socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
-		mnl_socket_setsockopt(
-			watch->socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0) {
+		mnl_socket_bind(watch->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
 		error = errno;
 		table_watch_close(watch);
 		return error ? -error : -ENOMEM;
 	}
 	setsockopt(
 		mnl_socket_get_fd(watch->socket), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
+	table_watch_listen(watch, true);
 	*ret_watch = watch;
 	return 0;
+}
+
+void table_watch_listen(TableWatch *watch, bool is_on)
+{
+	int group = NFNLGRP_NFTABLES;
+
+	mnl_socket_setsockopt(watch->socket,
+		is_on ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP, &group, sizeof(group));
 }
 
 int table_watch_fd(const TableWatch *watch)

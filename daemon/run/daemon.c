@@ -94,8 +94,12 @@ static int on_table(sd_event_source *source, int fd, uint32_t events, void *cont
 		return daemon_update(d), 0;
 	if (d->repairs == before)
 		return 0;
-	log_line(LOG_WARNING, "repaired", "somebody%s%s%s changed table \"%s\": repaired in %u ms",
-		*who ? " (" : "", who, *who ? ")" : "", d->settings.table, d->apply_ms);
+	log_line(LOG_WARNING, "repaired",
+		"somebody%s%s%s changed table \"%s\": isolated pods were safe after %u ms, "
+		"repaired "
+		"after %u ms",
+		*who ? " (" : "", who, *who ? ")" : "", d->settings.table,
+		d->shut_ms ? d->shut_ms : d->apply_ms, d->apply_ms);
 	daemon_report(d);
 	daemon_schedule_saving(d);
 	return 0;

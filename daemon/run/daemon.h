@@ -30,7 +30,7 @@ typedef struct Daemon {
 	BridgeState bridge;
 	uint64_t generation, repairs;
 	int64_t applied_at;
-	unsigned apply_ms;
+	unsigned apply_ms, shut_ms; /* shut: within a repair, until isolated pods were shut */
 	NftCounts last;
 	NftCounts counts;    /* of the reconciliation under way */
 	char refusal[512];   /* why the kernel does not hold what it should; "" if it does */

@@ -154,12 +154,17 @@ static int attempt(Daemon *d, Ours table, const Ruleset *new)
 	return r > 0 ? CONTROL_E_REFUSED : r;
 }
 
-/* A refusal may come of somebody else's edit: then the table is read back and tried once more. */
+/*
+ * A refusal may come of somebody else's edit, and an edit may have gone unseen: then the table is
+ * read back and tried once more.
+ */
 static int make_so(Daemon *d, Ours table, const Ruleset *new)
 {
 	int r = attempt(d, table, new);
+	bool has_missed = nft_has_missed(d->nft);
 
-	if (r == CONTROL_E_REFUSED)
+	d->is_known[table] &= !has_missed;
+	if (r == CONTROL_E_REFUSED || (r == 0 && has_missed))
 		r = attempt(d, table, new);
 	if (r != 0)
 		snprintf(d->refusal, sizeof(d->refusal), "the kernel refused a change: %s",
@@ -273,6 +278,7 @@ int daemon_repair(Daemon *d, bool is_certain)
 	for (int t = 0; is_certain && t < OURS_N; t++)
 		if (d->applied[t])
 			shut(d, d->applied[t]);
+	d->shut_ms = (unsigned)(clock_ms(CLOCK_MONOTONIC) - start);
 	for (int t = 0; t < OURS_N; t++) {
 		int one = make_so(d, (Ours)t, d->applied[t]);
 
