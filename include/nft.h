@@ -46,8 +46,13 @@ NftNews nft_watch_take(Nft *nft, char ret_who[NFT_WHO_SIZE]);
  */
 bool nft_has_missed(Nft *nft);
 
-/* The number of the last change to nftables in this namespace, whosever; or -errno. */
-int nft_generation(Nft *nft, uint32_t *ret_generation);
+/*
+ * The books: every transaction of nftables has a number, and is either ours or was heard of by the
+ * watch. When they balance nothing escaped it, and what stands is what we wrote, without reading it
+ * back. Opened when it is known what stands. News that come meanwhile are kept for nft_watch_take.
+ */
+void nft_open_books(Nft *nft);
+bool nft_do_books_balance(Nft *nft);
 
 /* Whether the table stands, whoever made it. */
 bool nft_has_table(Nft *nft, const BaseOptions *base);

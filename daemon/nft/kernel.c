@@ -14,7 +14,10 @@ struct Nft {
 	Netlink *netlink;
 	TableWatch *watch;
 	uint32_t ignored; /* libnftables' port, as the watch knows it */
-	bool has_missed;  /* somebody else changed something while we did not listen */
+	uint32_t commits; /* transactions of ours */
+	bool has_books;
+	uint32_t book_start; /* the kernel's number less those of ours and those heard of */
+	bool has_missed;     /* somebody else changed something while we did not listen */
 	char error[1024];
 };
 
@@ -65,9 +68,36 @@ NftNews nft_watch_take(Nft *nft, char ret_who[NFT_WHO_SIZE])
 	return table_watch_take(nft->watch, ret_who);
 }
 
-int nft_generation(Nft *nft, uint32_t *ret_generation)
+/* ---- The books ---- */
+/* What is constant while nothing escapes us. */
+static bool read_books(Nft *nft, uint32_t *ret_start)
 {
-	return netlink_generation(nft->netlink, ret_generation);
+	uint32_t generation;
+
+	if (!nft->watch || netlink_generation(nft->netlink, &generation) < 0)
+		return false;
+	table_watch_read(nft->watch);
+	*ret_start = generation - nft->commits - table_watch_heard(nft->watch);
+	return true;
+}
+
+void nft_open_books(Nft *nft)
+{
+	nft->has_books = read_books(nft, &nft->book_start);
+}
+
+/* A transaction that is just being made has its number before it is told of. */
+bool nft_do_books_balance(Nft *nft)
+{
+	const struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
+	uint32_t start;
+
+	for (int i = 0; nft->has_books && i < 4; i++) {
+		if (read_books(nft, &start) && start == nft->book_start)
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
 }
 
 const char *nft_error(const Nft *nft)
@@ -92,14 +122,21 @@ static void ignore_ourselves(Nft *nft)
 		nft->ignored = port;
 }
 
-static int run(Nft *nft, const char *doing, const char *script)
+static int ask(Nft *nft, const char *doing, const char *script)
 {
-	if (!*script)
-		return 0;
 	ignore_ourselves(nft);
 	if (nft_run_cmd_from_buffer(nft->ctx, script) != 0)
 		return refuse(nft, doing, nft_ctx_get_error_buffer(nft->ctx));
 	return 0;
+}
+
+/* The script as one transaction. */
+static int run(Nft *nft, const char *doing, const char *script)
+{
+	int r = *script ? ask(nft, doing, script) : 0;
+
+	nft->commits += *script && r == 0;
+	return r;
 }
 
 /* ---- Applying ---- */
@@ -133,6 +170,7 @@ static int apply_commit(Nft *nft, const Commit *commit, NftCounts *counts)
 		r = netlink_edit(nft->netlink, scratch, commit, &elements);
 		if (r < 0)
 			r = refuse(nft, commit->name, strerror(-r));
+		nft->commits += r == 0 && elements > 0;
 	}
 	if (r == 0)
 		r = run(nft, commit->name, changes);
@@ -170,7 +208,7 @@ static Deafness stop_listening(Nft *nft, bool is_large)
 {
 	Deafness deafness = {};
 
-	if (!nft->watch || !is_large || nft_generation(nft, &deafness.before) < 0)
+	if (!nft->watch || !is_large || netlink_generation(nft->netlink, &deafness.before) < 0)
 		return deafness;
 	table_watch_listen(nft->watch, false);
 	deafness.is_on = true;
@@ -184,7 +222,7 @@ static void listen_again(Nft *nft, Deafness deafness, unsigned commits)
 	if (!deafness.is_on)
 		return;
 	table_watch_listen(nft->watch, true);
-	if (nft_generation(nft, &after) < 0 || after - deafness.before != commits)
+	if (netlink_generation(nft->netlink, &after) < 0 || after - deafness.before != commits)
 		nft->has_missed = true;
 }
 
@@ -267,7 +305,7 @@ static int list(Nft *nft, Arena *arena, const char *what, unsigned flags, const 
 	int r;
 
 	nft_ctx_output_set_flags(nft->ctx, flags);
-	r = run(nft, "list", arena_printf(arena, "list %s\n", what));
+	r = ask(nft, "list", arena_printf(arena, "list %s\n", what));
 	nft_ctx_output_set_flags(nft->ctx, 0);
 	if (r == 0)
 		*ret_text = arena_strdup(arena, nft_ctx_get_output_buffer(nft->ctx));

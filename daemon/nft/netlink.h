@@ -35,4 +35,8 @@ int table_watch_ignore(TableWatch *watch, uint32_t one, uint32_t two);
 void table_watch_listen(TableWatch *watch, bool is_on);
 TableWatch *table_watch_close(TableWatch *watch);
 int table_watch_fd(const TableWatch *watch);
+/* Reads what has come, and keeps it for take. */
+void table_watch_read(TableWatch *watch);
 NftNews table_watch_take(TableWatch *watch, char ret_who[NFT_WHO_SIZE]);
+/* How many transactions of others were heard of. */
+uint32_t table_watch_heard(const TableWatch *watch);

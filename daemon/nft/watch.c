@@ -20,6 +20,9 @@
 struct TableWatch {
 	struct mnl_socket *socket;
 	char *table;
+	NftNews news; /* read and not taken yet */
+	char who[NFT_WHO_SIZE];
+	uint32_t heard;
 };
 
 TableWatch *table_watch_close(TableWatch *watch)
@@ -104,7 +107,7 @@ static bool concerns(const TableWatch *watch, const struct nlmsghdr *header)
 }
 
 /* A transaction's last message says whose it was. */
-static void read_who(const struct nlmsghdr *header, char ret_who[NFT_WHO_SIZE])
+static void read_who(TableWatch *watch, const struct nlmsghdr *header)
 {
 	const struct nlattr *attribute;
 	const char *name = NULL;
@@ -119,42 +122,53 @@ static void read_who(const struct nlmsghdr *header, char ret_who[NFT_WHO_SIZE])
 			process = ntohl(mnl_attr_get_u32(attribute));
 	}
 	if (name)
-		snprintf(ret_who, NFT_WHO_SIZE, "%s, process %u", name, process);
+		snprintf(watch->who, sizeof(watch->who), "%s, process %u", name, process);
 }
 
-static NftNews take_message(
-	const TableWatch *watch, const struct nlmsghdr *header, NftNews news, char *who)
+static void read_message(TableWatch *watch, const struct nlmsghdr *header)
 {
-	int type = header->nlmsg_type & 0xff;
-
-	if (type == NFT_MSG_NEWGEN) {
-		if (news == NFT_NEWS_OURS && !*who)
-			read_who(header, who);
-		return news;
+	if ((header->nlmsg_type & 0xff) == NFT_MSG_NEWGEN) {
+		watch->heard++;
+		if (watch->news == NFT_NEWS_OURS && !*watch->who)
+			read_who(watch, header);
+	} else if (concerns(watch, header)) {
+		watch->news = NFT_NEWS_OURS;
 	}
-	return concerns(watch, header) ? NFT_NEWS_OURS : news;
 }
 
-NftNews table_watch_take(TableWatch *watch, char ret_who[NFT_WHO_SIZE])
+void table_watch_read(TableWatch *watch)
 {
 	char room[64 * 1024];
-	NftNews news = NFT_NEWS_NONE;
 
-	*ret_who = '\0';
 	for (;;) {
 		ssize_t got = recv(table_watch_fd(watch), room, sizeof(room), MSG_DONTWAIT);
 		int left = (int)got;
 
-		if (got < 0 && errno == EINTR)
+		if (got < 0 && errno == ENOBUFS && watch->news == NFT_NEWS_NONE)
+			watch->news = NFT_NEWS_LOST;
+		if (got < 0 && (errno == EINTR || errno == ENOBUFS))
 			continue;
-		if (got < 0 && errno == ENOBUFS) {
-			news = news == NFT_NEWS_NONE ? NFT_NEWS_LOST : news;
-			continue;
-		}
 		if (got < 0)
-			return news;
+			return;
 		for (struct nlmsghdr *h = (struct nlmsghdr *)room; mnl_nlmsg_ok(h, left);
 			h = mnl_nlmsg_next(h, &left))
-			news = take_message(watch, h, news, ret_who);
+			read_message(watch, h);
 	}
+}
+
+NftNews table_watch_take(TableWatch *watch, char ret_who[NFT_WHO_SIZE])
+{
+	NftNews news;
+
+	table_watch_read(watch);
+	news = watch->news;
+	memcpy(ret_who, watch->who, NFT_WHO_SIZE);
+	watch->news = NFT_NEWS_NONE;
+	watch->who[0] = '\0';
+	return news;
+}
+
+uint32_t table_watch_heard(const TableWatch *watch)
+{
+	return watch->heard;
 }

@@ -79,29 +79,35 @@ static int on_settled(sd_event_source *source, uint64_t at, void *context)
 }
 
 /* ---- Repair ---- */
-/* What others did to our table is undone at once, from memory; files come later. */
-static int on_table(sd_event_source *source, int fd, uint32_t events, void *context)
+void daemon_take_news(Daemon *d)
 {
-	Daemon *d = context;
 	char who[NFT_WHO_SIZE];
-	NftNews news = nft_watch_take(d->nft, who);
+	NftNews news = d->table ? nft_watch_take(d->nft, who) : NFT_NEWS_NONE;
 	uint64_t before = d->repairs;
 
-	(void)source, (void)fd, (void)events;
 	if (news == NFT_NEWS_NONE || !d->applied[OURS_INET])
-		return 0;
+		return;
 	if (daemon_repair(d, news == NFT_NEWS_OURS) != 0)
-		return daemon_update(d), 0;
+		schedule(d, &d->retry, RETRY_USEC);
 	if (d->repairs == before)
-		return 0;
+		return;
 	log_line(LOG_WARNING, "repaired",
 		"somebody%s%s%s changed table \"%s\": isolated pods were safe after %u ms, "
 		"repaired "
 		"after %u ms",
-		*who ? " (" : "", who, *who ? ")" : "", d->settings.table,
-		d->shut_ms ? d->shut_ms : d->apply_ms, d->apply_ms);
-	daemon_report(d);
+		*who ? " (" : "", who, *who ? ")" : "", d->settings.table, d->safe_ms, d->apply_ms);
 	daemon_schedule_saving(d);
+}
+
+/* From memory; the files are not asked. */
+static int on_table(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+	uint64_t before = ((Daemon *)context)->repairs;
+
+	(void)source, (void)fd, (void)events;
+	daemon_take_news(context);
+	if (((Daemon *)context)->repairs != before)
+		daemon_report(context);
 	return 0;
 }
 
@@ -141,6 +147,7 @@ static void watch_table(Daemon *d)
 
 	if (r >= 0)
 		r = sd_event_source_set_priority(d->table, SD_EVENT_PRIORITY_IMPORTANT);
+	nft_open_books(d->nft);
 	if (r < 0)
 		log_line(LOG_WARNING, "watch",
 			"changes of the table by others will not be seen: %s", strerror(-r));

@@ -17,7 +17,6 @@ typedef struct Daemon {
 	/* what was applied last of each table, NULL: none; is_known: the kernel holds just that */
 	Ruleset *applied[OURS_N];
 	bool is_known[OURS_N];
-	uint32_t verified; /* the kernel's generation when it was last seen to; 0: never */
 	/* the state directory: its files were asked, once; what is not in it yet */
 	bool is_restored, is_boot_saved, are_tables_unsaved;
 	Saver *saver;
@@ -30,7 +29,7 @@ typedef struct Daemon {
 	BridgeState bridge;
 	uint64_t generation, repairs;
 	int64_t applied_at;
-	unsigned apply_ms, shut_ms; /* shut: within a repair, until isolated pods were shut */
+	unsigned apply_ms, safe_ms; /* safe: of a repair, until isolated pods were guarded */
 	NftCounts last;
 	NftCounts counts;    /* of the reconciliation under way */
 	char refusal[512];   /* why the kernel does not hold what it should; "" if it does */
@@ -42,6 +41,8 @@ typedef struct Daemon {
 
 /* daemon.c: reconcile, report, and try again later what failed. Errors as daemon_reconcile. */
 int daemon_update(Daemon *daemon);
+/* What others did to our tables is undone. Between the stages of whatever takes long. */
+void daemon_take_news(Daemon *daemon);
 bool daemon_is_gathering(const Daemon *daemon); /* a burst of file events */
 /* reconcile.c: files -> kernel, once. 0, CONTROL_E_REFUSED (the kernel refused) or -errno. */
 int daemon_reconcile(Daemon *daemon);
@@ -54,7 +55,7 @@ int daemon_enforce(Daemon *daemon, Ruleset *new[OURS_N]);
 void daemon_forget(Daemon *daemon);
 /*
  * Puts the tables back as they were applied last, reading no file. is_certain: they were changed,
- * and isolated pods are shut first where putting back takes long. Same errors.
+ * and isolated pods are guarded first, by one small transaction. Same errors.
  */
 int daemon_repair(Daemon *daemon, bool is_certain);
 /* Takes our tables, and what is left of interrupted changes, out of the kernel. */

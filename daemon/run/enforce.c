@@ -247,25 +247,36 @@ void daemon_forget(Daemon *d)
 		d->is_known[t] = false;
 }
 
-/* Putting back more than this takes longer than 10 ms. */
+/* Loading more than this takes longer than 10 ms. */
 #define REPAIR_COST_SMALL 2500
 
+/* The guard that stands in: a small ruleset whole, of a large one what shuts its isolated pods. */
+static const char *guard_text(Arena *arena, const Ruleset *ruleset)
+{
+	BaseOptions base = guard_base(arena, &ruleset->base);
+	Ruleset guard = *ruleset, *shut;
+	const char *text;
+
+	guard.base = base;
+	if (ruleset_cost(ruleset) <= REPAIR_COST_SMALL)
+		return nft_ruleset_text(arena, &guard);
+	shut = ruleset_shut(ruleset, base.table);
+	text = shut ? nft_ruleset_text(arena, shut) : "";
+	ruleset_free(shut);
+	return text;
+}
+
 /*
- * One small transaction, and nothing reaches an isolated pod, or comes from it, but what it already
- * talks with: our table may be gone or may accept everything, and putting it back takes a while.
+ * One small transaction, and isolated pods are safe: our table may be gone or may accept
+ * everything, and putting it back takes a while. What is established goes on.
  */
-static void shut(Daemon *d, const Ruleset *ruleset)
+static void guard(Daemon *d, const Ruleset *ruleset)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
-	Ruleset *guard;
 
-	if (!arena || ruleset_cost(ruleset) <= REPAIR_COST_SMALL)
-		return;
-	guard = ruleset_shut(ruleset, guard_base(arena, &ruleset->base).table);
-	if (guard && nft_load(d->nft, nft_ruleset_text(arena, guard)) != 0)
-		log_line(LOG_ERR, "refused", "isolated pods could not be shut first: %s",
+	if (arena && nft_load(d->nft, guard_text(arena, ruleset)) != 0)
+		log_line(LOG_ERR, "refused", "isolated pods could not be guarded first: %s",
 			nft_error(d->nft));
-	ruleset_free(guard);
 }
 
 int daemon_repair(Daemon *d, bool is_certain)
@@ -277,8 +288,8 @@ int daemon_repair(Daemon *d, bool is_certain)
 	d->counts = (NftCounts){};
 	for (int t = 0; is_certain && t < OURS_N; t++)
 		if (d->applied[t])
-			shut(d, d->applied[t]);
-	d->shut_ms = (unsigned)(clock_ms(CLOCK_MONOTONIC) - start);
+			guard(d, d->applied[t]);
+	d->safe_ms = (unsigned)(clock_ms(CLOCK_MONOTONIC) - start);
 	for (int t = 0; t < OURS_N; t++) {
 		int one = make_so(d, (Ours)t, d->applied[t]);
 

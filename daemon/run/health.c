@@ -17,12 +17,20 @@ uint64_t daemon_health_usec(void)
 	return sd_watchdog_enabled(0, &usec) > 0 ? usec / 2 : HEALTH_USEC_DEFAULT;
 }
 
-/* Reading 100,000 elements back takes half a second: only after somebody changed something. */
+/*
+ * Small tables are read back each time. Of large ones, which would keep us from everything else for
+ * half a second, the books tell; they are read when those do not balance.
+ */
+#define READ_COST_SMALL 5000
+
+static bool is_large(const Daemon *d)
+{
+	return d->applied[OURS_INET] && ruleset_cost(d->applied[OURS_INET]) > READ_COST_SMALL;
+}
+
 static const char *check_tables(Daemon *d)
 {
-	uint32_t generation = 0;
-
-	if (nft_generation(d->nft, &generation) == 0 && d->verified && d->verified == generation)
+	if (is_large(d) && nft_do_books_balance(d->nft))
 		return NULL;
 	for (int t = 0; t < OURS_N; t++) {
 		bool is_so = false;
@@ -32,7 +40,7 @@ static const char *check_tables(Daemon *d)
 		if (d->applied[t] && nft_check(d->nft, d->applied[t], &is_so) == 0 && !is_so)
 			return "the table in the kernel is not the one that was written";
 	}
-	d->verified = generation;
+	nft_open_books(d->nft);
 	return NULL;
 }
 
@@ -58,8 +66,11 @@ static const char *find_fault(Daemon *d)
 
 void daemon_check_health(Daemon *d)
 {
-	const char *why = find_fault(d);
+	const char *why;
 
+	daemon_take_news(d);
+	why = find_fault(d);
+	daemon_take_news(d); /* what the books read */
 	if (why || d->unhealthy[0]) {
 		if (why)
 			log_line(LOG_WARNING, "health", "%s: everything is read and applied anew",

@@ -21,8 +21,10 @@ static int refresh(Daemon *d)
 	int r = 0;
 
 	d->snapshot = snapshot_free(d->snapshot);
-	for (int i = 0; r == 0 && i < 2; i++)
+	for (int i = 0; r == 0 && i < 2; i++) {
 		r = source_dir_refresh(d->dirs[i], &is_changed);
+		daemon_take_news(d);
+	}
 	/* what was good before this process began; later, accepted versions are in memory */
 	if (r == 0)
 		r = daemon_restore_files(d);
@@ -121,7 +123,9 @@ int daemon_reconcile(Daemon *d)
 		add_fault(d, d->bridge.why);
 	if (judge_directories(d))
 		return 0;
+	daemon_take_news(d);
 	r = compile_tables(d, new);
+	daemon_take_news(d);
 	if (r == 0)
 		r = daemon_enforce(d, new);
 	if (r == 0)

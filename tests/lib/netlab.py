@@ -205,15 +205,18 @@ class Lab:
             raise RuntimeError(f"netpold --once: {result.stderr}")
         return result
 
-    def start(self, *options, under=()):
-        """under: a command that runs netpold, such as valgrind."""
+    def start_without_waiting(self, *options, under=(), program=NETPOLD, **more):
         if os.path.exists(os.path.join(self.runtime, "status.json")):
             os.unlink(os.path.join(self.runtime, "status.json"))
         self.daemon_log = open(os.path.join(self.dir, "netpold.log"), "w+")
         environment = {k: v for k, v in os.environ.items() if k != "JOURNAL_STREAM"}
         self.daemon = subprocess.Popen(
-            ["ip", "netns", "exec", self.node, *under, NETPOLD, "-c", self.conf, *options],
-            stderr=self.daemon_log, env=environment)
+            ["ip", "netns", "exec", self.node, *under, program, "-c", self.conf, *options],
+            stderr=self.daemon_log, env=dict(environment, **more))
+
+    def start(self, *options, under=(), **more):
+        """under: a command that runs netpold, such as valgrind; more: environment."""
+        self.start_without_waiting(*options, under=under, **more)
         wait_for(lambda: self.daemon.poll() is not None or self.status().get("applied_at", "never") != "never",
                  60 if under else 10, "netpold's first transaction")
         if self.daemon.poll() is not None:

@@ -310,10 +310,10 @@ def repairs():
         lab.write_policy_file("a.yaml", deny("a"))
         becomes(lab, [A], "good")
         wanted = lab.listing()
-        for command in TAMPERING[:-1]:
+        for i, command in enumerate(TAMPERING[:-1]):
             lab.in_node("nft", command)
-            wait_for(lambda: lab.listing() == wanted, 15, f"repair after {command!r}")
-        wait_for(lambda: lab.status()["repairs"] == len(TAMPERING) - 1, 15, f"repairs: {lab.status()['repairs']}")
+            wait_for(lambda: lab.status()["repairs"] == i + 1, 15, f"repair after {command!r}")
+            equal(lab.listing(), wanted, command)
         lab.in_node("nft", "add table inet other; add set inet other s { type ipv4_addr; }")
         lab.in_node("nft", "add table ip netpol")
         lab.in_node("nft", "flush table inet other")

@@ -1,0 +1,157 @@
+"""flood: pods a and b, and new flows from a to b as fast as one core sends them: to port ALLOWED, which every version
+of the files allows, and to port FORBIDDEN, which every version forbids.
+
+Counted by two chains of the test's own, one before and one behind netpold's in the same hook, so that nothing that is
+lost elsewhere counts; and once more in b's own namespace, where nobody flushes."""
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+from netlab import BUILD, Lab, wait_for
+
+ALLOWED, FORBIDDEN = 1000, 2000
+ADDRESSES = {"ip": ("10.244.1.10", "10.244.1.11"), "ip6": ("fd00:244:1::a", "fd00:244:1::b")}
+
+
+class FloodLab(Lab):
+    def __init__(self, mode="routed", conf=""):
+        super().__init__(mode, conf='settle_ms = 3;\ndeny = "drop";\n' + conf)
+        self.flooding, self.family = None, "ip"
+        self.a, self.b = (self.pod("default", name, [ADDRESSES["ip"][i], ADDRESSES["ip6"][i]], {"pod": name})
+                          for i, name in enumerate("ab"))
+        # what arrives, goes no further: an answer would make the flow an established one
+        self.inside(self.b.netns, "nft", "-f", "-", input="table inet sink {\n chain c {\n type filter hook "
+                    "prerouting priority raw; policy accept;\n" + "".join(
+                        f" udp dport {port} counter drop\n" for port in (ALLOWED, FORBIDDEN)) + " }\n}\n")
+
+    # ---- counting ----
+    @property
+    def counting_family(self):
+        return "bridge" if self.mode == "tracked" else "inet"
+
+    def count(self):
+        """The two chains; to be called again after a flush of the node's ruleset."""
+        ours = -200 if self.mode == "tracked" else 0
+        self.in_node("nft", "-f", "-", input=f"table {self.counting_family} count {{\n" + "".join(
+            f"\tchain {name} {{\n\t\ttype filter hook forward priority {priority}; policy accept;\n" + "".join(
+                f"\t\t{ip} daddr {ADDRESSES[ip][1]} udp dport {port} counter\n" for ip in ADDRESSES
+                for port in (ALLOWED, FORBIDDEN)) + "\t}\n"
+            for name, priority in (("before", ours - 10), ("behind", ours + 10))) + "}\n")
+
+    def counts(self):
+        """{(chain, family, port): packets}"""
+        text = self.in_node("nft", "list", "table", self.counting_family, "count").stdout
+        result, chain = {}, None
+        for line in text.splitlines():
+            m = re.match(r"\s+chain (\w+) {", line)
+            chain = m.group(1) if m else chain
+            m = re.search(r"(ip6?) daddr \S+ udp dport (\d+) counter packets (\d+)", line)
+            if m:
+                result[chain, m.group(1), int(m.group(2))] = int(m.group(3))
+        return result
+
+    def arrived(self, port):
+        """In b's namespace."""
+        text = self.inside(self.b.netns, "nft", "list", "table", "inet", "sink").stdout
+        return int(re.search(rf"udp dport {port} counter packets (\d+)", text).group(1))
+
+    def seen(self):
+        """(forbidden packets that passed, allowed ones that were refused)"""
+        c = self.counts()
+        return (c["behind", self.family, FORBIDDEN],
+                c["before", self.family, ALLOWED] - c["behind", self.family, ALLOWED])
+
+    def judged(self):
+        c = self.counts()
+        return c["before", self.family, ALLOWED] + c["before", self.family, FORBIDDEN]
+
+    # ---- flooding ----
+    def start_flood(self, family="ip"):
+        """Frames go to the gateway, or straight to the other pod on the bridge."""
+        self.family, link = family, "02:ff:00:00:00:01"
+        if self.mode != "routed":
+            link = json.loads(self.inside(self.b.netns, "ip", "-j", "link", "show", "eth0").stdout)[0]["address"]
+        self.flooding = subprocess.Popen(
+            ["ip", "netns", "exec", self.a.netns, os.path.join(BUILD, "tests", "flood"), "eth0", link,
+             *ADDRESSES[family], str(ALLOWED), str(FORBIDDEN)], stdout=subprocess.PIPE, text=True)
+        wait_for(lambda: self.arrived(ALLOWED) > 100, 5, "the flood")
+
+    def pause_flood(self):
+        """Afterwards every packet that was sent has been judged."""
+        self.flooding.send_signal(signal.SIGSTOP)
+        time.sleep(0.02)
+
+    def go_on(self):
+        self.flooding.send_signal(signal.SIGCONT)
+
+    def stop_flood(self):
+        """How many frames were sent."""
+        if not self.flooding:
+            return 0
+        self.flooding.send_signal(signal.SIGCONT)
+        self.flooding.terminate()
+        sent = int(self.flooding.communicate()[0] or 0)
+        self.flooding = None
+        time.sleep(0.05)
+        return sent
+
+    def close(self):
+        self.stop_flood()
+        super().close()
+
+
+class Versions:
+    """Files that differ from step to step, all of which allow a -> b ALLOWED and forbid a -> b FORBIDDEN."""
+
+    def __init__(self, lab, chance):
+        self.lab, self.chance = lab, chance
+        self.role, self.open_side, self.junk, self.others = "x", "ingress", 0, False
+        self.write_policies()
+        self.write_labels()
+
+    def policy(self, name, selector, direction, ports):
+        """Peers by label: the flow's other end is x or y, by separate rules, so that moving it from
+        one set to the other leaves what is allowed."""
+        key = "from" if direction == "ingress" else "to"
+        return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+                "metadata": {"name": name, "namespace": "default"},
+                "spec": {"podSelector": {"matchLabels": {"pod": selector}},
+                         "policyTypes": [direction.capitalize()], direction: [
+                             {key: [{"podSelector": {"matchLabels": {"role": role}}}],
+                              "ports": [{"protocol": "UDP", "port": p} for p in ports]}
+                             for role in ("x", "y")]}}
+
+    def ports(self, direction):
+        return [ALLOWED, 5000 + self.junk] + ([FORBIDDEN] if direction == self.open_side else [])
+
+    def policies(self):
+        policies = [self.policy("egress-a", "a", "egress", self.ports("egress")),
+                    self.policy("ingress-b", "b", "ingress", self.ports("ingress"))]
+        if self.others:
+            policies.append(self.policy("more-b", "b", "ingress", [ALLOWED, 6000 + self.junk]))
+        return policies
+
+    def write_policies(self):
+        self.lab.write_policies(self.policies())
+
+    def write_labels(self):
+        for pod in (self.lab.a, self.lab.b):
+            pod.labels["role"] = self.role
+        self.lab.write_inventory()
+
+    def step(self):
+        kind = self.chance.choice(["edit", "swap", "labels", "policy", "both"])
+        if kind in ("edit", "both"):
+            self.junk = (self.junk + 1) % 900
+        if kind in ("swap", "both"):
+            self.open_side = "egress" if self.open_side == "ingress" else "ingress"
+        if kind == "policy":
+            self.others = not self.others
+        if kind in ("labels", "both"):
+            self.role = "y" if self.role == "x" else "x"
+            self.write_labels()
+        if kind != "labels":
+            self.write_policies()
