@@ -86,13 +86,13 @@ void nft_open_books(Nft *nft)
 	nft->has_books = read_books(nft, &nft->book_start);
 }
 
-/* A transaction that is just being made has its number before it is told of. */
+/* A transaction that is just being made has its number before it is told of: wait for that. */
 bool nft_do_books_balance(Nft *nft)
 {
-	const struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
+	const struct timespec pause = {.tv_nsec = 1000 * 1000};
 	uint32_t start;
 
-	for (int i = 0; nft->has_books && i < 4; i++) {
+	for (int i = 0; nft->has_books && i < 20; i++) {
 		if (read_books(nft, &start) && start == nft->book_start)
 			return true;
 		nanosleep(&pause, NULL);
@@ -208,7 +208,10 @@ static Deafness stop_listening(Nft *nft, bool is_large)
 {
 	Deafness deafness = {};
 
-	if (!nft->watch || !is_large || netlink_generation(nft->netlink, &deafness.before) < 0)
+	if (!nft->watch || !is_large)
+		return deafness;
+	nft_do_books_balance(nft); /* what is being told just now is still heard */
+	if (netlink_generation(nft->netlink, &deafness.before) < 0)
 		return deafness;
 	table_watch_listen(nft->watch, false);
 	deafness.is_on = true;
