@@ -466,3 +466,35 @@ Test(plan, equal_rulesets_differ_in_nothing)
 	ruleset_free(two);
 	arena_free(arena);
 }
+
+/* Nothing reaches an isolated pod, or comes from it, but itself; nobody else is touched. */
+Test(plan, shut_is_closed_for_isolated_pods_and_only_for_them)
+{
+	for (unsigned round = 1; round <= 200; round++) {
+		unsigned seed = round;
+		Recipe recipe = random_recipe(&seed);
+		Kernel k = {.table = ruleset_new()};
+		Ruleset *ruleset, *shut;
+
+		arena = arena_new();
+		ruleset = cook(&recipe);
+		shut = ruleset_shut(ruleset, "guard");
+		put_all(&k, shut);
+		for (int a = 0; a < ADDRESSES; a++)
+			for (int b = 0; b < ADDRESSES; b++) {
+				bool is_self = a == b && (recipe.is_isolated[RULESET_OUT][a] ||
+								 recipe.is_isolated[RULESET_IN][a]);
+				bool is_open = !recipe.is_isolated[RULESET_OUT][a] &&
+					       !recipe.is_isolated[RULESET_IN][b];
+
+				cr_assert_eq(allows(&k, a, b, 0), is_self || is_open,
+					"seed %u: %d -> %d", round, a, b);
+			}
+		cr_assert_str_eq(shut->base.table, "guard");
+		cr_assert_leq(shut->chains.n, 2);
+		ruleset_free(ruleset);
+		ruleset_free(shut);
+		ruleset_free(k.table);
+		arena_free(arena);
+	}
+}

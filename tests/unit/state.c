@@ -1,0 +1,175 @@
+/* state: what is stored comes back whole, or the version before it, or nothing; never a part. */
+#include "source.h"
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char state[] = "/tmp/netpol-state-XXXXXX";
+
+static void set_up(void)
+{
+	cr_assert(mkdtemp(state));
+}
+
+static void tear_down(void)
+{
+	char command[100];
+
+	snprintf(command, sizeof(command), "rm -r %s", state);
+	cr_expect_eq(system(command), 0);
+}
+
+static const char *path(const char *name)
+{
+	static char text[200];
+
+	snprintf(text, sizeof(text), "%s/%s", state, name);
+	return text;
+}
+
+static void store(const char *name, const char *bytes, size_t n, uint64_t stamp)
+{
+	StateText text = {.name = (char *)name, .text = (char *)bytes, .n = n, .stamp = stamp};
+
+	cr_assert_eq(state_store(state, &text), 0);
+}
+
+/* The text, or NULL; warnings are counted. */
+static char *load(const char *name, size_t *ret_n, size_t *ret_warnings)
+{
+	Arena *arena = arena_new();
+	Diags diags = {.arena = arena};
+	char *text = NULL;
+	int r = state_load(state, name, &diags, &text, ret_n);
+
+	cr_assert(r == 0 || r == -ENOENT);
+	cr_assert(r == 0 || !text);
+	*ret_warnings = diags.list.n;
+	arena_free(arena);
+	return text;
+}
+
+static void expect(const char *name, const char *wanted, size_t n, size_t warnings)
+{
+	size_t found_n = 0, found_warnings;
+	char *found = load(name, &found_n, &found_warnings);
+
+	cr_expect_eq(found_warnings, warnings, "%s: %zu warnings", name, found_warnings);
+	cr_expect_eq(!found, !wanted, "%s", name);
+	if (found && wanted) {
+		cr_expect_eq(found_n, n);
+		cr_expect_eq(memcmp(found, wanted, n), 0);
+		cr_expect_eq(found[n], '\0');
+	}
+	free(found);
+}
+
+/* The whole file, trailer and all. */
+static size_t slurp(const char *name, char *room, size_t most)
+{
+	int fd = open(path(name), O_RDONLY);
+	ssize_t n = read(fd, room, most);
+
+	cr_assert_gt(n, 0);
+	close(fd);
+	return (size_t)n;
+}
+
+static void spill(const char *name, const char *bytes, size_t n)
+{
+	int fd = open(path(name), O_WRONLY | O_TRUNC | O_CREAT, 0644);
+
+	cr_assert_eq(write(fd, bytes, n), (ssize_t)n);
+	close(fd);
+}
+
+Test(state, what_was_stored_comes_back, .init = set_up, .fini = tear_down)
+{
+	static const char odd[] = "a\0b\n\n# netpol state, sha256 x";
+
+	expect("policies/a.yaml", NULL, 0, 0);
+	store("policies/a.yaml", odd, sizeof(odd), 0);
+	store("boot", "", 0, 0);
+	expect("policies/a.yaml", odd, sizeof(odd), 0);
+	expect("boot", "", 0, 0);
+	store("policies/a.yaml", "new", 3, 0);
+	expect("policies/a.yaml", "new", 3, 0);
+}
+
+Test(state, what_is_gone_is_gone_with_its_older_version, .init = set_up, .fini = tear_down)
+{
+	StateText none = {.name = (char *)"policies/a.yaml"};
+
+	store("policies/a.yaml", "one", 3, 0);
+	store("policies/a.yaml", "two", 3, 0);
+	cr_expect_eq(access(path("policies/a.yaml~"), F_OK), 0);
+	cr_expect_eq(state_store(state, &none), 0);
+	expect("policies/a.yaml", NULL, 0, 0);
+	cr_expect_neq(access(path("policies/a.yaml~"), F_OK), 0);
+	cr_expect_eq(state_store(state, &none), 0, "twice is no error");
+}
+
+Test(state, cut_anywhere_the_older_one_is_used, .init = set_up, .fini = tear_down)
+{
+	char whole[1000];
+	size_t n;
+
+	store("ruleset/inet.nft", "older", 5, 0);
+	store("ruleset/inet.nft", "newer", 5, 0);
+	n = slurp("ruleset/inet.nft", whole, sizeof(whole));
+	for (size_t cut = 0; cut < n; cut++) {
+		spill("ruleset/inet.nft", whole, cut);
+		expect("ruleset/inet.nft", "older", 5, 1);
+	}
+	spill("ruleset/inet.nft~", whole, n / 2);
+	expect("ruleset/inet.nft", NULL, 0, 1);
+}
+
+Test(state, any_byte_that_changed_is_noticed, .init = set_up, .fini = tear_down)
+{
+	char whole[1000];
+	size_t n, harmless = 0;
+
+	store("boot", "older", 5, 0x1234);
+	store("boot", "newer", 5, 0x1234);
+	n = slurp("boot", whole, sizeof(whole));
+	for (size_t i = 0; i < n; i++) {
+		size_t found_n = 0, warnings;
+		char *found;
+
+		whole[i] ^= 1;
+		spill("boot", whole, n);
+		whole[i] ^= 1;
+		found = load("boot", &found_n, &warnings);
+		cr_assert_eq(found_n, 5);
+		/* the stamp says which file it was, no more */
+		harmless += strcmp(found, "newer") == 0 && warnings == 0;
+		cr_assert_str_eq(found, warnings ? "older" : "newer", "byte %zu", i);
+		free(found);
+	}
+	cr_expect_leq(harmless, 16);
+}
+
+Test(state, what_anybody_could_have_written_is_not_used, .init = set_up, .fini = tear_down)
+{
+	store("boot", "mine", 4, 0);
+	cr_assert_eq(chmod(path("boot"), 0666), 0);
+	expect("boot", NULL, 0, 1);
+	cr_assert_eq(chmod(path("boot"), 0644), 0);
+	cr_assert_eq(renameat(AT_FDCWD, path("boot"), open(state, O_PATH), "elsewhere"), 0);
+	cr_assert_eq(symlink("elsewhere", path("boot")), 0);
+	expect("boot", NULL, 0, 1);
+}
+
+Test(state, a_directory_that_cannot_be_written_is_an_error, .init = set_up, .fini = tear_down)
+{
+	StateText text = {.name = (char *)"boot/x", .text = (char *)"x", .n = 1};
+
+	store("boot", "a file", 6, 0);
+	cr_expect_eq(state_store(state, &text), -ENOTDIR);
+	expect("boot", "a file", 6, 0);
+}
