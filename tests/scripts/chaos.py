@@ -1,0 +1,257 @@
+#!/usr/bin/env python3
+"""Chaos: everything that can happen to netpold on a node, in random order for NETPOL_SECONDS (60): policy edits, pods
+that come, go and change, files that break, restarts, kills, reloads, tampering, clocks that jump, an inotify queue that
+overflows, a disk that is full, directories that are away. After every few events real packets are checked against the
+naive evaluator; and all the while a flood runs, of a flow that is always allowed and of one that is always forbidden:
+none is refused, none passes, but for the instants in which somebody took the table away.
+
+The machine's clock is turned only in a machine of the test's own (tests/vm chaos); elsewhere it is the files' times."""
+import os
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from chance import Chance, NUMBERS, PROTOCOLS
+from flood import ALLOWED, FORBIDDEN, FloodLab, Versions
+from naive import Cluster
+from netlab import run, wait_for
+from report import test, finish, equal
+
+SEED = int(os.environ.get("NETPOL_SEED", time.time_ns() % 1000000))
+SECONDS = int(os.environ.get("NETPOL_SECONDS", 60))
+OWNS_CLOCK = os.environ.get("NETPOL_MACHINE")
+SPACES = ["one", "two"]
+OUTSIDE = ["172.17.0.5", "8.8.8.8", "2001:db8::5"]
+FILES = [f"chaos{i}.json" for i in range(3)]
+TAMPERING = ["flush ruleset", "delete table inet netpol", "flush chain inet netpol forward",
+             "insert rule inet netpol forward accept", "flush map inet netpol egress4",
+             "add set inet netpol odd { type ipv4_addr; }", "add table inet netpol_guard"]
+
+
+class Chaos:
+    def __init__(self, lab):
+        self.lab, self.chance = lab, Chance(SEED)
+        self.world = lab.world(*OUTSIDE)
+        self.all = [lab.pod(SPACES[i % 2], f"pod-{i}", [f"10.244.2.{10 + i}", f"fd00:244:2::{10 + i:x}"],
+                            self.chance.labels(), ports=self.chance.ports()) for i in range(8)]
+        self.where = {a: p.netns for p in self.all for a in p.addresses} | {a: self.world for a in OUTSIDE}
+        self.policies = {name: [] for name in FILES}  # what is in force of each file
+        self.broken, self.is_full = set(), False
+        self.versions = Versions(lab, self.chance)
+        self.counted = {"events": 0, "kills": 0, "tampering": 0, "flows": 0, "wrong": 0, "passed in tampering": 0,
+                        "passed": 0, "refused": 0, "judged": 0}
+        self.events = [self.edit, self.edit, self.edit, self.churn, self.churn, self.versions.step, self.versions.step,
+                       self.break_file, self.restart, self.kill, self.kill, self.reload, self.tamper, self.tamper,
+                       self.jump, self.overflow, self.toggle_disk, self.away, self.slow_writer]
+
+    # ---- what happens ----
+    def edit(self, name=None):
+        name = name or self.chance.choice(FILES)
+        addresses = list(self.where)
+        self.policies[name] = [self.chance.policy(f"{name[:6]}-{i}", SPACES, addresses)
+                               for i in range(self.chance.randint(0, 3))]
+        for p in self.policies[name]:
+            p["metadata"].setdefault("namespace", "one")
+        self.broken.discard(name)
+        self.lab.write_policies(self.policies[name], name)
+
+    def churn(self):
+        for p in self.all:
+            if self.chance.random() < 0.3:
+                p.labels, p.ports = self.chance.labels(), self.chance.ports()
+            if self.chance.random() < 0.2:
+                p.more["phase"] = self.chance.choice(["Running", "Succeeded", "Pending"])
+            if self.chance.random() < 0.2:
+                if self.lab.pods.pop(p.key, None) is None:
+                    self.lab.pods[p.key] = p
+        for n in SPACES:
+            if self.chance.random() < 0.3:
+                self.lab.namespaces[n] = self.chance.labels()
+        self.lab.write_inventory()
+
+    def break_file(self):
+        """Its last good version stays; the state directory must have that before netpold is killed."""
+        self.settle()
+        name = self.chance.choice(FILES)
+        if not self.is_full:
+            wait_for(self.lab.is_saved, 20, "the saving")
+            self.broken.add(name)
+            self.lab.write_policy_file(name, self.chance.choice(["[", "{\"kind\": 7}", "\0", ""])
+                                       + self.chance.choice(["", "\n", "}"]) + "{")
+
+    def before_death(self):
+        """What a full disk could not take is not there after a death: such files are mended first."""
+        if self.is_full:
+            for name in list(self.broken):
+                self.edit(name)
+
+    def restart(self):
+        self.before_death()
+        self.lab.stop()
+        self.lab.start()
+
+    def kill(self):
+        self.before_death()
+        time.sleep(self.chance.random() * 0.05)
+        self.lab.stop(signal.SIGKILL)
+        self.counted["kills"] += 1
+        if self.chance.random() < 0.5:
+            self.versions.step()
+        self.lab.start()
+
+    def reload(self):
+        conf = open(self.lab.conf).read().split("service_cidrs")[0]
+        self.lab.put(self.lab.conf, conf + self.chance.choice(
+            ["", 'service_cidrs = [ "10.96.0.0/12" ];\n', 'service_cidrs = [ "10.97.0.0/16" ];\n']))
+        self.lab.daemon.send_signal(signal.SIGHUP)
+
+    def tamper(self):
+        self.settle()
+        before = self.count()
+        repairs = self.lab.status()["repairs"]
+        self.lab.in_node("nft", self.chance.choice(TAMPERING[:-1]))
+        if self.chance.random() < 0.3:
+            self.lab.in_node("nft", TAMPERING[-1], check=False)
+        self.counted["tampering"] += 1
+        wait_for(lambda: self.lab.status().get("repairs", 0) > repairs, 20, "the repair")
+        self.lab.pause_flood()
+        self.counted["passed in tampering"] += self.lab.arrived(FORBIDDEN) - before
+        self.start_counting()
+        self.lab.go_on()
+
+    def jump(self):
+        """A day on, or two back."""
+        seconds = self.chance.choice([86400, -2 * 86400])
+        if OWNS_CLOCK:
+            run("date", "-s", f"@{int(time.time()) + seconds}")
+        for name in os.listdir(self.lab.policies):
+            path = os.path.join(self.lab.policies, name)
+            os.utime(path, (time.time() + seconds, time.time() + seconds))
+        self.edit()
+
+    def overflow(self):
+        with open("/proc/sys/fs/inotify/max_queued_events") as f:
+            most = int(f.read())
+        self.lab.daemon.send_signal(signal.SIGSTOP)
+        one, two = f"{self.lab.policies}/x.tmp", f"{self.lab.policies}/y.tmp"
+        open(one, "w").close()
+        for _ in range(most // 2 + 100):
+            os.rename(one, two)
+            one, two = two, one
+        os.unlink(one)
+        self.edit()
+        self.churn()
+        self.lab.daemon.send_signal(signal.SIGCONT)
+
+    def toggle_disk(self):
+        filler = f"{self.lab.state}/filler"
+        if self.is_full:
+            os.unlink(filler)
+        else:
+            with open(filler, "wb", buffering=0) as f:
+                try:
+                    while True:
+                        f.write(b"x" * 4096)
+                except OSError:
+                    pass
+        self.is_full = not self.is_full
+
+    def away(self):
+        """A directory that is away says nothing."""
+        path = self.chance.choice([self.lab.policies, self.lab.inventory])
+        os.rename(path, path + ".away")
+        wait_for(lambda: "cannot be read" in self.lab.status().get("unhealthy_why", ""), 20, "that it is said")
+        os.rename(path + ".away", path)
+
+    def slow_writer(self):
+        name = self.chance.choice(FILES)
+        self.edit(name)
+        text = open(f"{self.lab.policies}/{name}").read()
+        with open(f"{self.lab.policies}/{name}", "w") as f:
+            for i in range(0, len(text), 200):
+                f.write(text[i:i + 200])
+                f.flush()
+                time.sleep(0.002)
+
+    # ---- what must hold ----
+    def settle(self):
+        wait_for(lambda: self.lab.daemon.poll() is None and self.lab.is_up_to_date()
+                 and self.lab.status()["health"] == "healthy", 20,
+                 f"netpold to be done; its status: {self.lab.status().get('unhealthy_why')}")
+
+    def start_counting(self):
+        self.lab.in_node("nft", "-f", "-", input="table inet count\ndelete table inet count\n")
+        self.lab.count()
+        self.arrived_before = self.lab.arrived(FORBIDDEN)
+
+    def count(self):
+        """Takes what the counters say into the sum; how many forbidden ones have arrived by now."""
+        self.lab.pause_flood()
+        passed, refused = self.lab.seen()
+        arrived = self.lab.arrived(FORBIDDEN)
+        self.counted["passed"] += max(passed, arrived - self.arrived_before)
+        self.counted["refused"] += refused
+        self.counted["judged"] += self.lab.judged()
+        self.start_counting()
+        self.lab.go_on()
+        return arrived
+
+    def check_flows(self, n):
+        addresses = list(self.where)
+        flows = []
+        while len(flows) < n:
+            a, b = self.chance.choice(addresses), self.chance.choice(addresses)
+            if (":" in a) == (":" in b):
+                flows.append((a, b, self.chance.choice(PROTOCOLS), self.chance.choice(NUMBERS)))
+        found = self.lab.probe([(self.where[a], self.where[b], protocol.lower(), a, b, number)
+                                for a, b, protocol, number in flows])
+        naive = Cluster(self.lab.namespaces, list(self.lab.pods.values()),
+                        [p for ps in self.policies.values() for p in ps])
+        wrong = [f"{a} -> {b} {number}/{protocol}: {verdict}" for (a, b, protocol, number), verdict in zip(flows, found)
+                 if (verdict == "allow") != naive.allows(a, b, protocol, number)]
+        self.counted["flows"] += len(flows)
+        self.counted["wrong"] += len(wrong)
+        if wrong or len(found) != len(flows):
+            raise AssertionError(f"NETPOL_SEED={SEED}: after {self.history[-6:]}: {wrong[:5]}")
+
+    def run(self):
+        end = time.monotonic() + SECONDS
+        self.history = []
+        while time.monotonic() < end:
+            for _ in range(self.chance.randint(1, 4)):
+                event = self.chance.choice(self.events)
+                self.history.append(event.__name__)
+                event()
+                self.counted["events"] += 1
+            self.settle()
+            self.check_flows(60)
+            self.count()
+            equal((self.counted["passed"], self.counted["refused"]), (0, 0),
+                  f"NETPOL_SEED={SEED}: (passed, refused) after {self.history[-6:]}")
+
+
+def chaos():
+    """chaos: whatever happens, packets get what the policies say"""
+    with FloodLab(deny="reject") as lab:
+        os.mkdir(lab.state, 0o755)
+        run("mount", "-t", "tmpfs", "-o", "size=512k,mode=755", "netpol-chaos", lab.state)
+        try:
+            c = Chaos(lab)
+            lab.start()
+            lab.count()
+            c.arrived_before = 0
+            lab.start_flood()
+            c.run()
+        finally:
+            print(f"# chaos.py: {SECONDS} s: " + ", ".join(f"{v} {k}" for k, v in c.counted.items()))
+            if os.environ.get("VERBOSE"):
+                print(lab.log()[-3000:])
+            lab.stop()
+            run("umount", lab.state, check=False)
+        equal(c.counted["wrong"], 0)
+
+
+print(f"# chaos.py: NETPOL_SEED={SEED}")
+test(chaos)
+finish()
