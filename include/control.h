@@ -32,6 +32,7 @@ int daemon_run(const DaemonOptions *options);
 typedef struct Status {
 	uint64_t generation; /* transactions' worth of changes applied since the start */
 	uint64_t repairs;    /* how often somebody else's change was undone */
+	uint64_t cut;	     /* established flows that a change forbade */
 	int64_t applied_at;  /* seconds since the epoch; 0: never */
 	unsigned apply_ms;   /* how long the last change took */
 	NftCounts last;	     /* of the last change */

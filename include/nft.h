@@ -95,3 +95,18 @@ int nft_check(Nft *nft, const Ruleset *wanted, bool *ret_is_so);
  * forbids; it exists so that a test can show that it would see the leak.
  */
 int nft_apply_naively(Nft *nft, const Ruleset *new);
+
+/* ---- Flows that the kernel tracks ---- */
+typedef bool (*NftAllows)(void *context, const Tuple *tuple); /* whether it may go on */
+
+/*
+ * Looks through all flows that the kernel tracks in this namespace, a piece at a time, and makes it
+ * forget those that may not go on: their next packet is judged as a new one, and one of a TCP
+ * connection, from whichever end, is answered with a reset by these tables. start gives the file
+ * descriptor to poll (the Nft's), or -errno; it ends a look that is under way. When it is readable,
+ * take judges what has come: 1, more is to come; 0, that was all; or -errno. ret_forgotten: how
+ * many of this piece.
+ */
+int nft_flows_start(Nft *nft);
+int nft_flows_take(Nft *nft, const BaseOptions *const *tables, size_t n, NftAllows allows,
+	void *context, unsigned *ret_forgotten);

@@ -14,7 +14,8 @@ typedef enum SetKind {
 	SET_PODS,  /* addresses: hash */
 	SET_PORTS, /* address . protocol . port: hash */
 	SET_SELF,  /* address . the same address: hash */
-	SET_CIDR   /* ranges: interval; never edited */
+	SET_CUT, /* of connections that a change forbade: filled beside all plans, never compared */
+	SET_CIDR /* ranges: interval; never edited */
 } SetKind;
 
 typedef struct Element {
@@ -93,14 +94,14 @@ typedef struct BaseOptions {
 typedef struct Ruleset {
 	Arena *arena; /* owns everything */
 	BaseOptions base;
-	VEC(Set) sets;					 /* by name; self4 and self6 always there */
-	VEC(Chain) chains;				 /* by name */
+	VEC(Set) sets;	   /* by name; self and cut sets always there */
+	VEC(Chain) chains; /* by name */
 	Verdicts verdicts[RULESET_DIRECTIONS][FAMILY_N]; /* by address */
 } Ruleset;
 
 #define RULESET_COMMENT_MOST 127
 
-Ruleset *ruleset_new(void); /* empty, with its self sets; NULL: out of memory */
+Ruleset *ruleset_new(void); /* empty, with its self and cut sets; NULL: out of memory */
 Ruleset *ruleset_free(Ruleset *ruleset);
 const Set *ruleset_set(const Ruleset *ruleset, const char *name); /* NULL if absent */
 const Chain *ruleset_chain(const Ruleset *ruleset, const char *name);
@@ -126,6 +127,27 @@ void elements_sort(Elements *elements); /* and drops repeated ones */
 void chain_finish(Arena *arena, Chain *chain);
 /* `text` as an nft comment: cut to fit between UTF-8 sequences, nothing in it ends the string. */
 const char *comment_fit(Arena *arena, const char *text);
+
+/* ---- What becomes of a flow ---- */
+/* A new flow as the hooks see it, a Service's translated. */
+typedef struct Tuple {
+	Address source, destination;
+	uint8_t protocol;
+	uint16_t port; /* the destination's, of TCP, UDP, SCTP */
+} Tuple;
+
+typedef struct Judgement {
+	bool is_isolated, is_allowed;
+	const ChainRule *rule; /* that let it through */
+} Judgement;
+
+/* By the chain of the pod that the direction is about. */
+Judgement ruleset_judge(const Ruleset *ruleset, const Tuple *tuple, int direction);
+/*
+ * By both; a pod to itself, and what goes to a service address untranslated, is allowed. The node's
+ * own processes are the caller's to know.
+ */
+bool ruleset_allows(const Ruleset *ruleset, const Tuple *tuple);
 
 /* ---- Plan: grow, switch, shrink ---- */
 typedef enum OpKind {
@@ -170,6 +192,7 @@ typedef struct Commit {
 typedef struct Plan {
 	Arena *arena;	     /* the caller's */
 	VEC(Commit) commits; /* none: nothing differs */
+	bool may_tighten;    /* flows that were allowed may be forbidden */
 } Plan;
 
 /*

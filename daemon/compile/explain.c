@@ -207,71 +207,11 @@ int explain_parse(Explainer *x, const char *source, const char *destination, con
 }
 
 /* ---- The verdict, as the packet meets it ---- */
-static bool set_has(
-	const Ruleset *ruleset, const ChainRule *rule, Address address, const Flow *flow)
-{
-	const Set *set = ruleset_set(ruleset, rule->set);
-	Element wanted = {.address = address};
-
-	if (set->kind == SET_CIDR)
-		return ranges_have(&set->ranges, address);
-	if (set->kind == SET_PORTS) {
-		wanted.protocol = flow->protocol;
-		wanted.port = flow->port;
-	}
-	return set->elements.n && bsearch(&wanted, set->elements.at, set->elements.n,
-					  sizeof(Element), element_compare);
-}
-
-static bool rule_takes_port(const ChainRule *rule, const Flow *flow)
-{
-	if (rule->protocol == 0)
-		return true;
-	if (rule->protocol != flow->protocol)
-		return false;
-	for (size_t i = 0; i < rule->ports.n; i++)
-		if (rule->ports.at[i].first <= flow->port && flow->port <= rule->ports.at[i].last)
-			return true;
-	return rule->ports.n == 0;
-}
-
-static bool rule_matches(
-	const Ruleset *ruleset, const ChainRule *rule, Address address, const Flow *flow)
-{
-	switch (rule->match) {
-	case MATCH_ANYBODY:
-		break;
-	case MATCH_BLOCK:
-		if (!range_has(rule->block, address.value))
-			return false;
-		break;
-	case MATCH_SET:
-	case MATCH_PORT_SET:
-		if (!set_has(ruleset, rule, address, flow))
-			return false;
-		break;
-	}
-	return rule_takes_port(rule, flow);
-}
-
-typedef struct Judgement {
-	bool is_isolated, is_allowed;
-	const ChainRule *rule; /* that let it through */
-} Judgement;
-
 static Judgement judge(const Explainer *x, const Flow *flow, int direction)
 {
-	const Endpoint *subject = direction == RULESET_IN ? &flow->destination : &flow->source;
-	const Endpoint *other = direction == RULESET_IN ? &flow->source : &flow->destination;
-	const Verdict *verdict = ruleset_verdict(x->ruleset, direction, subject->address);
-	const Chain *chain = verdict ? ruleset_chain(x->ruleset, verdict->chain) : NULL;
+	Tuple tuple = {flow->source.address, flow->destination.address, flow->protocol, flow->port};
 
-	if (!chain)
-		return (Judgement){.is_allowed = true};
-	for (size_t i = 0; i < chain->rules.n; i++)
-		if (rule_matches(x->ruleset, &chain->rules.at[i], other->address, flow))
-			return (Judgement){true, true, &chain->rules.at[i]};
-	return (Judgement){.is_isolated = true};
+	return ruleset_judge(x->ruleset, &tuple, direction);
 }
 
 /* "the node's own processes to its pods (kubelet probes): always allowed" */

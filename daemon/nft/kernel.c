@@ -13,6 +13,7 @@ struct Nft {
 	struct nft_ctx *ctx;
 	Netlink *netlink;
 	TableWatch *watch;
+	Flows *flows;	  /* a look through them that is under way, or NULL */
 	uint32_t ignored; /* libnftables' port, as the watch knows it */
 	uint32_t commits; /* transactions of ours */
 	bool has_books;
@@ -52,6 +53,7 @@ Nft *nft_close(Nft *nft)
 		nft_ctx_free(nft->ctx);
 	netlink_close(nft->netlink);
 	table_watch_close(nft->watch);
+	flows_close(nft->flows);
 	free(nft);
 	return NULL;
 }
@@ -98,6 +100,59 @@ bool nft_do_books_balance(Nft *nft)
 		nanosleep(&pause, NULL);
 	}
 	return false;
+}
+
+int nft_flows_start(Nft *nft)
+{
+	int r;
+
+	nft->flows = flows_close(nft->flows);
+	r = flows_open(&nft->flows);
+	return r < 0 ? r : flows_fd(nft->flows);
+}
+
+typedef struct Cutting {
+	Nft *nft;
+	Arena *arena;
+	const BaseOptions *const *tables;
+	size_t n;
+	NftAllows allows;
+	void *context;
+	unsigned forgotten;
+} Cutting;
+
+static int cut(void *context)
+{
+	Cutting *c = context;
+	Nft *nft = c->nft;
+	int r = flows_take(nft->flows, c->arena, c->allows, c->context), failed = 0;
+	size_t n_keys;
+	const CutKey *keys = flows_keys(nft->flows, &n_keys);
+
+	for (size_t i = 0; n_keys > 0 && i < c->n; i++) {
+		int one = netlink_cut(nft->netlink, c->arena, c->tables[i], keys, n_keys);
+
+		nft->commits += one == 0;
+		failed = one < 0 ? one : failed;
+	}
+	c->forgotten = flows_forget(nft->flows);
+	return failed < 0 ? failed : r;
+}
+
+int nft_flows_take(Nft *nft, const BaseOptions *const *tables, size_t n, NftAllows allows,
+	void *context, unsigned *ret_forgotten)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	Cutting c = {.nft = nft,
+		.arena = arena,
+		.tables = tables,
+		.n = n,
+		.allows = allows,
+		.context = context};
+	int r = arena ? arena_try(arena, cut, &c) : -ENOMEM;
+
+	*ret_forgotten = c.forgotten;
+	return r;
 }
 
 const char *nft_error(const Nft *nft)
@@ -508,6 +563,8 @@ static int take_object(Check *c, const char *key)
 	}
 	if (starts_with(key, "map "))
 		return take_map(c, key + 4);
+	if (strcmp(key, "set cut4") == 0 || strcmp(key, "set cut6") == 0)
+		return 0;
 	if (strcmp(key, "set self4") == 0 || strcmp(key, "set self6") == 0)
 		return take_self(c, key[8] == '4' ? FAMILY_IPV4 : FAMILY_IPV6);
 	for (size_t i = 0; i < ARRAY_SIZE(PREFIXES); i++)
@@ -516,6 +573,8 @@ static int take_object(Check *c, const char *key)
 	find_odd(c, "unknown object:", key);
 	return 0;
 }
+
+static const char *const STANDING_SETS[] = {"set self4", "set self6", "set cut4", "set cut6"};
 
 static void check_all_there(Check *c)
 {
@@ -527,9 +586,9 @@ static void check_all_there(Check *c)
 				    c->listing.blocks, arena_printf(c->scratch, "map %s", name)))
 				find_odd(c, "missing: map", name);
 		}
-	for (int f = 4; f <= 6; f += 2)
-		if (!strmap_get(c->listing.blocks, arena_printf(c->scratch, "set self%d", f)))
-			find_odd(c, "missing: set", f == 4 ? "self4" : "self6");
+	for (size_t i = 0; i < ARRAY_SIZE(STANDING_SETS); i++)
+		if (!strmap_get(c->listing.blocks, STANDING_SETS[i]))
+			find_odd(c, "missing:", STANDING_SETS[i]);
 }
 
 static int read_table(Check *c, const char *text)

@@ -11,6 +11,15 @@ int netlink_open(Netlink **ret_netlink);
 Netlink *netlink_close(Netlink *netlink);
 /* Carries out the commit's element operations as one transaction. -errno on refusal. */
 int netlink_edit(Netlink *netlink, Arena *scratch, const Commit *commit, unsigned *ret_elements);
+/* The two ends of a TCP connection, as packets of one direction have them. */
+typedef struct CutKey {
+	Address source, destination;
+	uint16_t source_port, destination_port;
+} CutKey;
+
+/* Adds them to the table's cut sets, as one transaction. 0 or -errno. */
+int netlink_cut(
+	Netlink *netlink, Arena *scratch, const BaseOptions *base, const CutKey *keys, size_t n);
 /* All elements of a hash set, sorted; all of a verdict map. */
 int netlink_read_set(Netlink *netlink, Arena *arena, const BaseOptions *base, Set *set);
 int netlink_read_map(Netlink *netlink, Arena *arena, const BaseOptions *base, const char *map,
@@ -40,3 +49,16 @@ void table_watch_read(TableWatch *watch);
 NftNews table_watch_take(TableWatch *watch, char ret_who[NFT_WHO_SIZE]);
 /* How many transactions of others were heard of. */
 uint32_t table_watch_heard(const TableWatch *watch);
+
+/* flows.c: what the kernel tracks; asked for by open, taken in pieces. */
+typedef struct Flows Flows;
+
+int flows_open(Flows **ret_flows);
+Flows *flows_close(Flows *flows);
+int flows_fd(const Flows *flows);
+/* Those that may not go on: they are to be cut, then forgotten. In the arena. As nft_flows_take. */
+int flows_take(Flows *flows, Arena *arena, NftAllows allows, void *context);
+/* The ends of the TCP connections among them, in both directions. */
+const CutKey *flows_keys(const Flows *flows, size_t *ret_n);
+/* How many were forgotten. */
+unsigned flows_forget(Flows *flows);

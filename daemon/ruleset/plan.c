@@ -215,6 +215,14 @@ static Tally tally(const Difference *d)
 	return t;
 }
 
+/* Only set members that come, or pods that are isolated no longer, loosen and nothing else. */
+static bool may_tighten(const Difference *d)
+{
+	Tally t = tally(d);
+
+	return t.set_dels + t.map_adds + t.moves > 0 || d->is_base_new;
+}
+
 static bool can_go_in_place(const Difference *d)
 {
 	Tally t = tally(d);
@@ -541,6 +549,7 @@ void plan_change(Arena *arena, const Ruleset *old, const Ruleset *new, Plan *ret
 	diff(&d);
 	if (is_nothing(&d))
 		return;
+	ret_plan->may_tighten = may_tighten(&d);
 	if (can_go_in_place(&d))
 		plan_in_place(&d);
 	else
@@ -576,7 +585,7 @@ static void destroy(Plan *plan, const BaseOptions *base)
 
 void plan_create(Arena *arena, const Ruleset *new, Plan *ret_plan)
 {
-	*ret_plan = (Plan){.arena = arena};
+	*ret_plan = (Plan){.arena = arena, .may_tighten = true};
 	create(ret_plan, new);
 	plan_tidy(ret_plan);
 }
@@ -584,7 +593,7 @@ void plan_create(Arena *arena, const Ruleset *new, Plan *ret_plan)
 void plan_replace(Arena *arena, const Ruleset *new, const Ruleset *guard, bool has_table,
 	bool has_guard, Plan *ret_plan)
 {
-	*ret_plan = (Plan){.arena = arena};
+	*ret_plan = (Plan){.arena = arena, .may_tighten = true};
 	if (!has_guard && has_table)
 		create(ret_plan, guard);
 	if (has_table)

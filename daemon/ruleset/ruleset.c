@@ -6,11 +6,13 @@
 static int fill(void *context)
 {
 	Ruleset *ruleset = context;
-	static const char *const names[] = {"self4", "self6"};
+	static const char *const names[] = {"self4", "self6", "cut4", "cut6"};
 
-	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+	for (int i = 0; i < 4; i++)
 		VEC_PUSH(ruleset->arena, &ruleset->sets,
-			(Set){.name = names[f], .kind = SET_SELF, .family = f});
+			(Set){.name = names[i],
+				.kind = i < 2 ? SET_SELF : SET_CUT,
+				.family = (Family)(i % 2)});
 	return 0;
 }
 

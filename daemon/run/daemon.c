@@ -66,6 +66,7 @@ int daemon_update(Daemon *d)
 	daemon_report(d);
 	say_ready(d);
 	daemon_schedule_saving(d);
+	daemon_schedule_cut(d);
 	if (r != 0)
 		schedule(d, &d->retry, RETRY_USEC);
 	return r;
@@ -97,6 +98,7 @@ void daemon_take_news(Daemon *d)
 		"after %u ms",
 		*who ? " (" : "", who, *who ? ")" : "", d->settings.table, d->safe_ms, d->apply_ms);
 	daemon_schedule_saving(d);
+	daemon_schedule_cut(d);
 }
 
 /* From memory; the files are not asked. */
@@ -323,6 +325,8 @@ static void end(Daemon *d)
 	sd_event_source_unref(d->tick);
 	sd_event_source_unref(d->health);
 	sd_event_source_unref(d->save);
+	sd_event_source_unref(d->flows);
+	sd_event_source_unref(d->cut_timer);
 	sd_event_unref(d->event);
 	snapshot_free(d->snapshot);
 	for (int i = 0; i < 2; i++)
@@ -330,6 +334,7 @@ static void end(Daemon *d)
 	for (int t = 0; t < OURS_N; t++)
 		ruleset_free(d->applied[t]);
 	nft_close(d->nft);
+	arena_free(d->own_arena);
 	arena_free(d->diag_arena);
 	arena_free(d->settings_arena);
 }

@@ -20,6 +20,12 @@ typedef struct Daemon {
 	/* the state directory: its files were asked, once; what is not in it yet */
 	bool is_restored, is_boot_saved, are_tables_unsaved;
 	Saver *saver;
+	/* established flows */
+	bool may_have_tightened; /* since they were looked through last */
+	unsigned cut_now;	 /* of the look under way */
+	uint64_t cut;
+	Arena *own_arena;   /* of: */
+	Elements own;	    /* the node's addresses */
 	bool is_ready;	    /* systemd was told */
 	Snapshot *snapshot; /* of the last reconciliation; NULL while directories are refreshed */
 	Arena *diag_arena;
@@ -35,7 +41,7 @@ typedef struct Daemon {
 	char refusal[512];   /* why the kernel does not hold what it should; "" if it does */
 	char unhealthy[512]; /* "" when healthy */
 	sd_event *event;
-	sd_event_source *settle, *retry, *table, *tick, *health, *save;
+	sd_event_source *settle, *retry, *table, *tick, *health, *save, *flows, *cut_timer;
 	Watch *watch;
 } Daemon;
 
@@ -68,6 +74,8 @@ void daemon_save_files(Daemon *daemon);
 void daemon_schedule_saving(Daemon *daemon);
 void daemon_save_tables(Daemon *daemon);
 bool daemon_is_saved(Daemon *daemon);
+/* cut.c: established flows that are forbidden now, a little later. */
+void daemon_schedule_cut(Daemon *daemon);
 /* health.c */
 uint64_t daemon_health_usec(void);
 void daemon_check_health(Daemon *daemon);

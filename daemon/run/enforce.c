@@ -28,6 +28,7 @@ static int apply(Change *c, const Plan *plan)
 	NftCounts counts = {};
 	int r = nft_apply(c->d->nft, plan, &counts);
 
+	c->d->may_have_tightened |= plan->may_tighten;
 	c->counts.commits += counts.commits;
 	c->counts.elements += counts.elements;
 	return r;
@@ -63,6 +64,7 @@ static int adopt(Change *c, const NftState *state)
 	int r;
 
 	log_line(LOG_INFO, "adopt", "adopting the table that stands");
+	c->d->may_have_tightened = true; /* we may have died before we looked */
 	plan_change(c->arena, state->held, c->new, &plan);
 	r = apply(c, &plan);
 	if (r == 0 && state->has_guard)

@@ -30,6 +30,7 @@ static Status status_of(const Daemon *d, const Diags *diags, const char *saving)
 	return (Status){.saving = saving,
 		.generation = d->generation,
 		.repairs = d->repairs,
+		.cut = d->cut,
 		.applied_at = d->applied_at,
 		.apply_ms = d->apply_ms,
 		.last = d->last,

@@ -108,8 +108,9 @@ const char *status_json(Arena *arena, const Status *status)
 	add_text(&buf, "bridge", status->bridge);
 	add_text(&buf, "bridge_why", status->bridge_why);
 	add_text(&buf, "state", status->saving);
-	buf_printf(&buf, "  \"generation\": %llu,\n  \"repairs\": %llu,\n",
-		(unsigned long long)status->generation, (unsigned long long)status->repairs);
+	buf_printf(&buf, "  \"generation\": %llu,\n  \"repairs\": %llu,\n  \"cut_flows\": %llu,\n",
+		(unsigned long long)status->generation, (unsigned long long)status->repairs,
+		(unsigned long long)status->cut);
 	add_text(&buf, "applied_at", time_text(arena, status->applied_at));
 	buf_printf(&buf,
 		"  \"last_change\": {\"milliseconds\": %u, \"transactions\": %u, \"elements\": "
@@ -145,6 +146,8 @@ const char *status_metrics(Arena *arena, const Status *status)
 		status->generation);
 	add_metric(&buf, "repairs", "counter", "Changes of the table by others that were undone.",
 		status->repairs);
+	add_metric(&buf, "cut_flows", "counter", "Established flows that a change forbade.",
+		status->cut);
 	add_metric(&buf, "applied_timestamp_seconds", "gauge", "When the last change was applied.",
 		(unsigned long long)status->applied_at);
 	add_metric(&buf, "policies", "gauge", "Policies in force.", t.policies);

@@ -22,7 +22,7 @@ BELOW = {
 HEADERS = {"base": {"base"}, "model": {"base"}, "ruleset": {"base"}, "source": {"model"},
            "compile": {"model", "ruleset"}, "nft": {"ruleset"}, "control": {"nft", "source"}}
 LIBRARIES = {"yaml.h": "source", "yajl/": "source", "libconfig.h": "source", "nftables/": "nft", "libnftnl/": "nft",
-             "libmnl/": "nft", "linux/netfilter": "nft", "systemd/": "run"}
+             "libmnl/": "nft", "libnetfilter_conntrack/": "nft", "linux/netfilter": "nft", "systemd/": "run"}
 PURE = {"base", "model", "ruleset", "compile"}
 IMPURE = re.compile(r"\b(printf|puts|fputs|fprintf|fopen|open|read|write|time|clock_gettime|getenv|socket|"
                     r"rand|localtime|gmtime)\s*\(")

@@ -1,0 +1,78 @@
+/* What becomes of a new flow, by the ruleset alone: as a packet meets it in the kernel. */
+#include "ruleset.h"
+
+static bool set_has(
+	const Ruleset *ruleset, const ChainRule *rule, Address address, const Tuple *tuple)
+{
+	const Set *set = ruleset_set(ruleset, rule->set);
+	Element wanted = {.address = address};
+
+	if (!set)
+		return false;
+	if (set->kind == SET_CIDR)
+		return ranges_have(&set->ranges, address);
+	if (set->kind == SET_PORTS) {
+		wanted.protocol = tuple->protocol;
+		wanted.port = tuple->port;
+	}
+	return set->elements.n && bsearch(&wanted, set->elements.at, set->elements.n,
+					  sizeof(Element), element_compare);
+}
+
+static bool rule_takes_port(const ChainRule *rule, const Tuple *tuple)
+{
+	if (rule->protocol == 0)
+		return true;
+	if (rule->protocol != tuple->protocol)
+		return false;
+	for (size_t i = 0; i < rule->ports.n; i++)
+		if (rule->ports.at[i].first <= tuple->port && tuple->port <= rule->ports.at[i].last)
+			return true;
+	return rule->ports.n == 0;
+}
+
+static bool rule_matches(
+	const Ruleset *ruleset, const ChainRule *rule, Address address, const Tuple *tuple)
+{
+	switch (rule->match) {
+	case MATCH_ANYBODY:
+		break;
+	case MATCH_BLOCK:
+		if (!range_has(rule->block, address.value))
+			return false;
+		break;
+	case MATCH_SET:
+	case MATCH_PORT_SET:
+		if (!set_has(ruleset, rule, address, tuple))
+			return false;
+		break;
+	}
+	return rule_takes_port(rule, tuple);
+}
+
+Judgement ruleset_judge(const Ruleset *ruleset, const Tuple *tuple, int direction)
+{
+	Address subject = direction == RULESET_IN ? tuple->destination : tuple->source;
+	Address other = direction == RULESET_IN ? tuple->source : tuple->destination;
+	const Verdict *verdict = ruleset_verdict(ruleset, direction, subject);
+	const Chain *chain = verdict ? ruleset_chain(ruleset, verdict->chain) : NULL;
+
+	if (!chain)
+		return (Judgement){.is_allowed = true};
+	for (size_t i = 0; i < chain->rules.n; i++)
+		if (rule_matches(ruleset, &chain->rules.at[i], other, tuple))
+			return (Judgement){true, true, &chain->rules.at[i]};
+	return (Judgement){.is_isolated = true};
+}
+
+bool ruleset_allows(const Ruleset *ruleset, const Tuple *tuple)
+{
+	if (address_is_equal(tuple->source, tuple->destination))
+		return true;
+	for (size_t i = 0; i < ruleset->base.services.n; i++)
+		if (ruleset->base.services.at[i].family == tuple->destination.family &&
+			range_has(ruleset->base.services.at[i], tuple->destination.value))
+			return true;
+	return ruleset_judge(ruleset, tuple, RULESET_OUT).is_allowed &&
+	       ruleset_judge(ruleset, tuple, RULESET_IN).is_allowed;
+}
