@@ -14,8 +14,7 @@ typedef enum SetKind {
 	SET_PODS,  /* addresses: hash */
 	SET_PORTS, /* address . protocol . port: hash */
 	SET_SELF,  /* address . the same address: hash */
-	SET_CUT, /* of connections that a change forbade: filled beside all plans, never compared */
-	SET_CIDR /* ranges: interval; never edited */
+	SET_CIDR   /* ranges: interval; never edited */
 } SetKind;
 
 typedef struct Element {
@@ -94,14 +93,14 @@ typedef struct BaseOptions {
 typedef struct Ruleset {
 	Arena *arena; /* owns everything */
 	BaseOptions base;
-	VEC(Set) sets;	   /* by name; self and cut sets always there */
-	VEC(Chain) chains; /* by name */
+	VEC(Set) sets;					 /* by name; self4 and self6 always there */
+	VEC(Chain) chains;				 /* by name */
 	Verdicts verdicts[RULESET_DIRECTIONS][FAMILY_N]; /* by address */
 } Ruleset;
 
 #define RULESET_COMMENT_MOST 127
 
-Ruleset *ruleset_new(void); /* empty, with its self and cut sets; NULL: out of memory */
+Ruleset *ruleset_new(void); /* empty, with its self sets; NULL: out of memory */
 Ruleset *ruleset_free(Ruleset *ruleset);
 const Set *ruleset_set(const Ruleset *ruleset, const char *name); /* NULL if absent */
 const Chain *ruleset_chain(const Ruleset *ruleset, const char *name);
@@ -133,7 +132,8 @@ const char *comment_fit(Arena *arena, const char *text);
 typedef struct Tuple {
 	Address source, destination;
 	uint8_t protocol;
-	uint16_t port; /* the destination's, of TCP, UDP, SCTP */
+	uint16_t port;	      /* the destination's, of TCP, UDP, SCTP */
+	uint16_t source_port; /* decides nothing */
 } Tuple;
 
 typedef struct Judgement {

@@ -1,8 +1,6 @@
 /*
  * Flows that the kernel tracks. Established ones pass our chains by, so those that a change forbids
- * must be forgotten: then their next packet is a new one, and judged. The kernel takes a packet
- * from the middle of a connection for one that its sender began, and the answering end may send
- * first: so the ends of TCP connections are noted in the cut sets before.
+ * must be forgotten: then their next packet is a new one, and judged.
  */
 #include "netlink.h"
 #include <arpa/inet.h>
@@ -21,7 +19,7 @@ struct Flows {
 	/* of the piece that was taken last */
 	Arena *arena;
 	VEC(struct nf_conntrack *) forbidden;
-	VEC(CutKey) keys;
+	Tuples tuples;
 };
 
 Flows *flows_close(Flows *flows)
@@ -110,27 +108,9 @@ static bool read_tuple(const struct nf_conntrack *ct, Tuple *ret_tuple)
 		.source = address_of(ct, family, ATTR_ORIG_IPV4_SRC, ATTR_ORIG_IPV6_SRC),
 		.destination = address_of(ct, family, ATTR_REPL_IPV4_SRC, ATTR_REPL_IPV6_SRC),
 		.protocol = nfct_get_attr_u8(ct, ATTR_ORIG_L4PROTO),
-		.port = ntohs(nfct_get_attr_u16(ct, ATTR_REPL_PORT_SRC))};
+		.port = ntohs(nfct_get_attr_u16(ct, ATTR_REPL_PORT_SRC)),
+		.source_port = ntohs(nfct_get_attr_u16(ct, ATTR_ORIG_PORT_SRC))};
 	return true;
-}
-
-/* TCP: in both directions as the hook sees them, each end being the other's destination. */
-static void note_keys(Flows *flows, const struct nf_conntrack *ct, const Tuple *tuple)
-{
-	CutKey key = {.source = tuple->source,
-		.destination = tuple->destination,
-		.source_port = ntohs(nfct_get_attr_u16(ct, ATTR_ORIG_PORT_SRC)),
-		.destination_port = tuple->port};
-	CutKey back = {.source = key.destination,
-		.destination = address_of(
-			ct, tuple->source.family, ATTR_REPL_IPV4_DST, ATTR_REPL_IPV6_DST),
-		.source_port = key.destination_port,
-		.destination_port = ntohs(nfct_get_attr_u16(ct, ATTR_REPL_PORT_DST))};
-
-	if (tuple->protocol != IPPROTO_TCP)
-		return;
-	VEC_PUSH(flows->arena, &flows->keys, key);
-	VEC_PUSH(flows->arena, &flows->keys, back);
 }
 
 static void destroy_flow(void *ct)
@@ -153,7 +133,7 @@ static int on_flow(const struct nlmsghdr *header, void *context)
 	}
 	arena_defer(flows->arena, destroy_flow, ct);
 	VEC_PUSH(flows->arena, &flows->forbidden, ct);
-	note_keys(flows, ct, &tuple);
+	VEC_PUSH(flows->arena, &flows->tuples, tuple);
 	return MNL_CB_OK;
 }
 
@@ -167,17 +147,16 @@ int flows_take(Flows *flows, Arena *arena, NftAllows allows, void *context)
 	flows->allows = allows;
 	flows->context = context;
 	flows->forbidden.n = flows->forbidden.room = 0;
-	flows->keys.n = flows->keys.room = 0;
+	flows->tuples.n = flows->tuples.room = 0;
 	if (got < 0)
 		return errno == EAGAIN || errno == EINTR ? 1 : -errno;
 	r = mnl_cb_run(room, (size_t)got, 0, mnl_socket_get_portid(flows->dump), on_flow, flows);
 	return r < 0 ? -errno : r == MNL_CB_OK;
 }
 
-const CutKey *flows_keys(const Flows *flows, size_t *ret_n)
+const Tuples *flows_forbidden(const Flows *flows)
 {
-	*ret_n = flows->keys.n;
-	return flows->keys.at;
+	return &flows->tuples;
 }
 
 /* That one has ended by itself meanwhile is as good. */

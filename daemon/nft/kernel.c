@@ -14,6 +14,7 @@ struct Nft {
 	Netlink *netlink;
 	TableWatch *watch;
 	Flows *flows;	  /* a look through them that is under way, or NULL */
+	bool has_cut;	  /* a table of cut flows stands, or may */
 	uint32_t ignored; /* libnftables' port, as the watch knows it */
 	uint32_t commits; /* transactions of ours */
 	bool has_books;
@@ -39,6 +40,7 @@ int nft_open(Nft **ret_nft)
 		nft_close(nft);
 		return r;
 	}
+	nft->has_cut = true; /* from before, it may be */
 	nft_ctx_buffer_output(nft->ctx);
 	nft_ctx_buffer_error(nft->ctx);
 	*ret_nft = nft;
@@ -100,59 +102,6 @@ bool nft_do_books_balance(Nft *nft)
 		nanosleep(&pause, NULL);
 	}
 	return false;
-}
-
-int nft_flows_start(Nft *nft)
-{
-	int r;
-
-	nft->flows = flows_close(nft->flows);
-	r = flows_open(&nft->flows);
-	return r < 0 ? r : flows_fd(nft->flows);
-}
-
-typedef struct Cutting {
-	Nft *nft;
-	Arena *arena;
-	const BaseOptions *const *tables;
-	size_t n;
-	NftAllows allows;
-	void *context;
-	unsigned forgotten;
-} Cutting;
-
-static int cut(void *context)
-{
-	Cutting *c = context;
-	Nft *nft = c->nft;
-	int r = flows_take(nft->flows, c->arena, c->allows, c->context), failed = 0;
-	size_t n_keys;
-	const CutKey *keys = flows_keys(nft->flows, &n_keys);
-
-	for (size_t i = 0; n_keys > 0 && i < c->n; i++) {
-		int one = netlink_cut(nft->netlink, c->arena, c->tables[i], keys, n_keys);
-
-		nft->commits += one == 0;
-		failed = one < 0 ? one : failed;
-	}
-	c->forgotten = flows_forget(nft->flows);
-	return failed < 0 ? failed : r;
-}
-
-int nft_flows_take(Nft *nft, const BaseOptions *const *tables, size_t n, NftAllows allows,
-	void *context, unsigned *ret_forgotten)
-{
-	ARENA_CLEANUP Arena *arena = arena_new();
-	Cutting c = {.nft = nft,
-		.arena = arena,
-		.tables = tables,
-		.n = n,
-		.allows = allows,
-		.context = context};
-	int r = arena ? arena_try(arena, cut, &c) : -ENOMEM;
-
-	*ret_forgotten = c.forgotten;
-	return r;
 }
 
 const char *nft_error(const Nft *nft)
@@ -563,8 +512,6 @@ static int take_object(Check *c, const char *key)
 	}
 	if (starts_with(key, "map "))
 		return take_map(c, key + 4);
-	if (strcmp(key, "set cut4") == 0 || strcmp(key, "set cut6") == 0)
-		return 0;
 	if (strcmp(key, "set self4") == 0 || strcmp(key, "set self6") == 0)
 		return take_self(c, key[8] == '4' ? FAMILY_IPV4 : FAMILY_IPV6);
 	for (size_t i = 0; i < ARRAY_SIZE(PREFIXES); i++)
@@ -573,8 +520,6 @@ static int take_object(Check *c, const char *key)
 	find_odd(c, "unknown object:", key);
 	return 0;
 }
-
-static const char *const STANDING_SETS[] = {"set self4", "set self6", "set cut4", "set cut6"};
 
 static void check_all_there(Check *c)
 {
@@ -586,9 +531,9 @@ static void check_all_there(Check *c)
 				    c->listing.blocks, arena_printf(c->scratch, "map %s", name)))
 				find_odd(c, "missing: map", name);
 		}
-	for (size_t i = 0; i < ARRAY_SIZE(STANDING_SETS); i++)
-		if (!strmap_get(c->listing.blocks, STANDING_SETS[i]))
-			find_odd(c, "missing:", STANDING_SETS[i]);
+	for (int f = 4; f <= 6; f += 2)
+		if (!strmap_get(c->listing.blocks, arena_printf(c->scratch, "set self%d", f)))
+			find_odd(c, "missing: set", f == 4 ? "self4" : "self6");
 }
 
 static int read_table(Check *c, const char *text)
@@ -657,4 +602,122 @@ int nft_check(Nft *nft, const Ruleset *wanted, bool *ret_is_so)
 	*ret_is_so = state.is_known && !state.has_guard && plan.commits.n == 0;
 	ruleset_free(state.held);
 	return 0;
+}
+
+/* ---- Flows that are forbidden now ---- */
+int nft_flows_start(Nft *nft)
+{
+	int r;
+
+	nft->flows = flows_close(nft->flows);
+	r = flows_open(&nft->flows);
+	return r < 0 ? r : flows_fd(nft->flows);
+}
+
+typedef struct Cutting {
+	Nft *nft;
+	Arena *arena;
+	const NftCut *tables;
+	size_t n;
+	NftAllows allows;
+	void *context;
+	unsigned forgotten;
+} Cutting;
+
+/* First refused, then forgotten: between the two nothing can take the flow up again. */
+static int cut_in(const Cutting *c, const NftCut *table, const Tuples *tuples)
+{
+	BaseOptions cut = cut_base(c->arena, table->base);
+	int r = 0;
+
+	if (!nft_has_table(c->nft, &cut))
+		r = run(c->nft, "cut", cut_render_table(c->arena, &cut, table->is_drop));
+	c->nft->has_cut = true;
+	if (r == 0)
+		r = run(c->nft, "cut", cut_render_elements(c->arena, &cut, "add", tuples));
+	return r;
+}
+
+static int take_flows(void *context)
+{
+	Cutting *c = context;
+	int r = flows_take(c->nft->flows, c->arena, c->allows, c->context), refused = 0;
+	const Tuples *tuples = flows_forbidden(c->nft->flows);
+
+	for (size_t i = 0; tuples->n > 0 && i < c->n; i++)
+		refused |= cut_in(c, &c->tables[i], tuples);
+	c->forgotten = flows_forget(c->nft->flows);
+	return refused ? -EIO : r;
+}
+
+int nft_flows_take(Nft *nft, const NftCut *tables, size_t n, NftAllows allows, void *context,
+	unsigned *ret_forgotten)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	Cutting c = {.nft = nft,
+		.arena = arena,
+		.tables = tables,
+		.n = n,
+		.allows = allows,
+		.context = context};
+	int r = arena ? arena_try(arena, take_flows, &c) : -ENOMEM;
+
+	*ret_forgotten = c.forgotten;
+	return r;
+}
+
+/* What may go on now is let go; 0 and how many are left. */
+static int review_table(const Cutting *c, const BaseOptions *cut, size_t *ret_left)
+{
+	Tuples tuples = {}, allowed = {};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < CUT_SETS; i++)
+		r = netlink_read_cut(c->nft->netlink, c->arena, cut, CUT_SET[i].name,
+			CUT_SET[i].family, CUT_SET[i].protocol, &tuples);
+	for (size_t i = 0; r == 0 && i < tuples.n; i++)
+		if (c->allows(c->context, &tuples.at[i]))
+			VEC_PUSH(c->arena, &allowed, tuples.at[i]);
+	*ret_left = tuples.n - allowed.n;
+	if (r == 0)
+		r = run(c->nft, "cut", cut_render_elements(c->arena, cut, "delete", &allowed));
+	return r;
+}
+
+static int review(void *context)
+{
+	Cutting *c = context;
+	size_t left_at_all = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < c->n; i++) {
+		BaseOptions cut = cut_base(c->arena, c->tables[i].base);
+		size_t left = 0;
+
+		if (!nft_has_table(c->nft, &cut))
+			continue;
+		r = review_table(c, &cut, &left);
+		left_at_all += left;
+		if (r == 0 && left == 0)
+			r = run(c->nft, "cut",
+				arena_printf(
+					c->arena, "delete table %s\n", table_name(c->arena, &cut)));
+	}
+	c->nft->has_cut = r != 0 || left_at_all > 0;
+	return r;
+}
+
+int nft_flows_review(Nft *nft, const NftCut *tables, size_t n, NftAllows allows, void *context)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	Cutting c = {.nft = nft,
+		.arena = arena,
+		.tables = tables,
+		.n = n,
+		.allows = allows,
+		.context = context};
+
+	if (!nft->has_cut)
+		return 0;
+	return arena ? arena_try(arena, review, &c) : -ENOMEM;
 }

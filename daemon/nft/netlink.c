@@ -282,77 +282,6 @@ int netlink_edit(Netlink *n, Arena *scratch, const Commit *commit, unsigned *ret
 	return batch_send(&batch);
 }
 
-/* ---- Connections that are cut ---- */
-static uint32_t write_cut_key(const CutKey *key, uint8_t ret_key[40])
-{
-	size_t n = key->source.family == FAMILY_IPV4 ? 4 : 16;
-	uint16_t source_port = htons(key->source_port);
-	uint16_t destination_port = htons(key->destination_port);
-
-	memset(ret_key, 0, 40);
-	address_bytes(key->source, ret_key);
-	memcpy(ret_key + n, &source_port, sizeof(source_port));
-	address_bytes(key->destination, ret_key + n + 4);
-	memcpy(ret_key + 2 * n + 4, &destination_port, sizeof(destination_port));
-	return (uint32_t)(2 * n + 8);
-}
-
-static int add_cut_keys(struct nftnl_set *set, Family family, const CutKey *keys, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		struct nftnl_set_elem *element;
-		uint8_t key[40];
-
-		if (keys[i].source.family != family)
-			continue;
-		element = nftnl_set_elem_alloc();
-		if (!element)
-			return -ENOMEM;
-		nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY, key, write_cut_key(&keys[i], key));
-		nftnl_set_elem_add(set, element);
-	}
-	return 0;
-}
-
-static int batch_cut(Batch *batch, char *room, const BaseOptions *base, Family family,
-	const CutKey *keys, size_t n)
-{
-	struct nftnl_set *set = nftnl_set_alloc();
-	struct nlmsghdr *header;
-	int r = set ? add_cut_keys(set, family, keys, n) : -ENOMEM;
-
-	if (r == 0) {
-		set_header(set, base->table, family == FAMILY_IPV4 ? "cut4" : "cut6");
-		header = nftnl_nlmsg_build_hdr(room, NFT_MSG_NEWSETELEM, table_family(base),
-			NLM_F_CREATE | NLM_F_ACK, batch->netlink->sequence++);
-		nftnl_set_elems_nlmsg_build_payload(header, set);
-		batch_add(batch, header);
-	}
-	if (set)
-		nftnl_set_free(set);
-	return r;
-}
-
-int netlink_cut(
-	Netlink *n, Arena *scratch, const BaseOptions *base, const CutKey *keys, size_t n_keys)
-{
-	Batch batch = {.netlink = n, .buf = {.arena = scratch}};
-	char *room = arena_alloc(scratch, MESSAGE_ROOM);
-	int r = 0;
-
-	batch_mark(&batch, NFNL_MSG_BATCH_BEGIN, room);
-	for (size_t i = 0; r == 0 && i < n_keys; i += ELEMENTS_A_MESSAGE) {
-		size_t some = n_keys - i < ELEMENTS_A_MESSAGE ? n_keys - i : ELEMENTS_A_MESSAGE;
-
-		for (Family f = FAMILY_IPV4; r == 0 && f < FAMILY_N; f++)
-			r = batch_cut(&batch, room, base, f, keys + i, some);
-	}
-	if (r < 0)
-		return r;
-	batch_mark(&batch, NFNL_MSG_BATCH_END, room);
-	return batch_send(&batch);
-}
-
 /* ---- Reading ---- */
 typedef int (*ElementVisit)(struct nftnl_set_elem *element, void *context);
 
@@ -459,6 +388,45 @@ int netlink_read_map(Netlink *n, Arena *arena, const BaseOptions *base, const ch
 	int r = dump_elements(n, base, map, &(Dump){visit_map, &reading});
 
 	return r < 0 ? r : reading.is_odd ? NFT_E_REFUSED : 0;
+}
+
+typedef struct CutReading {
+	Arena *arena;
+	Family family;
+	uint8_t protocol;
+	Tuples *tuples;
+} CutReading;
+
+static uint16_t read_port(const uint8_t *at)
+{
+	return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+/* address . port . address . port, each in whole registers of 4 bytes */
+static int visit_cut(struct nftnl_set_elem *element, void *context)
+{
+	CutReading *reading = context;
+	size_t size = reading->family == FAMILY_IPV4 ? 4 : 16;
+	uint32_t n = 0;
+	const uint8_t *key = nftnl_set_elem_get(element, NFTNL_SET_ELEM_KEY, &n);
+
+	if (n < 2 * size + 8)
+		return 0;
+	VEC_PUSH(reading->arena, reading->tuples,
+		(Tuple){.source = address_from_bytes(reading->family, key),
+			.source_port = read_port(key + size),
+			.destination = address_from_bytes(reading->family, key + size + 4),
+			.port = read_port(key + 2 * size + 4),
+			.protocol = reading->protocol});
+	return 0;
+}
+
+int netlink_read_cut(Netlink *n, Arena *arena, const BaseOptions *base, const char *set,
+	Family family, uint8_t protocol, Tuples *ret_tuples)
+{
+	CutReading reading = {arena, family, protocol, ret_tuples};
+
+	return dump_elements(n, base, set, &(Dump){visit_cut, &reading});
 }
 
 static int on_generation(const struct nlmsghdr *header, void *context)

@@ -11,19 +11,15 @@ int netlink_open(Netlink **ret_netlink);
 Netlink *netlink_close(Netlink *netlink);
 /* Carries out the commit's element operations as one transaction. -errno on refusal. */
 int netlink_edit(Netlink *netlink, Arena *scratch, const Commit *commit, unsigned *ret_elements);
-/* The two ends of a TCP connection, as packets of one direction have them. */
-typedef struct CutKey {
-	Address source, destination;
-	uint16_t source_port, destination_port;
-} CutKey;
-
-/* Adds them to the table's cut sets, as one transaction. 0 or -errno. */
-int netlink_cut(
-	Netlink *netlink, Arena *scratch, const BaseOptions *base, const CutKey *keys, size_t n);
 /* All elements of a hash set, sorted; all of a verdict map. */
 int netlink_read_set(Netlink *netlink, Arena *arena, const BaseOptions *base, Set *set);
 int netlink_read_map(Netlink *netlink, Arena *arena, const BaseOptions *base, const char *map,
 	Family family, int direction, Verdicts *ret_verdicts);
+typedef VEC(Tuple) Tuples;
+
+/* Adds those of a set of the table of cut flows. */
+int netlink_read_cut(Netlink *netlink, Arena *arena, const BaseOptions *base, const char *set,
+	Family family, uint8_t protocol, Tuples *ret_tuples);
 /* The number of the last change to nftables. 0 or -errno. */
 int netlink_generation(Netlink *netlink, uint32_t *ret_generation);
 /* The port by which the kernel knows this socket. */
@@ -56,9 +52,27 @@ typedef struct Flows Flows;
 int flows_open(Flows **ret_flows);
 Flows *flows_close(Flows *flows);
 int flows_fd(const Flows *flows);
-/* Those that may not go on: they are to be cut, then forgotten. In the arena. As nft_flows_take. */
+/* A piece, and those of it that may not go on; in the arena. 1, more is to come; 0; -errno. */
 int flows_take(Flows *flows, Arena *arena, NftAllows allows, void *context);
-/* The ends of the TCP connections among them, in both directions. */
-const CutKey *flows_keys(const Flows *flows, size_t *ret_n);
-/* How many were forgotten. */
+const Tuples *flows_forbidden(const Flows *flows);
+/* How many of those were forgotten. */
 unsigned flows_forget(Flows *flows);
+
+/*
+ * cut.c: the table of flows that were cut, beside ours: TABLE_cut. It is there only while it holds
+ * any, so that it costs nothing else. As nft text: the table, empty; its elements added or deleted.
+ */
+typedef struct CutSet {
+	const char *name;
+	Family family;
+	uint8_t protocol;
+} CutSet;
+
+#define CUT_SETS 4
+extern const CutSet CUT_SET[CUT_SETS];
+
+/* The name of ours, with NFT_CUT_SUFFIX. */
+BaseOptions cut_base(Arena *arena, const BaseOptions *base);
+const char *cut_render_table(Arena *arena, const BaseOptions *cut, bool is_drop);
+const char *cut_render_elements(
+	Arena *arena, const BaseOptions *cut, const char *verb, const Tuples *tuples);

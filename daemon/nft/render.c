@@ -26,8 +26,6 @@ const char *set_type(const Set *set)
 		[SET_PORTS] = {"ipv4_addr . inet_proto . inet_service",
 			"ipv6_addr . inet_proto . inet_service"},
 		[SET_SELF] = {"ipv4_addr . ipv4_addr", "ipv6_addr . ipv6_addr"},
-		[SET_CUT] = {"ipv4_addr . inet_service . ipv4_addr . inet_service",
-			"ipv6_addr . inet_service . ipv6_addr . inet_service"},
 		[SET_CIDR] = {"ipv4_addr", "ipv6_addr"}};
 
 	return types[set->kind][set->family];
@@ -73,8 +71,6 @@ void render_set(Buf *buf, const Set *set, bool has_elements)
 	buf_printf(buf, "\tset %s {\n\t\ttype %s\n", set->name, set_type(set));
 	if (set->kind == SET_CIDR)
 		buf_add(buf, "\t\tflags interval\n");
-	if (set->kind == SET_CUT)
-		buf_add(buf, "\t\ttimeout 1d\n");
 	if (set->comment)
 		buf_printf(buf, "\t\tcomment \"%s\"\n", set->comment);
 	if (has_elements)
@@ -174,21 +170,6 @@ static void render_self(Buf *buf)
 		     "\t\tip6 saddr . ip6 daddr @self6 accept\n");
 }
 
-/*
- * A connection that was cut is not tracked any more; what comes of it, from either end, is no first
- * packet of a new one, and would else be taken for the middle of one that the other end began.
- */
-static void render_cut(Buf *buf, TableKind kind)
-{
-	const char *refusal = table_is_bridge(kind) ? "drop" : "reject with tcp reset";
-
-	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
-		buf_printf(buf,
-			"\t\ttcp flags != syn %s saddr . tcp sport . %s daddr . tcp dport @cut%d "
-			"%s\n",
-			IP[f], IP[f], f == FAMILY_IPV4 ? 4 : 6, refusal);
-}
-
 static void render_judging(Buf *buf, int direction, bool is_next)
 {
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
@@ -230,10 +211,8 @@ static void render_base_rules(Buf *buf, const BaseOptions *base, BaseChain chain
 {
 	if (table_is_bridge(base->kind))
 		render_frames(buf, base->kind);
-	if (base->kind != TABLE_TAGGED) {
+	if (base->kind != TABLE_TAGGED)
 		buf_add(buf, "\t\tct state established,related accept\n");
-		render_cut(buf, base->kind);
-	}
 	if (chain == BASE_OUTPUT)
 		buf_add(buf, "\t\tfib saddr type local accept\n"); /* the node's own processes */
 	else

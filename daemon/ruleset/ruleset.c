@@ -6,13 +6,11 @@
 static int fill(void *context)
 {
 	Ruleset *ruleset = context;
-	static const char *const names[] = {"self4", "self6", "cut4", "cut6"};
+	static const char *const names[] = {"self4", "self6"};
 
-	for (int i = 0; i < 4; i++)
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 		VEC_PUSH(ruleset->arena, &ruleset->sets,
-			(Set){.name = names[i],
-				.kind = i < 2 ? SET_SELF : SET_CUT,
-				.family = (Family)(i % 2)});
+			(Set){.name = names[f], .kind = SET_SELF, .family = f});
 	return 0;
 }
 

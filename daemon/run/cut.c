@@ -76,18 +76,26 @@ static void end_look(Daemon *d)
 	d->cut_now = 0;
 }
 
-static int on_flows(sd_event_source *source, int fd, uint32_t events, void *context)
+/* Beside the tables that track connections. */
+static size_t cut_tables(const Daemon *d, NftCut ret_tables[OURS_N])
 {
-	Daemon *d = context;
-	const BaseOptions *tables[OURS_N];
-	unsigned cut = 0;
 	size_t n = 0;
-	int r;
 
 	for (int t = 0; t < OURS_N; t++)
 		if (d->applied[t] && d->applied[t]->base.kind != TABLE_TAGGED)
-			tables[n++] = &d->applied[t]->base;
-	r = nft_flows_take(d->nft, tables, n, may_go_on, d, &cut);
+			ret_tables[n++] =
+				(NftCut){&d->applied[t]->base, d->settings.deny == DENY_DROP};
+	return n;
+}
+
+static int on_flows(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+	Daemon *d = context;
+	NftCut tables[OURS_N];
+	size_t n = cut_tables(d, tables);
+	unsigned cut = 0;
+	int r = nft_flows_take(d->nft, tables, n, may_go_on, d, &cut);
+
 	(void)source, (void)fd, (void)events;
 	d->cut_now += cut;
 	if (r < 0)
@@ -117,8 +125,18 @@ static int on_time(sd_event_source *source, uint64_t at, void *context)
 	return 0;
 }
 
+void daemon_review_cut(Daemon *d)
+{
+	NftCut tables[OURS_N];
+	size_t n = cut_tables(d, tables);
+
+	if (nft_flows_review(d->nft, tables, n, may_go_on, d) != 0)
+		log_line(LOG_WARNING, "cut", "flows that are allowed again: %s", nft_error(d->nft));
+}
+
 void daemon_schedule_cut(Daemon *d)
 {
+	daemon_review_cut(d);
 	if (!d->may_have_tightened || !d->event)
 		return;
 	d->may_have_tightened = false;

@@ -76,6 +76,8 @@ void daemon_save_tables(Daemon *daemon);
 bool daemon_is_saved(Daemon *daemon);
 /* cut.c: established flows that are forbidden now, a little later. */
 void daemon_schedule_cut(Daemon *daemon);
+/* And those that were cut and are allowed now, or have ended since. */
+void daemon_review_cut(Daemon *daemon);
 /* health.c */
 uint64_t daemon_health_usec(void);
 void daemon_check_health(Daemon *daemon);

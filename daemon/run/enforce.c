@@ -306,17 +306,17 @@ int daemon_repair(Daemon *d, bool is_certain)
 
 int daemon_remove(Daemon *d)
 {
+	static const char *const suffixes[] = {"", NFT_GUARD_SUFFIX, NFT_CUT_SUFFIX};
 	ARENA_CLEANUP Arena *arena = arena_new();
 	int r = 0;
 
-	for (int i = 0; arena && r == 0 && i < 4; i++) {
+	for (size_t i = 0; arena && r == 0 && i < 2 * ARRAY_SIZE(suffixes); i++) {
 		BaseOptions base = {
-			.table = d->settings.table, .kind = i & 1 ? TABLE_BRIDGE : TABLE_INET};
+			.table = arena_printf(arena, "%s%s", d->settings.table, suffixes[i / 2]),
+			.kind = i % 2 ? TABLE_BRIDGE : TABLE_INET};
 		NftCounts counts;
 		Plan plan;
 
-		if (i & 2)
-			base = guard_base(arena, &base);
 		if (!nft_has_table(d->nft, &base))
 			continue;
 		plan_remove(arena, &base, &plan);

@@ -83,6 +83,7 @@ void daemon_check_health(Daemon *d)
 			daemon_report(d);
 		}
 	}
+	daemon_review_cut(d);
 	if (!daemon_is_saved(d))
 		saver_add(d->saver, d->settings.state,
 			NULL); /* a disk that was full is tried again */

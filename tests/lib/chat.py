@@ -83,6 +83,7 @@ class Chat:
         for p in self.processes:
             p.kill()
             p.communicate()
+        self.processes = []
 
 
 if __name__ == "__main__":

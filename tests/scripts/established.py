@@ -2,12 +2,13 @@
 """Established flows that a change forbids are cut, TCP and UDP, whoever talks; all others go on: those that are still
 allowed, the node's own, other pods', a Service's."""
 import os
+import signal
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from chat import Chat
-from netlab import Lab, wait_for
+from netlab import Lab, NODE_ADDRESSES, wait_for
 from report import test, finish, equal
 from talk import policy
 
@@ -36,6 +37,7 @@ def open_chats(lab, a, b, c):
         "tcp, the server talks and nobody answers": Chat(lab, ab, "tcp", B, 83, talker="server", is_answered=False),
         "tcp over IPv6": Chat(lab, ab, "tcp", B6, 81),
         "udp": Chat(lab, ab, "udp", B, 81),
+        "udp, the server talks": Chat(lab, ab, "udp", B, 88, talker="server"),
         "udp over IPv6": Chat(lab, ab, "udp", B6, 81),
         "through a Service": Chat(lab, ab, "tcp", "10.96.0.10", 80, bind=(B, 8080)),
         "through a Service, the server talks": Chat(lab, ab, "tcp", "10.96.0.11", 80, talker="server", bind=(B, 8081)),
@@ -82,44 +84,103 @@ def cut(mode):
                 chat.close()
 
 
+class Pair:
+    """Pods a and b, routed, netpold, and conversations that end with it."""
+
+    def __enter__(self):
+        self.lab, self.chats = Lab("routed"), []
+        self.a, self.b = (self.lab.pod("default", n, [v4], {"pod": n}) for n, v4 in (("a", A), ("b", B)))
+        self.lab.write_inventory()
+        self.lab.start()
+        return self
+
+    def chat(self, *arguments, listens="server", **more):
+        chat = Chat(self.lab, *arguments, **more)
+        self.chats.append(chat)
+        wait_for(lambda: chat.heard(listens) > 5, 10, "the conversation")
+        return chat
+
+    def ends(self, chat, listens="server"):
+        wait_for(lambda: not chat.is_alive(listens, 0.1), 10, "its end")
+        equal(chat.is_alive(listens), False, "it is taken up again")
+
+    def has_cut_table(self):
+        return "netpol_cut" in self.lab.in_node("nft", "list", "tables").stdout
+
+    def __exit__(self, *_):
+        for chat in self.chats:
+            chat.close()
+        self.lab.close()
+
+
 def again():
     """established: what was cut may begin anew when it is allowed again; what was never forbidden, was never cut"""
-    with Lab("routed") as lab:
-        a, b = (lab.pod("default", n, [v4], {"pod": n}) for n, v4 in (("a", A), ("b", B)))
-        lab.write_inventory()
-        lab.start()
-        stays = Chat(lab, (b.netns, a.netns), "tcp", A, 80)
-        try:
-            for i in range(3):
-                chat = Chat(lab, (a.netns, b.netns), "tcp", B, 81)
-                wait_for(lambda: chat.heard("server") > 5, 10, "the conversation")
-                lab.write_policies([policy("b", {"pod": "b"}, ingress=[])])
-                wait_for(lambda: not chat.is_alive("server", 0.1), 10, "its end")
-                chat.close()
-                lab.write_policies([])
-                wait_for(lab.is_up_to_date, 10, "no policies")
-            equal(stays.is_alive("server"), True, "the other one")
-            equal(lab.status()["cut_flows"], 3)
-        finally:
-            stays.close()
+    with Pair() as p:
+        there, back = (p.a.netns, p.b.netns), (p.b.netns, p.a.netns)
+        stays = p.chat(back, "tcp", A, 80)
+        exchange = p.chat(there, "udp", B, 81)
+        for i in range(3):
+            chat = p.chat(there, "tcp", B, 81)
+            p.lab.write_policies([policy("b", {"pod": "b"}, ingress=[])])
+            p.ends(chat)
+            p.ends(exchange)
+            equal(p.has_cut_table(), True)
+            chat.close()
+            p.lab.write_policies([])
+            wait_for(lambda: exchange.is_alive("server", 0.1), 10, "the same exchange, allowed again")
+            equal(p.has_cut_table(), False, "nothing is cut any more")
+        equal(stays.is_alive("server"), True, "the other one")
+        equal(p.lab.status()["cut_flows"], 6)
+
+
+def to_node():
+    """established: what a pod began with its node is cut by egress policy, whoever of the two talks"""
+    with Pair() as p:
+        between, node = (p.a.netns, p.lab.node), NODE_ADDRESSES[0]
+        chats = [(p.chat(between, "tcp", node, 81), "server"),
+                 (p.chat(between, "tcp", node, 82, talker="server", listens="client"), "client"),
+                 (p.chat(between, "udp", node, 83, talker="server", listens="client"), "client")]
+        probe = p.chat((p.lab.node, p.a.netns), "tcp", A, 84)
+        p.lab.write_policies([policy("a", {"pod": "a"}, policyTypes=["Egress"])])
+        for chat, listens in chats:
+            p.ends(chat, listens)
+        equal(probe.is_alive("server"), True, "the node's own")
+
+
+def tampering():
+    """established: what got through while somebody had taken the table away is cut when it is back"""
+    with Pair() as p:
+        p.lab.write_policies([policy("b", {"pod": "b"}, ingress=[])])
+        wait_for(p.lab.is_up_to_date, 10, "the policy")
+        p.lab.daemon.send_signal(signal.SIGSTOP)
+        # others track connections too, as kube-proxy does: what nobody tracked has no beginning that one could know
+        p.lab.in_node("nft", "delete table inet netpol; add table ip other; add chain ip other c "
+                      "{ type filter hook forward priority 0; }; add rule ip other c ct state invalid counter")
+        chat = p.chat((p.a.netns, p.b.netns), "tcp", B, 81)
+        p.lab.daemon.send_signal(signal.SIGCONT)
+        p.ends(chat)
+
+
+def silent():
+    """established: with deny = "drop" silently"""
+    with Pair() as p:
+        p.lab.put(p.lab.conf, open(p.lab.conf).read() + 'deny = "drop";\n')
+        p.lab.daemon.send_signal(signal.SIGHUP)
+        chat = p.chat((p.a.netns, p.b.netns), "tcp", B, 81)
+        p.lab.write_policies([policy("b", {"pod": "b"}, ingress=[])])
+        p.ends(chat)
+        equal([process.poll() for process in chat.processes], [None, None], "nobody was told")
 
 
 def restart():
     """established: what was forbidden while netpold was away is cut when it is back"""
-    with Lab("routed") as lab:
-        a, b = (lab.pod("default", n, [v4], {"pod": n}) for n, v4 in (("a", A), ("b", B)))
-        lab.write_inventory()
-        lab.start()
-        chat = Chat(lab, (a.netns, b.netns), "tcp", B, 81)
-        try:
-            wait_for(lambda: chat.heard("server") > 5, 10, "the conversation")
-            lab.stop()
-            equal(chat.is_alive("server"), True, "while netpold is away")
-            lab.write_policies([policy("b", {"pod": "b"}, ingress=[])])
-            lab.start()
-            wait_for(lambda: not chat.is_alive("server", 0.1), 10, "its end")
-        finally:
-            chat.close()
+    with Pair() as p:
+        chat = p.chat((p.a.netns, p.b.netns), "tcp", B, 81)
+        p.lab.stop()
+        equal(chat.is_alive("server"), True, "while netpold is away")
+        p.lab.write_policies([policy("b", {"pod": "b"}, ingress=[])])
+        p.lab.start()
+        p.ends(chat)
 
 
 def routed():
@@ -137,6 +198,6 @@ def tracked():
     cut("tracked")
 
 
-for case in (routed, bridged, tracked, again, restart):
+for case in (routed, bridged, tracked, again, to_node, tampering, silent, restart):
     test(case)
 finish()

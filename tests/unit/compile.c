@@ -120,7 +120,7 @@ Test(compile, tagged_frames_are_refused_from_and_to_isolated_pods_alone)
 	cr_assert(refused->chains.at[0].is_drop);
 	for (size_t i = 0; i < verdicts->n; i++)
 		cr_assert_str_eq(verdicts->at[i].chain, refused->chains.at[0].name);
-	cr_assert_eq(refused->sets.n, 4, "no set but those that are always there");
+	cr_assert_eq(refused->sets.n, 2, "no set but self4 and self6");
 	cr_assert_eq(judged->chains.n, 0);
 	cr_assert_eq(judged->verdicts[RULESET_IN][FAMILY_IPV4].n, 0);
 	cr_assert_not_null(strstr(nft_ruleset_text(arena, judged),
