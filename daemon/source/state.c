@@ -214,14 +214,14 @@ static const char *read_checked(int folder, const char *base, char **ret_text, s
 		why = "it is no regular file, or everybody may write to it";
 	else if ((uint64_t)st.st_size > SOURCE_INVENTORY_BYTES_MOST + TRAILER_SIZE)
 		why = "it is too large";
-	else if (!(text = read_whole(fd, (size_t)st.st_size, &n)))
-		why = strerror(errno);
+	else
+		text = read_whole(fd, (size_t)st.st_size, &n);
 	close(fd);
-	if (!why)
+	if (text)
 		why = whole_or_why(text, n, ret_n);
-	if (why) {
+	if (!text || why) {
 		free(text);
-		return why;
+		return why ? why : "it cannot be read";
 	}
 	text[*ret_n] = '\0';
 	*ret_text = text;
