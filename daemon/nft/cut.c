@@ -4,14 +4,22 @@
  * that its sender began. Here such packets, of either end, are refused. A first SYN is a new
  * connection and passes on. What nobody has tried again for long is let go.
  */
-#include "netlink.h"
+#include "kernel.h"
+#include <errno.h>
 #include <netinet/in.h>
 
-const CutSet CUT_SET[CUT_SETS] = {{"tcp4", FAMILY_IPV4, IPPROTO_TCP},
+typedef struct CutSet {
+	const char *name;
+	Family family;
+	uint8_t protocol;
+} CutSet;
+
+static const CutSet CUT_SET[] = {{"tcp4", FAMILY_IPV4, IPPROTO_TCP},
 	{"tcp6", FAMILY_IPV6, IPPROTO_TCP}, {"udp4", FAMILY_IPV4, IPPROTO_UDP},
 	{"udp6", FAMILY_IPV6, IPPROTO_UDP}};
 
-BaseOptions cut_base(Arena *arena, const BaseOptions *base)
+/* The name of ours, with NFT_CUT_SUFFIX. */
+static BaseOptions cut_base(Arena *arena, const BaseOptions *base)
 {
 	return (BaseOptions){
 		.table = arena_printf(arena, "%s" NFT_CUT_SUFFIX, base->table), .kind = base->kind};
@@ -49,18 +57,18 @@ static void render_hook(Buf *buf, const char *hook, bool is_drop)
 		"\tchain %s {\n\t\ttype filter hook %s priority filter - 5; policy accept;\n"
 		"\t\tct state established,related accept\n",
 		hook, hook);
-	for (size_t i = 0; i < CUT_SETS; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(CUT_SET); i++)
 		render_rules_of(buf, &CUT_SET[i], is_drop);
 	buf_add(buf, "\t}\n");
 }
 
 /* Also at output: the node's own end of a connection that a pod began may be the one that talks. */
-const char *cut_render_table(Arena *arena, const BaseOptions *cut, bool is_drop)
+static const char *cut_render_table(Arena *arena, const BaseOptions *cut, bool is_drop)
 {
 	Buf buf = {.arena = arena};
 
 	buf_printf(&buf, "table %s {\n", table_name(arena, cut));
-	for (size_t i = 0; i < CUT_SETS; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(CUT_SET); i++)
 		render_set_of(&buf, &CUT_SET[i]);
 	render_hook(&buf, "forward", is_drop || table_is_bridge(cut->kind));
 	if (!table_is_bridge(cut->kind)) {
@@ -73,14 +81,14 @@ const char *cut_render_table(Arena *arena, const BaseOptions *cut, bool is_drop)
 
 static const CutSet *set_of(const Tuple *tuple)
 {
-	for (size_t i = 0; i < CUT_SETS; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(CUT_SET); i++)
 		if (CUT_SET[i].family == tuple->source.family &&
 			CUT_SET[i].protocol == tuple->protocol)
 			return &CUT_SET[i];
 	return NULL; /* of other protocols nothing is taken up from the middle */
 }
 
-const char *cut_render_elements(
+static const char *cut_render_elements(
 	Arena *arena, const BaseOptions *cut, const char *verb, const Tuples *tuples)
 {
 	const char *table = table_name(arena, cut);
@@ -97,4 +105,123 @@ const char *cut_render_elements(
 				address_text(tuple->destination, to), tuple->port);
 	}
 	return buf_text(&buf);
+}
+
+/* ---- Cutting ---- */
+int nft_flows_start(Nft *nft)
+{
+	int r;
+
+	nft->flows = flows_close(nft->flows);
+	r = flows_open(&nft->flows);
+	return r < 0 ? r : flows_fd(nft->flows);
+}
+
+typedef struct Cutting {
+	Nft *nft;
+	Arena *arena;
+	const NftCut *tables;
+	size_t n;
+	NftAllows allows;
+	void *context;
+	unsigned forgotten;
+} Cutting;
+
+/* First refused, then forgotten: between the two nothing can take the flow up again. */
+static int cut_in(const Cutting *c, const NftCut *table, const Tuples *tuples)
+{
+	BaseOptions cut = cut_base(c->arena, table->base);
+	int r = 0;
+
+	if (!nft_has_table(c->nft, &cut))
+		r = kernel_run(c->nft, "cut", cut_render_table(c->arena, &cut, table->is_drop));
+	c->nft->has_cut = true;
+	if (r == 0)
+		r = kernel_run(c->nft, "cut", cut_render_elements(c->arena, &cut, "add", tuples));
+	return r;
+}
+
+static int take_flows(void *context)
+{
+	Cutting *c = context;
+	int r = flows_take(c->nft->flows, c->arena, c->allows, c->context), refused = 0;
+	const Tuples *tuples = flows_forbidden(c->nft->flows);
+
+	for (size_t i = 0; tuples->n > 0 && i < c->n; i++)
+		refused |= cut_in(c, &c->tables[i], tuples);
+	c->forgotten = flows_forget(c->nft->flows);
+	return refused ? -EIO : r;
+}
+
+int nft_flows_take(Nft *nft, const NftCut *tables, size_t n, NftAllows allows, void *context,
+	unsigned *ret_forgotten)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	Cutting c = {.nft = nft,
+		.arena = arena,
+		.tables = tables,
+		.n = n,
+		.allows = allows,
+		.context = context};
+	int r = arena ? arena_try(arena, take_flows, &c) : -ENOMEM;
+
+	*ret_forgotten = c.forgotten;
+	return r;
+}
+
+/* What may go on now is let go; 0 and how many are left. */
+static int review_table(const Cutting *c, const BaseOptions *cut, size_t *ret_left)
+{
+	Tuples tuples = {}, allowed = {};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(CUT_SET); i++)
+		r = netlink_read_cut(c->nft->netlink, c->arena, cut, CUT_SET[i].name,
+			CUT_SET[i].family, CUT_SET[i].protocol, &tuples);
+	for (size_t i = 0; r == 0 && i < tuples.n; i++)
+		if (c->allows(c->context, &tuples.at[i]))
+			VEC_PUSH(c->arena, &allowed, tuples.at[i]);
+	*ret_left = tuples.n - allowed.n;
+	if (r == 0)
+		r = kernel_run(
+			c->nft, "cut", cut_render_elements(c->arena, cut, "delete", &allowed));
+	return r;
+}
+
+static int review(void *context)
+{
+	Cutting *c = context;
+	size_t left_at_all = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < c->n; i++) {
+		BaseOptions cut = cut_base(c->arena, c->tables[i].base);
+		size_t left = 0;
+
+		if (!nft_has_table(c->nft, &cut))
+			continue;
+		r = review_table(c, &cut, &left);
+		left_at_all += left;
+		if (r == 0 && left == 0)
+			r = kernel_run(c->nft, "cut",
+				arena_printf(
+					c->arena, "delete table %s\n", table_name(c->arena, &cut)));
+	}
+	c->nft->has_cut = r != 0 || left_at_all > 0;
+	return r;
+}
+
+int nft_flows_review(Nft *nft, const NftCut *tables, size_t n, NftAllows allows, void *context)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	Cutting c = {.nft = nft,
+		.arena = arena,
+		.tables = tables,
+		.n = n,
+		.allows = allows,
+		.context = context};
+
+	if (!nft->has_cut)
+		return 0;
+	return arena ? arena_try(arena, review, &c) : -ENOMEM;
 }

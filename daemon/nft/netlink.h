@@ -57,22 +57,3 @@ int flows_take(Flows *flows, Arena *arena, NftAllows allows, void *context);
 const Tuples *flows_forbidden(const Flows *flows);
 /* How many of those were forgotten. */
 unsigned flows_forget(Flows *flows);
-
-/*
- * cut.c: the table of flows that were cut, beside ours: TABLE_cut. It is there only while it holds
- * any, so that it costs nothing else. As nft text: the table, empty; its elements added or deleted.
- */
-typedef struct CutSet {
-	const char *name;
-	Family family;
-	uint8_t protocol;
-} CutSet;
-
-#define CUT_SETS 4
-extern const CutSet CUT_SET[CUT_SETS];
-
-/* The name of ours, with NFT_CUT_SUFFIX. */
-BaseOptions cut_base(Arena *arena, const BaseOptions *base);
-const char *cut_render_table(Arena *arena, const BaseOptions *cut, bool is_drop);
-const char *cut_render_elements(
-	Arena *arena, const BaseOptions *cut, const char *verb, const Tuples *tuples);

@@ -1,0 +1,288 @@
+/* Reading our table back: whether it is as we wrote it, and what it holds. */
+#include "kernel.h"
+#include <errno.h>
+#include <string.h>
+
+typedef struct Listing {
+	Arena *arena;
+	StrMap *blocks; /* "set NAME", "map NAME", "chain NAME" -> its text */
+	Texts keys;
+} Listing;
+
+/* Cuts nft's listing into its objects: lines between "\tKIND NAME {" and "\t}". */
+static void listing_parse(Listing *listing, const char *text)
+{
+	for (const char *line = text, *end; *line; line = end) {
+		const char *key = NULL;
+
+		end = strstr(line, "\n");
+		if (!end)
+			return;
+		end++;
+		if (line[0] == '\t' && line[1] != '\t' && line[1] != '}' && end[-2] == '{') {
+			const char *close = strstr(line, "\n\t}\n");
+
+			if (!close)
+				return;
+			key = arena_strndup(listing->arena, line + 1, (size_t)(end - line) - 4);
+			if (!strmap_get(listing->blocks, key))
+				VEC_PUSH(listing->arena, &listing->keys, key);
+			strmap_put(listing->blocks, key,
+				arena_strndup(listing->arena, line, (size_t)(close - line) + 4));
+			end = close + 4;
+		}
+	}
+}
+
+/* Past what says nothing: blanks, and the default that some versions of nft print after "reject".
+ */
+static const char *skip_idle(const char *text)
+{
+	static const char idle[] = "with icmpx port-unreachable";
+
+	text += strspn(text, " \t\n");
+	if (strncmp(text, idle, sizeof(idle) - 1) == 0)
+		text += sizeof(idle) - 1;
+	return text + strspn(text, " \t\n");
+}
+
+static bool is_same_but_blanks(const char *a, const char *b)
+{
+	for (;;) {
+		a = skip_idle(a);
+		b = skip_idle(b);
+		if (*a != *b)
+			return false;
+		if (!*a)
+			return true;
+		a++;
+		b++;
+	}
+}
+
+typedef struct Check {
+	Nft *nft;
+	Arena *scratch;
+	const Ruleset *wanted;
+	const char *table; /* with its family */
+	Listing listing;
+	NftState *state;
+	Ruleset *held;
+} Check;
+
+static void find_odd(Check *c, const char *what, const char *name)
+{
+	if (!c->state->why_not)
+		c->state->why_not = arena_printf(c->held->arena, "%s %s", what, name);
+}
+
+/* Compares one object with what we would write; `text` has been rendered into buf. */
+static void compare_block(Check *c, const char *key, const Buf *buf, bool must_be)
+{
+	const char *block = strmap_get(c->listing.blocks, key);
+
+	if (block ? !is_same_but_blanks(block, buf_text(buf)) : must_be)
+		find_odd(c, block ? "not as we wrote it:" : "missing:", key);
+}
+
+/* The ranges of a CIDR set are content: they are listed and compared too. */
+static void compare_set(Check *c, const Set *set)
+{
+	Buf buf = {.arena = c->scratch};
+	const char *key = arena_printf(c->scratch, "set %s", set->name), *text;
+
+	if (set->kind == SET_CIDR && strmap_get(c->listing.blocks, key)) {
+		const char *what = arena_printf(c->scratch, "set %s %s", c->table, set->name);
+
+		if (kernel_list(c->nft, c->scratch, what, 0, &text) == 0)
+			listing_parse(&c->listing, text);
+	}
+	render_set(&buf, set, set->kind == SET_CIDR);
+	compare_block(c, key, &buf, false);
+}
+
+static void compare_structure(Check *c)
+{
+	const Ruleset *wanted = c->wanted;
+
+	for (size_t i = 0; i < wanted->sets.n; i++)
+		compare_set(c, &wanted->sets.at[i]);
+	for (size_t i = 0; i < wanted->chains.n; i++) {
+		Buf buf = {.arena = c->scratch};
+
+		render_chain(&buf, &wanted->chains.at[i]);
+		compare_block(c, arena_printf(c->scratch, "chain %s", wanted->chains.at[i].name),
+			&buf, false);
+	}
+	for (BaseChain b = BASE_FORWARD; b < BASE_N; b++) {
+		Buf buf = {.arena = c->scratch};
+
+		if (!base_is_used(&wanted->base, b))
+			continue;
+		render_base(&buf, &wanted->base, b, false);
+		compare_block(c, arena_printf(c->scratch, "chain %s", BASE_NAME[b]), &buf, true);
+	}
+}
+
+/* ---- Names back into objects ---- */
+typedef struct Prefix {
+	const char *text;
+	SetKind kind;
+	Family family;
+} Prefix;
+
+static const Prefix PREFIXES[] = {{"set pods4_", SET_PODS, FAMILY_IPV4},
+	{"set pods6_", SET_PODS, FAMILY_IPV6}, {"set ports4_", SET_PORTS, FAMILY_IPV4},
+	{"set ports6_", SET_PORTS, FAMILY_IPV6}, {"set cidr4_", SET_CIDR, FAMILY_IPV4},
+	{"set cidr6_", SET_CIDR, FAMILY_IPV6}};
+
+static bool starts_with(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static int take_set(Check *c, const char *key, const Prefix *prefix)
+{
+	Ruleset *held = c->held;
+	Set set = {.name = arena_strdup(held->arena, key + 4),
+		.kind = prefix->kind,
+		.family = prefix->family};
+	int r = 0;
+
+	if (set.kind != SET_CIDR)
+		r = netlink_read_set(c->nft->netlink, held->arena, &c->wanted->base, &set);
+	VEC_PUSH(held->arena, &held->sets, set);
+	return r;
+}
+
+static int take_self(Check *c, Family family)
+{
+	return netlink_read_set(
+		c->nft->netlink, c->held->arena, &c->wanted->base, &c->held->sets.at[family]);
+}
+
+static int take_map(Check *c, const char *name)
+{
+	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+			if (strcmp(map_name(c->scratch, d, f, false), name) == 0)
+				return netlink_read_map(c->nft->netlink, c->held->arena,
+					&c->wanted->base, name, f, d, &c->held->verdicts[d][f]);
+	find_odd(c, "unknown map", name);
+	return 0;
+}
+
+static void take_chain(Check *c, const char *name)
+{
+	Ruleset *held = c->held;
+
+	for (BaseChain b = BASE_FORWARD; b < BASE_N; b++)
+		if (strcmp(BASE_NAME[b], name) == 0 && base_is_used(&c->wanted->base, b))
+			return;
+	if ((!starts_with(name, "in_") && !starts_with(name, "out_")) ||
+		text_has_suffix(name, "_next"))
+		find_odd(c, "unknown chain", name);
+	VEC_PUSH(held->arena, &held->chains,
+		(Chain){.name = arena_strdup(held->arena, name),
+			.direction = starts_with(name, "in_") ? RULESET_IN : RULESET_OUT});
+}
+
+static int take_object(Check *c, const char *key)
+{
+	if (starts_with(key, "chain ")) {
+		take_chain(c, key + 6);
+		return 0;
+	}
+	if (starts_with(key, "map "))
+		return take_map(c, key + 4);
+	if (strcmp(key, "set self4") == 0 || strcmp(key, "set self6") == 0)
+		return take_self(c, key[8] == '4' ? FAMILY_IPV4 : FAMILY_IPV6);
+	for (size_t i = 0; i < ARRAY_SIZE(PREFIXES); i++)
+		if (starts_with(key, PREFIXES[i].text) && !text_has_suffix(key, "_next"))
+			return take_set(c, key, &PREFIXES[i]);
+	find_odd(c, "unknown object:", key);
+	return 0;
+}
+
+static void check_all_there(Check *c)
+{
+	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+			const char *name = map_name(c->scratch, d, f, false);
+
+			if (!strmap_get(
+				    c->listing.blocks, arena_printf(c->scratch, "map %s", name)))
+				find_odd(c, "missing: map", name);
+		}
+	for (int f = 4; f <= 6; f += 2)
+		if (!strmap_get(c->listing.blocks, arena_printf(c->scratch, "set self%d", f)))
+			find_odd(c, "missing: set", f == 4 ? "self4" : "self6");
+}
+
+static int read_table(Check *c, const char *text)
+{
+	c->listing = (Listing){.arena = c->scratch, .blocks = strmap_new(c->scratch)};
+	listing_parse(&c->listing, text);
+	compare_structure(c);
+	check_all_there(c);
+	for (size_t i = 0; i < c->listing.keys.n; i++) {
+		int r = take_object(c, c->listing.keys.at[i]);
+
+		if (r < 0)
+			return r;
+		if (r > 0)
+			find_odd(c, "unknown element in", c->listing.keys.at[i]);
+	}
+	c->held->base = c->wanted->base;
+	ruleset_sort(c->held);
+	c->state->is_known = !c->state->why_not;
+	return 0;
+}
+
+int nft_read(Nft *nft, const Ruleset *wanted, NftState *ret_state)
+{
+	ARENA_CLEANUP Arena *scratch = arena_new();
+	NftState state = {};
+	Check c = {.nft = nft,
+		.scratch = scratch,
+		.wanted = wanted,
+		.state = &state,
+		.held = ruleset_new()};
+	const char *text;
+	int r = 0;
+
+	if (!scratch || !c.held) {
+		ruleset_free(c.held);
+		return -ENOMEM;
+	}
+	c.table = table_name(scratch, &wanted->base);
+	state.held = c.held;
+	state.has_guard = kernel_list_table(
+		nft, scratch, arena_printf(scratch, "%s" NFT_GUARD_SUFFIX, c.table), &text);
+	/* its base chains come last, all at once */
+	state.is_guard_whole = state.has_guard && strstr(text, "\tchain forward {\n") != NULL;
+	state.has_table = kernel_list_table(nft, scratch, c.table, &text);
+	if (state.has_table)
+		r = read_table(&c, text);
+	if (r < 0) {
+		ruleset_free(c.held);
+		return r;
+	}
+	*ret_state = state;
+	return 0;
+}
+
+int nft_check(Nft *nft, const Ruleset *wanted, bool *ret_is_so)
+{
+	ARENA_CLEANUP Arena *scratch = arena_new();
+	NftState state;
+	Plan plan;
+	int r = scratch ? nft_read(nft, wanted, &state) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	plan_change(scratch, state.held, wanted, &plan);
+	*ret_is_so = state.is_known && !state.has_guard && plan.commits.n == 0;
+	ruleset_free(state.held);
+	return 0;
+}
