@@ -106,17 +106,21 @@ typedef struct NftCut {
 
 #define NFT_CUT_SUFFIX "_cut"
 
+typedef struct NftForgotten {
+	unsigned n;
+	bool is_refused; /* the kernel took no table of them: see nft_error() */
+} NftForgotten;
+
 /*
  * Looks through all flows that the kernel tracks in this namespace, a piece at a time, and makes it
  * forget those that may not go on: their next packet is judged as a new one. So that the answering
  * end does not take up a TCP connection or UDP exchange again, these are refused by a table of
  * their own, NAME_cut, which is there only while there are any. start gives the file descriptor to
  * poll (the Nft's), or -errno; it ends a look that is under way. When it is readable, take judges
- * what has come: 1, more is to come; 0, that was all; or -errno. ret_forgotten: how many of this
- * piece.
+ * what has come: 1, more is to come; 0, that was all; or -errno. ret_forgotten: of this piece.
  */
 int nft_flows_start(Nft *nft);
 int nft_flows_take(Nft *nft, const NftCut *tables, size_t n, NftAllows allows, void *context,
-	unsigned *ret_forgotten);
+	NftForgotten *ret_forgotten);
 /* What was cut and may go on now is let go. Costs nothing while nothing is cut. 0 or an error. */
 int nft_flows_review(Nft *nft, const NftCut *tables, size_t n, NftAllows allows, void *context);

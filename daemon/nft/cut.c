@@ -124,7 +124,7 @@ typedef struct Cutting {
 	size_t n;
 	NftAllows allows;
 	void *context;
-	unsigned forgotten;
+	NftForgotten forgotten;
 } Cutting;
 
 /* First refused, then forgotten: between the two nothing can take the flow up again. */
@@ -144,17 +144,17 @@ static int cut_in(const Cutting *c, const NftCut *table, const Tuples *tuples)
 static int take_flows(void *context)
 {
 	Cutting *c = context;
-	int r = flows_take(c->nft->flows, c->arena, c->allows, c->context), refused = 0;
+	int r = flows_take(c->nft->flows, c->arena, c->allows, c->context);
 	const Tuples *tuples = flows_forbidden(c->nft->flows);
 
 	for (size_t i = 0; tuples->n > 0 && i < c->n; i++)
-		refused |= cut_in(c, &c->tables[i], tuples);
-	c->forgotten = flows_forget(c->nft->flows);
-	return refused ? -EIO : r;
+		c->forgotten.is_refused |= cut_in(c, &c->tables[i], tuples) != 0;
+	c->forgotten.n = flows_forget(c->nft->flows);
+	return r;
 }
 
 int nft_flows_take(Nft *nft, const NftCut *tables, size_t n, NftAllows allows, void *context,
-	unsigned *ret_forgotten)
+	NftForgotten *ret_forgotten)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
 	Cutting c = {.nft = nft,

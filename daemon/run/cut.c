@@ -4,7 +4,7 @@
  * do: a node may track a million flows.
  */
 #include "daemon.h"
-#include <arpa/inet.h>
+#include <errno.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -64,18 +64,6 @@ static bool may_go_on(void *context, const Tuple *tuple)
 	       ruleset_allows(d->applied[OURS_INET], tuple);
 }
 
-static void end_look(Daemon *d)
-{
-	d->flows = sd_event_source_unref(d->flows);
-	d->cut += d->cut_now;
-	if (d->cut_now > 0) {
-		log_line(LOG_NOTICE, "cut", "%u established flows are forbidden now, and were cut",
-			d->cut_now);
-		daemon_report(d);
-	}
-	d->cut_now = 0;
-}
-
 /* Beside the tables that track connections. */
 static size_t cut_tables(const Daemon *d, NftCut ret_tables[OURS_N])
 {
@@ -88,40 +76,70 @@ static size_t cut_tables(const Daemon *d, NftCut ret_tables[OURS_N])
 	return n;
 }
 
+static void end_look(Daemon *d)
+{
+	d->flows = sd_event_source_unref(d->flows);
+	d->cut += d->cut_now;
+	if (d->cut_now > 0) {
+		log_line(LOG_NOTICE, "cut", "%u established flows are forbidden now, and were cut",
+			d->cut_now);
+		daemon_report(d);
+	}
+	d->cut_now = 0;
+	daemon_schedule_cut(d); /* what changed meanwhile */
+}
+
 static int on_flows(sd_event_source *source, int fd, uint32_t events, void *context)
 {
 	Daemon *d = context;
 	NftCut tables[OURS_N];
 	size_t n = cut_tables(d, tables);
-	unsigned cut = 0;
-	int r = nft_flows_take(d->nft, tables, n, may_go_on, d, &cut);
+	NftForgotten forgotten = {};
+	int r = nft_flows_take(d->nft, tables, n, may_go_on, d, &forgotten);
 
 	(void)source, (void)fd, (void)events;
-	d->cut_now += cut;
-	if (r < 0)
+	d->cut_now += forgotten.n;
+	if (forgotten.is_refused)
+		log_line(LOG_WARNING, "cut", "what was cut may be taken up again: %s",
+			nft_error(d->nft));
+	if (r < 0) {
 		log_line(LOG_WARNING, "cut", "looking for established flows that are forbidden: %s",
 			strerror(-r));
+		d->may_have_tightened = true;
+	}
 	if (r <= 0)
 		end_look(d);
 	return 0;
 }
 
+static int start_look(Daemon *d)
+{
+	int r = nft_flows_start(d->nft);
+
+	if (r >= 0)
+		r = sd_event_add_io(d->event, &d->flows, r, 1 /* EPOLLIN */, on_flows, d);
+	if (r >= 0)
+		r = sd_event_source_set_priority(d->flows, SD_EVENT_PRIORITY_IDLE);
+	return r;
+}
+
 static int on_time(sd_event_source *source, uint64_t at, void *context)
 {
 	Daemon *d = context;
-	int fd;
+	int r;
 
 	(void)source, (void)at;
-	d->flows = sd_event_source_unref(d->flows);
+	d->cut_timer = sd_event_source_unref(d->cut_timer);
 	d->own_arena = arena_free(d->own_arena);
 	d->own_arena = arena_new();
-	if (!d->own_arena || arena_try(d->own_arena, read_own, d) < 0)
-		return 0; /* out of memory */
-	fd = nft_flows_start(d->nft);
-	if (fd < 0 || sd_event_add_io(d->event, &d->flows, fd, 1 /* EPOLLIN */, on_flows, d) < 0)
-		log_line(LOG_WARNING, "cut", "established flows cannot be looked through");
-	else
-		sd_event_source_set_priority(d->flows, SD_EVENT_PRIORITY_IDLE);
+	r = d->own_arena ? arena_try(d->own_arena, read_own, d) : -ENOMEM;
+	if (r == 0)
+		r = start_look(d);
+	if (r < 0) {
+		d->may_have_tightened = true; /* with the next change */
+		log_line(LOG_WARNING, "cut", "established flows cannot be looked through: %s",
+			strerror(-r));
+	}
 	return 0;
 }
 
@@ -134,13 +152,14 @@ void daemon_review_cut(Daemon *d)
 		log_line(LOG_WARNING, "cut", "flows that are allowed again: %s", nft_error(d->nft));
 }
 
+/* While one look waits or is under way, the next waits for its end: changes may come without end.
+ */
 void daemon_schedule_cut(Daemon *d)
 {
 	daemon_review_cut(d);
-	if (!d->may_have_tightened || !d->event)
+	if (!d->may_have_tightened || !d->event || d->cut_timer || d->flows)
 		return;
 	d->may_have_tightened = false;
-	d->cut_timer = sd_event_source_unref(d->cut_timer);
 	sd_event_add_time_relative(
 		d->event, &d->cut_timer, CLOCK_MONOTONIC, CUT_USEC, 1000, on_time, d);
 }

@@ -84,9 +84,9 @@ void daemon_check_health(Daemon *d)
 		}
 	}
 	daemon_review_cut(d);
+	/* a disk that was full is tried again */
 	if (!daemon_is_saved(d))
-		saver_add(d->saver, d->settings.state,
-			NULL); /* a disk that was full is tried again */
+		saver_add(d->saver, d->settings.state, NULL);
 	if (!d->unhealthy[0])
 		sd_notify(0, "WATCHDOG=1");
 }

@@ -147,6 +147,20 @@ def to_node():
         equal(probe.is_alive("server"), True, "the node's own")
 
 
+def busy():
+    """established: also while changes come without end"""
+    with Pair() as p:
+        chat = p.chat((p.a.netns, p.b.netns), "tcp", B, 81)
+        p.lab.write_policies([policy("b", {"pod": "b"}, ingress=[])])
+        end, i = time.monotonic() + 10, 0
+        while p.lab.status()["cut_flows"] == 0:
+            equal(time.monotonic() < end, True, "nothing is cut")
+            i += 1
+            p.lab.write_policies([policy("more", {"pod": "a"}, ingress=[{"ports": [{"port": i}]}])], "more.json")
+            time.sleep(0.003)
+        p.ends(chat)
+
+
 def tampering():
     """established: what got through while somebody had taken the table away is cut when it is back"""
     with Pair() as p:
@@ -198,6 +212,6 @@ def tracked():
     cut("tracked")
 
 
-for case in (routed, bridged, tracked, again, to_node, tampering, silent, restart):
+for case in (routed, bridged, tracked, again, to_node, busy, tampering, silent, restart):
     test(case)
 finish()

@@ -200,3 +200,33 @@ Test(compile, comments_are_safe)
 		cr_assert_eq(text_utf8_check(text, strlen(text)), strlen(text));
 	}
 }
+
+/* What established flows are measured by. */
+Test(compile, a_ruleset_judges_a_flow_as_its_packets_would_be)
+{
+	static const struct {
+		const char *from, *to;
+		uint8_t protocol;
+		uint16_t port;
+		bool is_allowed;
+	} cases[] = {{"10.0.0.2", "10.0.0.1", 6, 80, true}, {"10.0.0.2", "10.0.0.1", 6, 81, false},
+		{"10.0.0.2", "10.0.0.1", 17, 80, false}, {"10.9.0.1", "10.0.0.1", 6, 80, false},
+		{"10.0.0.1", "10.0.0.1", 6, 81, true}, {"10.0.0.1", "10.0.0.2", 6, 81, false},
+		{"10.0.0.1", "10.9.0.2", 6, 81, true}, {"10.9.0.1", "10.96.0.1", 6, 81, true}};
+	Source *sources[3];
+	Model model = model_of(false, sources);
+	Diags diags = {};
+	Ruleset *ruleset = run(&model, false, &diags);
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		Tuple tuple = {.protocol = cases[i].protocol, .port = cases[i].port};
+
+		cr_assert(address_parse(cases[i].from, &tuple.source));
+		cr_assert(address_parse(cases[i].to, &tuple.destination));
+		cr_expect_eq(ruleset_allows(ruleset, &tuple), cases[i].is_allowed, "%s -> %s %u",
+			cases[i].from, cases[i].to, cases[i].port);
+	}
+	ruleset_free(ruleset);
+	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
+		source_free(sources[i]);
+}
