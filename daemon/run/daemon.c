@@ -94,8 +94,7 @@ void daemon_take_news(Daemon *d)
 		return;
 	log_line(LOG_WARNING, "repaired",
 		"somebody%s%s%s changed table \"%s\": isolated pods were safe after %u ms, "
-		"repaired "
-		"after %u ms",
+		"repaired after %u ms",
 		*who ? " (" : "", who, *who ? ")" : "", d->settings.table, d->safe_ms, d->apply_ms);
 	daemon_schedule_saving(d);
 	daemon_schedule_cut(d);
@@ -104,12 +103,13 @@ void daemon_take_news(Daemon *d)
 /* From memory; the files are not asked. */
 static int on_table(sd_event_source *source, int fd, uint32_t events, void *context)
 {
-	uint64_t before = ((Daemon *)context)->repairs;
+	Daemon *d = context;
+	uint64_t before = d->repairs;
 
 	(void)source, (void)fd, (void)events;
-	daemon_take_news(context);
-	if (((Daemon *)context)->repairs != before)
-		daemon_report(context);
+	daemon_take_news(d);
+	if (d->repairs != before)
+		daemon_report(d);
 	return 0;
 }
 
