@@ -201,6 +201,20 @@ Test(compile, comments_are_safe)
 	}
 }
 
+/* What goes to a service address has not been translated yet: it is judged later. */
+static void expect_services_pass(Ruleset *ruleset)
+{
+	Tuple tuple = {.protocol = 6, .port = 80};
+	Range services;
+
+	cr_assert(address_parse("10.9.0.1", &tuple.source));
+	cr_assert(address_parse("10.0.0.1", &tuple.destination));
+	cr_expect_not(ruleset_allows(ruleset, &tuple));
+	cr_assert_null(range_parse_cidr("10.0.0.0/24", &services));
+	VEC_PUSH(arena, &ruleset->base.services, services);
+	cr_expect(ruleset_allows(ruleset, &tuple));
+}
+
 /* What established flows are measured by. */
 Test(compile, a_ruleset_judges_a_flow_as_its_packets_would_be)
 {
@@ -226,6 +240,7 @@ Test(compile, a_ruleset_judges_a_flow_as_its_packets_would_be)
 		cr_expect_eq(ruleset_allows(ruleset, &tuple), cases[i].is_allowed, "%s -> %s %u",
 			cases[i].from, cases[i].to, cases[i].port);
 	}
+	expect_services_pass(ruleset);
 	ruleset_free(ruleset);
 	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
 		source_free(sources[i]);
