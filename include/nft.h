@@ -120,6 +120,7 @@ typedef struct NftForgotten {
  * what has come: 1, more is to come; 0, that was all; or -errno. ret_forgotten: of this piece.
  */
 int nft_flows_start(Nft *nft);
+void nft_flows_end(Nft *nft); /* when it has ended, and is polled no more */
 int nft_flows_take(Nft *nft, const NftCut *tables, size_t n, NftAllows allows, void *context,
 	NftForgotten *ret_forgotten);
 /* What was cut and may go on now is let go. Costs nothing while nothing is cut. 0 or an error. */

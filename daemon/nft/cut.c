@@ -79,34 +79,6 @@ static const char *cut_render_table(Arena *arena, const BaseOptions *cut, bool i
 	return buf_text(&buf);
 }
 
-static const CutSet *set_of(const Tuple *tuple)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(CUT_SET); i++)
-		if (CUT_SET[i].family == tuple->source.family &&
-			CUT_SET[i].protocol == tuple->protocol)
-			return &CUT_SET[i];
-	return NULL; /* of other protocols nothing is taken up from the middle */
-}
-
-static const char *cut_render_elements(
-	Arena *arena, const BaseOptions *cut, const char *verb, const Tuples *tuples)
-{
-	const char *table = table_name(arena, cut);
-	Buf buf = {.arena = arena};
-
-	for (size_t i = 0; i < tuples->n; i++) {
-		const Tuple *tuple = &tuples->at[i];
-		const CutSet *set = set_of(tuple);
-		char from[ADDRESS_TEXT_SIZE], to[ADDRESS_TEXT_SIZE];
-
-		if (set)
-			buf_printf(&buf, "%s element %s %s { %s . %u . %s . %u }\n", verb, table,
-				set->name, address_text(tuple->source, from), tuple->source_port,
-				address_text(tuple->destination, to), tuple->port);
-	}
-	return buf_text(&buf);
-}
-
 /* ---- Cutting ---- */
 int nft_flows_start(Nft *nft)
 {
@@ -115,6 +87,11 @@ int nft_flows_start(Nft *nft)
 	nft->flows = flows_close(nft->flows);
 	r = flows_open(&nft->flows);
 	return r < 0 ? r : flows_fd(nft->flows);
+}
+
+void nft_flows_end(Nft *nft)
+{
+	nft->flows = flows_close(nft->flows);
 }
 
 typedef struct Cutting {
@@ -127,18 +104,36 @@ typedef struct Cutting {
 	NftForgotten forgotten;
 } Cutting;
 
+/* Set by set; of other protocols than these nothing is taken up from the middle. */
+static int edit_sets(const Cutting *c, const BaseOptions *cut, bool is_add, const Tuples *tuples)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(CUT_SET); i++) {
+		Tuples some = {};
+
+		for (size_t k = 0; k < tuples->n; k++)
+			if (tuples->at[k].source.family == CUT_SET[i].family &&
+				tuples->at[k].protocol == CUT_SET[i].protocol)
+				VEC_PUSH(c->arena, &some, tuples->at[k]);
+		r = netlink_edit_cut(
+			c->nft->netlink, c->arena, cut, CUT_SET[i].name, is_add, &some);
+		c->nft->commits += r == 0 && some.n > 0;
+	}
+	return r;
+}
+
 /* First refused, then forgotten: between the two nothing can take the flow up again. */
 static int cut_in(const Cutting *c, const NftCut *table, const Tuples *tuples)
 {
 	BaseOptions cut = cut_base(c->arena, table->base);
-	int r = 0;
+	int r = edit_sets(c, &cut, true, tuples);
 
-	if (!nft_has_table(c->nft, &cut))
-		r = kernel_run(c->nft, "cut", cut_render_table(c->arena, &cut, table->is_drop));
 	c->nft->has_cut = true;
-	if (r == 0)
-		r = kernel_run(c->nft, "cut", cut_render_elements(c->arena, &cut, "add", tuples));
-	return r;
+	if (r != -ENOENT)
+		return r;
+	r = kernel_run(c->nft, "cut", cut_render_table(c->arena, &cut, table->is_drop));
+	return r == 0 ? edit_sets(c, &cut, true, tuples) : r;
 }
 
 static int take_flows(void *context)
@@ -182,10 +177,7 @@ static int review_table(const Cutting *c, const BaseOptions *cut, size_t *ret_le
 		if (c->allows(c->context, &tuples.at[i]))
 			VEC_PUSH(c->arena, &allowed, tuples.at[i]);
 	*ret_left = tuples.n - allowed.n;
-	if (r == 0)
-		r = kernel_run(
-			c->nft, "cut", cut_render_elements(c->arena, cut, "delete", &allowed));
-	return r;
+	return r == 0 ? edit_sets(c, cut, false, &allowed) : r;
 }
 
 static int review(void *context)

@@ -390,6 +390,79 @@ int netlink_read_map(Netlink *n, Arena *arena, const BaseOptions *base, const ch
 	return r < 0 ? r : reading.is_odd ? NFT_E_REFUSED : 0;
 }
 
+/* ---- Flows that are cut: address . port . address . port, each in whole registers ---- */
+static uint32_t write_cut_key(const Tuple *tuple, uint8_t ret_key[40])
+{
+	size_t n = tuple->source.family == FAMILY_IPV4 ? 4 : 16;
+	uint16_t source_port = htons(tuple->source_port), port = htons(tuple->port);
+
+	memset(ret_key, 0, 40);
+	address_bytes(tuple->source, ret_key);
+	memcpy(ret_key + n, &source_port, sizeof(source_port));
+	address_bytes(tuple->destination, ret_key + n + 4);
+	memcpy(ret_key + 2 * n + 4, &port, sizeof(port));
+	return (uint32_t)(2 * n + 8);
+}
+
+static int add_cut_keys(struct nftnl_set *set, const Tuple *tuples, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct nftnl_set_elem *element = nftnl_set_elem_alloc();
+		uint8_t key[40];
+
+		if (!element)
+			return -ENOMEM;
+		nftnl_set_elem_set(
+			element, NFTNL_SET_ELEM_KEY, key, write_cut_key(&tuples[i], key));
+		nftnl_set_elem_add(set, element);
+	}
+	return 0;
+}
+
+static int batch_cut(Batch *batch, char *room, const BaseOptions *base, const char *name,
+	bool is_add, const Tuple *tuples, size_t n)
+{
+	struct nftnl_set *set = nftnl_set_alloc();
+	struct nlmsghdr *header;
+	int r = set ? add_cut_keys(set, tuples, n) : -ENOMEM;
+
+	if (r == 0) {
+		set_header(set, base->table, name);
+		header = nftnl_nlmsg_build_hdr(room,
+			(uint16_t)(is_add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM),
+			table_family(base),
+			(uint16_t)(is_add ? NLM_F_CREATE | NLM_F_ACK : NLM_F_ACK),
+			batch->netlink->sequence++);
+		nftnl_set_elems_nlmsg_build_payload(header, set);
+		batch_add(batch, header);
+	}
+	if (set)
+		nftnl_set_free(set);
+	return r;
+}
+
+int netlink_edit_cut(Netlink *n, Arena *scratch, const BaseOptions *base, const char *set,
+	bool is_add, const Tuples *tuples)
+{
+	Batch batch = {.netlink = n, .buf = {.arena = scratch}};
+	char *room = arena_alloc(scratch, MESSAGE_ROOM);
+	int r = 0;
+
+	if (tuples->n == 0)
+		return 0;
+	batch_mark(&batch, NFNL_MSG_BATCH_BEGIN, room);
+	for (size_t i = 0; r == 0 && i < tuples->n; i += ELEMENTS_A_MESSAGE) {
+		size_t some =
+			tuples->n - i < ELEMENTS_A_MESSAGE ? tuples->n - i : ELEMENTS_A_MESSAGE;
+
+		r = batch_cut(&batch, room, base, set, is_add, tuples->at + i, some);
+	}
+	if (r < 0)
+		return r;
+	batch_mark(&batch, NFNL_MSG_BATCH_END, room);
+	return batch_send(&batch);
+}
+
 typedef struct CutReading {
 	Arena *arena;
 	Family family;
@@ -402,7 +475,6 @@ static uint16_t read_port(const uint8_t *at)
 	return (uint16_t)(at[0] << 8 | at[1]);
 }
 
-/* address . port . address . port, each in whole registers of 4 bytes */
 static int visit_cut(struct nftnl_set_elem *element, void *context)
 {
 	CutReading *reading = context;

@@ -17,6 +17,10 @@ int netlink_read_map(Netlink *netlink, Arena *arena, const BaseOptions *base, co
 	Family family, int direction, Verdicts *ret_verdicts);
 typedef VEC(Tuple) Tuples;
 
+/* Adds them to a set of the table of cut flows, or deletes them, as one transaction. 0 or -errno.
+ */
+int netlink_edit_cut(Netlink *netlink, Arena *scratch, const BaseOptions *base, const char *set,
+	bool is_add, const Tuples *tuples);
 /* Adds those of a set of the table of cut flows. */
 int netlink_read_cut(Netlink *netlink, Arena *arena, const BaseOptions *base, const char *set,
 	Family family, uint8_t protocol, Tuples *ret_tuples);

@@ -79,6 +79,7 @@ static size_t cut_tables(const Daemon *d, NftCut ret_tables[OURS_N])
 static void end_look(Daemon *d)
 {
 	d->flows = sd_event_source_unref(d->flows);
+	nft_flows_end(d->nft);
 	d->cut += d->cut_now;
 	if (d->cut_now > 0) {
 		log_line(LOG_NOTICE, "cut", "%u established flows are forbidden now, and were cut",

@@ -69,14 +69,14 @@ class FloodLab(Lab):
         return c["before", self.family, ALLOWED] + c["before", self.family, FORBIDDEN]
 
     # ---- flooding ----
-    def start_flood(self, family="ip"):
+    def start_flood(self, family="ip", ports=(ALLOWED, FORBIDDEN)):
         """Frames go to the gateway, or straight to the other pod on the bridge."""
         self.family, link = family, "02:ff:00:00:00:01"
         if self.mode != "routed":
             link = json.loads(self.inside(self.b.netns, "ip", "-j", "link", "show", "eth0").stdout)[0]["address"]
         self.flooding = subprocess.Popen(
             ["ip", "netns", "exec", self.a.netns, os.path.join(BUILD, "tests", "flood"), "eth0", link,
-             *ADDRESSES[family], str(ALLOWED), str(FORBIDDEN)], stdout=subprocess.PIPE, text=True)
+             *ADDRESSES[family], *map(str, ports)], stdout=subprocess.PIPE, text=True)
         wait_for(lambda: self.arrived(ALLOWED) > 100, 5, "the flood")
 
     def pause_flood(self):
