@@ -35,10 +35,9 @@ TAMPERING = {
 
 def tamper(lab, command):
     """How many forbidden packets arrived because of it."""
-    time.sleep(0.1)  # what got through the last time is cut by then, and would not get through again
-    lab.in_node("nft", "add table inet netpol_cut; delete table inet netpol_cut")
     repairs, before = lab.status()["repairs"], lab.arrived(FORBIDDEN)
-    lab.in_node("nft", command)
+    # what got through the last time was cut, and would not get through again
+    lab.in_node("nft", f"add table inet netpol_cut; delete table inet netpol_cut; {command}")
     wait_for(lambda: lab.status()["repairs"] > repairs, 60, f"repair after {command!r}")
     lab.pause_flood()
     passed = lab.arrived(FORBIDDEN) - before
