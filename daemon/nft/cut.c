@@ -148,8 +148,9 @@ static int take_flows(void *context)
 	return r;
 }
 
-int nft_flows_take(Nft *nft, const NftCut *tables, size_t n, NftAllows allows, void *context,
-	NftForgotten *ret_forgotten)
+/* Runs fn on a Cutting of these. */
+static int with_cutting(Nft *nft, const NftCut *tables, size_t n, NftAllows allows, void *context,
+	int (*fn)(void *cutting), NftForgotten *ret_forgotten)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
 	Cutting c = {.nft = nft,
@@ -158,10 +159,16 @@ int nft_flows_take(Nft *nft, const NftCut *tables, size_t n, NftAllows allows, v
 		.n = n,
 		.allows = allows,
 		.context = context};
-	int r = arena ? arena_try(arena, take_flows, &c) : -ENOMEM;
+	int r = arena ? arena_try(arena, fn, &c) : -ENOMEM;
 
 	*ret_forgotten = c.forgotten;
 	return r;
+}
+
+int nft_flows_take(Nft *nft, const NftCut *tables, size_t n, NftAllows allows, void *context,
+	NftForgotten *ret_forgotten)
+{
+	return with_cutting(nft, tables, n, allows, context, take_flows, ret_forgotten);
 }
 
 /* What may go on now is let go; 0 and how many are left. */
@@ -205,15 +212,7 @@ static int review(void *context)
 
 int nft_flows_review(Nft *nft, const NftCut *tables, size_t n, NftAllows allows, void *context)
 {
-	ARENA_CLEANUP Arena *arena = arena_new();
-	Cutting c = {.nft = nft,
-		.arena = arena,
-		.tables = tables,
-		.n = n,
-		.allows = allows,
-		.context = context};
+	NftForgotten none;
 
-	if (!nft->has_cut)
-		return 0;
-	return arena ? arena_try(arena, review, &c) : -ENOMEM;
+	return nft->has_cut ? with_cutting(nft, tables, n, allows, context, review, &none) : 0;
 }
