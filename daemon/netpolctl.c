@@ -86,18 +86,32 @@ static int load_settings(Ctl *ctl)
 	return r;
 }
 
+/* All of both directories, merged. 0 or -ENOMEM. */
+static int merge(SourceDir *policies, SourceDir *inventory, Snapshot **ret_snapshot)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	Changes changes = {.arena = arena};
+	Snapshot *snapshot = snapshot_new(policies, inventory);
+	int r = arena && snapshot ? snapshot_update(snapshot, &changes) : -ENOMEM;
+
+	if (r < 0)
+		snapshot_free(snapshot);
+	else
+		*ret_snapshot = snapshot;
+	return r;
+}
+
 static int load_snapshot(Ctl *ctl)
 {
 	const char *paths[2] = {ctl->settings.policies, ctl->settings.inventory};
-	bool is_changed;
 
 	for (int i = 0; i < 2; i++) {
 		ctl->dirs[i] = source_dir_new(
 			i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, paths[i], false);
-		if (!ctl->dirs[i] || source_dir_refresh(ctl->dirs[i], &is_changed) < 0)
+		if (!ctl->dirs[i] || source_dir_refresh(ctl->dirs[i]) < 0)
 			return -ENOMEM;
 	}
-	return snapshot_new(ctl->dirs[0], ctl->dirs[1], &ctl->snapshot);
+	return merge(ctl->dirs[0], ctl->dirs[1], &ctl->snapshot);
 }
 
 /*
@@ -245,11 +259,11 @@ static int check_directory(Ctl *ctl, Diags *diags, const char *path)
 	SourceDir *dir = source_dir_new(kind, path, false);
 	SourceDir *nothing = source_dir_new(kind, path, false);
 	Snapshot *snapshot = NULL;
-	bool is_changed;
-	int r = dir && nothing ? source_dir_refresh(dir, &is_changed) : -ENOMEM;
+	bool is_inventory = kind == SOURCE_INVENTORY;
+	int r = dir && nothing ? source_dir_refresh(dir) : -ENOMEM;
 
 	if (r == 0)
-		r = snapshot_new(dir, nothing, &snapshot);
+		r = merge(is_inventory ? nothing : dir, is_inventory ? dir : nothing, &snapshot);
 	if (r == 0)
 		diags_append(diags, snapshot_diags(snapshot));
 	snapshot_free(snapshot);
@@ -353,7 +367,6 @@ static int run_explain(Ctl *ctl)
 }
 
 /* ---- matrix ---- */
-typedef VEC(const Pod *) PodList;
 
 /* '.' allowed, 'X' denied, '-' the two have no family, or the port no number there. */
 static char cell(Ctl *ctl, Explainer *explainer, const Pod *from, const Pod *to, const char *port)
@@ -367,7 +380,7 @@ static char cell(Ctl *ctl, Explainer *explainer, const Pod *from, const Pod *to,
 	return explain_verdict(explainer, &flow) ? '.' : 'X';
 }
 
-static void print_matrix_text(Ctl *ctl, Explainer *explainer, const PodList *pods, const char *port)
+static void print_matrix_text(Ctl *ctl, Explainer *explainer, const Pods *pods, const char *port)
 {
 	int width = 0;
 
@@ -388,7 +401,7 @@ static void print_matrix_text(Ctl *ctl, Explainer *explainer, const PodList *pod
 	puts("");
 }
 
-static void print_matrix_json(Ctl *ctl, Explainer *explainer, const PodList *pods, const char *port)
+static void print_matrix_json(Ctl *ctl, Explainer *explainer, const Pods *pods, const char *port)
 {
 	Buf buf = {.arena = ctl->arena};
 
@@ -412,8 +425,7 @@ static void print_matrix_json(Ctl *ctl, Explainer *explainer, const PodList *pod
 static int run_matrix(Ctl *ctl)
 {
 	Explainer *explainer = NULL;
-	PodList pods = {};
-	const Model *model;
+	Pods all = {}, pods = {};
 	int r;
 
 	if (ctl->n != 1)
@@ -421,12 +433,12 @@ static int run_matrix(Ctl *ctl)
 	r = load(ctl);
 	if (r != 0)
 		return r;
-	model = snapshot_model(ctl->snapshot);
-	if (explainer_new(model, &explainer) < 0)
+	if (explainer_new(snapshot_model(ctl->snapshot), &explainer) < 0)
 		return fail("out of memory");
-	for (size_t i = 0; i < model->pods.n; i++)
-		if (pod_is_live(model->pods.at[i]))
-			VEC_PUSH(ctl->arena, &pods, model->pods.at[i]);
+	model_list_pods(snapshot_model(ctl->snapshot), ctl->arena, &all);
+	for (size_t i = 0; i < all.n; i++)
+		if (pod_is_live(all.at[i]))
+			VEC_PUSH(ctl->arena, &pods, all.at[i]);
 	(ctl->is_json ? print_matrix_json : print_matrix_text)(
 		ctl, explainer, &pods, ctl->arguments[0]);
 	explainer_free(explainer);

@@ -21,12 +21,19 @@ typedef struct Arena Arena;
 Arena *arena_new(void);		 /* NULL when out of memory */
 Arena *arena_free(Arena *arena); /* takes NULL; returns NULL; runs deferred calls, last first */
 size_t arena_bytes(const Arena *arena);
+/*
+ * An arena that is freed with its parent at the latest. Never NULL: what it cannot allocate
+ * unwinds where the parent's allocations do.
+ */
+Arena *arena_child(Arena *parent) __attribute__((returns_nonnull));
 
 /*
  * Runs fn(context); any allocation of `arena` that fails inside it unwinds to here, which then
  * returns -ENOMEM. Else returns what fn returned. Nested tries on one arena are allowed.
  */
 int arena_try(Arena *arena, int (*fn)(void *context), void *context);
+/* As if an allocation of `arena` had failed. */
+void arena_out_of_memory(Arena *arena) __attribute__((noreturn));
 /* Calls fn(handle) when the arena is freed: how foreign handles survive an unwinding. */
 void arena_defer(Arena *arena, void (*fn)(void *handle), void *handle);
 
@@ -70,6 +77,23 @@ void *strmap_get(const StrMap *map, const char *key); /* NULL if absent */
 void strmap_put(StrMap *map, const char *key, void *value);
 size_t strmap_count(const StrMap *map);
 
+/* ---- Table: items by hash, several of which may share one. Items are borrowed. ---- */
+typedef struct Table Table;
+
+Table *table_new(Arena *arena); /* grows in a child of the arena: what it outgrows is freed */
+void table_add(Table *table, uint32_t hash, const void *item);
+void table_remove(Table *table, uint32_t hash, const void *item); /* which is there */
+void table_replace(Table *table, uint32_t hash, const void *item, const void *by);
+/* The items of that hash, one a call, in no order; *cursor is 0 at first. NULL: no more. */
+const void *table_find(const Table *table, uint32_t hash, size_t *cursor);
+/* All items, one a call, likewise. The table must not change meanwhile. */
+const void *table_next(const Table *table, size_t *cursor);
+size_t table_count(const Table *table);
+
+#define HASH_START 0x811c9dc5u
+uint32_t hash_bytes(uint32_t hash, const void *data, size_t n); /* goes on from `hash` */
+uint32_t hash_text(uint32_t hash, const char *text);		/* its end included */
+
 /* ---- Buf: text being written. Always NUL-terminated once something was added. ---- */
 typedef struct Buf {
 	Arena *arena;
@@ -111,7 +135,8 @@ void digest_end_name(Digest *digest, char ret_name[DIGEST_NAME_LENGTH + 1]);
 
 /* ---- Addresses and ranges. Values are in host order, IPv4 in the low 32 bits. ---- */
 typedef enum Family { FAMILY_IPV4, FAMILY_IPV6, FAMILY_N } Family;
-typedef unsigned __int128 AddressValue;
+/* aligned as its halves are: addresses are kept by the hundred thousand */
+typedef unsigned __int128 AddressValue __attribute__((aligned(8)));
 
 typedef struct Address {
 	AddressValue value;
@@ -158,7 +183,8 @@ bool ranges_are_equal(const Ranges *a, const Ranges *b); /* item by item */
 typedef enum Severity { SEVERITY_NOTE, SEVERITY_WARNING, SEVERITY_ERROR } Severity;
 
 typedef struct Origin {
-	const char *file;      /* borrowed from the source that the thing came from */
+	const char
+		*file; /* borrowed from the source that the thing came from; a Diag has its own */
 	unsigned line, column; /* from 1; 0: not known */
 } Origin;
 
@@ -178,7 +204,7 @@ typedef struct Diags {
 	size_t n_errors, n_dropped; /* dropped: beyond DIAGS_MOST, counted and said */
 } Diags;
 
-/* `hint` may be NULL and is copied; the message is formatted. */
+/* All texts are copied but the code; `hint` may be NULL. */
 void diag_add(Diags *diags, Severity severity, Origin origin, const char *code, const char *hint,
 	const char *format, ...) __attribute__((format(printf, 6, 7)));
 #define DIAG_ERROR(diags, origin, code, hint, ...)                                                 \

@@ -18,10 +18,28 @@ typedef struct CompileOptions {
 	Ranges services; /* service_cidrs */
 } CompileOptions;
 
+/* ---- The compiler: keeps what the ruleset follows from, so that a change costs what it changes */
+typedef struct Compiler Compiler;
+
 /*
- * The ruleset for the pods of the node. Warnings (two pods with one address, no pod of this node)
- * go to diags. The caller frees it with ruleset_free. 0 or -ENOMEM.
+ * Borrows the model, and the options' texts. It knows of nothing until the first update: then the
+ * changes must be all that is in the model. NULL: out of memory.
  */
+Compiler *compiler_new(const Model *model, const CompileOptions *options);
+Compiler *compiler_free(Compiler *compiler);
+/*
+ * The model has changed by these: the ruleset for the pods of the node, as it is now, which the
+ * caller frees with ruleset_free. It is the same, to the byte, whatever the way that the model came
+ * to what it says. 0 or -ENOMEM: then free the compiler, and begin anew.
+ */
+int compiler_update(Compiler *compiler, const Changes *changes, Ruleset **ret_ruleset);
+/* What is odd at present: two pods with one address, no pod of this node. */
+void compiler_warn(const Compiler *compiler, Diags *diags);
+
+/* For which pod the address counts; NULL: for none. */
+const Pod *compiler_owner(const Compiler *compiler, Address address);
+
+/* All of it at once: a compiler's first update. 0 or -ENOMEM. */
 int compile(const Model *model, const CompileOptions *options, Diags *diags, Ruleset **ret_ruleset);
 
 typedef struct BridgeOptions {
@@ -30,8 +48,9 @@ typedef struct BridgeOptions {
 } BridgeOptions;
 
 /*
- * What the bridge table holds beside `inet` (design.md 5.4). Nothing of it points into `inet`. The
- * caller frees it with ruleset_free. 0 or -ENOMEM.
+ * What the bridge table holds beside `inet`, as the compiler gave that (design.md 5.4). It may
+ * outlive `inet`, with which it shares what is the same. The caller frees it with ruleset_free. 0
+ * or -ENOMEM.
  */
 int compile_bridge(const Ruleset *inet, const BridgeOptions *options, Ruleset **ret_ruleset);
 

@@ -50,6 +50,7 @@ const char *labels_get(const Labels *labels, const char *key); /* NULL if absent
 void selector_add(Arena *arena, Selector *selector, Requirement requirement);
 /* NotIn and DoesNotExist hold for a missing key, as the API says. */
 bool selector_matches(const Selector *selector, const Labels *labels);
+const Selector *selector_copy(Arena *arena, const Selector *selector);
 /* In kubectl's grammar ("a=b,c in (d,e),!f"); "" selects all. Equal selectors give equal text. */
 const char *selector_text(Arena *arena, const Selector *selector);
 /*
@@ -152,17 +153,90 @@ bool pod_is_subject(const Pod *pod);
 /* "namespace/name" */
 const char *pod_text(Arena *arena, const Pod *pod);
 
-/* ---- Model: the files of one moment, merged ---- */
-typedef struct Model {
-	Arena *arena; /* owner of the arrays here; the items belong to the sources */
-	VEC(const Policy *) policies;	   /* sorted by namespace, name */
-	VEC(const Pod *) pods;		   /* sorted by namespace, name */
-	VEC(const Namespace *) namespaces; /* sorted by name; one for every pod's namespace */
-	VEC(const CidrSet *) sets;	   /* sorted by name */
-} Model;
+/* By everything that policies, and whom an address counts for, look at. */
+bool pod_is_equal(const Pod *a, const Pod *b);
+
+/* ---- Model: all files merged, kept up to date file by file ---- */
+typedef struct Model Model;
+typedef VEC(const Pod *) Pods;
+typedef VEC(const Policy *) Policies;
+
+/* A namespace, or the name of one that only policies are in so far. */
+typedef struct Space {
+	const char *name;
+	const Namespace *namespace; /* NULL: there is none of the name; see model_replace */
+	Policies policies;	    /* by name */
+	/* the model's */
+	Arena *arena;
+	Table *pods; /* by name: every claim */
+	size_t n_twice;
+	VEC(const Namespace *) claims;
+	const Namespace *implied;
+	bool is_idle; /* forgotten by the next model_forget */
+} Space;
+
+/* What became different: NULL before: it is new; NULL after: it is gone. */
+typedef struct PodChange {
+	const Pod *before, *after;
+} PodChange;
+
+typedef struct NamespaceChange {
+	const Space *space;
+	const Namespace *before, *after;
+} NamespaceChange;
+
+typedef struct PolicyChange {
+	const Policy *before, *after; /* may be the same: a cidr_set of it is another */
+} PolicyChange;
+
+typedef struct Changes {
+	Arena *arena;
+	VEC(PodChange) pods; /* one after the other: a pod may be in it twice */
+	VEC(NamespaceChange) namespaces;
+	VEC(PolicyChange) policies;
+} Changes;
+
+/* What one file says of the inventory. */
+typedef struct Part {
+	const Pod *const *pods;
+	size_t n_pods;
+	const Namespace *const *namespaces;
+	size_t n_namespaces;
+} Part;
+
+Model *model_new(Arena *parent); /* in a child of the arena */
+/*
+ * From now on a file says `new`, where it said `old`; either may be empty. A pod in two files: the
+ * higher resourceVersion counts, else the file that sorts last. A namespace that only pods name
+ * exists, with the one label that every namespace has. Appends to `changes` what that changed,
+ * also pods that say the same at another place in memory. `old` must stay until the changes have
+ * been looked at.
+ */
+void model_replace(Model *model, const Part *old, const Part *new, Changes *changes);
+/* Policies are unique by name; before or after may be NULL, or both the same. */
+void model_set_policy(Model *model, const Policy *before, const Policy *after, Changes *changes);
+/* The cidr_sets, by name, borrowed. */
+void model_set_cidr_sets(Model *model, const CidrSet *const *sets, size_t n);
+/* Namespaces that ceased to be before the last changes, which until now could be looked at. */
+void model_forget(Model *model);
+/* Changes that lead from nothing to the model. */
+void model_list_changes(const Model *model, Changes *changes);
 
 const Pod *model_pod(const Model *model, const char *space, const char *name);
 const Namespace *model_namespace(const Model *model, const char *name);
 const CidrSet *model_set(const Model *model, const char *name);
-/* The index of the first pod of the namespace, and how many it has; pods are sorted. */
-size_t model_pods_of(const Model *model, const char *space, size_t *ret_first);
+const Space *model_space(const Model *model, const char *name);
+/* All of them, one a call, in no order; *cursor is 0 at first. NULL: no more. */
+const Space *model_next_space(const Model *model, size_t *cursor);
+const Pod *space_next_pod(const Space *space, size_t *cursor);
+/* By namespace, then name. */
+void model_list_pods(const Model *model, Arena *arena, Pods *ret_pods);
+
+typedef struct ModelCounts {
+	size_t policies, pods, namespaces;
+	size_t twice; /* pods that more than one file, or place, names */
+} ModelCounts;
+
+ModelCounts model_counts(const Model *model);
+/* Warns of pods in two files. */
+void model_warn_twice(const Model *model, Diags *diags);

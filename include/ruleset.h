@@ -4,7 +4,11 @@
  *
  * A Ruleset is sorted throughout, so that equal ones are equal item by item. Chains and CIDR sets
  * are named by their content and never change; pod and port sets are named by what they select,
- * and only their elements change. It owns all its memory: no pointer leads back to a source.
+ * and only their elements change. No pointer leads back to a source.
+ *
+ * Nothing in a ruleset changes once it is made. The next one shares with it what is the same, so
+ * that making it, and telling the two apart, costs what differs: sets and chains have several
+ * owners, and go with the last.
  */
 #include "base.h"
 
@@ -26,6 +30,7 @@ typedef struct Element {
 typedef VEC(Element) Elements;
 
 typedef struct Set {
+	unsigned owners; /* 0: it lives in an arena, and goes with that */
 	const char *name;
 	const char *comment; /* what it selects, at most 128 bytes with the NUL; or NULL */
 	SetKind kind;
@@ -62,9 +67,10 @@ typedef struct ChainRule {
 
 /* A chain serves the addresses of one family, unless no rule of it looks at an address. */
 typedef struct Chain {
+	unsigned owners; /* as a set's */
 	const char *name;
 	int direction;
-	bool is_drop;	      /* what a refusal is: drop, else reject */
+	bool is_drop;	      /* what a refusal is: drop, else reject; on bridges always drop */
 	VEC(ChainRule) rules; /* sorted, unique */
 } Chain;
 
@@ -91,21 +97,39 @@ typedef struct BaseOptions {
 } BaseOptions;
 
 typedef struct Ruleset {
-	Arena *arena; /* owns everything */
+	Arena *arena; /* owns everything but what is shared */
 	BaseOptions base;
-	VEC(Set) sets;					 /* by name; self4 and self6 always there */
-	VEC(Chain) chains;				 /* by name */
+	VEC(const Set *) sets;				 /* by name; self4 and self6 always there */
+	VEC(const Chain *) chains;			 /* by name */
 	Verdicts verdicts[RULESET_DIRECTIONS][FAMILY_N]; /* by address */
 } Ruleset;
 
 #define RULESET_COMMENT_MOST 127
 
-Ruleset *ruleset_new(void); /* empty, with its self sets; NULL: out of memory */
+/*
+ * The draft, wherever it lives, as one piece of memory of its own, with one owner. NULL: out of
+ * memory. release takes NULL, and what lives in an arena.
+ */
+const Set *set_make(const Set *draft);
+/* The same without `del`, with `add` (both sorted), and with `ranges` instead of its own if given.
+ */
+const Set *set_edit(const Set *set, const Elements *add, const Elements *del, const Ranges *ranges);
+const Set *set_hold(const Set *set);
+void set_release(const Set *set);
+const Chain *chain_make(const Chain *draft);
+const Chain *chain_hold(const Chain *chain);
+void chain_release(const Chain *chain);
+
+Ruleset *ruleset_new(void); /* empty, without its self sets; NULL: out of memory */
 Ruleset *ruleset_free(Ruleset *ruleset);
+/* Adds a set or chain that lives in the ruleset's arena, to be filled before it is sorted. */
+Set *ruleset_add_set(Ruleset *ruleset, Set draft);
+Chain *ruleset_add_chain(Ruleset *ruleset, Chain draft);
+Set *ruleset_add_self(Ruleset *ruleset, Family family);
 const Set *ruleset_set(const Ruleset *ruleset, const char *name); /* NULL if absent */
 const Chain *ruleset_chain(const Ruleset *ruleset, const char *name);
 const Verdict *ruleset_verdict(const Ruleset *ruleset, int direction, Address address);
-/* Sorts everything; to be called once after filling. */
+/* Sorts everything that was added; to be called once after filling. */
 void ruleset_sort(Ruleset *ruleset);
 bool base_is_equal(const BaseOptions *a, const BaseOptions *b); /* but for the table's name */
 bool table_is_bridge(TableKind kind); /* in nft's family "bridge", else in "inet" */
@@ -121,7 +145,8 @@ Ruleset *ruleset_shut(const Ruleset *ruleset, const char *table);
 size_t ruleset_cost(const Ruleset *ruleset);
 
 int element_compare(const void *a, const void *b);
-void elements_sort(Elements *elements); /* and drops repeated ones */
+int verdict_compare(const void *a, const void *b); /* by address */
+void elements_sort(Elements *elements);		   /* and drops repeated ones */
 /* Sorts the chain's rules, drops repeated ones, and names it by what is left. */
 void chain_finish(Arena *arena, Chain *chain);
 /* `text` as an nft comment: cut to fit between UTF-8 sequences, nothing in it ends the string. */

@@ -82,20 +82,20 @@ const char *source_dir_path(const SourceDir *dir);
 /* Files being written are left as they are until they are closed; new ones are not read before. */
 void source_dir_set_busy(SourceDir *dir, const char *name, bool is_busy);
 void source_dir_clear_busy(SourceDir *dir);
+/* Something happened to the name: refresh shall look at it. NULL: at everything. */
+void source_dir_note(SourceDir *dir, const char *name);
 /*
- * Reads what changed since the last time (device, inode, size, times); forgets what is gone. When
- * the directory itself cannot be read, what was known stands. Sets ret_changed. 0 or -ENOMEM.
+ * Reads what was noted, or, the first time and whenever it must, looks at everything: what changed
+ * (device, inode, size, times) is read again, what is gone is forgotten. When the directory itself
+ * cannot be read, what was known stands. 0 or -ENOMEM.
  */
-int source_dir_refresh(SourceDir *dir, bool *ret_changed);
+int source_dir_refresh(SourceDir *dir);
 /* Whether refresh would find nothing new. Reads no file. */
 bool source_dir_is_as_read(const SourceDir *dir);
 /* Errors of the directory itself: missing, unreadable, writable by everybody. */
 const Diags *source_dir_diags(const SourceDir *dir);
 size_t source_dir_count(const SourceDir *dir);
 SourceDirFile source_dir_file(const SourceDir *dir, size_t i); /* sorted by name */
-/* The current version of file i is in force from now on. The snapshot calls this. */
-void source_dir_accept(SourceDir *dir, size_t i);
-
 /* ---- The state directory: what outlives a restart ---- */
 /* A named text under it, to be stored; a list of them. All memory is malloc's. */
 typedef struct StateText {
@@ -141,16 +141,17 @@ bool source_dir_is_kept(const SourceDir *dir);
 /* ---- The snapshot: everything that stands, as one model ---- */
 typedef struct Snapshot Snapshot;
 
-/*
- * Merges what stands: of each file the current version, or, where that has an error, the one
- * accepted before. What only shows across files is judged here: two policies of one name, a
- * cidr_set that nobody defines; a file at fault keeps its accepted version. A pod in two files:
- * the higher resourceVersion wins, else the file that sorts last, with a warning. What was merged
- * is accepted. The model points into the directories' sources: free the snapshot before the next
- * refresh. 0 or -ENOMEM.
- */
-int snapshot_new(SourceDir *policies, SourceDir *inventory, Snapshot **ret_snapshot);
+/* Empty; the first update merges everything. NULL: out of memory. */
+Snapshot *snapshot_new(SourceDir *policies, SourceDir *inventory);
 Snapshot *snapshot_free(Snapshot *snapshot);
+/*
+ * Merges what the directories read since the last time: of each file the current version, or,
+ * where that has an error, the one accepted before. What only shows across files is judged here:
+ * two policies of one name, a cidr_set that nobody defines; a file at fault keeps its accepted
+ * version. What was merged is accepted. ret_changes: what became different, until the next refresh
+ * of the directories; in its arena. 0 or -ENOMEM: then free the snapshot, and begin anew.
+ */
+int snapshot_update(Snapshot *snapshot, Changes *ret_changes);
 const Model *snapshot_model(const Snapshot *snapshot);
 /* Every diagnostic: the directories', the files', the merge's. */
 const Diags *snapshot_diags(const Snapshot *snapshot);

@@ -1,11 +1,14 @@
-/* Arenas: a list of blocks, freed together; a failed allocation unwinds to arena_try. */
+/*
+ * Arenas: a list of blocks, freed together; a failed allocation unwinds to arena_try. A child is
+ * freed by itself or with its parent, and unwinds where its parent does.
+ */
 #include "base.h"
 #include <errno.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
 
-#define BLOCK_LEAST ((size_t)16 * 1024)
+#define BLOCK_LEAST ((size_t)1024)
 #define BLOCK_MOST ((size_t)1024 * 1024)
 #define ALIGN _Alignof(max_align_t)
 
@@ -22,7 +25,8 @@ typedef struct Deferred {
 } Deferred;
 
 struct Arena {
-	Block *blocks; /* newest first */
+	Arena *parent, *children, *next, *previous; /* next, previous: of the parent's children */
+	Block *blocks;				    /* newest first */
 	Deferred *deferred;
 	jmp_buf *unwind; /* the innermost try, or NULL */
 	size_t bytes, next_room;
@@ -37,10 +41,45 @@ Arena *arena_new(void)
 	return arena;
 }
 
+void arena_out_of_memory(Arena *arena)
+{
+	for (; arena; arena = arena->parent)
+		if (arena->unwind)
+			longjmp(*arena->unwind, 1);
+	abort();
+}
+
+Arena *arena_child(Arena *parent)
+{
+	Arena *child = arena_new();
+
+	if (!child)
+		arena_out_of_memory(parent);
+	child->parent = parent;
+	child->next = parent->children;
+	if (child->next)
+		child->next->previous = child;
+	parent->children = child;
+	return child;
+}
+
+static void leave_parent(Arena *arena)
+{
+	if (arena->next)
+		arena->next->previous = arena->previous;
+	if (arena->previous)
+		arena->previous->next = arena->next;
+	else if (arena->parent)
+		arena->parent->children = arena->next;
+}
+
 Arena *arena_free(Arena *arena)
 {
 	if (!arena)
 		return NULL;
+	while (arena->children)
+		arena_free(arena->children);
+	leave_parent(arena);
 	for (Deferred *d = arena->deferred; d; d = d->next)
 		d->fn(d->handle);
 	for (Block *block = arena->blocks, *next; block; block = next) {
@@ -76,11 +115,8 @@ static Block *block_add(Arena *arena, size_t least)
 	size_t room = least > arena->next_room ? least : arena->next_room;
 	Block *block = room > SIZE_MAX / 2 ? NULL : malloc(sizeof(Block) + room);
 
-	if (!block) {
-		if (arena->unwind)
-			longjmp(*arena->unwind, 1);
-		abort();
-	}
+	if (!block)
+		arena_out_of_memory(arena);
 	if (arena->next_room < BLOCK_MOST)
 		arena->next_room *= 2;
 	*block = (Block){.next = arena->blocks, .room = room};

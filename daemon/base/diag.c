@@ -21,6 +21,11 @@ static char *without_controls(char *text)
 	return text;
 }
 
+static const char *copy_or_null(Arena *arena, const char *text)
+{
+	return text ? arena_strdup(arena, text) : NULL;
+}
+
 static void diag_push(Diags *diags, Diag diag)
 {
 	if (diag.severity == SEVERITY_ERROR)
@@ -43,6 +48,7 @@ void diag_add(Diags *diags, Severity severity, Origin origin, const char *code, 
 		diag.message = without_controls(arena_vprintf(diags->arena, format, arguments));
 		va_end(arguments);
 		diag.hint = hint ? without_controls(arena_strdup(diags->arena, hint)) : NULL;
+		diag.origin.file = copy_or_null(diags->arena, origin.file);
 	}
 	diag_push(diags, diag);
 }
@@ -62,11 +68,6 @@ void diags_sort(Diags *diags)
 			diags->list.at[k] = diags->list.at[k - 1];
 		diags->list.at[k] = diag;
 	}
-}
-
-static const char *copy_or_null(Arena *arena, const char *text)
-{
-	return text ? arena_strdup(arena, text) : NULL;
 }
 
 void diags_append(Diags *diags, const Diags *from)

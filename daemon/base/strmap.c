@@ -14,7 +14,7 @@ struct StrMap {
 	size_t n, room; /* room is a power of two */
 };
 
-static uint64_t hash_text(const char *text)
+static uint64_t hash_key(const char *text)
 {
 	uint64_t h = 0xcbf29ce484222325u;
 
@@ -56,12 +56,12 @@ static void strmap_grow(StrMap *map)
 
 void *strmap_get(const StrMap *map, const char *key)
 {
-	return slot_of(map->slots, map->room, key, hash_text(key))->value;
+	return slot_of(map->slots, map->room, key, hash_key(key))->value;
 }
 
 void strmap_put(StrMap *map, const char *key, void *value)
 {
-	uint64_t hash = hash_text(key);
+	uint64_t hash = hash_key(key);
 	Slot *slot;
 
 	if (map->n * 3 >= map->room * 2)

@@ -1,556 +1,628 @@
 /*
- * model -> ruleset. The phases:
- *   1. index     who holds which address; whom a peer selects (index.c)
- *   2. select    for each local pod and direction: the policies that isolate it
- *   3. class     pods under the same policies, with the same numbers behind named ports, share the
- *                chain: find it, or
- *   4. expand    each rule into accepting rules: peers x ports; sets are made as they are needed
- *   5. enter     the pod's addresses lead to the chain; it may always reach itself
- * A chain serves one family, so an IPv4 packet never walks an IPv6 rule. Origins stay with the
- * rules: explain names the line that let a flow through.
+ * model -> ruleset, change by change; the first change is everything. Whatever the ruleset holds
+ * follows from who holds which address. The phases of an update:
+ *   1. touch    addresses that count for another pod than before, for the same pod with other
+ *               labels, or for a local pod whose policies changed: how each was, and how it is
+ *   2. move     each touched address out of the sets that it was in, into those that it is in
+ *               (live.c)
+ *   3. judge    of each touched address of a local pod: the policies that isolate it lead to its
+ *               chain; pods under the same policies, with the same numbers behind named ports,
+ *               share one (expand.c)
+ *   4. count    chains that no address leads to go, and sets that no chain looks up
+ *   5. fill     sets that chains look up for the first time
+ *   6. give     the ruleset: what did not change is shared with the one before
  */
-#include "index.h"
+#include "expand.h"
 #include <errno.h>
 #include <string.h>
 
-typedef struct Compiler {
-	Arena *scratch; /* gone after the compilation */
+typedef struct LiveChain {
+	const Chain *chain;
+	size_t users; /* verdicts that lead to it */
+	struct LiveChain *next_free;
+} LiveChain;
+
+struct Compiler {
+	Arena *arena;
 	const Model *model;
-	const CompileOptions *options;
-	Diags *diags;
-	Ruleset *ruleset;
-	Arena *arena; /* the ruleset's */
+	CompileOptions options;
 	Index index;
-	StrMap *set_names;   /* name -> key: what a name was made from */
-	StrMap *chain_names; /* name -> anything */
-	StrMap *classes;     /* class key -> chain name */
-	StrMap *files;	     /* file names of origins, copied once */
-} Compiler;
+	Table *locals; /* pods of this node, by name: those that count; not of is_all */
+	size_t n_local;
+	Live live;
+	Table *chains; /* LiveChain by name */
+	LiveChain *free_chains;
+	VEC(const Chain *) sorted;
+	Verdicts verdicts[RULESET_DIRECTIONS][FAMILY_N];
+	bool is_started;
+};
 
-/* ---- Sets ---- */
-/* The name of a set that is made from `key`; true when it must be filled. */
-static bool set_begin(Compiler *c, const char *prefix, Family family, const char *key,
-	const char *comment, SetKind kind, Set *ret_set)
+Compiler *compiler_free(Compiler *compiler)
 {
-	char hash[DIGEST_NAME_LENGTH + 1];
-	const char *name;
-	Digest digest;
+	const LiveChain *chain;
+	size_t cursor = 0;
 
-	digest_start(&digest);
-	digest_add_text(&digest, key);
-	digest_end_name(&digest, hash);
-	name = arena_printf(c->arena, "%s%d_%s", prefix, family == FAMILY_IPV4 ? 4 : 6, hash);
-	*ret_set = (Set){.name = name, .kind = kind, .family = family};
-	if (strmap_get(c->set_names, name))
-		return false;
-	ret_set->comment = comment_fit(c->arena, comment);
-	strmap_put(c->set_names, name, (void *)key);
-	return true;
+	if (!compiler)
+		return NULL;
+	live_free(&compiler->live);
+	while (compiler->chains && (chain = table_next(compiler->chains, &cursor)))
+		chain_release(chain->chain);
+	arena_free(compiler->arena);
+	return NULL;
 }
 
-static const char *set_of_selection(Compiler *c, const Selection *selection, Family family)
+static int start(void *context)
 {
-	Set set;
+	Compiler *c = context;
 
-	if (set_begin(c, "pods", family, selection->key, selection->comment, SET_PODS, &set)) {
-		for (size_t i = 0; i < selection->members[family].n; i++)
-			VEC_PUSH(c->arena, &set.elements,
-				(Element){.address = selection->members[family].at[i].address});
-		VEC_PUSH(c->arena, &c->ruleset->sets, set);
-	}
-	return set.name;
+	index_start(&c->index, c->arena);
+	c->locals = table_new(c->arena);
+	live_start(&c->live, c->arena);
+	c->chains = table_new(c->arena);
+	return 0;
 }
 
-static const char *set_of_ranges(
-	Compiler *c, const Ranges *ranges, Family family, const char *comment)
+Compiler *compiler_new(const Model *model, const CompileOptions *options)
 {
-	Buf key = {.arena = c->scratch};
-	char text[RANGE_TEXT_SIZE];
-	Set set;
-
-	buf_add(&key, comment);
-	for (size_t i = 0; i < ranges->n; i++)
-		buf_printf(&key, "\n%s", range_text(ranges->at[i], text));
-	if (set_begin(c, "cidr", family, buf_text(&key), comment, SET_CIDR, &set)) {
-		for (size_t i = 0; i < ranges->n; i++)
-			VEC_PUSH(c->arena, &set.ranges, ranges->at[i]);
-		VEC_PUSH(c->arena, &c->ruleset->sets, set);
-	}
-	return set.name;
-}
-
-/* ---- Ports of a rule, for one chain ---- */
-typedef struct Ports {
-	bool is_any;		 /* any protocol, ICMP too */
-	PortRanges ranges[3];	 /* by PROTOCOL_LIST */
-	bool is_all[3];		 /* every port of the protocol */
-	VEC(const Port *) names; /* egress: left to the destination pods */
-} Ports;
-
-static const Protocol PROTOCOL_LIST[3] = {PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_SCTP};
-
-static int protocol_index(Protocol protocol)
-{
-	return protocol == PROTOCOL_TCP ? 0 : protocol == PROTOCOL_UDP ? 1 : 2;
-}
-
-static int port_range_compare(const void *a, const void *b)
-{
-	const PortRange *x = a, *y = b;
-
-	if (x->first != y->first)
-		return x->first < y->first ? -1 : 1;
-	return x->last < y->last ? -1 : x->last > y->last;
-}
-
-/* The kernel refuses intervals that overlap: join them, and those that touch. */
-static void ports_normalise(PortRanges *ranges)
-{
-	size_t kept = 0;
-
-	if (ranges->n == 0)
-		return;
-	qsort(ranges->at, ranges->n, sizeof(PortRange), port_range_compare);
-	for (size_t i = 1; i < ranges->n; i++) {
-		PortRange *top = &ranges->at[kept], next = ranges->at[i];
-
-		if (next.first <= top->last + 1)
-			top->last = next.last > top->last ? next.last : top->last;
-		else
-			ranges->at[++kept] = next;
-	}
-	ranges->n = kept + 1;
-}
-
-/* "named port: resolved on the destination pod, by name and protocol": here the pod itself. */
-static void resolve_port(Compiler *c, const Port *port, const Pod *pod, PortRanges *ranges)
-{
-	for (size_t i = 0; i < pod->ports.n; i++)
-		if (pod->ports.at[i].protocol == port->protocol &&
-			strcmp(pod->ports.at[i].name, port->name) == 0)
-			VEC_PUSH(c->arena, ranges,
-				(PortRange){pod->ports.at[i].number, pod->ports.at[i].number});
-}
-
-static Ports gather_ports(Compiler *c, const Rule *rule, Direction direction, const Pod *pod)
-{
-	Ports ports = {.is_any = rule->is_any_port};
-
-	for (size_t i = 0; i < rule->ports.n; i++) {
-		const Port *port = &rule->ports.at[i];
-		int at = protocol_index(port->protocol);
-
-		if (port->kind == PORT_ALL)
-			ports.is_all[at] = true;
-		else if (port->kind == PORT_RANGE)
-			VEC_PUSH(c->arena, &ports.ranges[at], (PortRange){port->first, port->last});
-		else if (direction == INGRESS)
-			resolve_port(c, port, pod, &ports.ranges[at]);
-		else
-			VEC_PUSH(c->scratch, &ports.names, port);
-	}
-	for (int i = 0; i < 3; i++) {
-		ports_normalise(&ports.ranges[i]);
-		if (ports.is_all[i])
-			ports.ranges[i] = (PortRanges){};
-	}
-	return ports;
-}
-
-/* ---- Rules ---- */
-typedef struct Expansion {
+	Arena *arena = arena_new();
 	Compiler *c;
-	Chain *chain;
-	const Policy *policy;
-	const Rule *rule;
-	Direction direction;
-	Family family;
-	Ports ports;
-} Expansion;
 
-static Origin copy_origin(Compiler *c, Origin origin)
-{
-	const char *file = strmap_get(c->files, origin.file);
-
-	if (!file) {
-		file = arena_strdup(c->arena, origin.file);
-		strmap_put(c->files, file, (void *)file);
-	}
-	origin.file = file;
-	return origin;
+	if (!arena)
+		return NULL;
+	c = ARENA_NEW(arena, Compiler);
+	*c = (Compiler){.arena = arena, .model = model, .options = *options};
+	return arena_try(arena, start, c) < 0 ? compiler_free(c) : c;
 }
 
-static void push_rule(Expansion *e, ChainRule rule)
-{
-	/* a rule without an address is the same rule in both families, and so may be its chain */
-	rule.family = rule.match == MATCH_ANYBODY ? FAMILY_IPV4 : e->family;
-	rule.origin = copy_origin(e->c, e->rule->origin);
-	rule.policy = arena_printf(e->c->arena, "%s/%s", e->policy->space, e->policy->name);
-	VEC_PUSH(e->c->arena, &e->chain->rules, rule);
-}
+/* ---- An update ---- */
+typedef struct Touched {
+	Address address;
+	Member before, after;
+} Touched;
 
-/* One address condition with every numeric port condition of the rule. */
-static void push_with_ports(Expansion *e, ChainRule rule)
-{
-	if (e->ports.is_any) {
-		push_rule(e, rule);
-		return;
-	}
-	for (int i = 0; i < 3; i++) {
-		if (!e->ports.is_all[i] && e->ports.ranges[i].n == 0)
-			continue;
-		rule.protocol = (uint8_t)PROTOCOL_LIST[i];
-		rule.ports = e->ports.ranges[i];
-		push_rule(e, rule);
-	}
-}
-
-static bool has_numeric_ports(const Ports *ports)
-{
-	for (int i = 0; i < 3; i++)
-		if (ports->is_all[i] || ports->ranges[i].n)
-			return true;
-	return ports->is_any;
-}
-
-static void add_block_text(Buf *buf, const Peer *peer)
-{
-	char text[RANGE_TEXT_SIZE];
-
-	buf_add(buf, buf->n ? ", " : "");
-	if (peer->kind == PEER_SET) {
-		buf_printf(buf, "cidr_set %s", peer->set);
-		return;
-	}
-	buf_add(buf, range_text(peer->block, text));
-	for (size_t i = 0; i < peer->except.n; i++)
-		buf_printf(buf, "%s%s", i ? " " : " except ", range_text(peer->except.at[i], text));
-}
-
-/* All blocks of the rule as one set of disjoint ranges; `except` has cut its own block only. */
-static void gather_blocks(Expansion *e, Ranges *ret_ranges, Buf *ret_text)
-{
-	for (size_t i = 0; i < e->rule->peers.n; i++) {
-		const Peer *peer = &e->rule->peers.at[i];
-		size_t before = ret_ranges->n;
-
-		if (peer->kind == PEER_PODS)
-			continue;
-		peer_ranges(e->c->scratch, e->c->model, peer, e->family, ret_ranges);
-		if (ret_ranges->n > before)
-			add_block_text(ret_text, peer);
-	}
-	ranges_normalise(ret_ranges);
-}
-
-static void expand_blocks(Expansion *e, const Ranges *ranges, const char *text)
-{
-	ChainRule rule = {.match = MATCH_BLOCK};
-
-	if (ranges->n == 0)
-		return;
-	if (ranges->n == 1 && range_is_everything(ranges->at[0])) {
-		rule.match = MATCH_ANYBODY;
-	} else if (ranges->n == 1 && range_prefix(ranges->at[0]) >= 0) {
-		rule.block = ranges->at[0];
-	} else {
-		rule.match = MATCH_SET;
-		rule.set = set_of_ranges(e->c, ranges, e->family, text);
-	}
-	push_with_ports(e, rule);
-}
-
-static void expand_selections(Expansion *e)
-{
-	for (size_t i = 0; i < e->rule->peers.n; i++) {
-		const Peer *peer = &e->rule->peers.at[i];
-
-		if (peer->kind == PEER_PODS)
-			push_with_ports(e,
-				(ChainRule){.match = MATCH_SET,
-					.set = set_of_selection(e->c,
-						index_select(&e->c->index, e->policy->space, peer),
-						e->family)});
-	}
-}
-
-/* ---- Named ports of egress rules: (address, protocol, port) of every destination pod ---- */
-static void add_named(Expansion *e, Set *set, const Owner *owner)
-{
-	for (size_t i = 0; i < e->ports.names.n; i++) {
-		const Port *port = e->ports.names.at[i];
-		PortRanges numbers = {};
-
-		resolve_port(e->c, port, owner->pod, &numbers);
-		for (size_t k = 0; k < numbers.n; k++)
-			VEC_PUSH(e->c->arena, &set->elements,
-				(Element){owner->address, (uint8_t)port->protocol,
-					numbers.at[k].first});
-	}
-}
-
-static void fill_named(Expansion *e, Set *set, const Ranges *blocks)
-{
-	const Owners *all = &e->c->index.owners;
-
-	for (size_t i = 0; i < e->rule->peers.n; i++) {
-		const Peer *peer = &e->rule->peers.at[i];
-		const Selection *selection =
-			peer->kind == PEER_PODS ? index_select(&e->c->index, e->policy->space, peer)
-						: NULL;
-
-		for (size_t k = 0; selection && k < selection->members[e->family].n; k++)
-			add_named(e, set, &selection->members[e->family].at[k]);
-	}
-	for (size_t i = 0; i < all->n; i++)
-		if (all->at[i].address.family == e->family &&
-			(e->rule->is_any_peer || ranges_have(blocks, all->at[i].address)))
-			add_named(e, set, &all->at[i]);
-}
-
-static const char *named_key(Expansion *e, const char *block_text, const Ranges *blocks)
-{
-	Buf key = {.arena = e->c->scratch};
-	char text[RANGE_TEXT_SIZE];
-
-	for (size_t i = 0; i < e->ports.names.n; i++)
-		buf_printf(&key, "%s%s/%s", i ? " " : "", e->ports.names.at[i]->name,
-			protocol_text(e->ports.names.at[i]->protocol));
-	buf_printf(&key, " of %s%s", e->rule->is_any_peer ? "any pod" : "", block_text);
-	for (size_t i = 0; i < e->rule->peers.n; i++)
-		if (e->rule->peers.at[i].kind == PEER_PODS)
-			buf_printf(&key, "; %s",
-				index_select(&e->c->index, e->policy->space, &e->rule->peers.at[i])
-					->comment);
-	for (size_t i = 0; i < blocks->n; i++)
-		buf_printf(&key, "\n%s", range_text(blocks->at[i], text));
-	return buf_text(&key);
-}
-
-static void expand_named(Expansion *e, const Ranges *blocks, const char *block_text)
-{
-	const char *key = named_key(e, block_text, blocks);
-	const char *comment = arena_strndup(e->c->scratch, key, strcspn(key, "\n"));
-	Set set;
-
-	if (set_begin(e->c, "ports", e->family, key, comment, SET_PORTS, &set)) {
-		fill_named(e, &set, blocks);
-		VEC_PUSH(e->c->arena, &e->c->ruleset->sets, set);
-	}
-	push_rule(e, (ChainRule){.match = MATCH_PORT_SET, .set = set.name});
-}
-
-static void expand_rule(Expansion *e)
-{
-	Ranges blocks = {};
-	Buf text = {.arena = e->c->scratch};
-
-	gather_blocks(e, &blocks, &text);
-	if (has_numeric_ports(&e->ports)) {
-		if (e->rule->is_any_peer)
-			push_with_ports(e, (ChainRule){.match = MATCH_ANYBODY});
-		expand_blocks(e, &blocks, buf_text(&text));
-		expand_selections(e);
-	}
-	if (e->ports.names.n)
-		expand_named(e, &blocks, buf_text(&text));
-}
-
-/* ---- Chain classes ---- */
-typedef VEC(const Policy *) PolicyList;
-
-static void each_port_name(Buf *key, Compiler *c, const Policy *policy, const Pod *pod)
-{
-	for (size_t r = 0; r < policy->rules[INGRESS].n; r++) {
-		const Rule *rule = &policy->rules[INGRESS].at[r];
-
-		for (size_t i = 0; i < rule->ports.n; i++) {
-			PortRanges numbers = {};
-
-			if (rule->ports.at[i].kind != PORT_NAME)
-				continue;
-			resolve_port(c, &rule->ports.at[i], pod, &numbers);
-			for (size_t k = 0; k < numbers.n; k++)
-				buf_printf(key, "%u+", numbers.at[k].first);
-			buf_add(key, ",");
-		}
-	}
-}
-
-/* What decides the chain: family, direction, policies, the numbers behind names. */
-static const char *class_key(
-	Compiler *c, Direction direction, Family family, const PolicyList *policies, const Pod *pod)
-{
-	Buf key = {.arena = c->scratch};
-
-	buf_printf(&key, "%d %d", direction, family);
-	for (size_t i = 0; i < policies->n; i++) {
-		buf_printf(&key, " %p:", (const void *)policies->at[i]);
-		if (direction == INGRESS)
-			each_port_name(&key, c, policies->at[i], pod);
-	}
-	return buf_text(&key);
-}
-
-static const char *build_chain(
-	Compiler *c, Direction direction, Family family, const PolicyList *policies, const Pod *pod)
-{
-	Chain chain = {.direction = direction == INGRESS ? RULESET_IN : RULESET_OUT,
-		.is_drop = c->options->is_drop};
-	Expansion e = {.c = c, .chain = &chain, .direction = direction, .family = family};
-
-	for (size_t i = 0; i < policies->n; i++) {
-		e.policy = policies->at[i];
-		for (size_t r = 0; r < e.policy->rules[direction].n; r++) {
-			e.rule = &e.policy->rules[direction].at[r];
-			e.ports = gather_ports(c, e.rule, direction, pod);
-			expand_rule(&e);
-		}
-	}
-	chain_finish(c->arena, &chain);
-	if (!strmap_get(c->chain_names, chain.name)) {
-		strmap_put(c->chain_names, chain.name, (void *)chain.name);
-		VEC_PUSH(c->arena, &c->ruleset->chains, chain);
-	}
-	return chain.name;
-}
-
-static const char *class_chain(
-	Compiler *c, Direction direction, Family family, const PolicyList *policies, const Pod *pod)
-{
-	const char *key = class_key(c, direction, family, policies, pod);
-	const char *name = strmap_get(c->classes, key);
-
-	if (!name) {
-		name = build_chain(c, direction, family, policies, pod);
-		strmap_put(c->classes, key, (void *)name);
-	}
-	return name;
-}
-
-/* ---- Pods ---- */
-static void enter_self(Compiler *c, Address address)
-{
-	Set *set = &c->ruleset->sets.at[address.family]; /* self4, self6: the first two */
-
-	VEC_PUSH(c->arena, &set->elements, (Element){.address = address});
-}
-
-static void enter_pod(Compiler *c, const Pod *pod, Direction direction, const PolicyList *policies)
-{
-	int d = direction == INGRESS ? RULESET_IN : RULESET_OUT;
-
-	for (size_t i = 0; i < pod->addresses.n; i++) {
-		Address address = pod->addresses.at[i];
-
-		if (!index_holds(&c->index, pod, address))
-			continue;
-		VEC_PUSH(c->arena, &c->ruleset->verdicts[d][address.family],
-			(Verdict){
-				address, class_chain(c, direction, address.family, policies, pod)});
-		enter_self(c, address);
-	}
-}
-
-static void compile_pod(Compiler *c, const Pod *pod, const PolicyList *of_namespace)
-{
-	for (Direction d = INGRESS; d < DIRECTION_N; d++) {
-		PolicyList policies = {};
-
-		for (size_t i = 0; i < of_namespace->n; i++)
-			if (of_namespace->at[i]->isolates[d] &&
-				selector_matches(&of_namespace->at[i]->pods, &pod->labels))
-				VEC_PUSH(c->scratch, &policies, of_namespace->at[i]);
-		if (policies.n)
-			enter_pod(c, pod, d, &policies);
-	}
-}
+typedef struct Update {
+	Compiler *c;
+	Arena *scratch;
+	const Changes *changes;
+	Expander expander;
+	StrMap *spaces; /* namespaces that changed: name -> NamespaceChange */
+	Table *seen;	/* of touched, by address */
+	VEC(Touched *) touched;
+	StrMap *classes; /* class key -> LiveChain */
+	VEC(const Chain *) new_chains;
+	bool has_idle_chains;
+	Verdicts edits[RULESET_DIRECTIONS][FAMILY_N]; /* chain NULL: none any more */
+	Ruleset *ruleset;
+} Update;
 
 static bool is_local(const Compiler *c, const Pod *pod)
 {
-	return c->options->is_all || text_is_equal(pod->node, c->options->node);
+	return c->options.is_all || text_is_equal(pod->node, c->options.node);
 }
 
-static void warn_nobody(Compiler *c, bool has_local)
+/* ---- 1. Touch ---- */
+static const Namespace *space_before(const Update *u, const Pod *pod)
 {
-	if (!has_local && c->model->pods.n)
-		DIAG_WARNING(c->diags, c->model->pods.at[0]->origin, "no-local-pod",
-			"is `node` in netpol.conf right?",
-			"no pod of the inventory runs on node \"%s\": nothing is isolated here",
-			c->options->node);
+	const NamespaceChange *change = u->spaces ? strmap_get(u->spaces, pod->space) : NULL;
+
+	return change ? change->before : model_namespace(u->c->model, pod->space);
 }
 
-static void compile_pods(Compiler *c)
+/* To be called before what touches the address is done to the index: the first time counts. */
+static void touch(Update *u, Address address)
 {
-	size_t p = 0;
-	bool has_local = false;
-	PolicyList policies = {};
-	const char *space = NULL;
+	uint32_t hash = hash_bytes(HASH_START, &address.value, sizeof(address.value));
+	const Pod *owner;
+	const Touched *seen;
+	Touched *new;
+	size_t cursor = 0;
 
-	for (size_t i = 0; i < c->model->pods.n; i++) {
-		const Pod *pod = c->model->pods.at[i];
+	while ((seen = table_find(u->seen, hash, &cursor)))
+		if (address_is_equal(seen->address, address))
+			return;
+	owner = index_owner(&u->c->index, address);
+	new = ARENA_NEW(u->scratch, Touched);
+	*new = (Touched){
+		.address = address, .before = {owner, owner ? space_before(u, owner) : NULL}};
+	table_add(u->seen, hash, new);
+	VEC_PUSH(u->scratch, &u->touched, new);
+}
 
-		if (!is_local(c, pod))
-			continue;
-		has_local = true;
-		if (!text_is_equal(space, pod->space)) { /* both lists are sorted by namespace */
-			space = pod->space;
-			policies.n = 0;
-			while (p < c->model->policies.n &&
-				strcmp(c->model->policies.at[p]->space, space) < 0)
-				p++;
-			for (; p < c->model->policies.n &&
-				strcmp(c->model->policies.at[p]->space, space) == 0;
-				p++)
-				VEC_PUSH(c->scratch, &policies, c->model->policies.at[p]);
-		}
-		compile_pod(c, pod, &policies);
+static void touch_pod(Update *u, const Pod *pod)
+{
+	for (size_t i = 0; pod_is_subject(pod) && i < pod->addresses.n; i++)
+		touch(u, pod->addresses.at[i]);
+}
+
+static void count_local(Compiler *c, const Pod *pod, bool is_there)
+{
+	uint32_t hash = hash_text(HASH_START, pod->name);
+
+	if (!is_local(c, pod))
+		return;
+	c->n_local += is_there ? 1 : (size_t)-1;
+	if (c->options.is_all || !pod_is_subject(pod))
+		return;
+	if (is_there)
+		table_add(c->locals, hash, pod);
+	else
+		table_remove(c->locals, hash, pod);
+}
+
+static void change_pod(Update *u, const PodChange *change)
+{
+	Compiler *c = u->c;
+
+	if (change->before && change->after && pod_is_equal(change->before, change->after)) {
+		index_replace(&c->index, change->before, change->after);
+	} else {
+		if (change->before)
+			touch_pod(u, change->before);
+		if (change->after)
+			touch_pod(u, change->after);
+		if (change->before)
+			index_remove(&c->index, change->before);
+		if (change->after)
+			index_add(&c->index, change->after);
 	}
-	warn_nobody(c, has_local);
+	if (change->before)
+		count_local(c, change->before, false);
+	if (change->after)
+		count_local(c, change->after, true);
+}
+
+static void note_namespaces(Update *u)
+{
+	if (u->changes->namespaces.n)
+		u->spaces = strmap_new(u->scratch);
+	for (size_t i = 0; i < u->changes->namespaces.n; i++) {
+		const NamespaceChange *change = &u->changes->namespaces.at[i];
+
+		/* of several changes the first knows how it was */
+		if (!strmap_get(u->spaces, change->space->name))
+			strmap_put(u->spaces, change->space->name, (void *)change);
+	}
+}
+
+static bool has_same_labels(const Namespace *a, const Namespace *b)
+{
+	if (!a || !b || a->labels.list.n != b->labels.list.n)
+		return false;
+	for (size_t i = 0; i < a->labels.list.n; i++)
+		if (strcmp(a->labels.list.at[i].key, b->labels.list.at[i].key) != 0 ||
+			strcmp(a->labels.list.at[i].value, b->labels.list.at[i].value) != 0)
+			return false;
+	return true;
+}
+
+/* Its pods are whom they were, under another namespace. */
+static void touch_namespaces(Update *u)
+{
+	for (size_t i = 0; i < u->changes->namespaces.n; i++) {
+		const NamespaceChange *change = &u->changes->namespaces.at[i];
+		const Pod *pod;
+		size_t cursor = 0;
+
+		if (has_same_labels(change->before, change->after))
+			continue;
+		while ((pod = space_next_pod(change->space, &cursor)))
+			touch_pod(u, pod);
+	}
+}
+
+static bool any_selects(const Policies *policies, const Pod *pod)
+{
+	for (size_t i = 0; policies && i < policies->n; i++)
+		if (selector_matches(&policies->at[i]->pods, &pod->labels))
+			return true;
+	return false;
+}
+
+static void list_policy(Update *u, StrMap *by_space, const Policy *policy)
+{
+	Policies *list = strmap_get(by_space, policy->space);
+
+	if (!list) {
+		list = ARENA_NEW(u->scratch, Policies);
+		strmap_put(by_space, policy->space, list);
+	}
+	VEC_PUSH(u->scratch, list, policy);
+}
+
+static void touch_selected(Update *u, StrMap *by_space)
+{
+	const Pod *pod;
+	size_t cursor = 0;
+
+	while ((pod = table_next(u->c->locals, &cursor)))
+		if (any_selects(strmap_get(by_space, pod->space), pod))
+			touch_pod(u, pod);
+}
+
+static void touch_selected_of_all(Update *u, StrMap *by_space)
+{
+	const Space *space;
+	size_t at_space = 0;
+
+	while ((space = model_next_space(u->c->model, &at_space))) {
+		const Policies *policies = strmap_get(by_space, space->name);
+		const Pod *pod;
+		size_t at_pod = 0;
+
+		while (policies && (pod = space_next_pod(space, &at_pod)))
+			if (any_selects(policies, pod))
+				touch_pod(u, pod);
+	}
+}
+
+/* The first time every local pod is touched anyway. */
+static void touch_policies(Update *u)
+{
+	StrMap *by_space;
+
+	if (!u->c->is_started || u->changes->policies.n == 0)
+		return;
+	by_space = strmap_new(u->scratch);
+	for (size_t i = 0; i < u->changes->policies.n; i++) {
+		const PolicyChange *change = &u->changes->policies.at[i];
+
+		if (change->before)
+			list_policy(u, by_space, change->before);
+		if (change->after && change->after != change->before)
+			list_policy(u, by_space, change->after);
+	}
+	if (u->c->options.is_all)
+		touch_selected_of_all(u, by_space);
+	else
+		touch_selected(u, by_space);
+}
+
+static void touch_all(Update *u)
+{
+	u->seen = table_new(u->scratch);
+	note_namespaces(u);
+	for (size_t i = 0; i < u->changes->pods.n; i++)
+		change_pod(u, &u->changes->pods.at[i]);
+	touch_namespaces(u);
+	touch_policies(u);
+	for (size_t i = 0; i < u->touched.n; i++) {
+		Touched *t = u->touched.at[i];
+
+		t->after.pod = index_owner(&u->c->index, t->address);
+		if (t->after.pod)
+			t->after.space = model_namespace(u->c->model, t->after.pod->space);
+	}
+}
+
+/* ---- 2. Move ---- */
+static void move_all(Update *u)
+{
+	for (size_t i = 0; i < u->touched.n; i++) {
+		const Touched *t = u->touched.at[i];
+
+		if (t->before.pod != t->after.pod || t->before.space != t->after.space)
+			live_move(&u->c->live, t->address, t->before, t->after);
+	}
+}
+
+/* ---- 3. Judge ---- */
+static LiveChain *find_chain(const Compiler *c, const char *name)
+{
+	uint32_t hash = hash_text(HASH_START, name);
+	const LiveChain *chain;
+	size_t cursor = 0;
+
+	while ((chain = table_find(c->chains, hash, &cursor)))
+		if (strcmp(chain->chain->name, name) == 0)
+			return (LiveChain *)chain;
+	return NULL;
+}
+
+static void use_sets(Compiler *c, const Chain *chain, size_t by)
+{
+	for (size_t i = 0; i < chain->rules.n; i++)
+		if (chain->rules.at[i].set)
+			live_find(&c->live, chain->rules.at[i].set)->users += by;
+}
+
+static LiveChain *add_chain(Update *u, const Chain *draft)
+{
+	Compiler *c = u->c;
+	LiveChain *chain = c->free_chains ? c->free_chains : ARENA_NEW(c->arena, LiveChain);
+	const Chain *made = chain_make(draft);
+
+	if (!made)
+		arena_out_of_memory(c->arena);
+	c->free_chains = chain->next_free;
+	*chain = (LiveChain){.chain = made};
+	table_add(c->chains, hash_text(HASH_START, made->name), chain);
+	VEC_PUSH(u->scratch, &u->new_chains, made);
+	use_sets(c, made, 1);
+	return chain;
+}
+
+static LiveChain *chain_of(
+	Update *u, Direction direction, Family family, const Policies *policies, const Pod *pod)
+{
+	const char *key = expand_key(u->scratch, direction, family, policies, pod);
+	LiveChain *chain = strmap_get(u->classes, key);
+	Chain draft;
+
+	if (chain)
+		return chain;
+	draft = expand(&u->expander, direction, family, policies, pod);
+	chain = find_chain(u->c, draft.name);
+	if (!chain)
+		chain = add_chain(u, &draft);
+	strmap_put(u->classes, key, chain);
+	return chain;
+}
+
+/* The policies that isolate the pod in that direction, by name. */
+static Policies isolating(const Update *u, const Pod *pod, Direction direction)
+{
+	const Space *space = model_space(u->c->model, pod->space);
+	Policies policies = {};
+
+	for (size_t i = 0; space && i < space->policies.n; i++)
+		if (space->policies.at[i]->isolates[direction] &&
+			selector_matches(&space->policies.at[i]->pods, &pod->labels))
+			VEC_PUSH(u->scratch, &policies, space->policies.at[i]);
+	return policies;
+}
+
+static const Verdict *verdict_of(const Compiler *c, int direction, Address address)
+{
+	const Verdicts *map = &c->verdicts[direction][address.family];
+	Verdict wanted = {.address = address};
+
+	return map->n ? bsearch(&wanted, map->at, map->n, sizeof(Verdict), verdict_compare) : NULL;
+}
+
+/* Whether the address was, and is, isolated in that direction. */
+typedef struct Isolation {
+	bool was, is;
+} Isolation;
+
+static Isolation judge(Update *u, const Touched *t, Direction direction)
+{
+	int d = direction == INGRESS ? RULESET_IN : RULESET_OUT;
+	const Verdict *old = verdict_of(u->c, d, t->address);
+	const Pod *pod = t->after.pod;
+	Policies policies = {};
+	LiveChain *chain = NULL, *old_chain = old ? find_chain(u->c, old->chain) : NULL;
+
+	if (pod && is_local(u->c, pod))
+		policies = isolating(u, pod, direction);
+	if (policies.n)
+		chain = chain_of(u, direction, t->address.family, &policies, pod);
+	if (chain != old_chain) {
+		VEC_PUSH(u->scratch, &u->edits[d][t->address.family],
+			(Verdict){t->address, chain ? chain->chain->name : NULL});
+		if (chain)
+			chain->users++;
+		if (old_chain)
+			u->has_idle_chains |= --old_chain->users == 0;
+	}
+	return (Isolation){old != NULL, chain != NULL};
+}
+
+static bool may_be_isolated(const Compiler *c, const Touched *t)
+{
+	return (t->before.pod && is_local(c, t->before.pod)) ||
+	       (t->after.pod && is_local(c, t->after.pod));
+}
+
+static void judge_all(Update *u)
+{
+	u->classes = strmap_new(u->scratch);
+	for (size_t i = 0; i < u->touched.n; i++) {
+		const Touched *t = u->touched.at[i];
+		Isolation in, out;
+
+		if (!may_be_isolated(u->c, t))
+			continue;
+		in = judge(u, t, INGRESS);
+		out = judge(u, t, EGRESS);
+		if ((in.was || out.was) != (in.is || out.is)) /* it may always reach itself */
+			live_edit_self(&u->c->live, t->address, in.is || out.is);
+	}
+}
+
+/* ---- 4. Count ---- */
+static int chain_compare(const void *a, const void *b)
+{
+	return strcmp((*(const Chain *const *)a)->name, (*(const Chain *const *)b)->name);
+}
+
+static void drop_chain(Compiler *c, LiveChain *chain)
+{
+	use_sets(c, chain->chain, (size_t)-1);
+	table_remove(c->chains, hash_text(HASH_START, chain->chain->name), chain);
+	chain_release(chain->chain);
+	chain->next_free = c->free_chains;
+	c->free_chains = chain;
+}
+
+/* The sorted list of those that stay, with the new ones in their places. */
+static void count_chains(Update *u)
+{
+	Compiler *c = u->c;
+	VEC(const Chain *) old = {};
+	size_t i = 0, j = 0;
+
+	if (u->new_chains.n == 0 && !u->has_idle_chains)
+		return;
+	for (; i < c->sorted.n; i++)
+		VEC_PUSH(u->scratch, &old, c->sorted.at[i]);
+	if (u->new_chains.n)
+		qsort(u->new_chains.at, u->new_chains.n, sizeof(Chain *), chain_compare);
+	c->sorted.n = i = 0;
+	while (i < old.n || j < u->new_chains.n) {
+		bool is_old = j == u->new_chains.n ||
+			      (i < old.n && chain_compare(&old.at[i], &u->new_chains.at[j]) < 0);
+		const Chain *chain = is_old ? old.at[i++] : u->new_chains.at[j++];
+		LiveChain *live = find_chain(c, chain->name);
+
+		if (live->users > 0)
+			VEC_PUSH(c->arena, &c->sorted, chain);
+		else
+			drop_chain(c, live);
+	}
+}
+
+/* ---- 6. Give ---- */
+static void edit_verdicts(Update *u, Verdicts *map, Verdicts *edits)
+{
+	Verdicts old = {};
+	size_t i = 0, j = 0;
+
+	if (edits->n == 0)
+		return;
+	qsort(edits->at, edits->n, sizeof(Verdict), verdict_compare);
+	for (; i < map->n; i++)
+		VEC_PUSH(u->scratch, &old, map->at[i]);
+	map->n = i = 0;
+	while (i < old.n || j < edits->n) {
+		int r = i == old.n	? 1
+			: j == edits->n ? -1
+					: verdict_compare(&old.at[i], &edits->at[j]);
+		const Verdict *verdict = r < 0 ? &old.at[i] : &edits->at[j];
+
+		if (verdict->chain)
+			VEC_PUSH(u->c->arena, map, *verdict);
+		i += r <= 0;
+		j += r >= 0;
+	}
+}
+
+static void give_verdicts(Update *u, int direction, Family family)
+{
+	Verdicts *map = &u->c->verdicts[direction][family];
+	Arena *arena = u->ruleset->arena;
+
+	edit_verdicts(u, map, &u->edits[direction][family]);
+	if (map->n == 0)
+		return;
+	u->ruleset->verdicts[direction][family] =
+		(Verdicts){arena_alloc(arena, map->n * sizeof(Verdict)), map->n, map->n};
+	memcpy(u->ruleset->verdicts[direction][family].at, map->at, map->n * sizeof(Verdict));
+}
+
+static void give(Update *u)
+{
+	const Compiler *c = u->c;
+	Ruleset *ruleset = u->ruleset;
+
+	ruleset->base.table = arena_strdup(ruleset->arena, c->options.table);
+	for (size_t i = 0; i < c->options.services.n; i++)
+		VEC_PUSH(ruleset->arena, &ruleset->base.services, c->options.services.at[i]);
+	for (size_t i = 0; i < c->live.sorted.n; i++) {
+		VEC_PUSH(ruleset->arena, &ruleset->sets, c->live.sorted.at[i]->set);
+		set_hold(c->live.sorted.at[i]->set);
+	}
+	for (size_t i = 0; i < c->sorted.n; i++) {
+		VEC_PUSH(ruleset->arena, &ruleset->chains, c->sorted.at[i]);
+		chain_hold(c->sorted.at[i]);
+	}
+	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+			give_verdicts(u, d, f);
 }
 
 static int run(void *context)
 {
-	Compiler *c = context;
+	Update *u = context;
+	Compiler *c = u->c;
 
-	c->ruleset->base.table = arena_strdup(c->arena, c->options->table);
-	for (size_t i = 0; i < c->options->services.n; i++)
-		VEC_PUSH(c->arena, &c->ruleset->base.services, c->options->services.at[i]);
-	index_build(c->scratch, c->model, c->diags, &c->index);
-	c->set_names = strmap_new(c->scratch);
-	c->chain_names = strmap_new(c->scratch);
-	c->classes = strmap_new(c->scratch);
-	c->files = strmap_new(c->scratch);
-	compile_pods(c);
-	ruleset_sort(c->ruleset);
+	u->expander = (Expander){u->scratch, c->model, &c->live, c->options.is_drop};
+	live_begin(&c->live, u->scratch);
+	touch_all(u);
+	if (c->is_started) /* else there is no set yet: all of them are filled below */
+		move_all(u);
+	judge_all(u);
+	count_chains(u);
+	live_fill(&c->live, c->model, &c->index);
+	live_end(&c->live);
+	give(u);
+	c->is_started = true;
 	return 0;
 }
 
-/* Either arena may run out: both unwind to a try of their own. */
+/* Whichever arena runs out unwinds to a try of its own. */
+static int run_in_compiler(void *context)
+{
+	const Update *u = context;
+
+	return arena_try(u->c->arena, run, context);
+}
+
 static int run_in_scratch(void *context)
 {
-	Compiler *c = context;
+	const Update *u = context;
 
-	return arena_try(c->scratch, run, c);
+	return arena_try(u->scratch, run_in_compiler, context);
+}
+
+int compiler_update(Compiler *compiler, const Changes *changes, Ruleset **ret_ruleset)
+{
+	ARENA_CLEANUP Arena *scratch = arena_new();
+	Update u = {.c = compiler, .scratch = scratch, .changes = changes};
+	int r;
+
+	u.ruleset = ruleset_new();
+	if (!scratch || !u.ruleset) {
+		ruleset_free(u.ruleset);
+		return -ENOMEM;
+	}
+	r = arena_try(u.ruleset->arena, run_in_scratch, &u);
+	if (r < 0)
+		ruleset_free(u.ruleset);
+	else
+		*ret_ruleset = u.ruleset;
+	return r;
+}
+
+void compiler_warn(const Compiler *c, Diags *diags)
+{
+	index_warn(&c->index, diags);
+	if (c->n_local == 0 && model_counts(c->model).pods > 0)
+		DIAG_WARNING(diags, ((Origin){}), "no-local-pod", "is `node` in netpol.conf right?",
+			"no pod of the inventory runs on node \"%s\": nothing is isolated here",
+			c->options.node);
+}
+
+const Pod *compiler_owner(const Compiler *c, Address address)
+{
+	return index_owner(&c->index, address);
+}
+
+/* ---- All at once ---- */
+typedef struct Whole {
+	Compiler *compiler;
+	Changes changes;
+	Diags *diags;
+	Ruleset **ruleset;
+} Whole;
+
+static int compile_whole(void *context)
+{
+	Whole *w = context;
+	int r;
+
+	model_list_changes(w->compiler->model, &w->changes);
+	r = compiler_update(w->compiler, &w->changes, w->ruleset);
+	if (r == 0)
+		compiler_warn(w->compiler, w->diags);
+	return r;
 }
 
 int compile(const Model *model, const CompileOptions *options, Diags *diags, Ruleset **ret_ruleset)
 {
-	ARENA_CLEANUP Arena *scratch = arena_new();
-	Compiler c = {.scratch = scratch, .model = model, .options = options, .diags = diags};
-	int r;
+	ARENA_CLEANUP Arena *arena = arena_new();
+	Whole w = {compiler_new(model, options), {.arena = arena}, diags, ret_ruleset};
+	int r = arena && w.compiler ? arena_try(arena, compile_whole, &w) : -ENOMEM;
 
-	c.ruleset = ruleset_new();
-	if (!scratch || !c.ruleset) {
-		ruleset_free(c.ruleset);
-		return -ENOMEM;
-	}
-	c.arena = c.ruleset->arena;
-	r = arena_try(c.arena, run_in_scratch, &c);
-	if (r < 0) {
-		ruleset_free(c.ruleset);
-		return r;
-	}
-	*ret_ruleset = c.ruleset;
-	return 0;
+	compiler_free(w.compiler);
+	return r;
 }

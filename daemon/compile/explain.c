@@ -11,9 +11,8 @@
 struct Explainer {
 	Arena *arena;
 	const Model *model;
+	Compiler *compiler;
 	Ruleset *ruleset;
-	Index index;
-	Diags diags; /* the index's warnings; unused */
 };
 
 Explainer *explainer_free(Explainer *explainer)
@@ -21,22 +20,26 @@ Explainer *explainer_free(Explainer *explainer)
 	if (!explainer)
 		return NULL;
 	ruleset_free(explainer->ruleset);
+	compiler_free(explainer->compiler);
 	arena_free(explainer->arena);
 	return NULL;
 }
 
-static int build_index(void *context)
+static int build(void *context)
 {
 	Explainer *x = context;
+	Changes changes = {.arena = arena_child(x->arena)};
+	int r;
 
-	x->diags.arena = x->arena;
-	index_build(x->arena, x->model, &x->diags, &x->index);
-	return 0;
+	model_list_changes(x->model, &changes);
+	r = compiler_update(x->compiler, &changes, &x->ruleset);
+	arena_free(changes.arena);
+	return r;
 }
 
 int explainer_new(const Model *model, Explainer **ret_explainer)
 {
-	CompileOptions options = {.node = "", .is_all = true, .table = "netpol"};
+	const CompileOptions options = {.node = "", .is_all = true, .table = "netpol"};
 	Arena *arena = arena_new();
 	Explainer *x;
 	int r;
@@ -44,10 +47,8 @@ int explainer_new(const Model *model, Explainer **ret_explainer)
 	if (!arena)
 		return -ENOMEM;
 	x = ARENA_NEW(arena, Explainer);
-	*x = (Explainer){.arena = arena, .model = model};
-	r = arena_try(arena, build_index, x);
-	if (r == 0)
-		r = compile(model, &options, &x->diags, &x->ruleset);
+	*x = (Explainer){.arena = arena, .model = model, .compiler = compiler_new(model, &options)};
+	r = x->compiler ? arena_try(arena, build, x) : -ENOMEM;
 	if (r < 0) {
 		explainer_free(x);
 		return r;
@@ -86,7 +87,7 @@ static const char *find_endpoint(Explainer *x, const char *text, Endpoint *ret_e
 		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): find_pod found an address */
 		endpoint.address = endpoint.pod->addresses.at[0];
 	} else if (address_parse(text, &endpoint.address)) {
-		endpoint.pod = index_owner(&x->index, endpoint.address);
+		endpoint.pod = compiler_owner(x->compiler, endpoint.address);
 	} else {
 		return arena_printf(
 			x->arena, "\"%s\" is neither namespace/pod nor an address", text);
@@ -253,8 +254,17 @@ typedef struct Why {
 static bool is_isolating(const Why *w, const Policy *policy)
 {
 	return policy->isolates[w->direction] &&
-	       strcmp(policy->space, w->subject->pod->space) == 0 &&
 	       selector_matches(&policy->pods, &w->subject->pod->labels);
+}
+
+/* Of the subject's namespace, by name. */
+static const Policies *policies_of(const Why *w)
+{
+	static const Policies none;
+	const Space *space =
+		w->subject->pod ? model_space(w->x->model, w->subject->pod->space) : NULL;
+
+	return space ? &space->policies : &none;
 }
 
 static bool peer_has(const Why *w, const Policy *policy, const Peer *peer)
@@ -359,12 +369,13 @@ static void add_peers_text(Why *w, Buf *buf, const Policy *policy, const Rule *r
 /* The rule that lacks least: the peer is right and the port is not, or the other way round. */
 static void add_nearest(Why *w, Buf *buf)
 {
+	const Policies *policies = policies_of(w);
 	const Policy *nearest_policy = NULL;
 	const Rule *nearest = NULL;
 	bool has_peer = false;
 
-	for (size_t i = 0; i < w->x->model->policies.n; i++) {
-		const Policy *policy = w->x->model->policies.at[i];
+	for (size_t i = 0; i < policies->n; i++) {
+		const Policy *policy = policies->at[i];
 
 		for (size_t r = 0; is_isolating(w, policy) && r < policy->rules[w->direction].n;
 			r++) {
@@ -408,10 +419,11 @@ static void add_endpoint(Why *w, Buf *buf, const Endpoint *endpoint)
 
 static void add_isolating(Why *w, Buf *buf)
 {
+	const Policies *policies = policies_of(w);
 	bool is_first = true;
 
-	for (size_t i = 0; i < w->x->model->policies.n; i++) {
-		const Policy *policy = w->x->model->policies.at[i];
+	for (size_t i = 0; i < policies->n; i++) {
+		const Policy *policy = policies->at[i];
 
 		if (!is_isolating(w, policy))
 			continue;

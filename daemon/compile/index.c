@@ -1,13 +1,18 @@
-/* Who holds which address, and whom a peer selects. */
+/* Who holds which address. */
 #include "index.h"
 #include <string.h>
 
-/* ---- Addresses ---- */
-static int owner_compare(const void *a, const void *b)
+static uint32_t address_hash(Address address)
 {
-	return address_compare(((const Owner *)a)->address, ((const Owner *)b)->address);
+	return hash_bytes(HASH_START + address.family, &address.value, sizeof(address.value));
 }
 
+void index_start(Index *index, Arena *arena)
+{
+	*index = (Index){arena, table_new(arena), table_new(arena)};
+}
+
+/* ---- Claims ---- */
 /* Of two claimants: the running one, then the one started last, then a rule that always decides. */
 static bool is_better(const Pod *a, const Pod *b)
 {
@@ -24,128 +29,149 @@ static bool is_better(const Pod *a, const Pod *b)
 	return r ? r > 0 : strcmp(a->name, b->name) > 0;
 }
 
-static void warn_clash(Diags *diags, const Owner *winner, const Owner *loser)
+static bool pod_claims(const Pod *pod, Address address)
 {
-	char text[ADDRESS_TEXT_SIZE];
-
-	DIAG_WARNING(diags, winner->pod->origin, "address-clash", NULL,
-		"pods %s/%s and %s/%s both claim %s; it counts as %s/%s's, which runs or started "
-		"last",
-		winner->pod->space, winner->pod->name, loser->pod->space, loser->pod->name,
-		address_text(winner->address, text), winner->pod->space, winner->pod->name);
+	for (size_t i = 0; i < pod->addresses.n; i++)
+		if (address_is_equal(pod->addresses.at[i], address))
+			return true;
+	return false;
 }
 
-static void keep_best(Owners *owners, Diags *diags)
+/* Who holds the address, and how many claim it. */
+static const Pod *holder(const Index *index, Address address, size_t *ret_claims)
 {
-	size_t kept = 0;
+	uint32_t hash = address_hash(address);
+	const Pod *best = NULL, *pod;
+	size_t cursor = 0, n = 0;
 
-	for (size_t i = 1; i < owners->n; i++) {
-		Owner *top = &owners->at[kept], next = owners->at[i];
-
-		if (!address_is_equal(top->address, next.address)) {
-			owners->at[++kept] = next;
+	while ((pod = table_find(index->claims, hash, &cursor))) {
+		if (!pod_claims(pod, address))
 			continue;
-		}
-		if (is_better(next.pod, top->pod)) {
-			warn_clash(diags, &next, top);
-			*top = next;
-		} else if (next.pod != top->pod) {
-			warn_clash(diags, top, &next);
-		}
+		n++;
+		if (!best || is_better(pod, best))
+			best = pod;
 	}
-	owners->n = owners->n ? kept + 1 : 0;
-}
-
-void index_build(Arena *arena, const Model *model, Diags *diags, Index *ret_index)
-{
-	Index index = {.arena = arena, .model = model, .selections = strmap_new(arena)};
-
-	for (size_t i = 0; i < model->pods.n; i++) {
-		const Pod *pod = model->pods.at[i];
-
-		for (size_t k = 0; pod_is_subject(pod) && k < pod->addresses.n; k++)
-			VEC_PUSH(arena, &index.owners, (Owner){pod->addresses.at[k], pod});
-	}
-	if (index.owners.n)
-		qsort(index.owners.at, index.owners.n, sizeof(Owner), owner_compare);
-	keep_best(&index.owners, diags);
-	*ret_index = index;
+	*ret_claims = n;
+	return best;
 }
 
 const Pod *index_owner(const Index *index, Address address)
 {
-	Owner wanted = {.address = address}, *found = NULL;
+	size_t claims;
 
-	if (index->owners.n)
-		found = bsearch(
-			&wanted, index->owners.at, index->owners.n, sizeof(Owner), owner_compare);
-	return found ? found->pod : NULL;
+	return holder(index, address, &claims);
 }
 
-bool index_holds(const Index *index, const Pod *pod, Address address)
+static bool is_repeated(const Pod *pod, size_t i)
 {
-	return index_owner(index, address) == pod;
+	for (size_t k = 0; k < i; k++)
+		if (address_is_equal(pod->addresses.at[k], pod->addresses.at[i]))
+			return true;
+	return false;
 }
 
-/* ---- Selections ---- */
-static void add_member(Index *index, Selection *selection, const Pod *pod)
+/* The table of clashes names whoever holds the address, from the second claim on. */
+static void note_clash(Index *index, Address address, bool is_over)
 {
-	for (size_t k = 0; pod_is_subject(pod) && k < pod->addresses.n; k++) {
-		Address address = pod->addresses.at[k];
+	size_t claims;
+	const Pod *pod = holder(index, address, &claims);
 
-		if (index_holds(index, pod, address))
-			VEC_PUSH(index->arena, &selection->members[address.family],
-				(Owner){address, pod});
+	if (claims < 2)
+		return;
+	if (is_over)
+		table_remove(index->clashes, address_hash(address), pod);
+	else
+		table_add(index->clashes, address_hash(address), pod);
+}
+
+void index_add(Index *index, const Pod *pod)
+{
+	for (size_t i = 0; pod_is_subject(pod) && i < pod->addresses.n; i++) {
+		Address address = pod->addresses.at[i];
+
+		if (is_repeated(pod, i))
+			continue;
+		note_clash(index, address, true);
+		table_add(index->claims, address_hash(address), pod);
+		note_clash(index, address, false);
 	}
 }
 
-static void add_namespace(
-	Index *index, Selection *selection, const char *space, const Selector *pods)
+void index_remove(Index *index, const Pod *pod)
 {
-	size_t first, n = model_pods_of(index->model, space, &first);
+	for (size_t i = 0; pod_is_subject(pod) && i < pod->addresses.n; i++) {
+		Address address = pod->addresses.at[i];
 
-	for (size_t i = first; i < first + n; i++)
-		if (!pods || selector_matches(pods, &index->model->pods.at[i]->labels))
-			add_member(index, selection, index->model->pods.at[i]);
+		if (is_repeated(pod, i))
+			continue;
+		note_clash(index, address, true);
+		table_remove(index->claims, address_hash(address), pod);
+		note_clash(index, address, false);
+	}
 }
 
-static const char *star_if_empty(const char *text)
+void index_replace(Index *index, const Pod *pod, const Pod *by)
 {
-	return *text ? text : "*";
+	for (size_t i = 0; pod_is_subject(pod) && i < pod->addresses.n; i++) {
+		Address address = pod->addresses.at[i];
+
+		if (is_repeated(pod, i))
+			continue;
+		note_clash(index, address, true);
+		table_replace(index->claims, address_hash(address), pod, by);
+		note_clash(index, address, false);
+	}
 }
 
-static const char *selector_text_or_star(Arena *arena, const Selector *selector)
+/* ---- Warnings ---- */
+static void warn_clash(const Index *index, const Pod *counts, Address address, Diags *diags)
 {
-	return selector ? star_if_empty(selector_text(arena, selector)) : "*";
+	uint32_t hash = address_hash(address);
+	char text[ADDRESS_TEXT_SIZE];
+	const Pod *pod;
+	size_t cursor = 0;
+
+	while ((pod = table_find(index->claims, hash, &cursor)))
+		if (pod != counts && pod_claims(pod, address))
+			DIAG_WARNING(diags, counts->origin, "address-clash", NULL,
+				"pods %s/%s and %s/%s both claim %s; it counts as %s/%s's, which "
+				"runs or started last",
+				counts->space, counts->name, pod->space, pod->name,
+				address_text(address, text), counts->space, counts->name);
 }
 
-const Selection *index_select(Index *index, const char *own_namespace, const Peer *peer)
+static int pod_compare(const void *a, const void *b)
 {
-	const char *pods = selector_text_or_star(index->arena, peer->pods), *key, *comment;
-	Selection *selection;
+	const Pod *x = *(const Pod *const *)a, *y = *(const Pod *const *)b;
+	int r = strcmp(x->space, y->space);
 
-	/* namespaces by selector in brackets: a namespace's name cannot hold one */
-	if (peer->namespaces)
-		comment = arena_printf(index->arena, "[%s]: %s",
-			selector_text_or_star(index->arena, peer->namespaces), pods);
-	else
-		comment = arena_printf(index->arena, "%s: %s", own_namespace, pods);
-	key = comment;
-	selection = strmap_get(index->selections, key);
-	if (selection)
-		return selection;
-	selection = ARENA_NEW(index->arena, Selection);
-	*selection = (Selection){.key = key, .comment = comment};
-	if (!peer->namespaces)
-		add_namespace(index, selection, own_namespace, peer->pods);
-	for (size_t i = 0; peer->namespaces && i < index->model->namespaces.n; i++)
-		if (selector_matches(peer->namespaces, &index->model->namespaces.at[i]->labels))
-			add_namespace(
-				index, selection, index->model->namespaces.at[i]->name, peer->pods);
-	strmap_put(index->selections, key, selection);
-	return selection;
+	return r ? r : strcmp(x->name, y->name);
 }
 
+static void warn_clashes(const Index *index, const Pod *pod, Diags *diags)
+{
+	for (size_t i = 0; i < pod->addresses.n; i++)
+		if (!is_repeated(pod, i) && index_owner(index, pod->addresses.at[i]) == pod)
+			warn_clash(index, pod, pod->addresses.at[i], diags);
+}
+
+void index_warn(const Index *index, Diags *diags)
+{
+	Pods pods = {};
+	const Pod *pod;
+	size_t cursor = 0;
+
+	while (pods.n < DIAGS_MOST && (pod = table_next(index->clashes, &cursor)))
+		VEC_PUSH(diags->arena, &pods, pod);
+	if (pods.n)
+		qsort(pods.at, pods.n, sizeof(Pod *), pod_compare);
+	for (size_t i = 0; i < pods.n; i++)
+		if (i == 0 || pods.at[i] != pods.at[i - 1])
+			warn_clashes(index, pods.at[i], diags);
+	diags->n_dropped += table_count(index->clashes) - pods.n;
+}
+
+/* ---- Peers ---- */
 bool peer_selects(const Model *model, const char *own_namespace, const Peer *peer, const Pod *pod)
 {
 	const Namespace *space = model_namespace(model, pod->space);

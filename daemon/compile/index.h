@@ -1,36 +1,25 @@
 #pragma once
-/* index: who holds which address, and whom a peer selects, each found once. Private to the room. */
+/* index: who holds which address. Private to the room. */
 #include "compile.h"
-
-typedef struct Owner {
-	Address address;
-	const Pod *pod;
-} Owner;
-
-typedef VEC(Owner) Owners;
-
-/* The pods that a podSelector/namespaceSelector peer selects, with the addresses they hold. */
-typedef struct Selection {
-	const char *key;     /* unambiguous */
-	const char *comment; /* "default: role=frontend" */
-	Owners members[FAMILY_N];
-} Selection;
 
 typedef struct Index {
 	Arena *arena;
-	const Model *model;
-	Owners owners;	    /* by address: every pod that counts, each address once */
-	StrMap *selections; /* key -> Selection */
+	Table *claims;	/* by address: every pod that counts */
+	Table *clashes; /* by address: who holds one that others claim too */
 } Index;
 
-/* Two pods with one address: the one that runs and started last; a warning to diags. */
-void index_build(Arena *arena, const Model *model, Diags *diags, Index *ret_index);
-/* Who holds the address; NULL if no pod that counts. */
+void index_start(Index *index, Arena *arena);
+/* The claims of a pod that counts; of another, nothing. */
+void index_add(Index *index, const Pod *pod);
+void index_remove(Index *index, const Pod *pod);
+/* `by` says the same, at another place in memory. */
+void index_replace(Index *index, const Pod *pod, const Pod *by);
+/* Who holds the address: of several claimants the one that runs and started last. NULL: nobody. */
 const Pod *index_owner(const Index *index, Address address);
-bool index_holds(const Index *index, const Pod *pod, Address address);
-/* Cached by what is selected: own namespace when peer->namespaces is NULL. */
-const Selection *index_select(Index *index, const char *own_namespace, const Peer *peer);
-/* Whether the pod is selected, without the cache. */
+/* Two pods with one address. */
+void index_warn(const Index *index, Diags *diags);
+
+/* Whether a peer of a policy of that namespace selects the pod. */
 bool peer_selects(const Model *model, const char *own_namespace, const Peer *peer, const Pod *pod);
 /* The ranges of a block peer (minus its own except) or of a cidr_set, of one family. */
 void peer_ranges(

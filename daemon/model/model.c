@@ -47,66 +47,45 @@ const char *pod_text(Arena *arena, const Pod *pod)
 	return arena_printf(arena, "%s/%s", pod->space, pod->name);
 }
 
-/* The first index whose pod is not before (space, name); name NULL sorts before all names. */
-static size_t pod_lower_bound(const Model *model, const char *space, const char *name)
+/* ---- Equality ---- */
+static bool are_labels_equal(const Labels *a, const Labels *b)
 {
-	size_t low = 0, high = model->pods.n;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const Pod *pod = model->pods.at[middle];
-		int r = strcmp(pod->space, space);
-
-		if (r == 0)
-			r = name ? strcmp(pod->name, name) : 0;
-		if (r < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	if (a->list.n != b->list.n)
+		return false;
+	for (size_t i = 0; i < a->list.n; i++)
+		if (strcmp(a->list.at[i].key, b->list.at[i].key) != 0 ||
+			strcmp(a->list.at[i].value, b->list.at[i].value) != 0)
+			return false;
+	return true;
 }
 
-const Pod *model_pod(const Model *model, const char *space, const char *name)
+static bool are_addresses_equal(const Pod *a, const Pod *b)
 {
-	size_t i = pod_lower_bound(model, space, name);
-	const Pod *pod = i < model->pods.n ? model->pods.at[i] : NULL;
-
-	return pod && strcmp(pod->space, space) == 0 && strcmp(pod->name, name) == 0 ? pod : NULL;
+	if (a->addresses.n != b->addresses.n)
+		return false;
+	for (size_t i = 0; i < a->addresses.n; i++)
+		if (!address_is_equal(a->addresses.at[i], b->addresses.at[i]))
+			return false;
+	return true;
 }
 
-size_t model_pods_of(const Model *model, const char *space, size_t *ret_first)
+static bool are_ports_equal(const Pod *a, const Pod *b)
 {
-	size_t first = pod_lower_bound(model, space, NULL), n = 0;
-
-	while (first + n < model->pods.n && strcmp(model->pods.at[first + n]->space, space) == 0)
-		n++;
-	*ret_first = first;
-	return n;
+	if (a->ports.n != b->ports.n)
+		return false;
+	for (size_t i = 0; i < a->ports.n; i++)
+		if (a->ports.at[i].number != b->ports.at[i].number ||
+			a->ports.at[i].protocol != b->ports.at[i].protocol ||
+			strcmp(a->ports.at[i].name, b->ports.at[i].name) != 0)
+			return false;
+	return true;
 }
 
-const Namespace *model_namespace(const Model *model, const char *name)
+bool pod_is_equal(const Pod *a, const Pod *b)
 {
-	size_t low = 0, high = model->namespaces.n;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int r = strcmp(model->namespaces.at[middle]->name, name);
-
-		if (r == 0)
-			return model->namespaces.at[middle];
-		if (r < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
-}
-
-const CidrSet *model_set(const Model *model, const char *name)
-{
-	for (size_t i = 0; i < model->sets.n; i++)
-		if (strcmp(model->sets.at[i]->name, name) == 0)
-			return model->sets.at[i];
-	return NULL;
+	return a->phase == b->phase && a->is_host_network == b->is_host_network &&
+	       a->version == b->version && strcmp(a->name, b->name) == 0 &&
+	       strcmp(a->space, b->space) == 0 && text_is_equal(a->node, b->node) &&
+	       strcmp(a->started, b->started) == 0 && are_labels_equal(&a->labels, &b->labels) &&
+	       are_addresses_equal(a, b) && are_ports_equal(a, b);
 }

@@ -106,12 +106,12 @@ static void compare_structure(Check *c)
 	const Ruleset *wanted = c->wanted;
 
 	for (size_t i = 0; i < wanted->sets.n; i++)
-		compare_set(c, &wanted->sets.at[i]);
+		compare_set(c, wanted->sets.at[i]);
 	for (size_t i = 0; i < wanted->chains.n; i++) {
 		Buf buf = {.arena = c->scratch};
 
-		render_chain(&buf, &wanted->chains.at[i]);
-		compare_block(c, arena_printf(c->scratch, "chain %s", wanted->chains.at[i].name),
+		render_chain(&buf, &wanted->base, wanted->chains.at[i]);
+		compare_block(c, arena_printf(c->scratch, "chain %s", wanted->chains.at[i]->name),
 			&buf, false);
 	}
 	for (BaseChain b = BASE_FORWARD; b < BASE_N; b++) {
@@ -144,21 +144,19 @@ static bool starts_with(const char *text, const char *prefix)
 static int take_set(Check *c, const char *key, const Prefix *prefix)
 {
 	Ruleset *held = c->held;
-	Set set = {.name = arena_strdup(held->arena, key + 4),
-		.kind = prefix->kind,
-		.family = prefix->family};
-	int r = 0;
+	Set *set = ruleset_add_set(held, (Set){.name = arena_strdup(held->arena, key + 4),
+						 .kind = prefix->kind,
+						 .family = prefix->family});
 
-	if (set.kind != SET_CIDR)
-		r = netlink_read_set(c->nft->netlink, held->arena, &c->wanted->base, &set);
-	VEC_PUSH(held->arena, &held->sets, set);
-	return r;
+	if (set->kind == SET_CIDR)
+		return 0;
+	return netlink_read_set(c->nft->netlink, held->arena, &c->wanted->base, set);
 }
 
 static int take_self(Check *c, Family family)
 {
-	return netlink_read_set(
-		c->nft->netlink, c->held->arena, &c->wanted->base, &c->held->sets.at[family]);
+	return netlink_read_set(c->nft->netlink, c->held->arena, &c->wanted->base,
+		ruleset_add_self(c->held, family));
 }
 
 static int take_map(Check *c, const char *name)
@@ -182,9 +180,9 @@ static void take_chain(Check *c, const char *name)
 	if ((!starts_with(name, "in_") && !starts_with(name, "out_")) ||
 		text_has_suffix(name, "_next"))
 		find_odd(c, "unknown chain", name);
-	VEC_PUSH(held->arena, &held->chains,
-		(Chain){.name = arena_strdup(held->arena, name),
-			.direction = starts_with(name, "in_") ? RULESET_IN : RULESET_OUT});
+	ruleset_add_chain(
+		held, (Chain){.name = arena_strdup(held->arena, name),
+			      .direction = starts_with(name, "in_") ? RULESET_IN : RULESET_OUT});
 }
 
 static int take_object(Check *c, const char *key)

@@ -139,12 +139,15 @@ static void render_rule(Buf *buf, const Chain *chain, const ChainRule *rule)
 
 /* Ingress is judged last, by goto: accept ends our hook. Egress is judged by jump: return goes on
  * to the destination's ingress, so that neither direction ever answers for the other. */
-void render_chain(Buf *buf, const Chain *chain)
+void render_chain(Buf *buf, const BaseOptions *base, const Chain *chain)
 {
 	buf_printf(buf, "\tchain %s {\n", chain->name);
 	for (size_t i = 0; i < chain->rules.n; i++)
 		render_rule(buf, chain, &chain->rules.at[i]);
-	buf_add(buf, chain->is_drop ? "\t\tdrop\n" : "\t\treject with icmpx port-unreachable\n");
+	/* the kernel takes no reject at a bridge's forward hook */
+	buf_add(buf, chain->is_drop || table_is_bridge(base->kind)
+			     ? "\t\tdrop\n"
+			     : "\t\treject with icmpx port-unreachable\n");
 	buf_add(buf, "\t}\n");
 }
 
@@ -249,10 +252,10 @@ const char *nft_ruleset_text(Arena *arena, const Ruleset *ruleset)
 
 	buf_printf(&buf, "table %s {\n", table_name(arena, &ruleset->base));
 	for (size_t i = 0; i < ruleset->sets.n; i++)
-		render_set(&buf, &ruleset->sets.at[i], true);
+		render_set(&buf, ruleset->sets.at[i], true);
 	render_maps(&buf, ruleset);
 	for (size_t i = 0; i < ruleset->chains.n; i++)
-		render_chain(&buf, &ruleset->chains.at[i]);
+		render_chain(&buf, &ruleset->base, ruleset->chains.at[i]);
 	for (BaseChain c = BASE_FORWARD; c < BASE_N; c++)
 		if (base_is_used(&ruleset->base, c))
 			render_base(&buf, &ruleset->base, c, false);
@@ -266,7 +269,7 @@ static void render_addition(Buf *buf, const Op *op)
 	if (op->kind == OP_ADD_SET)
 		render_set(buf, op->set, op->set->kind == SET_CIDR);
 	else if (op->kind == OP_ADD_CHAIN)
-		render_chain(buf, op->chain);
+		render_chain(buf, op->base, op->chain);
 	else if (op->kind == OP_ADD_MAP)
 		render_map(buf, map_name(buf->arena, op->direction, op->family, op->is_next),
 			op->family, NULL, op->direction);

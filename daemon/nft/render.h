@@ -12,7 +12,7 @@ const char *set_type(const Set *set);
 /* One object as nft lists it, indented by one tab, with its elements or without. */
 void render_set(Buf *buf, const Set *set, bool has_elements);
 void render_map(Buf *buf, const char *name, Family family, const Verdicts *verdicts, int direction);
-void render_chain(Buf *buf, const Chain *chain);
+void render_chain(Buf *buf, const BaseOptions *base, const Chain *chain);
 /* The base chains: forward, input, and output when there are service addresses. */
 typedef enum BaseChain { BASE_FORWARD, BASE_INPUT, BASE_OUTPUT, BASE_N } BaseChain;
 extern const char *const BASE_NAME[BASE_N];

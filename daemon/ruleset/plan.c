@@ -115,15 +115,15 @@ static void diff_sets(Difference *d)
 	size_t i = 0, j = 0;
 
 	while (i < d->old->sets.n || j < d->new->sets.n) {
-		const Set *old = i < d->old->sets.n ? &d->old->sets.at[i] : NULL;
-		const Set *new = j < d->new->sets.n ? &d->new->sets.at[j] : NULL;
-		int r = !old ? 1 : !new ? -1 : strcmp(old->name, new->name);
+		const Set *old = i < d->old->sets.n ? d->old->sets.at[i] : NULL;
+		const Set *new = j < d->new->sets.n ? d->new->sets.at[j] : NULL;
+		int r = !old ? 1 : !new ? -1 : old == new ? 0 : strcmp(old->name, new->name);
 
 		if (r < 0)
 			VEC_PUSH(d->plan->arena, &d->old_sets, old);
 		else if (r > 0)
 			VEC_PUSH(d->plan->arena, &d->new_sets, new);
-		else
+		else if (old != new)
 			diff_set(d, old, new);
 		i += r <= 0;
 		j += r >= 0;
@@ -132,12 +132,20 @@ static void diff_sets(Difference *d)
 
 static void diff_chains(Difference *d)
 {
-	for (size_t i = 0; i < d->old->chains.n; i++)
-		if (!ruleset_chain(d->new, d->old->chains.at[i].name))
-			VEC_PUSH(d->plan->arena, &d->old_chains, &d->old->chains.at[i]);
-	for (size_t i = 0; i < d->new->chains.n; i++)
-		if (!ruleset_chain(d->old, d->new->chains.at[i].name))
-			VEC_PUSH(d->plan->arena, &d->new_chains, &d->new->chains.at[i]);
+	size_t i = 0, j = 0;
+
+	while (i < d->old->chains.n || j < d->new->chains.n) {
+		const Chain *old = i < d->old->chains.n ? d->old->chains.at[i] : NULL;
+		const Chain *new = j < d->new->chains.n ? d->new->chains.at[j] : NULL;
+		int r = !old ? 1 : !new ? -1 : old == new ? 0 : strcmp(old->name, new->name);
+
+		if (r < 0)
+			VEC_PUSH(d->plan->arena, &d->old_chains, old);
+		if (r > 0)
+			VEC_PUSH(d->plan->arena, &d->new_chains, new);
+		i += r <= 0;
+		j += r >= 0;
+	}
 }
 
 static void diff_map(Arena *arena, const Verdicts *old, const Verdicts *new, MapEdit *edit)
@@ -449,7 +457,7 @@ static void build_stand_ins(Detour *t)
 	for (size_t i = 0; i < d->edits.n; i++)
 		add_stand_in_set(t, d->edits.at[i].set);
 	for (size_t i = 0; d->edits.n && i < d->new->chains.n; i++)
-		add_stand_in_chain(t, &d->new->chains.at[i]);
+		add_stand_in_chain(t, d->new->chains.at[i]);
 }
 
 static Verdicts stand_in_verdicts(const Detour *t, const Verdicts *verdicts)
@@ -565,9 +573,9 @@ static void create(Plan *plan, const Ruleset *new)
 
 	op_add(plan, commit, (Op){.kind = OP_ADD_TABLE, .base = d.base});
 	for (size_t i = 0; i < new->sets.n; i++)
-		add_set(&d, commit, &new->sets.at[i]);
+		add_set(&d, commit, new->sets.at[i]);
 	for (size_t i = 0; i < new->chains.n; i++)
-		add_chain(&d, commit, &new->chains.at[i]);
+		add_chain(&d, commit, new->chains.at[i]);
 	each_map(&d, commit, OP_ADD_MAP, false);
 	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)

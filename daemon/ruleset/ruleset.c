@@ -3,34 +3,56 @@
 #include <errno.h>
 #include <string.h>
 
-static int fill(void *context)
-{
-	Ruleset *ruleset = context;
-	static const char *const names[] = {"self4", "self6"};
-
-	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
-		VEC_PUSH(ruleset->arena, &ruleset->sets,
-			(Set){.name = names[f], .kind = SET_SELF, .family = f});
-	return 0;
-}
-
 Ruleset *ruleset_new(void)
 {
 	Arena *arena = arena_new();
-	Ruleset *ruleset;
+	Ruleset *ruleset = arena ? calloc(1, sizeof(*ruleset)) : NULL;
 
-	if (!arena)
+	if (!ruleset) {
+		arena_free(arena);
 		return NULL;
-	ruleset = ARENA_NEW(arena, Ruleset);
+	}
 	ruleset->arena = arena;
-	return arena_try(arena, fill, ruleset) == 0 ? ruleset : ruleset_free(ruleset);
+	return ruleset;
 }
 
 Ruleset *ruleset_free(Ruleset *ruleset)
 {
-	if (ruleset)
-		arena_free(ruleset->arena);
+	if (!ruleset)
+		return NULL;
+	for (size_t i = 0; i < ruleset->sets.n; i++)
+		set_release(ruleset->sets.at[i]);
+	for (size_t i = 0; i < ruleset->chains.n; i++)
+		chain_release(ruleset->chains.at[i]);
+	arena_free(ruleset->arena);
+	free(ruleset);
 	return NULL;
+}
+
+Set *ruleset_add_set(Ruleset *ruleset, Set draft)
+{
+	Set *set = ARENA_NEW(ruleset->arena, Set);
+
+	*set = draft;
+	VEC_PUSH(ruleset->arena, &ruleset->sets, set);
+	return set;
+}
+
+Chain *ruleset_add_chain(Ruleset *ruleset, Chain draft)
+{
+	Chain *chain = ARENA_NEW(ruleset->arena, Chain);
+
+	*chain = draft;
+	VEC_PUSH(ruleset->arena, &ruleset->chains, chain);
+	return chain;
+}
+
+Set *ruleset_add_self(Ruleset *ruleset, Family family)
+{
+	static const char *const names[] = {"self4", "self6"};
+
+	return ruleset_add_set(
+		ruleset, (Set){.name = names[family], .kind = SET_SELF, .family = family});
 }
 
 /* ---- Order ---- */
@@ -48,15 +70,15 @@ int element_compare(const void *a, const void *b)
 
 static int set_compare(const void *a, const void *b)
 {
-	return strcmp(((const Set *)a)->name, ((const Set *)b)->name);
+	return strcmp((*(const Set *const *)a)->name, (*(const Set *const *)b)->name);
 }
 
 static int chain_compare(const void *a, const void *b)
 {
-	return strcmp(((const Chain *)a)->name, ((const Chain *)b)->name);
+	return strcmp((*(const Chain *const *)a)->name, (*(const Chain *const *)b)->name);
 }
 
-static int verdict_compare(const void *a, const void *b)
+int verdict_compare(const void *a, const void *b)
 {
 	return address_compare(((const Verdict *)a)->address, ((const Verdict *)b)->address);
 }
@@ -77,10 +99,12 @@ void elements_sort(Elements *elements)
 void ruleset_sort(Ruleset *ruleset)
 {
 	for (size_t i = 0; i < ruleset->sets.n; i++)
-		elements_sort(&ruleset->sets.at[i].elements);
-	qsort(ruleset->sets.at, ruleset->sets.n, sizeof(Set), set_compare);
+		if (ruleset->sets.at[i]->owners == 0)
+			elements_sort(&((Set *)ruleset->sets.at[i])->elements);
+	if (ruleset->sets.n)
+		qsort(ruleset->sets.at, ruleset->sets.n, sizeof(Set *), set_compare);
 	if (ruleset->chains.n)
-		qsort(ruleset->chains.at, ruleset->chains.n, sizeof(Chain), chain_compare);
+		qsort(ruleset->chains.at, ruleset->chains.n, sizeof(Chain *), chain_compare);
 	for (int d = 0; d < RULESET_DIRECTIONS; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			if (ruleset->verdicts[d][f].n)
@@ -91,20 +115,22 @@ void ruleset_sort(Ruleset *ruleset)
 /* ---- Lookups ---- */
 const Set *ruleset_set(const Ruleset *ruleset, const char *name)
 {
-	Set wanted = {.name = name};
+	const Set wanted = {.name = name}, *key = &wanted, **found = NULL;
 
-	return ruleset->sets.n ? bsearch(&wanted, ruleset->sets.at, ruleset->sets.n, sizeof(Set),
-					 set_compare)
-			       : NULL;
+	if (ruleset->sets.n)
+		found = bsearch(
+			&key, ruleset->sets.at, ruleset->sets.n, sizeof(Set *), set_compare);
+	return found ? *found : NULL;
 }
 
 const Chain *ruleset_chain(const Ruleset *ruleset, const char *name)
 {
-	Chain wanted = {.name = name};
+	const Chain wanted = {.name = name}, *key = &wanted, **found = NULL;
 
-	return ruleset->chains.n ? bsearch(&wanted, ruleset->chains.at, ruleset->chains.n,
-					   sizeof(Chain), chain_compare)
-				 : NULL;
+	if (ruleset->chains.n)
+		found = bsearch(&key, ruleset->chains.at, ruleset->chains.n, sizeof(Chain *),
+			chain_compare);
+	return found ? *found : NULL;
 }
 
 const Verdict *ruleset_verdict(const Ruleset *ruleset, int direction, Address address)
@@ -238,11 +264,10 @@ typedef struct Shutting {
 
 static const char *shut_chain(Ruleset *shut, int direction, bool is_drop)
 {
-	Chain chain = {.direction = direction, .is_drop = is_drop};
+	Chain *chain = ruleset_add_chain(shut, (Chain){.direction = direction, .is_drop = is_drop});
 
-	chain_finish(shut->arena, &chain);
-	VEC_PUSH(shut->arena, &shut->chains, chain);
-	return chain.name;
+	chain_finish(shut->arena, chain);
+	return chain->name;
 }
 
 static void shut_pods(Ruleset *shut, const Ruleset *ruleset, int direction)
@@ -251,7 +276,7 @@ static void shut_pods(Ruleset *shut, const Ruleset *ruleset, int direction)
 
 	if (ruleset->chains.n == 0)
 		return; /* nobody is isolated */
-	chain = shut_chain(shut, direction, ruleset->chains.at[0].is_drop);
+	chain = shut_chain(shut, direction, ruleset->chains.at[0]->is_drop);
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 		const Verdicts *map = &ruleset->verdicts[direction][f];
 
@@ -271,10 +296,11 @@ static int fill_shut(void *context)
 	for (size_t i = 0; i < s->ruleset->base.services.n; i++)
 		VEC_PUSH(shut->arena, &shut->base.services, s->ruleset->base.services.at[i]);
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
-		const Set *self = ruleset_set(s->ruleset, shut->sets.at[f].name);
+		Set *own = ruleset_add_self(shut, f);
+		const Set *self = ruleset_set(s->ruleset, own->name);
 
 		for (size_t i = 0; self && i < self->elements.n; i++)
-			VEC_PUSH(shut->arena, &shut->sets.at[f].elements, self->elements.at[i]);
+			VEC_PUSH(shut->arena, &own->elements, self->elements.at[i]);
 	}
 	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
 		shut_pods(shut, s->ruleset, direction);
@@ -297,9 +323,9 @@ size_t ruleset_cost(const Ruleset *ruleset)
 	size_t cost = 20 * ruleset->sets.n;
 
 	for (size_t i = 0; i < ruleset->sets.n; i++)
-		cost += ruleset->sets.at[i].elements.n + ruleset->sets.at[i].ranges.n;
+		cost += ruleset->sets.at[i]->elements.n + ruleset->sets.at[i]->ranges.n;
 	for (size_t i = 0; i < ruleset->chains.n; i++)
-		cost += 20 * (1 + ruleset->chains.at[i].rules.n);
+		cost += 20 * (1 + ruleset->chains.at[i]->rules.n);
 	for (int d = 0; d < RULESET_DIRECTIONS; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			cost += ruleset->verdicts[d][f].n;
@@ -309,6 +335,8 @@ size_t ruleset_cost(const Ruleset *ruleset)
 /* ---- Equality ---- */
 static bool is_set_equal(const Set *a, const Set *b)
 {
+	if (a == b)
+		return true;
 	if (strcmp(a->name, b->name) != 0 || a->elements.n != b->elements.n)
 		return false;
 	for (size_t i = 0; i < a->elements.n; i++)
@@ -344,10 +372,11 @@ bool ruleset_is_equal(const Ruleset *a, const Ruleset *b)
 		!base_is_equal(&a->base, &b->base))
 		return false;
 	for (size_t i = 0; i < a->sets.n; i++)
-		if (!is_set_equal(&a->sets.at[i], &b->sets.at[i]))
+		if (!is_set_equal(a->sets.at[i], b->sets.at[i]))
 			return false;
 	for (size_t i = 0; i < a->chains.n; i++)
-		if (strcmp(a->chains.at[i].name, b->chains.at[i].name) != 0)
+		if (a->chains.at[i] != b->chains.at[i] &&
+			strcmp(a->chains.at[i]->name, b->chains.at[i]->name) != 0)
 			return false;
 	for (int d = 0; d < RULESET_DIRECTIONS; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)

@@ -163,6 +163,7 @@ static int make_dirs(Daemon *d, const Settings *settings)
 	for (int i = 0; i < 2; i++) {
 		if (d->dirs[i] && strcmp(source_dir_path(d->dirs[i]), paths[i]) == 0)
 			continue;
+		d->compiler = compiler_free(d->compiler);
 		d->snapshot = snapshot_free(d->snapshot);
 		source_dir_free(d->dirs[i]);
 		d->dirs[i] =
@@ -208,6 +209,7 @@ int daemon_load_settings(Daemon *d)
 			d->settings.table);
 		settings.table = arena_strdup(arena, d->settings.table);
 	}
+	d->compiler = compiler_free(d->compiler);
 	arena_free(d->settings_arena);
 	d->settings_arena = arena;
 	d->settings = settings;
@@ -226,6 +228,7 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
 		(unsigned long long)now.tv_sec * 1000000 + (unsigned long long)now.tv_nsec / 1000);
 	if (daemon_load_settings(d) != 0)
 		log_line(LOG_ERR, "settings", "the settings in force stay");
+	daemon_begin_anew(d);
 	daemon_update(d);
 	if (d->is_ready)
 		sd_notify(0, "READY=1");
@@ -328,6 +331,7 @@ static void end(Daemon *d)
 	sd_event_source_unref(d->flows);
 	sd_event_source_unref(d->cut_timer);
 	sd_event_unref(d->event);
+	compiler_free(d->compiler);
 	snapshot_free(d->snapshot);
 	for (int i = 0; i < 2; i++)
 		source_dir_free(d->dirs[i]);

@@ -1,6 +1,7 @@
 #pragma once
 /* daemon: what the loop holds. Private to the room. */
 #include "bridge.h"
+#include "compile.h"
 #include "log.h"
 #include "saver.h"
 #include "watch.h"
@@ -27,7 +28,8 @@ typedef struct Daemon {
 	Arena *own_arena;   /* of: */
 	Elements own;	    /* the node's addresses */
 	bool is_ready;	    /* systemd was told */
-	Snapshot *snapshot; /* of the last reconciliation; NULL while directories are refreshed */
+	Snapshot *snapshot; /* NULL: to be begun anew */
+	Compiler *compiler; /* likewise; it borrows the settings, and the snapshot's model */
 	Arena *diag_arena;
 	Diags diags;			      /* of the last reconciliation */
 	char shown[2 * DIGEST_NAME_LENGTH];   /* digest of the diagnostics that were logged last */
@@ -50,7 +52,9 @@ int daemon_update(Daemon *daemon);
 /* What others did to our tables is undone. Between the stages of whatever takes long. */
 void daemon_take_news(Daemon *daemon);
 bool daemon_is_gathering(const Daemon *daemon); /* a burst of file events */
-/* reconcile.c: files -> kernel, once. 0, CONTROL_E_REFUSED (the kernel refused) or -errno. */
+/* reconcile.c: all files are looked at, and everything is compiled, by the next reconciliation. */
+void daemon_begin_anew(Daemon *daemon);
+/* Files -> kernel, once. 0, CONTROL_E_REFUSED (the kernel refused) or -errno. */
 int daemon_reconcile(Daemon *daemon);
 /*
  * enforce.c: makes each table what it shall be; new[t] is taken over, NULL: no such table. Same

@@ -76,6 +76,7 @@ void daemon_check_health(Daemon *d)
 			log_line(LOG_WARNING, "health", "%s: everything is read and applied anew",
 				why);
 		daemon_forget(d);
+		daemon_begin_anew(d);
 		daemon_update(d);
 		why = find_fault(d);
 		if (why && !d->unhealthy[0]) {

@@ -1,6 +1,8 @@
-/* Reconcile: refresh -> snapshot -> compile -> enforce. */
+/*
+ * Reconcile: refresh -> snapshot -> compile -> enforce. What is handed on from one to the next is
+ * what changed; the first time, and after a failure, that is everything.
+ */
 #include "daemon.h"
-#include "compile.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,21 +17,37 @@ static CompileOptions options_of(const Settings *settings)
 }
 
 /* ---- Files -> ruleset ---- */
-static int refresh(Daemon *d)
+static void drop_snapshot(Daemon *d)
 {
-	bool is_changed = false;
+	d->compiler = compiler_free(d->compiler);
+	d->snapshot = snapshot_free(d->snapshot);
+}
+
+void daemon_begin_anew(Daemon *d)
+{
+	drop_snapshot(d);
+	for (int i = 0; i < 2; i++)
+		source_dir_note(d->dirs[i], NULL);
+}
+
+static int refresh(Daemon *d, Changes *ret_changes)
+{
 	int r = 0;
 
-	d->snapshot = snapshot_free(d->snapshot);
 	for (int i = 0; r == 0 && i < 2; i++) {
-		r = source_dir_refresh(d->dirs[i], &is_changed);
+		r = source_dir_refresh(d->dirs[i]);
 		daemon_take_news(d);
 	}
 	/* what was good before this process began; later, accepted versions are in memory */
 	if (r == 0)
 		r = daemon_restore_files(d);
-	if (r == 0)
-		r = snapshot_new(d->dirs[0], d->dirs[1], &d->snapshot);
+	if (r < 0)
+		return r;
+	if (!d->snapshot)
+		d->snapshot = snapshot_new(d->dirs[0], d->dirs[1]);
+	r = d->snapshot ? snapshot_update(d->snapshot, ret_changes) : -ENOMEM;
+	if (r < 0)
+		drop_snapshot(d);
 	return r;
 }
 
@@ -46,20 +64,49 @@ static int start_diags(Daemon *d)
 	return 0;
 }
 
-/* The rulesets of both tables; without a bridge table NULL for that. */
-static int compile_tables(Daemon *d, Ruleset *ret_new[OURS_N])
-{
-	CompileOptions options = options_of(&d->settings);
-	Ruleset *new[OURS_N] = {};
-	int r = compile(snapshot_model(d->snapshot), &options, &d->diags, &new[OURS_INET]);
+typedef struct Compiling {
+	Daemon *d;
+	Changes *changes;
+	Ruleset *inet;
+} Compiling;
 
-	if (r == 0 && d->bridge.has_table)
-		r = compile_bridge(new[OURS_INET], &d->bridge.options, &new[OURS_BRIDGE]);
+static int compile_inet(void *context)
+{
+	Compiling *c = context;
+	const Model *model = snapshot_model(c->d->snapshot);
+
+	if (!c->d->compiler) {
+		CompileOptions options = options_of(&c->d->settings);
+
+		c->d->compiler = compiler_new(model, &options);
+		if (!c->d->compiler)
+			return -ENOMEM;
+		*c->changes = (Changes){.arena = c->changes->arena};
+		model_list_changes(model, c->changes);
+	}
+	return compiler_update(c->d->compiler, c->changes, &c->inet);
+}
+
+/* The rulesets of both tables; without a bridge table NULL for that. */
+static int compile_tables(Daemon *d, Changes *changes, Ruleset *ret_new[OURS_N])
+{
+	Compiling c = {d, changes, NULL};
+	Ruleset *bridge = NULL;
+	int r = arena_try(changes->arena, compile_inet, &c);
+
 	if (r < 0) {
-		ruleset_free(new[OURS_INET]);
+		d->compiler = compiler_free(d->compiler);
 		return r;
 	}
-	memcpy(ret_new, new, sizeof(new));
+	compiler_warn(d->compiler, &d->diags);
+	if (d->bridge.has_table)
+		r = compile_bridge(c.inet, &d->bridge.options, &bridge);
+	if (r < 0) {
+		ruleset_free(c.inet);
+		return r;
+	}
+	ret_new[OURS_INET] = c.inet;
+	ret_new[OURS_BRIDGE] = bridge;
 	return 0;
 }
 
@@ -107,10 +154,10 @@ static bool judge_directories(Daemon *d)
 	return is_any_unknown;
 }
 
-int daemon_reconcile(Daemon *d)
+static int reconcile(Daemon *d, Changes *changes)
 {
 	Ruleset *new[OURS_N];
-	int r = refresh(d);
+	int r = refresh(d, changes);
 
 	d->unhealthy[0] = '\0';
 	if (r == 0)
@@ -121,10 +168,12 @@ int daemon_reconcile(Daemon *d)
 		&d->bridge);
 	if (!d->bridge.is_well)
 		add_fault(d, d->bridge.why);
-	if (judge_directories(d))
+	if (judge_directories(d)) {
+		d->compiler = compiler_free(d->compiler); /* it has missed these changes */
 		return 0;
+	}
 	daemon_take_news(d);
-	r = compile_tables(d, new);
+	r = compile_tables(d, changes, new);
 	daemon_take_news(d);
 	if (r == 0)
 		r = daemon_enforce(d, new);
@@ -133,4 +182,12 @@ int daemon_reconcile(Daemon *d)
 	if (d->refusal[0])
 		add_fault(d, d->refusal);
 	return r;
+}
+
+int daemon_reconcile(Daemon *d)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	Changes changes = {.arena = arena};
+
+	return arena ? reconcile(d, &changes) : -ENOMEM;
 }

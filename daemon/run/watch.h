@@ -1,7 +1,7 @@
 #pragma once
 /*
- * watch: inotify on the two directories. It says only that something may have changed, and which
- * files are being written at this moment; what changed, refresh finds out.
+ * watch: inotify on the two directories. It says that something may have changed, of which names,
+ * and which files are being written at this moment; what changed, refresh finds out.
  */
 #include "control.h"
 #include <systemd/sd-event.h>

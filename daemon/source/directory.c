@@ -19,37 +19,38 @@ SourceDir *source_dir_new(SourceKind kind, const char *path, bool is_saving)
 		return NULL;
 	dir->kind = kind;
 	dir->is_saving = is_saving;
+	dir->is_whole = true;
 	dir->path = strdup(path);
 	dir->diag_arena = arena_new();
 	dir->diags.arena = dir->diag_arena;
 	return dir->path && dir->diag_arena ? dir : source_dir_free(dir);
 }
 
-void entry_drop_text(Entry *entry)
+static void free_names(Pointers *names)
 {
-	free(entry->text);
-	entry->text = NULL;
-}
-
-static void entry_end(Entry *entry)
-{
-	if (entry->accepted != entry->current)
-		source_free(entry->accepted);
-	source_free(entry->current);
-	entry_drop_text(entry);
-	free(entry->name);
+	for (size_t i = 0; i < names->n; i++)
+		free(names->at[i]);
+	names->n = 0;
 }
 
 SourceDir *source_dir_free(SourceDir *dir)
 {
 	if (!dir)
 		return NULL;
-	for (size_t i = 0; i < dir->n; i++)
-		entry_end(&dir->entries[i]);
-	for (size_t i = 0; i < dir->n_gone; i++)
-		free(dir->gone[i]);
-	free(dir->gone);
-	free(dir->entries);
+	for (size_t i = 0; i < dir->changed.n; i++)
+		if (((Entry *)dir->changed.at[i])->is_gone)
+			entry_free(dir->changed.at[i]);
+	for (size_t i = 0; i < dir->entries.n; i++)
+		entry_free(dir_entry(dir, i));
+	dir_free_retired(dir);
+	free_names(&dir->gone);
+	free_names(&dir->noted);
+	free(dir->entries.at);
+	free(dir->noted.at);
+	free(dir->changed.at);
+	free(dir->retired.at);
+	free(dir->unsaved.at);
+	free(dir->gone.at);
 	free(dir->path);
 	arena_free(dir->diag_arena);
 	free(dir);
@@ -68,94 +69,50 @@ const Diags *source_dir_diags(const SourceDir *dir)
 
 size_t source_dir_count(const SourceDir *dir)
 {
-	return dir->n;
+	return dir->entries.n;
 }
 
 SourceDirFile source_dir_file(const SourceDir *dir, size_t i)
 {
-	const Entry *entry = &dir->entries[i];
+	const Entry *entry = dir_entry(dir, i);
 
 	return (SourceDirFile){entry->name, entry->current, entry->accepted,
 		(int64_t)entry->stamp.st_mtim.tv_sec * 1000000000 + entry->stamp.st_mtim.tv_nsec};
-}
-
-int entry_compare(const void *a, const void *b)
-{
-	return strcmp(((const Entry *)a)->name, ((const Entry *)b)->name);
-}
-
-Entry *entry_among(const SourceDir *dir, size_t n, const char *name)
-{
-	Entry wanted = {.name = (char *)name};
-
-	return n ? bsearch(&wanted, dir->entries, n, sizeof(Entry), entry_compare) : NULL;
-}
-
-Entry *entry_of(const SourceDir *dir, const char *name)
-{
-	return entry_among(dir, dir->n, name);
-}
-
-void entries_sort(SourceDir *dir)
-{
-	if (dir->n)
-		qsort(dir->entries, dir->n, sizeof(Entry), entry_compare);
-}
-
-int entry_add(SourceDir *dir, const char *name)
-{
-	Entry *grown;
-	char *copy;
-
-	if (dir->n >= SOURCE_FILES_MOST)
-		return -EFBIG;
-	grown = reallocarray(dir->entries, dir->n + 1, sizeof(Entry));
-	if (!grown)
-		return -ENOMEM;
-	dir->entries = grown;
-	copy = strdup(name);
-	if (!copy)
-		return -ENOMEM;
-	dir->entries[dir->n++] = (Entry){.name = copy, .is_seen = true};
-	return 0;
-}
-
-int entry_gone(SourceDir *dir, const char *name)
-{
-	char *copy;
-
-	if (dir->n_gone == dir->gone_room) {
-		size_t room = dir->gone_room ? 2 * dir->gone_room : 16;
-		char **grown = reallocarray(dir->gone, room, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		dir->gone = grown;
-		dir->gone_room = room;
-	}
-	copy = strdup(name);
-	if (!copy)
-		return -ENOMEM;
-	dir->gone[dir->n_gone++] = copy;
-	return 0;
 }
 
 void source_dir_set_busy(SourceDir *dir, const char *name, bool is_busy)
 {
 	Entry *entry = entry_of(dir, name);
 
-	if (entry) {
-		entry->is_busy = is_busy;
-	} else if (is_busy && source_name_is_read(dir->kind, name) && entry_add(dir, name) == 0) {
-		dir->entries[dir->n - 1].is_busy = true;
+	if (!entry && is_busy && source_name_is_read(dir->kind, name) &&
+		entry_add(dir, name, &entry) == 0)
 		entries_sort(dir);
-	}
+	if (entry)
+		entry->is_busy = is_busy;
 }
 
 void source_dir_clear_busy(SourceDir *dir)
 {
-	for (size_t i = 0; i < dir->n; i++)
-		dir->entries[i].is_busy = false;
+	for (size_t i = 0; i < dir->entries.n; i++)
+		dir_entry(dir, i)->is_busy = false;
+}
+
+/* Another name counts only where a symbolic link may lead through it. */
+void source_dir_note(SourceDir *dir, const char *name)
+{
+	char *copy;
+
+	if (!name || (!source_name_is_read(dir->kind, name) && dir->has_links)) {
+		dir->is_whole = true;
+		return;
+	}
+	if (dir->is_whole || !source_name_is_read(dir->kind, name))
+		return;
+	copy = strdup(name);
+	if (!copy || pointers_add(&dir->noted, copy) < 0) {
+		free(copy);
+		dir->is_whole = true;
+	}
 }
 
 /* ---- Refresh ---- */
@@ -167,16 +124,28 @@ bool stat_is_same(const struct stat *a, const struct stat *b)
 	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-void source_dir_accept(SourceDir *dir, size_t i)
+static void note_link(SourceDir *dir, int fd, Entry *entry)
 {
-	Entry *entry = &dir->entries[i];
+	struct stat own;
 
-	if (entry->accepted != entry->current)
-		source_free(entry->accepted);
-	entry->accepted = entry->current;
+	entry->is_link =
+		fstatat(fd, entry->name, &own, AT_SYMLINK_NOFOLLOW) < 0 || S_ISLNK(own.st_mode);
+	dir->has_links |= entry->is_link;
 }
 
-static int entry_read(SourceDir *dir, int fd, Entry *entry, bool *ret_changed)
+static int hold_text(SourceDir *dir, Entry *entry)
+{
+	int r = 0;
+
+	if (entry->current->diags.n_errors || !dir->is_saving)
+		entry_drop_text(entry);
+	else if (!entry->is_unsaved)
+		r = pointers_add(&dir->unsaved, entry);
+	entry->is_unsaved |= entry->text && r == 0;
+	return r;
+}
+
+static int entry_read(SourceDir *dir, int fd, Entry *entry)
 {
 	struct stat stamp;
 	SourceFile new;
@@ -200,20 +169,20 @@ static int entry_read(SourceDir *dir, int fd, Entry *entry, bool *ret_changed)
 	entry->stamp = new.stamp;
 	entry->text = new.text;
 	entry->text_n = new.n;
-	if (new.source->diags.n_errors || !dir->is_saving)
-		entry_drop_text(entry);
-	*ret_changed = true;
-	return 0;
+	note_link(dir, fd, entry);
+	r = hold_text(dir, entry);
+	return r < 0 ? r : entry_mark(dir, entry);
 }
 
+/* ---- Everything ---- */
 /* Adds the names of the directory that are not known yet; marks those that are there. */
 static int scan(SourceDir *dir, DIR *stream)
 {
-	size_t known = dir->n;
+	size_t known = dir->entries.n;
 	int r = 0;
 
 	for (size_t i = 0; i < known; i++)
-		dir->entries[i].is_seen = false;
+		dir_entry(dir, i)->is_seen = false;
 	for (struct dirent *d; r == 0 && (d = readdir(stream));) {
 		Entry *entry;
 
@@ -224,64 +193,98 @@ static int scan(SourceDir *dir, DIR *stream)
 			entry->is_seen = true;
 			entry->is_kept = false;
 		} else {
-			r = entry_add(dir, d->d_name);
+			r = entry_add(dir, d->d_name, &entry);
 		}
 	}
 	entries_sort(dir);
 	return r;
 }
 
-static int drop_unseen(SourceDir *dir, bool *ret_changed)
+static int forget(SourceDir *dir, Entry *entry)
 {
-	size_t kept = 0;
+	int r = dir->is_saving ? entry_gone(dir, entry->name) : 0;
+
+	return r < 0 ? r : entry_forget(dir, entry);
+}
+
+static int forget_unseen(SourceDir *dir)
+{
 	int r = 0;
 
-	for (size_t i = 0; i < dir->n; i++) {
-		Entry *entry = &dir->entries[i];
-		bool stays = entry->is_seen || entry->is_kept;
+	for (size_t i = dir->entries.n; r == 0 && i > 0; i--) {
+		Entry *entry = dir_entry(dir, i - 1);
 
-		if (!stays && r == 0 && dir->is_saving)
-			r = entry_gone(dir, entry->name);
-		if (stays || r < 0) {
-			dir->entries[kept++] = *entry;
-			continue;
-		}
-		entry_end(entry);
-		*ret_changed = true;
+		if (!entry->is_seen && !entry->is_kept)
+			r = forget(dir, entry);
 	}
-	dir->n = kept;
 	return r;
 }
 
-static int refresh_entries(SourceDir *dir, DIR *stream, bool *ret_changed)
+static int refresh_all(SourceDir *dir, DIR *stream)
 {
 	int r = scan(dir, stream);
 
-	if (r < 0)
-		return r;
-	r = drop_unseen(dir, ret_changed);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < dir->n; i++) {
-		if (dir->entries[i].is_busy || !dir->entries[i].is_seen)
-			continue;
-		r = entry_read(dir, dirfd(stream), &dir->entries[i], ret_changed);
+	if (r == 0)
+		r = forget_unseen(dir);
+	dir->has_links = false;
+	for (size_t i = 0; r == 0 && i < dir->entries.n; i++) {
+		Entry *entry = dir_entry(dir, i);
+
+		dir->has_links |= entry->is_link;
+		if (!entry->is_busy && entry->is_seen)
+			r = entry_read(dir, dirfd(stream), entry);
+	}
+	if (r == 0)
+		dir->is_whole = false;
+	return r;
+}
+
+/* ---- What was noted ---- */
+static int refresh_name(SourceDir *dir, int fd, const char *name)
+{
+	Entry *entry = entry_of(dir, name);
+	struct stat own;
+	int r = 0;
+
+	if (fstatat(fd, name, &own, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+		return entry && !entry->is_kept ? forget(dir, entry) : 0;
+	if (!entry) {
+		r = entry_add(dir, name, &entry);
 		if (r < 0)
 			return r;
+		entries_sort(dir);
 	}
-	return 0;
+	entry->is_seen = true;
+	entry->is_kept = false;
+	return entry->is_busy ? 0 : entry_read(dir, fd, entry);
+}
+
+static int refresh_noted(SourceDir *dir, int fd)
+{
+	int r = 0;
+
+	while (r == 0 && dir->noted.n > 0) {
+		char *name = dir->noted.at[dir->noted.n - 1];
+
+		r = refresh_name(dir, fd, name);
+		if (r < 0)
+			return r;
+		free(name);
+		dir->noted.n--;
+	}
+	return r;
 }
 
 static void dir_error(SourceDir *dir, const char *words)
 {
 	DIAG_ERROR(&dir->diags, ((Origin){.file = dir->path}), "directory",
-		dir->n ? "what was read from it last stays in force" : NULL, "%s", words);
+		dir->entries.n ? "what was read from it last stays in force" : NULL, "%s", words);
 }
 
 void dir_note_kept(SourceDir *dir)
 {
-	for (size_t i = 0; i < dir->n; i++) {
-		const Entry *entry = &dir->entries[i];
+	for (size_t i = 0; i < dir->entries.n; i++) {
+		const Entry *entry = dir_entry(dir, i);
 
 		if (entry->is_kept && entry->accepted)
 			DIAG_WARNING(&dir->diags,
@@ -297,21 +300,38 @@ void dir_note_kept(SourceDir *dir)
 
 bool source_dir_is_kept(const SourceDir *dir)
 {
-	for (size_t i = 0; i < dir->n; i++)
-		if (dir->entries[i].is_kept)
+	for (size_t i = 0; i < dir->entries.n; i++)
+		if (dir_entry(dir, i)->is_kept)
 			return true;
 	return false;
 }
 
-int source_dir_refresh(SourceDir *dir, bool *ret_changed)
+/* The directory is not as it should be, or was not: names alone do not tell. */
+static bool must_look_at_all(const SourceDir *dir)
+{
+	return dir->is_whole || dir->diags.list.n > 0;
+}
+
+static int refresh_entries(SourceDir *dir, DIR *stream, bool is_whole)
+{
+	if (!is_whole)
+		return refresh_noted(dir, dirfd(stream));
+	free_names(&dir->noted);
+	dir->is_whole = true; /* until it is done */
+	return refresh_all(dir, stream);
+}
+
+int source_dir_refresh(SourceDir *dir)
 {
 	struct stat st;
 	DIR *stream;
+	bool is_whole = must_look_at_all(dir);
 	int r = 0, fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	Arena *fresh = arena_new();
 
 	if (!fresh)
 		return fd >= 0 ? close(fd), -ENOMEM : -ENOMEM;
+	dir_free_retired(dir);
 	arena_free(dir->diag_arena);
 	dir->diag_arena = fresh;
 	dir->diags = (Diags){.arena = fresh};
@@ -323,12 +343,13 @@ int source_dir_refresh(SourceDir *dir, bool *ret_changed)
 	if (fstat(fd, &st) == 0 && st.st_mode & S_IWOTH)
 		dir_error(dir, "everybody may write to this directory (chmod o-w)");
 	else
-		r = refresh_entries(dir, stream, ret_changed);
+		r = refresh_entries(dir, stream, is_whole);
 	if (r == -EFBIG) {
 		dir_error(dir, "more than 100000 files");
 		r = 0;
 	}
-	dir_note_kept(dir);
+	if (is_whole)
+		dir_note_kept(dir);
 	closedir(stream);
 	return r;
 }
@@ -357,8 +378,8 @@ static bool are_entries_as_read(const SourceDir *dir, DIR *stream)
 			return false;
 		n++;
 	}
-	for (size_t i = 0; i < dir->n; i++)
-		seen += dir->entries[i].is_seen;
+	for (size_t i = 0; i < dir->entries.n; i++)
+		seen += dir_entry(dir, i)->is_seen;
 	return n == seen;
 }
 

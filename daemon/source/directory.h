@@ -1,36 +1,72 @@
 #pragma once
-/* directory: what a SourceDir holds; for directory.c, restore.c, state.c. Private to the room. */
+/*
+ * directory: what a SourceDir holds; for directory.c, entry.c, restore.c, snapshot.c. Private to
+ * the room.
+ */
 #include "source.h"
 
 typedef struct Entry {
 	char *name;
 	struct stat stamp;	    /* of the file that `current` was read from */
 	Source *current, *accepted; /* accepted may be current */
+	const Source *merged;	    /* what of it is in the snapshot; accepted or NULL */
 	char *text;		    /* what `current` was read from, until it is saved; or NULL */
 	size_t text_n;
 	bool is_seen, is_busy;
-	bool is_kept; /* from before a reboot: stands though there is no such file yet */
+	bool is_link;	 /* what it says may change without an event of its name */
+	bool is_kept;	 /* from before a reboot: stands though there is no such file yet */
+	bool is_changed; /* the snapshot has not looked at it since */
+	bool is_gone;	 /* only for the snapshot to take leave of it */
+	bool had_diags;	 /* when the snapshot looked last */
+	bool is_unsaved;
 } Entry;
+
+typedef struct Pointers {
+	void **at;
+	size_t n, room;
+} Pointers;
 
 struct SourceDir {
 	SourceKind kind;
 	bool is_saving; /* texts are held until they are taken */
 	char *path;
-	Entry *entries; /* sorted by name */
-	size_t n;
-	char **gone; /* names whose saved copies are to go */
-	size_t n_gone, gone_room;
+	Pointers entries; /* Entry, by name */
+	Pointers noted;	  /* names to be looked at */
+	bool is_whole;	  /* everything is to be looked at */
+	bool has_links;	  /* some entries are symbolic links */
+	Pointers changed; /* Entry: for the snapshot */
+	Pointers retired; /* Source: not in force any more, but still looked at */
+	Pointers unsaved; /* Entry: whose text is to be saved */
+	Pointers gone;	  /* names whose saved copies are to go */
 	Arena *diag_arena;
 	Diags diags;
+	bool had_diags; /* when the snapshot looked last */
 };
 
-int entry_compare(const void *a, const void *b); /* by name */
+int pointers_add(Pointers *list, void *item); /* 0 or -ENOMEM */
+static inline Entry *dir_entry(const SourceDir *dir, size_t i)
+{
+	return dir->entries.at[i];
+}
+
+/* entry.c */
 Entry *entry_of(const SourceDir *dir, const char *name);
 Entry *entry_among(const SourceDir *dir, size_t n, const char *name); /* the first n, sorted */
-int entry_add(SourceDir *dir, const char *name);  /* at the end: sort afterwards */
-int entry_gone(SourceDir *dir, const char *name); /* its saved copy is to go */
-void entry_drop_text(Entry *entry);
+/* At the end: sort afterwards. -EFBIG: there are too many. */
+int entry_add(SourceDir *dir, const char *name, Entry **ret_entry);
 void entries_sort(SourceDir *dir);
+int entry_mark(SourceDir *dir, Entry *entry);	  /* for the snapshot */
+int entry_forget(SourceDir *dir, Entry *entry);	  /* out of the entries; for the snapshot */
+int entry_gone(SourceDir *dir, const char *name); /* its saved copy is to go */
+int entry_accept(SourceDir *dir, Entry *entry);	  /* the current version is in force now */
+/* The snapshot has looked at what changed. */
+int dir_end_changes(SourceDir *dir);
+/* There is a new snapshot, which has looked at nothing. */
+int dir_begin_changes(SourceDir *dir);
+void dir_free_retired(SourceDir *dir);
+void entry_drop_text(Entry *entry);
+void entry_free(Entry *entry);
+
 /* Says of the files from before a reboot that they have not been written again. */
 void dir_note_kept(SourceDir *dir);
 /* Nothing that a change would alter differs: device, inode, size, mode, times. */

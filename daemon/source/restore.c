@@ -55,25 +55,33 @@ static int push(const SourceDir *dir, const char *name, char *text, size_t n, St
 int source_dir_take_unsaved(SourceDir *dir, StateText **ret_list)
 {
 	StateText **tail = ret_list;
+	size_t kept = 0;
 	int r = 0;
 
 	while (*tail)
 		tail = &(*tail)->next;
-	for (; r == 0 && dir->n_gone > 0; dir->n_gone--) {
-		r = push(dir, dir->gone[dir->n_gone - 1], NULL, 0, &tail);
-		free(dir->gone[dir->n_gone - 1]);
+	for (; r == 0 && dir->gone.n > 0; dir->gone.n--) {
+		r = push(dir, dir->gone.at[dir->gone.n - 1], NULL, 0, &tail);
+		free(dir->gone.at[dir->gone.n - 1]);
 	}
-	for (size_t i = 0; r == 0 && i < dir->n; i++) {
-		Entry *entry = &dir->entries[i];
+	for (size_t i = 0; r == 0 && i < dir->unsaved.n; i++) {
+		Entry *entry = dir->unsaved.at[i];
 		StateText **at = tail;
 
-		if (!entry->text || entry->accepted != entry->current)
+		if (!entry->text || entry->accepted != entry->current) {
+			dir->unsaved.at[kept] = entry;
+			kept += entry->text != NULL; /* not in force yet */
+			entry->is_unsaved = entry->text != NULL;
 			continue;
+		}
 		r = push(dir, entry->name, entry->text, entry->text_n, &tail);
 		entry->text = NULL;
+		entry->is_unsaved = false;
 		if (r == 0)
 			(*at)->stamp = stamp_of(&entry->stamp);
 	}
+	if (r == 0)
+		dir->unsaved.n = kept;
 	return r;
 }
 
@@ -85,6 +93,16 @@ typedef struct Restoring {
 	bool is_kept; /* files that are only there stand until they are written again */
 	Diags *diags;
 } Restoring;
+
+static int accept_saved(const Restoring *r, Entry *entry, Source *source)
+{
+	if (source->diags.n_errors) {
+		source_free(source);
+		return 0;
+	}
+	entry->accepted = source;
+	return entry_mark(r->dir, entry);
+}
 
 static int restore_entry(const Restoring *r, Entry *entry)
 {
@@ -113,35 +131,30 @@ static int restore_entry(const Restoring *r, Entry *entry)
 	error = source_parse(r->dir->kind, path, text, n, &source);
 	free(path);
 	free(text);
-	if (error < 0)
-		return error;
-	if (source->diags.n_errors == 0)
-		entry->accepted = source;
-	else
-		source_free(source);
-	return 0;
+	return error < 0 ? error : accept_saved(r, entry, source);
 }
 
 /* A file that only the state directory has: it stands, or is forgotten there too. */
 static int take_name(const Restoring *r, const char *name, bool is_unknown)
 {
+	Entry *entry;
 	int error;
 
 	if (!is_unknown && !r->is_kept)
 		return entry_gone(r->dir, name);
-	error = entry_add(r->dir, name);
+	error = entry_add(r->dir, name, &entry);
 	if (error < 0)
 		return error == -EFBIG ? 0 : error;
-	r->dir->entries[r->dir->n - 1].is_kept = r->is_kept;
+	entry->is_kept = r->is_kept;
 	return 0;
 }
 
 static int take_names(const Restoring *r)
 {
 	/* nothing is known of the directory: its files are those that were kept */
-	bool is_unknown = r->dir->n == 0 && r->dir->diags.n_errors;
+	bool is_unknown = r->dir->entries.n == 0 && r->dir->diags.n_errors;
 	DIR *stream = fdopendir(dup(r->folder));
-	size_t known = r->dir->n;
+	size_t known = r->dir->entries.n;
 	int error = 0;
 
 	if (!stream)
@@ -170,9 +183,11 @@ int source_dir_restore(SourceDir *dir, const char *state, bool is_new_boot, Diag
 	if (r.folder < 0)
 		return 0; /* the first start */
 	error = take_names(&r);
-	for (size_t i = 0; error == 0 && i < dir->n; i++) {
-		error = restore_entry(&r, &dir->entries[i]);
-		dir->entries[i].is_kept &= dir->entries[i].accepted != NULL;
+	for (size_t i = 0; error == 0 && i < dir->entries.n; i++) {
+		Entry *entry = dir_entry(dir, i);
+
+		error = restore_entry(&r, entry);
+		entry->is_kept &= entry->accepted != NULL;
 	}
 	dir_note_kept(dir);
 	close(r.folder);

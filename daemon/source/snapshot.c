@@ -1,29 +1,48 @@
 /*
- * The snapshot: which version of each file is in force, and all of them merged into one model.
- * The accepted versions never contradict each other, so that falling back always ends.
+ * The snapshot: which version of each file is in force, and all of them merged into one model, kept
+ * up to date file by file. The accepted versions never contradict each other, so that falling back
+ * always ends.
+ *
+ * Inventory files are merged one by one: each costs what it holds. Policy files are settled
+ * together, whenever one of them changed: what they say of each other (a name that is taken, a
+ * cidr_set that is missing) shows only then.
  */
-#include "source.h"
+#include "directory.h"
 #include <errno.h>
 #include <string.h>
 
 typedef struct Choice {
-	SourceDir *dir;
-	size_t index;
-	SourceDirFile file;
+	Entry *entry;
 	const Source *source; /* chosen; NULL: nothing of this file is in force */
 } Choice;
 
+typedef VEC(const CidrSet *) CidrSets;
+
+/* What the policy files come to. */
+typedef struct Settlement {
+	Arena *arena;
+	VEC(Choice) choices;
+	Policies policies; /* by namespace, name */
+	CidrSets sets;	   /* by name */
+	Diags diags;
+} Settlement;
+
 struct Snapshot {
 	Arena *arena;
-	Model model;
-	Diags diags;
+	Model *model;
 	SourceDir *policies, *inventory;
-	VEC(Choice) choices; /* the policy files, then the inventory files */
+	Settlement settled;
+	bool is_new; /* nothing was merged yet */
+	/* every diagnostic: made anew when one may be another */
+	Arena *diag_arena;
+	Diags diags;
+	bool are_diags_old;
+	bool had_twice;
 };
 
 const Model *snapshot_model(const Snapshot *snapshot)
 {
-	return &snapshot->model;
+	return snapshot->model;
 }
 
 const Diags *snapshot_diags(const Snapshot *snapshot)
@@ -38,33 +57,33 @@ Snapshot *snapshot_free(Snapshot *snapshot)
 	return NULL;
 }
 
-/* ---- Which version of each file ---- */
-static void choose(Snapshot *snapshot, SourceDir *dir)
+/* ---- Which version of each policy file ---- */
+static const Source *good_version(const Entry *entry)
 {
-	diags_append(&snapshot->diags, source_dir_diags(dir));
-	for (size_t i = 0; i < source_dir_count(dir); i++) {
-		SourceDirFile file = source_dir_file(dir, i);
-		bool is_good = file.current && file.current->diags.n_errors == 0;
+	bool is_good = entry->current && entry->current->diags.n_errors == 0;
 
-		if (file.current)
-			diags_append(&snapshot->diags, &file.current->diags);
-		VEC_PUSH(snapshot->arena, &snapshot->choices,
-			(Choice){dir, i, file, is_good ? file.current : file.accepted});
-	}
+	return is_good ? entry->current : entry->accepted;
+}
+
+static void choose(Settlement *s, const SourceDir *dir)
+{
+	for (size_t i = 0; i < dir->entries.n; i++)
+		VEC_PUSH(s->arena, &s->choices,
+			(Choice){dir_entry(dir, i), good_version(dir_entry(dir, i))});
 }
 
 static bool is_new(const Choice *choice)
 {
-	return choice->source && choice->source != choice->file.accepted;
+	return choice->source && choice->source != choice->entry->accepted;
 }
 
 static void reject(
-	Snapshot *snapshot, Choice *choice, Origin origin, const char *code, const char *message)
+	Settlement *s, Choice *choice, Origin origin, const char *code, const char *message)
 {
-	DIAG_ERROR(&snapshot->diags, origin, code,
-		choice->file.accepted ? "the file's last good version stays in force" : NULL, "%s",
-		message);
-	choice->source = choice->file.accepted;
+	DIAG_ERROR(&s->diags, origin, code,
+		choice->entry->accepted ? "the file's last good version stays in force" : NULL,
+		"%s", message);
+	choice->source = choice->entry->accepted;
 }
 
 typedef struct Names {
@@ -143,13 +162,13 @@ static void find_unresolved(void *context, const Source *source, const Peer *pee
 
 /* One pass over the policy files: the accepted ones claim their names, then the new ones. True if
  * something was rejected, and another pass must see what that changes. */
-static bool reject_conflicts(Snapshot *snapshot, Names *names)
+static bool reject_conflicts(Settlement *s, Names *names)
 {
 	bool has_rejected = false;
 
 	for (int pass_new = 0; pass_new < 2; pass_new++)
-		for (size_t i = 0; i < snapshot->choices.n; i++) {
-			Choice *choice = &snapshot->choices.at[i];
+		for (size_t i = 0; i < s->choices.n; i++) {
+			Choice *choice = &s->choices.at[i];
 			const char *conflict;
 			Origin origin;
 
@@ -157,7 +176,7 @@ static bool reject_conflicts(Snapshot *snapshot, Names *names)
 				continue;
 			conflict = pass_new ? find_conflict(names, choice->source, &origin) : NULL;
 			if (conflict) {
-				reject(snapshot, choice, origin, "duplicate-policy", conflict);
+				reject(s, choice, origin, "duplicate-policy", conflict);
 				has_rejected = true;
 			} else {
 				claim(names, choice->source);
@@ -166,12 +185,12 @@ static bool reject_conflicts(Snapshot *snapshot, Names *names)
 	return has_rejected;
 }
 
-static bool reject_unresolved(Snapshot *snapshot, Names *names)
+static bool reject_unresolved(Settlement *s, Names *names)
 {
 	bool has_rejected = false;
 
-	for (size_t i = 0; i < snapshot->choices.n; i++) {
-		Choice *choice = &snapshot->choices.at[i];
+	for (size_t i = 0; i < s->choices.n; i++) {
+		Choice *choice = &s->choices.at[i];
 		Unresolved u = {.names = names};
 
 		if (!is_new(choice))
@@ -179,28 +198,27 @@ static bool reject_unresolved(Snapshot *snapshot, Names *names)
 		visit_set_peers(choice->source, find_unresolved, &u);
 		if (!u.peer)
 			continue;
-		reject(snapshot, choice, u.peer->origin, "unknown-set",
-			arena_printf(snapshot->arena, "cidr_set \"%s\" is not defined anywhere",
-				u.peer->set));
+		reject(s, choice, u.peer->origin, "unknown-set",
+			arena_printf(
+				s->arena, "cidr_set \"%s\" is not defined anywhere", u.peer->set));
 		has_rejected = true;
 	}
 	return has_rejected;
 }
 
-static Names settle_names(Snapshot *snapshot)
+static Names settle_names(Settlement *s, Arena *scratch)
 {
 	Names names;
 
 	do
-		names = (Names){
-			snapshot->arena, strmap_new(snapshot->arena), strmap_new(snapshot->arena)};
-	while (reject_conflicts(snapshot, &names) || reject_unresolved(snapshot, &names));
+		names = (Names){scratch, strmap_new(scratch), strmap_new(scratch)};
+	while (reject_conflicts(s, &names) || reject_unresolved(s, &names));
 	return names;
 }
 
 /* ---- cidr_sets: what a file was accepted with, it keeps ---- */
 typedef struct Resolving {
-	Snapshot *snapshot;
+	Settlement *s;
 	Names *names;
 } Resolving;
 
@@ -223,7 +241,7 @@ static void resolve_set(void *context, const Source *source, const Peer *peer)
 	const CidrSet *last = mine->resolved ? strmap_get(mine->resolved, peer->set) : NULL;
 
 	if (!set && last) {
-		DIAG_ERROR(&r->snapshot->diags, peer->origin, "unknown-set",
+		DIAG_ERROR(&r->s->diags, peer->origin, "unknown-set",
 			"its last definition stays in force",
 			"cidr_set \"%s\" is not defined any more", peer->set);
 		strmap_put(r->names->sets, last->name, (void *)last);
@@ -237,23 +255,25 @@ static void resolve_set(void *context, const Source *source, const Peer *peer)
 	strmap_put(mine->resolved, set->name, (void *)set);
 }
 
-static void add_set(Snapshot *snapshot, const CidrSet *set)
+static void add_set(Settlement *s, const CidrSet *set)
 {
-	if (!model_set(&snapshot->model, set->name))
-		VEC_PUSH(snapshot->arena, &snapshot->model.sets, set);
+	for (size_t i = 0; i < s->sets.n; i++)
+		if (strcmp(s->sets.at[i]->name, set->name) == 0)
+			return;
+	VEC_PUSH(s->arena, &s->sets, set);
 }
 
-static void put_set_in_model(void *context, const Source *source, const Peer *peer)
+static void note_set(void *context, const Source *source, const Peer *peer)
 {
 	Resolving *r = context;
 	const CidrSet *set = strmap_get(r->names->sets, peer->set);
 
 	(void)source;
 	if (set)
-		add_set(r->snapshot, set);
+		add_set(r->s, set);
 }
 
-/* ---- Merging ---- */
+/* ---- The policies in force ---- */
 static int policy_compare(const void *a, const void *b)
 {
 	const Policy *x = *(const Policy *const *)a, *y = *(const Policy *const *)b;
@@ -262,172 +282,240 @@ static int policy_compare(const void *a, const void *b)
 	return r ? r : strcmp(x->name, y->name);
 }
 
-static int pod_compare(const void *a, const void *b)
+static int set_compare(const void *a, const void *b)
 {
-	const Pod *x = *(const Pod *const *)a, *y = *(const Pod *const *)b;
-	int r = strcmp(x->space, y->space);
-
-	return r ? r : strcmp(x->name, y->name);
+	return strcmp((*(const CidrSet *const *)a)->name, (*(const CidrSet *const *)b)->name);
 }
 
-static int namespace_compare(const void *a, const void *b)
+static void gather(Settlement *s, Names *names)
 {
-	return strcmp((*(const Namespace *const *)a)->name, (*(const Namespace *const *)b)->name);
-}
+	Resolving resolving = {s, names};
 
-static void warn_twice(Snapshot *snapshot, const char *what, Origin winner, Origin loser)
-{
-	DIAG_WARNING(&snapshot->diags, winner, "duplicate", NULL,
-		"%s is also at %s:%u; this one counts: its resourceVersion is higher, or its file "
-		"sorts last",
-		what, loser.file, loser.line);
-}
-
-static void merge_pods(Snapshot *snapshot)
-{
-	Model *model = &snapshot->model;
-	StrMap *seen = strmap_new(snapshot->arena);
-
-	for (size_t i = 0; i < snapshot->choices.n; i++) {
-		const Source *source = snapshot->choices.at[i].source;
-
-		for (size_t k = 0; source && k < source->pods.n; k++) {
-			const Pod *pod = source->pods.at[k];
-			const char *key = pod_text(snapshot->arena, pod);
-			const Pod **other = strmap_get(seen, key);
-
-			if (!other) {
-				other = arena_alloc(snapshot->arena, sizeof(*other));
-				strmap_put(seen, key, other);
-			} else {
-				bool is_older = pod->version < (*other)->version;
-
-				warn_twice(snapshot,
-					arena_printf(snapshot->arena, "pod \"%s\"", key),
-					is_older ? (*other)->origin : pod->origin,
-					is_older ? pod->origin : (*other)->origin);
-				if (is_older)
-					continue;
-			}
-			*other = pod;
-		}
-	}
-	for (size_t i = 0; i < snapshot->choices.n; i++) {
-		const Source *source = snapshot->choices.at[i].source;
-
-		for (size_t k = 0; source && k < source->pods.n; k++) {
-			const Pod **winner =
-				strmap_get(seen, pod_text(snapshot->arena, source->pods.at[k]));
-
-			if (*winner == source->pods.at[k])
-				VEC_PUSH(snapshot->arena, &model->pods, source->pods.at[k]);
-		}
-	}
-	if (model->pods.n)
-		qsort(model->pods.at, model->pods.n, sizeof(Pod *), pod_compare);
-}
-
-/* A namespace that only pods name exists, with the one label that every namespace has. */
-static const Namespace *implied_namespace(Arena *arena, const Pod *pod)
-{
-	Namespace *space = ARENA_NEW(arena, Namespace);
-
-	*space = (Namespace){.name = pod->space, .origin = pod->origin};
-	VEC_PUSH(arena, &space->labels.list, (Label){"kubernetes.io/metadata.name", pod->space});
-	return space;
-}
-
-static void merge_namespaces(Snapshot *snapshot)
-{
-	Model *model = &snapshot->model;
-	StrMap *seen = strmap_new(snapshot->arena); /* name -> index + 1 */
-
-	for (size_t i = 0; i < snapshot->choices.n; i++) {
-		const Source *source = snapshot->choices.at[i].source;
-
-		for (size_t k = 0; source && k < source->namespaces.n; k++) {
-			const Namespace *space = source->namespaces.at[k];
-			size_t at = (size_t)strmap_get(seen, space->name);
-
-			if (at && space->version < model->namespaces.at[at - 1]->version)
-				continue;
-			if (at) {
-				model->namespaces.at[at - 1] = space;
-				continue;
-			}
-			VEC_PUSH(snapshot->arena, &model->namespaces, space);
-			strmap_put(seen, space->name, (void *)model->namespaces.n);
-		}
-	}
-	for (size_t i = 0; i < model->pods.n; i++) {
-		if (strmap_get(seen, model->pods.at[i]->space))
-			continue;
-		VEC_PUSH(snapshot->arena, &model->namespaces,
-			implied_namespace(snapshot->arena, model->pods.at[i]));
-		strmap_put(seen, model->pods.at[i]->space, (void *)model->namespaces.n);
-	}
-	if (model->namespaces.n)
-		qsort(model->namespaces.at, model->namespaces.n, sizeof(Namespace *),
-			namespace_compare);
-}
-
-static void merge_policies(Snapshot *snapshot, Names *names)
-{
-	Model *model = &snapshot->model;
-	Resolving resolving = {snapshot, names};
-
-	for (size_t i = 0; i < snapshot->choices.n; i++) {
-		const Source *source = snapshot->choices.at[i].source;
+	for (size_t i = 0; i < s->choices.n; i++) {
+		const Source *source = s->choices.at[i].source;
 
 		if (!source)
 			continue;
 		visit_set_peers(source, resolve_set, &resolving);
-		visit_set_peers(source, put_set_in_model, &resolving);
+		visit_set_peers(source, note_set, &resolving);
 		for (size_t k = 0; k < source->policies.n; k++)
-			VEC_PUSH(snapshot->arena, &model->policies, source->policies.at[k]);
+			VEC_PUSH(s->arena, &s->policies, source->policies.at[k]);
 	}
-	if (model->policies.n)
-		qsort(model->policies.at, model->policies.n, sizeof(Policy *), policy_compare);
+	if (s->policies.n)
+		qsort(s->policies.at, s->policies.n, sizeof(Policy *), policy_compare);
+	if (s->sets.n)
+		qsort(s->sets.at, s->sets.n, sizeof(CidrSet *), set_compare);
 }
 
-static void accept_choices(Snapshot *snapshot)
+static const CidrSet *find_set(const CidrSets *sets, const char *name)
 {
-	for (size_t i = 0; i < snapshot->choices.n; i++)
-		if (is_new(&snapshot->choices.at[i]))
-			source_dir_accept(
-				snapshot->choices.at[i].dir, snapshot->choices.at[i].index);
+	const CidrSet wanted = {.name = name}, *key = &wanted, **found = NULL;
+
+	if (sets->n)
+		found = bsearch(&key, sets->at, sets->n, sizeof(CidrSet *), set_compare);
+	return found ? *found : NULL;
 }
 
-static int build(void *context)
+static bool is_set_same(const Settlement *a, const Settlement *b, const char *name)
 {
-	Snapshot *snapshot = context;
+	const CidrSet *x = find_set(&a->sets, name), *y = find_set(&b->sets, name);
+
+	return x && y ? ranges_are_equal(&x->ranges, &y->ranges) : x == y;
+}
+
+/* A policy that is the same may name a cidr_set that is not. */
+static bool has_other_set(const Settlement *old, const Settlement *new, const Policy *policy)
+{
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
+		for (size_t r = 0; r < policy->rules[d].n; r++) {
+			const Rule *rule = &policy->rules[d].at[r];
+
+			for (size_t p = 0; p < rule->peers.n; p++)
+				if (rule->peers.at[p].kind == PEER_SET &&
+					!is_set_same(old, new, rule->peers.at[p].set))
+					return true;
+		}
+	return false;
+}
+
+static void merge_policies(
+	Snapshot *snapshot, const Settlement *old, const Settlement *new, Changes *changes)
+{
+	size_t i = 0, j = 0;
+
+	while (i < old->policies.n || j < new->policies.n) {
+		const Policy *before = i < old->policies.n ? old->policies.at[i] : NULL;
+		const Policy *after = j < new->policies.n ? new->policies.at[j] : NULL;
+		int r = !before ? 1 : !after ? -1 : policy_compare(&before, &after);
+
+		if (r != 0 || before != after || has_other_set(old, new, after))
+			model_set_policy(snapshot->model, r <= 0 ? before : NULL,
+				r >= 0 ? after : NULL, changes);
+		i += r <= 0;
+		j += r >= 0;
+	}
+}
+
+static int accept_choices(const Snapshot *snapshot, const Settlement *s)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < s->choices.n; i++)
+		if (is_new(&s->choices.at[i]))
+			r = entry_accept(snapshot->policies, s->choices.at[i].entry);
+	return r;
+}
+
+static int settle(Snapshot *snapshot, Changes *changes)
+{
+	Settlement new = {.arena = arena_child(snapshot->arena)}, old = snapshot->settled;
+	Arena *scratch = arena_child(new.arena);
 	Names names;
 
-	snapshot->diags.arena = snapshot->model.arena = snapshot->arena;
-	choose(snapshot, snapshot->policies);
-	choose(snapshot, snapshot->inventory);
-	names = settle_names(snapshot);
-	merge_pods(snapshot);
-	merge_namespaces(snapshot);
-	merge_policies(snapshot, &names);
-	accept_choices(snapshot);
-	return 0;
+	new.diags.arena = new.arena;
+	choose(&new, snapshot->policies);
+	names = settle_names(&new, scratch);
+	gather(&new, &names);
+	arena_free(scratch);
+	merge_policies(snapshot, &old, &new, changes);
+	model_set_cidr_sets(snapshot->model, new.sets.at, new.sets.n);
+	snapshot->settled = new;
+	arena_free(old.arena);
+	return accept_choices(snapshot, &new);
 }
 
-int snapshot_new(SourceDir *policies, SourceDir *inventory, Snapshot **ret_snapshot)
+/* ---- The inventory ---- */
+static Part part_of(const Source *source)
 {
-	ARENA_CLEANUP Arena *arena = arena_new();
+	if (!source)
+		return (Part){};
+	return (Part){source->pods.at, source->pods.n, source->namespaces.at, source->namespaces.n};
+}
+
+static int merge_entry(Snapshot *snapshot, Entry *entry, Changes *changes)
+{
+	const Source *chosen = entry->is_gone ? NULL : good_version(entry);
+	Part old = part_of(entry->merged), new = part_of(chosen);
+
+	if (chosen == entry->merged)
+		return 0;
+	model_replace(snapshot->model, &old, &new, changes);
+	entry->merged = chosen;
+	return chosen && chosen == entry->current ? entry_accept(snapshot->inventory, entry) : 0;
+}
+
+static int merge_inventory(Snapshot *snapshot, Changes *changes)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < snapshot->inventory->changed.n; i++)
+		r = merge_entry(snapshot, snapshot->inventory->changed.at[i], changes);
+	return r;
+}
+
+/* ---- Diagnostics ---- */
+static void note_diags(Snapshot *snapshot, SourceDir *dir)
+{
+	bool has_diags = dir->diags.list.n > 0;
+
+	snapshot->are_diags_old |= has_diags || dir->had_diags;
+	dir->had_diags = has_diags;
+	for (size_t i = 0; i < dir->changed.n; i++) {
+		Entry *entry = dir->changed.at[i];
+
+		has_diags = entry->current && entry->current->diags.list.n > 0;
+		snapshot->are_diags_old |= has_diags || entry->had_diags;
+		entry->had_diags = has_diags;
+	}
+}
+
+static void append_diags(Diags *diags, const SourceDir *dir)
+{
+	diags_append(diags, &dir->diags);
+	for (size_t i = 0; i < dir->entries.n; i++)
+		if (dir_entry(dir, i)->current)
+			diags_append(diags, &dir_entry(dir, i)->current->diags);
+}
+
+static void renew_diags(Snapshot *snapshot)
+{
+	arena_free(snapshot->diag_arena);
+	snapshot->diag_arena = NULL;
+	snapshot->diag_arena = arena_child(snapshot->arena);
+	snapshot->diags = (Diags){.arena = snapshot->diag_arena};
+	append_diags(&snapshot->diags, snapshot->policies);
+	append_diags(&snapshot->diags, snapshot->inventory);
+	diags_append(&snapshot->diags, &snapshot->settled.diags);
+	model_warn_twice(snapshot->model, &snapshot->diags);
+	snapshot->are_diags_old = false;
+}
+
+/* ---- Update ---- */
+typedef struct Update {
 	Snapshot *snapshot;
+	Changes *changes;
+} Update;
+
+static int merge(void *context)
+{
+	const Update *u = context;
+	Snapshot *snapshot = u->snapshot;
+	bool has_policies = snapshot->policies->changed.n > 0, has_twice;
 	int r;
 
+	model_forget(snapshot->model);
+	r = merge_inventory(snapshot, u->changes);
+	if (r == 0 && (has_policies || snapshot->is_new))
+		r = settle(snapshot, u->changes);
+	note_diags(snapshot, snapshot->policies);
+	note_diags(snapshot, snapshot->inventory);
+	has_twice = model_counts(snapshot->model).twice > 0;
+	snapshot->are_diags_old |= has_policies || has_twice || snapshot->had_twice;
+	snapshot->had_twice = has_twice;
+	if (r == 0 && snapshot->are_diags_old)
+		renew_diags(snapshot);
+	if (r == 0)
+		r = dir_end_changes(snapshot->policies);
+	if (r == 0)
+		r = dir_end_changes(snapshot->inventory);
+	snapshot->is_new = false;
+	return r;
+}
+
+/* Either arena may run out: both unwind to a try of their own. */
+static int merge_in_changes(void *context)
+{
+	const Update *u = context;
+
+	return arena_try(u->changes->arena, merge, context);
+}
+
+int snapshot_update(Snapshot *snapshot, Changes *ret_changes)
+{
+	Update u = {snapshot, ret_changes};
+
+	return arena_try(snapshot->arena, merge_in_changes, &u);
+}
+
+static int start(void *context)
+{
+	Snapshot *snapshot = context;
+	int r;
+
+	snapshot->model = model_new(snapshot->arena);
+	snapshot->are_diags_old = snapshot->is_new = true;
+	r = dir_begin_changes(snapshot->policies);
+	return r < 0 ? r : dir_begin_changes(snapshot->inventory);
+}
+
+Snapshot *snapshot_new(SourceDir *policies, SourceDir *inventory)
+{
+	Arena *arena = arena_new();
+	Snapshot *snapshot;
+
 	if (!arena)
-		return -ENOMEM;
+		return NULL;
 	snapshot = ARENA_NEW(arena, Snapshot);
 	*snapshot = (Snapshot){.arena = arena, .policies = policies, .inventory = inventory};
-	r = arena_try(arena, build, snapshot);
-	if (r < 0)
-		return r;
-	arena = NULL;
-	*ret_snapshot = snapshot;
-	return 0;
+	return arena_try(arena, start, snapshot) < 0 ? snapshot_free(snapshot) : snapshot;
 }

@@ -38,13 +38,11 @@ static const Reader *the_reader(void)
 }
 
 /* Two pods of our own, so that policies find somebody. */
-static void add_pods(Arena *arena, Model *model)
+static Part our_pods(Arena *arena)
 {
 	static const char *const names[] = {"a", "b"};
-	Namespace *space = ARENA_NEW(arena, Namespace);
+	Pods pods = {};
 
-	space->name = "default";
-	VEC_PUSH(arena, &model->namespaces, space);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		Pod *pod = ARENA_NEW(arena, Pod);
 
@@ -57,8 +55,9 @@ static void add_pods(Arena *arena, Model *model)
 			(Address){((AddressValue)0xfd << 120) + i, FAMILY_IPV6});
 		VEC_PUSH(arena, &pod->labels.list, (Label){"role", i ? "db" : "frontend"});
 		VEC_PUSH(arena, &pod->ports, (NamedPort){"http", PROTOCOL_TCP, 80});
-		VEC_PUSH(arena, &model->pods, pod);
+		VEC_PUSH(arena, &pods, pod);
 	}
+	return (Part){pods.at, pods.n, NULL, 0};
 }
 
 /* A comment ends at its second quote, and nothing but a line break follows that. */
@@ -125,22 +124,34 @@ static void explain(Arena *arena, const Model *model)
 	explainer_free(explainer);
 }
 
+/* Names are unique in a model; the snapshot sees to that. */
+static void add_policy(Model *model, const Policy *policy, Changes *changes)
+{
+	const Space *space = model_space(model, policy->space);
+
+	for (size_t i = 0; space && i < space->policies.n; i++)
+		if (strcmp(space->policies.at[i]->name, policy->name) == 0)
+			return;
+	model_set_policy(model, NULL, policy, changes);
+}
+
 static void compile_and_render(Arena *arena, const Reader *reader, const Source *source)
 {
 	CompileOptions options = {.node = "", .is_all = true, .table = "netpol"};
-	Model model = {.arena = arena};
+	Model *model = model_new(arena);
+	Changes changes = {.arena = arena};
+	Part none = {},
+	     part = {source->pods.at, source->pods.n, source->namespaces.at, source->namespaces.n};
 	Diags diags = {.arena = arena};
 	Ruleset *ruleset;
 
-	for (size_t i = 0; i < source->policies.n; i++)
-		VEC_PUSH(arena, &model.policies, source->policies.at[i]);
-	for (size_t i = 0; i < source->sets.n; i++)
-		VEC_PUSH(arena, &model.sets, source->sets.at[i]);
-	for (size_t i = 0; i < source->pods.n; i++)
-		VEC_PUSH(arena, &model.pods, source->pods.at[i]);
 	if (source->pods.n == 0)
-		add_pods(arena, &model);
-	if (compile(&model, &options, &diags, &ruleset) == 0) {
+		part = our_pods(arena);
+	model_replace(model, &none, &part, &changes);
+	for (size_t i = 0; i < source->policies.n; i++)
+		add_policy(model, source->policies.at[i], &changes);
+	model_set_cidr_sets(model, source->sets.at, source->sets.n);
+	if (compile(model, &options, &diags, &ruleset) == 0) {
 		const char *text = nft_ruleset_text(arena, ruleset);
 
 		check_comments(text);
@@ -151,7 +162,7 @@ static void compile_and_render(Arena *arena, const Reader *reader, const Source 
 		}
 		ruleset_free(ruleset);
 	}
-	explain(arena, &model);
+	explain(arena, model);
 }
 
 static void print(Arena *arena, const Diags *diags)

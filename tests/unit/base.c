@@ -245,3 +245,60 @@ Test(base, diagnostics_are_bounded_and_cannot_write_escapes)
 	text = diag_block(arena, &diags.list.at[0], false);
 	cr_assert_null(strchr(text, '\033'));
 }
+
+/* ---- Table ---- */
+/* Against a plain list: items share hashes, come, go and are replaced. */
+Test(base, a_table_holds_what_was_added_and_not_removed)
+{
+	static int items[64];
+	bool is_there[ARRAY_SIZE(items)] = {};
+	Arena *own = arena_new();
+	Table *table = table_new(own);
+	unsigned seed = 5;
+	size_t n = 0;
+
+	for (int round = 0; round < 20000; round++) {
+		size_t i = (size_t)rand_r(&seed) % ARRAY_SIZE(items);
+		uint32_t hash = (uint32_t)i % 7;
+		size_t cursor = 0, found = 0;
+		const void *item;
+
+		if (is_there[i])
+			table_remove(table, hash, &items[i]);
+		else
+			table_add(table, hash, &items[i]);
+		is_there[i] = !is_there[i];
+		n += is_there[i] ? 1 : (size_t)-1;
+		cr_assert_eq(table_count(table), n);
+		while ((item = table_find(table, hash, &cursor))) {
+			size_t k = (size_t)((const int *)item - items);
+
+			cr_assert(is_there[k] && k % 7 == hash);
+			found++;
+		}
+		for (size_t k = hash; k < ARRAY_SIZE(items); k += 7)
+			found -= is_there[k];
+		cr_assert_eq(found, 0);
+	}
+	arena_free(own);
+}
+
+static int exhaust_child(void *context)
+{
+	Arena *child = arena_child(context);
+
+	arena_alloc(child, SIZE_MAX / 2);
+	return 0;
+}
+
+Test(base, a_child_arena_unwinds_where_its_parent_does_and_goes_with_it)
+{
+	Arena *parent = arena_new(), *child;
+
+	cr_assert_eq(arena_try(parent, exhaust_child, parent), -ENOMEM);
+	child = arena_child(parent);
+	arena_free(arena_child(parent));
+	arena_free(child);
+	arena_strdup(arena_child(arena_child(parent)), "freed with its parents");
+	arena_free(parent);
+}

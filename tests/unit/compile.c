@@ -20,18 +20,6 @@ static void tear_down(void)
 
 TestSuite(compile, .init = set_up, .fini = tear_down);
 
-/* A model of sources given in some order; sorted as the snapshot sorts. */
-static void add(Model *model, Source *source)
-{
-	model->arena = arena;
-	for (size_t i = 0; i < source->policies.n; i++)
-		VEC_PUSH(arena, &model->policies, source->policies.at[i]);
-	for (size_t i = 0; i < source->pods.n; i++)
-		VEC_PUSH(arena, &model->pods, source->pods.at[i]);
-	for (size_t i = 0; i < source->namespaces.n; i++)
-		VEC_PUSH(arena, &model->namespaces, source->namespaces.at[i]);
-}
-
 static Source *parse(SourceKind kind, const char *file, const char *text)
 {
 	Source *source = NULL;
@@ -69,9 +57,20 @@ static Ruleset *run(const Model *model, bool is_all, Diags *diags)
 	return ruleset;
 }
 
-static Model model_of(bool is_reversed, Source *sources[3])
+static void add(Model *model, const Source *source)
 {
-	Model model = {};
+	Changes changes = {.arena = arena};
+	Part old = {},
+	     new = {source->pods.at, source->pods.n, source->namespaces.at, source->namespaces.n};
+
+	model_replace(model, &old, &new, &changes);
+	for (size_t i = 0; i < source->policies.n; i++)
+		model_set_policy(model, NULL, source->policies.at[i], &changes);
+}
+
+static Model *model_of(bool is_reversed, Source *sources[3])
+{
+	Model *model = model_new(arena);
 	const char *names[] = {"p1", "p2"};
 
 	sources[0] = parse(SOURCE_POLICIES, "1.yaml",
@@ -80,18 +79,16 @@ static Model model_of(bool is_reversed, Source *sources[3])
 		arena_printf(arena, POLICY, names[!is_reversed], is_reversed ? "1" : "2"));
 	sources[2] = parse(SOURCE_INVENTORY, "p.json", PODS);
 	for (int i = 0; i < 3; i++)
-		add(&model, sources[i]);
-	VEC_PUSH(arena, &model.namespaces, ARENA_NEW(arena, Namespace));
-	((Namespace *)model.namespaces.at[0])->name = "n";
+		add(model, sources[i]);
 	return model;
 }
 
 Test(compile, the_order_of_files_does_not_matter)
 {
 	Source *one[3], *two[3];
-	Model a = model_of(false, one), b = model_of(true, two);
+	Model *a = model_of(false, one), *b = model_of(true, two);
 	Diags diags = {};
-	Ruleset *x = run(&a, false, &diags), *y = run(&b, false, &diags);
+	Ruleset *x = run(a, false, &diags), *y = run(b, false, &diags);
 
 	cr_assert_str_eq(nft_ruleset_text(arena, x), nft_ruleset_text(arena, y));
 	ruleset_free(x);
@@ -106,9 +103,9 @@ Test(compile, the_order_of_files_does_not_matter)
 Test(compile, tagged_frames_are_refused_from_and_to_isolated_pods_alone)
 {
 	Source *sources[3];
-	Model model = model_of(false, sources);
+	Model *model = model_of(false, sources);
 	Diags diags = {};
-	Ruleset *inet = run(&model, false, &diags), *refused, *judged;
+	Ruleset *inet = run(model, false, &diags), *refused, *judged;
 	const Verdicts *verdicts;
 
 	cr_assert_eq(compile_bridge(inet, &(BridgeOptions){}, &refused), 0);
@@ -116,10 +113,10 @@ Test(compile, tagged_frames_are_refused_from_and_to_isolated_pods_alone)
 	verdicts = &refused->verdicts[RULESET_IN][FAMILY_IPV4];
 	cr_assert_eq(verdicts->n, inet->verdicts[RULESET_IN][FAMILY_IPV4].n);
 	cr_assert_eq(refused->chains.n, 1);
-	cr_assert_eq(refused->chains.at[0].rules.n, 0, "the chain lets nobody in");
-	cr_assert(refused->chains.at[0].is_drop);
+	cr_assert_eq(refused->chains.at[0]->rules.n, 0, "the chain lets nobody in");
+	cr_assert(refused->chains.at[0]->is_drop);
 	for (size_t i = 0; i < verdicts->n; i++)
-		cr_assert_str_eq(verdicts->at[i].chain, refused->chains.at[0].name);
+		cr_assert_str_eq(verdicts->at[i].chain, refused->chains.at[0]->name);
 	cr_assert_eq(refused->sets.n, 2, "no set but self4 and self6");
 	cr_assert_eq(judged->chains.n, 0);
 	cr_assert_eq(judged->verdicts[RULESET_IN][FAMILY_IPV4].n, 0);
@@ -136,9 +133,9 @@ Test(compile, tagged_frames_are_refused_from_and_to_isolated_pods_alone)
 Test(compile, only_local_pods_and_one_chain_for_the_same_rules)
 {
 	Source *sources[3];
-	Model model = model_of(false, sources);
+	Model *model = model_of(false, sources);
 	Diags diags = {};
-	Ruleset *local = run(&model, false, &diags), *all = run(&model, true, &diags);
+	Ruleset *local = run(model, false, &diags), *all = run(model, true, &diags);
 
 	cr_expect_eq(local->verdicts[RULESET_IN][FAMILY_IPV4].n, 2); /* a or d, and b */
 	cr_expect_eq(all->verdicts[RULESET_IN][FAMILY_IPV4].n, 3);
@@ -154,16 +151,16 @@ Test(compile, only_local_pods_and_one_chain_for_the_same_rules)
 Test(compile, an_address_of_two_pods_is_the_later_ones)
 {
 	Source *sources[3];
-	Model model = model_of(false, sources);
+	Model *model = model_of(false, sources);
 	Diags diags = {};
-	Ruleset *ruleset = run(&model, false, &diags);
+	Ruleset *ruleset = run(model, false, &diags);
 	Explainer *explainer = NULL;
 	Flow flow;
 	const char *error;
 
 	cr_assert_eq(diags.list.n, 1);
 	cr_expect_str_eq(diags.list.at[0].code, "address-clash");
-	cr_assert_eq(explainer_new(&model, &explainer), 0);
+	cr_assert_eq(explainer_new(model, &explainer), 0);
 	cr_assert_eq(explain_parse(explainer, "10.0.0.2", "10.0.0.1", "80", &flow, &error), 0);
 	cr_expect_str_eq(flow.destination.pod->name, "d");
 	cr_expect(explain_verdict(explainer, &flow));
@@ -228,9 +225,9 @@ Test(compile, a_ruleset_judges_a_flow_as_its_packets_would_be)
 		{"10.0.0.1", "10.0.0.1", 6, 81, true}, {"10.0.0.1", "10.0.0.2", 6, 81, false},
 		{"10.0.0.1", "10.9.0.2", 6, 81, true}, {"10.9.0.1", "10.96.0.1", 6, 81, true}};
 	Source *sources[3];
-	Model model = model_of(false, sources);
+	Model *model = model_of(false, sources);
 	Diags diags = {};
-	Ruleset *ruleset = run(&model, false, &diags);
+	Ruleset *ruleset = run(model, false, &diags);
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		Tuple tuple = {.protocol = cases[i].protocol, .port = cases[i].port};

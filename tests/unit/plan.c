@@ -29,16 +29,16 @@ static Address address(int i)
 static Set *kernel_set(Kernel *k, const char *name)
 {
 	for (size_t i = 0; i < k->table->sets.n; i++)
-		if (strcmp(k->table->sets.at[i].name, name) == 0)
-			return &k->table->sets.at[i];
+		if (strcmp(k->table->sets.at[i]->name, name) == 0)
+			return (Set *)k->table->sets.at[i];
 	return NULL;
 }
 
 static const Chain *kernel_chain(const Kernel *k, const char *name)
 {
 	for (size_t i = 0; i < k->table->chains.n; i++)
-		if (strcmp(k->table->chains.at[i].name, name) == 0)
-			return &k->table->chains.at[i];
+		if (strcmp(k->table->chains.at[i]->name, name) == 0)
+			return k->table->chains.at[i];
 	return NULL;
 }
 
@@ -87,8 +87,8 @@ static bool is_used(const Kernel *k, const char *chain)
 static bool is_looked_up(const Kernel *k, const char *set)
 {
 	for (size_t i = 0; i < k->table->chains.n; i++)
-		for (size_t r = 0; r < k->table->chains.at[i].rules.n; r++) {
-			const ChainRule *rule = &k->table->chains.at[i].rules.at[r];
+		for (size_t r = 0; r < k->table->chains.at[i]->rules.n; r++) {
+			const ChainRule *rule = &k->table->chains.at[i]->rules.at[r];
 
 			if (text_is_equal(rule->set, set) || text_is_equal(rule->besides, set))
 				return true;
@@ -130,7 +130,7 @@ static void do_del_chain(Kernel *k, const char *name)
 {
 	cr_assert_not(is_used(k, name), "%s is still used", name);
 	for (size_t i = 0; i < k->table->chains.n; i++)
-		if (strcmp(k->table->chains.at[i].name, name) == 0) {
+		if (strcmp(k->table->chains.at[i]->name, name) == 0) {
 			k->table->chains.at[i] = k->table->chains.at[--k->table->chains.n];
 			return;
 		}
@@ -141,7 +141,7 @@ static void do_del_set(Kernel *k, const char *name)
 {
 	cr_assert_not(is_looked_up(k, name), "%s is still looked up", name);
 	for (size_t i = 0; i < k->table->sets.n; i++)
-		if (strcmp(k->table->sets.at[i].name, name) == 0) {
+		if (strcmp(k->table->sets.at[i]->name, name) == 0) {
 			k->table->sets.at[i] = k->table->sets.at[--k->table->sets.n];
 			return;
 		}
@@ -157,11 +157,11 @@ static void do_op(Kernel *k, const Op *op)
 		cr_assert_null(kernel_set(k, op->set->name), "set %s twice", op->set->name);
 		set = *op->set;
 		set.elements = (Elements){};
-		VEC_PUSH(arena, &k->table->sets, set);
+		ruleset_add_set(k->table, set);
 		break;
 	case OP_ADD_CHAIN:
 		cr_assert_null(kernel_chain(k, op->chain->name), "chain twice");
-		VEC_PUSH(arena, &k->table->chains, *op->chain);
+		ruleset_add_chain(k->table, *op->chain);
 		break;
 	case OP_ADD_ELEMENTS:
 	case OP_DEL_ELEMENTS:
@@ -277,7 +277,7 @@ static Chain random_chain(unsigned *seed, int direction)
 static bool has_chain(const Ruleset *r, const char *name)
 {
 	for (size_t i = 0; i < r->chains.n; i++)
-		if (strcmp(r->chains.at[i].name, name) == 0)
+		if (strcmp(r->chains.at[i]->name, name) == 0)
 			return true;
 	return false;
 }
@@ -285,8 +285,8 @@ static bool has_chain(const Ruleset *r, const char *name)
 static bool needs_set(const Ruleset *r, const char *name)
 {
 	for (size_t i = 0; i < r->chains.n; i++)
-		for (size_t k = 0; k < r->chains.at[i].rules.n; k++)
-			if (text_is_equal(r->chains.at[i].rules.at[k].set, name))
+		for (size_t k = 0; k < r->chains.at[i]->rules.n; k++)
+			if (text_is_equal(r->chains.at[i]->rules.at[k].set, name))
 				return true;
 	return false;
 }
@@ -301,7 +301,7 @@ static void add_members(unsigned *seed, Ruleset *r, unsigned members[SETS])
 		for (int a = 0; a < ADDRESSES; a++)
 			if (members[s] >> a & 1)
 				VEC_PUSH(arena, &set.elements, (Element){.address = address(a)});
-		VEC_PUSH(arena, &r->sets, set);
+		ruleset_add_set(r, set);
 	}
 	(void)seed;
 }
@@ -344,8 +344,11 @@ static Recipe changed(unsigned *seed, Recipe recipe)
 static Ruleset *cook(const Recipe *recipe)
 {
 	Ruleset *r = ruleset_new();
+	Set *self;
 
 	r->base.table = "netpol";
+	ruleset_add_self(r, FAMILY_IPV6);
+	self = ruleset_add_self(r, FAMILY_IPV4);
 	for (int d = 0; d < RULESET_DIRECTIONS; d++)
 		for (int a = 0; a < ADDRESSES; a++) {
 			unsigned seed = recipe->chain_seed[d][a];
@@ -355,11 +358,10 @@ static Ruleset *cook(const Recipe *recipe)
 				continue;
 			chain = random_chain(&seed, d);
 			if (!has_chain(r, chain.name))
-				VEC_PUSH(arena, &r->chains, chain);
+				ruleset_add_chain(r, chain);
 			VEC_PUSH(arena, &r->verdicts[d][FAMILY_IPV4],
 				(Verdict){address(a), chain.name});
-			VEC_PUSH(arena, &r->sets.at[FAMILY_IPV4].elements,
-				(Element){.address = address(a)});
+			VEC_PUSH(arena, &self->elements, (Element){.address = address(a)});
 		}
 	add_members(NULL, r, (unsigned *)recipe->members);
 	ruleset_sort(r);
@@ -370,15 +372,15 @@ static void put_all(Kernel *k, const Ruleset *r)
 {
 	k->table->sets.n = 0;
 	for (size_t i = 0; i < r->sets.n; i++) {
-		Set set = r->sets.at[i];
+		Set set = *r->sets.at[i];
 
 		set.elements = (Elements){};
-		for (size_t e = 0; e < r->sets.at[i].elements.n; e++)
-			VEC_PUSH(arena, &set.elements, r->sets.at[i].elements.at[e]);
-		VEC_PUSH(arena, &k->table->sets, set);
+		for (size_t e = 0; e < r->sets.at[i]->elements.n; e++)
+			VEC_PUSH(arena, &set.elements, r->sets.at[i]->elements.at[e]);
+		ruleset_add_set(k->table, set);
 	}
 	for (size_t i = 0; i < r->chains.n; i++)
-		VEC_PUSH(arena, &k->table->chains, r->chains.at[i]);
+		ruleset_add_chain(k->table, *r->chains.at[i]);
 	for (int d = 0; d < RULESET_DIRECTIONS; d++)
 		for (size_t i = 0; i < r->verdicts[d][FAMILY_IPV4].n; i++)
 			VEC_PUSH(arena, &k->table->verdicts[d][FAMILY_IPV4],

@@ -1,0 +1,132 @@
+/* Table: open addressing, linear probing; what is removed leaves no mark. */
+#include "base.h"
+#include <string.h>
+
+#define ROOM_LEAST 8
+
+struct Table {
+	Arena *parent, *arena; /* arena: of the slots */
+	const void **items;    /* NULL: a free slot */
+	uint32_t *hashes;
+	size_t n, room; /* room is a power of two, or 0 */
+};
+
+uint32_t hash_bytes(uint32_t hash, const void *data, size_t n)
+{
+	const unsigned char *bytes = data;
+
+	for (size_t i = 0; i < n; i++)
+		hash = (hash ^ bytes[i]) * 0x01000193u;
+	return hash;
+}
+
+uint32_t hash_text(uint32_t hash, const char *text)
+{
+	return hash_bytes(hash, text, strlen(text) + 1);
+}
+
+/* Neighbouring hashes are sent apart: FNV mixes upwards only. */
+static size_t home(const Table *table, uint32_t hash)
+{
+	hash ^= hash >> 16;
+	hash *= 0x7feb352du;
+	hash ^= hash >> 15;
+	return hash & (table->room - 1);
+}
+
+Table *table_new(Arena *arena)
+{
+	Table *table = ARENA_NEW(arena, Table);
+
+	table->parent = arena;
+	return table;
+}
+
+static void put(Table *table, uint32_t hash, const void *item)
+{
+	size_t i = home(table, hash);
+
+	while (table->items[i])
+		i = (i + 1) & (table->room - 1);
+	table->items[i] = item;
+	table->hashes[i] = hash;
+}
+
+static void grow(Table *table)
+{
+	Table old = *table;
+
+	table->room = old.room ? 2 * old.room : ROOM_LEAST;
+	table->arena = arena_child(table->parent);
+	table->items = arena_alloc(table->arena, table->room * sizeof(*table->items));
+	table->hashes = arena_alloc(table->arena, table->room * sizeof(*table->hashes));
+	for (size_t i = 0; i < old.room; i++)
+		if (old.items[i])
+			put(table, old.hashes[i], old.items[i]);
+	arena_free(old.arena);
+}
+
+void table_add(Table *table, uint32_t hash, const void *item)
+{
+	if (table->n * 4 >= table->room * 3)
+		grow(table);
+	put(table, hash, item);
+	table->n++;
+}
+
+static size_t slot_of(const Table *table, uint32_t hash, const void *item)
+{
+	size_t i = home(table, hash);
+
+	while (table->items[i] != item || table->hashes[i] != hash)
+		i = (i + 1) & (table->room - 1);
+	return i;
+}
+
+/* Whoever stands behind the gap because it was taken moves up. */
+void table_remove(Table *table, uint32_t hash, const void *item)
+{
+	size_t mask = table->room - 1, gap = slot_of(table, hash, item);
+
+	for (size_t i = (gap + 1) & mask; table->items[i]; i = (i + 1) & mask) {
+		size_t at_home = home(table, table->hashes[i]);
+
+		if (((i - at_home) & mask) < ((i - gap) & mask))
+			continue;
+		table->items[gap] = table->items[i];
+		table->hashes[gap] = table->hashes[i];
+		gap = i;
+	}
+	table->items[gap] = NULL;
+	table->n--;
+}
+
+void table_replace(Table *table, uint32_t hash, const void *item, const void *by)
+{
+	table->items[slot_of(table, hash, item)] = by;
+}
+
+const void *table_find(const Table *table, uint32_t hash, size_t *cursor)
+{
+	for (size_t i; table->room && *cursor < table->room;) {
+		i = (home(table, hash) + (*cursor)++) & (table->room - 1);
+		if (!table->items[i])
+			return NULL;
+		if (table->hashes[i] == hash)
+			return table->items[i];
+	}
+	return NULL;
+}
+
+const void *table_next(const Table *table, size_t *cursor)
+{
+	while (*cursor < table->room)
+		if (table->items[(*cursor)++])
+			return table->items[*cursor - 1];
+	return NULL;
+}
+
+size_t table_count(const Table *table)
+{
+	return table->n;
+}

@@ -1,0 +1,345 @@
+/*
+ * Policies -> a chain: each rule becomes accepting rules, peers x ports; the sets that these look
+ * up are asked for as they are needed. A chain serves one family, so an IPv4 packet never walks an
+ * IPv6 rule. Origins stay with the rules: explain names the line that let a flow through.
+ */
+#include "expand.h"
+#include <string.h>
+
+/* ---- Ports of a rule, for one chain ---- */
+typedef struct Ports {
+	bool is_any;		 /* any protocol, ICMP too */
+	PortRanges ranges[3];	 /* by PROTOCOL_LIST */
+	bool is_all[3];		 /* every port of the protocol */
+	VEC(const Port *) names; /* egress: left to the destination pods */
+} Ports;
+
+static const Protocol PROTOCOL_LIST[3] = {PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_SCTP};
+
+static int protocol_index(Protocol protocol)
+{
+	return protocol == PROTOCOL_TCP ? 0 : protocol == PROTOCOL_UDP ? 1 : 2;
+}
+
+static int port_range_compare(const void *a, const void *b)
+{
+	const PortRange *x = a, *y = b;
+
+	if (x->first != y->first)
+		return x->first < y->first ? -1 : 1;
+	return x->last < y->last ? -1 : x->last > y->last;
+}
+
+/* The kernel refuses intervals that overlap: join them, and those that touch. */
+static void ports_normalise(PortRanges *ranges)
+{
+	size_t kept = 0;
+
+	if (ranges->n == 0)
+		return;
+	qsort(ranges->at, ranges->n, sizeof(PortRange), port_range_compare);
+	for (size_t i = 1; i < ranges->n; i++) {
+		PortRange *top = &ranges->at[kept], next = ranges->at[i];
+
+		if (next.first <= top->last + 1)
+			top->last = next.last > top->last ? next.last : top->last;
+		else
+			ranges->at[++kept] = next;
+	}
+	ranges->n = kept + 1;
+}
+
+/* "named port: resolved on the destination pod, by name and protocol": here the pod itself. */
+static void resolve_port(Arena *arena, const Port *port, const Pod *pod, PortRanges *ranges)
+{
+	for (size_t i = 0; i < pod->ports.n; i++)
+		if (pod->ports.at[i].protocol == port->protocol &&
+			strcmp(pod->ports.at[i].name, port->name) == 0)
+			VEC_PUSH(arena, ranges,
+				(PortRange){pod->ports.at[i].number, pod->ports.at[i].number});
+}
+
+static Ports gather_ports(Arena *arena, const Rule *rule, Direction direction, const Pod *pod)
+{
+	Ports ports = {.is_any = rule->is_any_port};
+
+	for (size_t i = 0; i < rule->ports.n; i++) {
+		const Port *port = &rule->ports.at[i];
+		int at = protocol_index(port->protocol);
+
+		if (port->kind == PORT_ALL)
+			ports.is_all[at] = true;
+		else if (port->kind == PORT_RANGE)
+			VEC_PUSH(arena, &ports.ranges[at], (PortRange){port->first, port->last});
+		else if (direction == INGRESS)
+			resolve_port(arena, port, pod, &ports.ranges[at]);
+		else
+			VEC_PUSH(arena, &ports.names, port);
+	}
+	for (int i = 0; i < 3; i++) {
+		ports_normalise(&ports.ranges[i]);
+		if (ports.is_all[i])
+			ports.ranges[i] = (PortRanges){};
+	}
+	return ports;
+}
+
+/* ---- Rules ---- */
+typedef struct Expansion {
+	const Expander *x;
+	Arena *arena;
+	Chain *chain;
+	const Policy *policy;
+	const Rule *rule;
+	Direction direction;
+	Family family;
+	Ports ports;
+} Expansion;
+
+static void push_rule(Expansion *e, ChainRule rule)
+{
+	/* a rule without an address is the same rule in both families, and so may be its chain */
+	rule.family = rule.match == MATCH_ANYBODY ? FAMILY_IPV4 : e->family;
+	rule.origin = e->rule->origin;
+	rule.policy = arena_printf(e->arena, "%s/%s", e->policy->space, e->policy->name);
+	VEC_PUSH(e->arena, &e->chain->rules, rule);
+}
+
+/* One address condition with every numeric port condition of the rule. */
+static void push_with_ports(Expansion *e, ChainRule rule)
+{
+	if (e->ports.is_any) {
+		push_rule(e, rule);
+		return;
+	}
+	for (int i = 0; i < 3; i++) {
+		if (!e->ports.is_all[i] && e->ports.ranges[i].n == 0)
+			continue;
+		rule.protocol = (uint8_t)PROTOCOL_LIST[i];
+		rule.ports = e->ports.ranges[i];
+		push_rule(e, rule);
+	}
+}
+
+static bool has_numeric_ports(const Ports *ports)
+{
+	for (int i = 0; i < 3; i++)
+		if (ports->is_all[i] || ports->ranges[i].n)
+			return true;
+	return ports->is_any;
+}
+
+static void add_block_text(Buf *buf, const Peer *peer)
+{
+	char text[RANGE_TEXT_SIZE];
+
+	buf_add(buf, buf->n ? ", " : "");
+	if (peer->kind == PEER_SET) {
+		buf_printf(buf, "cidr_set %s", peer->set);
+		return;
+	}
+	buf_add(buf, range_text(peer->block, text));
+	for (size_t i = 0; i < peer->except.n; i++)
+		buf_printf(buf, "%s%s", i ? " " : " except ", range_text(peer->except.at[i], text));
+}
+
+/* All blocks of the rule as one set of disjoint ranges; `except` has cut its own block only. */
+static void gather_blocks(Expansion *e, Ranges *ret_ranges, Buf *ret_text)
+{
+	for (size_t i = 0; i < e->rule->peers.n; i++) {
+		const Peer *peer = &e->rule->peers.at[i];
+		size_t before = ret_ranges->n;
+
+		if (peer->kind == PEER_PODS)
+			continue;
+		peer_ranges(e->arena, e->x->model, peer, e->family, ret_ranges);
+		if (ret_ranges->n > before)
+			add_block_text(ret_text, peer);
+	}
+	ranges_normalise(ret_ranges);
+}
+
+static const char *set_of_ranges(Expansion *e, const Ranges *ranges, const char *comment)
+{
+	Definition is = {.kind = SET_CIDR, .family = e->family, .comment = comment};
+	Buf key = {.arena = e->arena};
+	char text[RANGE_TEXT_SIZE];
+
+	buf_add(&key, comment);
+	for (size_t i = 0; i < ranges->n; i++)
+		buf_printf(&key, "\n%s", range_text(ranges->at[i], text));
+	is.key = buf_text(&key);
+	is.ranges = *ranges;
+	return live_set(e->x->live, &is)->name;
+}
+
+static void expand_blocks(Expansion *e, const Ranges *ranges, const char *text)
+{
+	ChainRule rule = {.match = MATCH_BLOCK};
+
+	if (ranges->n == 0)
+		return;
+	if (ranges->n == 1 && range_is_everything(ranges->at[0])) {
+		rule.match = MATCH_ANYBODY;
+	} else if (ranges->n == 1 && range_prefix(ranges->at[0]) >= 0) {
+		rule.block = ranges->at[0];
+	} else {
+		rule.match = MATCH_SET;
+		rule.set = set_of_ranges(e, ranges, text);
+	}
+	push_with_ports(e, rule);
+}
+
+static const char *selector_text_or_star(Arena *arena, const Selector *selector)
+{
+	const char *text = selector ? selector_text(arena, selector) : "";
+
+	return *text ? text : "*";
+}
+
+/* "default: role=frontend"; namespaces by selector in brackets: no namespace's name holds one. */
+static const char *selection_text(const Expansion *e, const Peer *peer)
+{
+	const char *pods = selector_text_or_star(e->arena, peer->pods);
+
+	if (!peer->namespaces)
+		return arena_printf(e->arena, "%s: %s", e->policy->space, pods);
+	return arena_printf(
+		e->arena, "[%s]: %s", selector_text_or_star(e->arena, peer->namespaces), pods);
+}
+
+static void add_peer(const Expansion *e, Definition *is, const Peer *peer)
+{
+	VEC_PUSH(e->arena, &is->peers,
+		(PodsPeer){
+			peer->namespaces ? NULL : e->policy->space, peer->namespaces, peer->pods});
+}
+
+static const char *set_of_selection(Expansion *e, const Peer *peer)
+{
+	Definition is = {.kind = SET_PODS, .family = e->family};
+
+	is.key = is.comment = selection_text(e, peer);
+	add_peer(e, &is, peer);
+	return live_set(e->x->live, &is)->name;
+}
+
+static void expand_selections(Expansion *e)
+{
+	for (size_t i = 0; i < e->rule->peers.n; i++) {
+		const Peer *peer = &e->rule->peers.at[i];
+
+		if (peer->kind == PEER_PODS)
+			push_with_ports(e,
+				(ChainRule){.match = MATCH_SET, .set = set_of_selection(e, peer)});
+	}
+}
+
+/* ---- Named ports of egress rules: (address, protocol, port) of every destination pod ---- */
+static const char *named_key(Expansion *e, const char *block_text, const Ranges *blocks)
+{
+	Buf key = {.arena = e->arena};
+	char text[RANGE_TEXT_SIZE];
+
+	for (size_t i = 0; i < e->ports.names.n; i++)
+		buf_printf(&key, "%s%s/%s", i ? " " : "", e->ports.names.at[i]->name,
+			protocol_text(e->ports.names.at[i]->protocol));
+	buf_printf(&key, " of %s%s", e->rule->is_any_peer ? "any pod" : "", block_text);
+	for (size_t i = 0; i < e->rule->peers.n; i++)
+		if (e->rule->peers.at[i].kind == PEER_PODS)
+			buf_printf(&key, "; %s", selection_text(e, &e->rule->peers.at[i]));
+	for (size_t i = 0; i < blocks->n; i++)
+		buf_printf(&key, "\n%s", range_text(blocks->at[i], text));
+	return buf_text(&key);
+}
+
+static void expand_named(Expansion *e, const Ranges *blocks, const char *block_text)
+{
+	Definition is = {.kind = SET_PORTS,
+		.family = e->family,
+		.is_any = e->rule->is_any_peer,
+		.ranges = *blocks};
+
+	is.key = named_key(e, block_text, blocks);
+	is.comment = arena_strndup(e->arena, is.key, strcspn(is.key, "\n"));
+	for (size_t i = 0; i < e->rule->peers.n; i++)
+		if (e->rule->peers.at[i].kind == PEER_PODS)
+			add_peer(e, &is, &e->rule->peers.at[i]);
+	for (size_t i = 0; i < e->ports.names.n; i++)
+		VEC_PUSH(e->arena, &is.ports,
+			(NamedPort){e->ports.names.at[i]->name, e->ports.names.at[i]->protocol, 0});
+	push_rule(e, (ChainRule){.match = MATCH_PORT_SET, .set = live_set(e->x->live, &is)->name});
+}
+
+static void expand_rule(Expansion *e)
+{
+	Ranges blocks = {};
+	Buf text = {.arena = e->arena};
+
+	gather_blocks(e, &blocks, &text);
+	if (has_numeric_ports(&e->ports)) {
+		if (e->rule->is_any_peer)
+			push_with_ports(e, (ChainRule){.match = MATCH_ANYBODY});
+		expand_blocks(e, &blocks, buf_text(&text));
+		expand_selections(e);
+	}
+	if (e->ports.names.n)
+		expand_named(e, &blocks, buf_text(&text));
+}
+
+/* ---- Chains ---- */
+static void add_port_numbers(Buf *key, const Policy *policy, const Pod *pod)
+{
+	for (size_t r = 0; r < policy->rules[INGRESS].n; r++) {
+		const Rule *rule = &policy->rules[INGRESS].at[r];
+
+		for (size_t i = 0; i < rule->ports.n; i++) {
+			PortRanges numbers = {};
+
+			if (rule->ports.at[i].kind != PORT_NAME)
+				continue;
+			resolve_port(key->arena, &rule->ports.at[i], pod, &numbers);
+			for (size_t k = 0; k < numbers.n; k++)
+				buf_printf(key, "%u+", numbers.at[k].first);
+			buf_add(key, ",");
+		}
+	}
+}
+
+/* What decides the chain: family, direction, policies, the numbers behind names. */
+const char *expand_key(
+	Arena *arena, Direction direction, Family family, const Policies *policies, const Pod *pod)
+{
+	Buf key = {.arena = arena};
+
+	buf_printf(&key, "%d %d", direction, family);
+	for (size_t i = 0; i < policies->n; i++) {
+		buf_printf(&key, " %p:", (const void *)policies->at[i]);
+		if (direction == INGRESS)
+			add_port_numbers(&key, policies->at[i], pod);
+	}
+	return buf_text(&key);
+}
+
+Chain expand(const Expander *x, Direction direction, Family family, const Policies *policies,
+	const Pod *pod)
+{
+	Chain chain = {.direction = direction == INGRESS ? RULESET_IN : RULESET_OUT,
+		.is_drop = x->is_drop};
+	Expansion e = {.x = x,
+		.arena = x->scratch,
+		.chain = &chain,
+		.direction = direction,
+		.family = family};
+
+	for (size_t i = 0; i < policies->n; i++) {
+		e.policy = policies->at[i];
+		for (size_t r = 0; r < e.policy->rules[direction].n; r++) {
+			e.rule = &e.policy->rules[direction].at[r];
+			e.ports = gather_ports(e.arena, e.rule, direction, pod);
+			expand_rule(&e);
+		}
+	}
+	chain_finish(e.arena, &chain);
+	return chain;
+}

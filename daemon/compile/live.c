@@ -1,0 +1,480 @@
+/* The sets that rules look up: whom each selects, and whom to ask when a pod changes. */
+#include "live.h"
+#include <stdio.h>
+#include <string.h>
+
+#define EVERYWHERE "" /* no namespace is named so */
+
+void live_start(Live *live, Arena *arena)
+{
+	*live = (Live){.arena = arena, .by_name = table_new(arena), .by_label = table_new(arena)};
+}
+
+void live_free(Live *live)
+{
+	const LiveSet *set;
+	size_t cursor = 0;
+
+	while (live->by_name && (set = table_next(live->by_name, &cursor)))
+		set_release(set->set);
+}
+
+/* ---- Whom a set selects ---- */
+static bool peer_takes(const PodsPeer *peer, const Member *member)
+{
+	if (peer->space ? strcmp(member->pod->space, peer->space) != 0
+			: !member->space ||
+				  !selector_matches(peer->namespaces, &member->space->labels))
+		return false;
+	return !peer->pods || selector_matches(peer->pods, &member->pod->labels);
+}
+
+static bool takes(const Definition *is, Address address, const Member *member)
+{
+	for (size_t i = 0; i < is->peers.n; i++)
+		if (peer_takes(&is->peers.at[i], member))
+			return true;
+	return is->is_any || (is->kind == SET_PORTS && ranges_have(&is->ranges, address));
+}
+
+/* "named port: resolved on the destination pod, by name and protocol" */
+static void add_ports(
+	Arena *arena, const Definition *is, Address address, const Pod *pod, Elements *elements)
+{
+	for (size_t i = 0; i < is->ports.n; i++)
+		for (size_t k = 0; k < pod->ports.n; k++)
+			if (pod->ports.at[k].protocol == is->ports.at[i].protocol &&
+				strcmp(pod->ports.at[k].name, is->ports.at[i].name) == 0)
+				VEC_PUSH(arena, elements,
+					(Element){address, (uint8_t)is->ports.at[i].protocol,
+						pod->ports.at[k].number});
+}
+
+/* What the set holds of an address that counts for the pod. */
+static void add_elements(Arena *arena, const Definition *is, Address address, const Member *member,
+	Elements *elements)
+{
+	if (!member->pod || is->family != address.family || !takes(is, address, member))
+		return;
+	if (is->kind == SET_PORTS)
+		add_ports(arena, is, address, member->pod, elements);
+	else
+		VEC_PUSH(arena, elements, (Element){.address = address});
+}
+
+/* ---- Whom to ask: sets by a label that their pods must have, or their pods' namespace ---- */
+static uint32_t label_hash(const char *space, char whose, const char *key, const char *value)
+{
+	uint32_t hash = hash_bytes(hash_text(HASH_START, space), &whose, 1);
+
+	return hash_text(hash_text(hash, key), value);
+}
+
+typedef void (*KeyVisit)(Live *live, uint32_t hash, LiveSet *set);
+
+static bool visit_selector(Live *live, LiveSet *set, const Selector *selector, const char *space,
+	char whose, KeyVisit visit)
+{
+	for (size_t i = 0; selector && i < selector->list.n; i++) {
+		const Requirement *requirement = &selector->list.at[i];
+
+		if (requirement->op != OPERATOR_IN)
+			continue;
+		for (size_t k = 0; k < requirement->values.n; k++)
+			visit(live,
+				label_hash(
+					space, whose, requirement->key, requirement->values.at[k]),
+				set);
+		return true;
+	}
+	return false;
+}
+
+/* False: no label can tell. */
+static bool visit_peer(Live *live, LiveSet *set, const PodsPeer *peer, KeyVisit visit)
+{
+	if (visit_selector(
+		    live, set, peer->pods, peer->space ? peer->space : EVERYWHERE, 'p', visit))
+		return true;
+	if (!peer->space)
+		return visit_selector(live, set, peer->namespaces, EVERYWHERE, 'n', visit);
+	visit(live, label_hash(peer->space, '*', "", ""), set);
+	return true;
+}
+
+static bool visit_keys(Live *live, LiveSet *set, KeyVisit visit)
+{
+	bool is_keyed = !set->is.is_any && (set->is.kind != SET_PORTS || set->is.ranges.n == 0);
+
+	for (size_t i = 0; is_keyed && i < set->is.peers.n; i++)
+		is_keyed = visit_peer(live, set, &set->is.peers.at[i], visit);
+	return is_keyed;
+}
+
+static void add_key(Live *live, uint32_t hash, LiveSet *set)
+{
+	table_add(live->by_label, hash, set);
+}
+
+static void remove_key(Live *live, uint32_t hash, LiveSet *set)
+{
+	table_remove(live->by_label, hash, set);
+}
+
+static void ignore_key(Live *live, uint32_t hash, LiveSet *set)
+{
+	(void)live, (void)hash, (void)set;
+}
+
+static bool is_asked(const LiveSet *set)
+{
+	return set->is.kind == SET_PODS || set->is.kind == SET_PORTS;
+}
+
+static void enter(Live *live, LiveSet *set)
+{
+	if (!is_asked(set))
+		return;
+	if (visit_keys(live, set, ignore_key))
+		visit_keys(live, set, add_key);
+	else
+		VEC_PUSH(live->arena, &live->unkeyed, set);
+}
+
+static void leave(Live *live, LiveSet *set)
+{
+	size_t kept = 0;
+
+	if (!is_asked(set))
+		return;
+	if (visit_keys(live, set, ignore_key)) {
+		visit_keys(live, set, remove_key);
+		return;
+	}
+	for (size_t i = 0; i < live->unkeyed.n; i++)
+		if (live->unkeyed.at[i] != set)
+			live->unkeyed.at[kept++] = live->unkeyed.at[i];
+	live->unkeyed.n = kept;
+}
+
+typedef VEC(LiveSet *) LiveSets;
+
+static void ask(Live *live, LiveSet *set, LiveSets *sets)
+{
+	if (set->asked == live->question)
+		return;
+	set->asked = live->question;
+	VEC_PUSH(live->scratch, sets, set);
+}
+
+static void ask_by_key(Live *live, uint32_t hash, LiveSets *sets)
+{
+	const LiveSet *set;
+	size_t cursor = 0;
+
+	while ((set = table_find(live->by_label, hash, &cursor)))
+		ask(live, (LiveSet *)set, sets);
+}
+
+/* Every set that may hold the member, and few others; each once. */
+static void ask_for(Live *live, const Member *member, LiveSets *sets)
+{
+	const Pod *pod = member->pod;
+
+	for (size_t i = 0; pod && i < live->unkeyed.n; i++)
+		ask(live, live->unkeyed.at[i], sets);
+	for (size_t i = 0; pod && i < pod->labels.list.n; i++) {
+		const Label *label = &pod->labels.list.at[i];
+
+		ask_by_key(live, label_hash(pod->space, 'p', label->key, label->value), sets);
+		ask_by_key(live, label_hash(EVERYWHERE, 'p', label->key, label->value), sets);
+	}
+	if (pod)
+		ask_by_key(live, label_hash(pod->space, '*', "", ""), sets);
+	for (size_t i = 0; pod && member->space && i < member->space->labels.list.n; i++) {
+		const Label *label = &member->space->labels.list.at[i];
+
+		ask_by_key(live, label_hash(EVERYWHERE, 'n', label->key, label->value), sets);
+	}
+}
+
+/* ---- Sets that come and go ---- */
+static Definition copy_definition(Arena *arena, const Definition *from)
+{
+	Definition to = {.kind = from->kind, .family = from->family, .is_any = from->is_any};
+
+	to.key = arena_strdup(arena, from->key);
+	to.comment = from->comment ? comment_fit(arena, from->comment) : NULL;
+	for (size_t i = 0; i < from->peers.n; i++) {
+		const PodsPeer *peer = &from->peers.at[i];
+
+		VEC_PUSH(arena, &to.peers,
+			(PodsPeer){peer->space ? arena_strdup(arena, peer->space) : NULL,
+				peer->namespaces ? selector_copy(arena, peer->namespaces) : NULL,
+				peer->pods ? selector_copy(arena, peer->pods) : NULL});
+	}
+	for (size_t i = 0; i < from->ranges.n; i++)
+		VEC_PUSH(arena, &to.ranges, from->ranges.at[i]);
+	for (size_t i = 0; i < from->ports.n; i++)
+		VEC_PUSH(arena, &to.ports,
+			(NamedPort){arena_strdup(arena, from->ports.at[i].name),
+				from->ports.at[i].protocol, 0});
+	return to;
+}
+
+static const char *name_of(Arena *arena, const Definition *is)
+{
+	static const char *const prefixes[] = {
+		[SET_PODS] = "pods", [SET_PORTS] = "ports", [SET_CIDR] = "cidr"};
+	char hash[DIGEST_NAME_LENGTH + 1];
+	int digit = is->family == FAMILY_IPV4 ? 4 : 6;
+	Digest digest;
+
+	if (is->kind == SET_SELF)
+		return arena_printf(arena, "self%d", digit);
+	digest_start(&digest);
+	digest_add_text(&digest, is->key);
+	digest_end_name(&digest, hash);
+	return arena_printf(arena, "%s%d_%s", prefixes[is->kind], digit, hash);
+}
+
+LiveSet *live_find(const Live *live, const char *name)
+{
+	uint32_t hash = hash_text(HASH_START, name);
+	const LiveSet *set;
+	size_t cursor = 0;
+
+	while ((set = table_find(live->by_name, hash, &cursor)))
+		if (strcmp(set->name, name) == 0)
+			return (LiveSet *)set;
+	return NULL;
+}
+
+static void mark_edited(Live *live, LiveSet *set)
+{
+	if (!set->is_edited)
+		VEC_PUSH(live->scratch, &live->edited, set);
+	set->is_edited = true;
+}
+
+LiveSet *live_set(Live *live, const Definition *definition)
+{
+	const char *name = name_of(live->scratch, definition);
+	LiveSet *set = live_find(live, name);
+	Arena *arena;
+
+	if (set)
+		return set;
+	arena = arena_child(live->arena);
+	set = ARENA_NEW(arena, LiveSet);
+	*set = (LiveSet){.arena = arena,
+		.name = arena_strdup(arena, name),
+		.is = copy_definition(arena, definition)};
+	table_add(live->by_name, hash_text(HASH_START, name), set);
+	enter(live, set);
+	VEC_PUSH(live->scratch, &live->fresh, set);
+	mark_edited(live, set);
+	return set;
+}
+
+static void forget(Live *live, LiveSet *set)
+{
+	leave(live, set);
+	table_remove(live->by_name, hash_text(HASH_START, set->name), set);
+	set_release(set->set);
+	arena_free(set->arena);
+}
+
+/* ---- Edits ---- */
+static void diff_elements(Live *live, LiveSet *set, Elements *before, Elements *after)
+{
+	size_t i = 0, j = 0;
+
+	elements_sort(before);
+	elements_sort(after);
+	while (i < before->n || j < after->n) {
+		int r = i == before->n	? 1
+			: j == after->n ? -1
+					: element_compare(&before->at[i], &after->at[j]);
+
+		if (r < 0)
+			VEC_PUSH(live->scratch, &set->del, before->at[i]);
+		if (r > 0)
+			VEC_PUSH(live->scratch, &set->add, after->at[j]);
+		if (r != 0)
+			mark_edited(live, set);
+		i += r <= 0;
+		j += r >= 0;
+	}
+}
+
+void live_move(Live *live, Address address, Member before, Member after)
+{
+	LiveSets sets = {};
+
+	live->question++;
+	ask_for(live, &before, &sets);
+	ask_for(live, &after, &sets);
+	for (size_t i = 0; i < sets.n; i++) {
+		Elements old = {}, new = {};
+
+		add_elements(live->scratch, &sets.at[i]->is, address, &before, &old);
+		add_elements(live->scratch, &sets.at[i]->is, address, &after, &new);
+		diff_elements(live, sets.at[i], &old, &new);
+	}
+}
+
+void live_edit_self(Live *live, Address address, bool is_in)
+{
+	LiveSet *set = live->self[address.family];
+	Element element = {.address = address};
+
+	if (is_in)
+		VEC_PUSH(live->scratch, &set->add, element);
+	else
+		VEC_PUSH(live->scratch, &set->del, element);
+	mark_edited(live, set);
+}
+
+/* ---- Filling ---- */
+static void fill_from_pod(Live *live, const Index *index, const Member *member)
+{
+	LiveSets sets = {};
+
+	live->question++;
+	ask_for(live, member, &sets);
+	for (size_t i = 0; i < member->pod->addresses.n; i++) {
+		Address address = member->pod->addresses.at[i];
+
+		if (index_owner(index, address) != member->pod)
+			continue;
+		for (size_t k = 0; k < sets.n; k++)
+			if (!sets.at[k]->set)
+				add_elements(live->scratch, &sets.at[k]->is, address, member,
+					&sets.at[k]->add);
+	}
+}
+
+static void fill_from_space(Live *live, const Index *index, const Space *space)
+{
+	Member member = {.space = space->namespace};
+	size_t cursor = 0;
+
+	while ((member.pod = space_next_pod(space, &cursor)))
+		if (pod_is_subject(member.pod))
+			fill_from_pod(live, index, &member);
+}
+
+/* The one namespace that the new sets select from; NULL: there are several, or none is named. */
+static const char *only_space(const Live *live)
+{
+	const char *only = NULL;
+
+	for (size_t i = 0; i < live->fresh.n; i++) {
+		const Definition *is = &live->fresh.at[i]->is;
+
+		if (!is_asked(live->fresh.at[i]))
+			continue;
+		if (is->kind != SET_PODS || !is->peers.at[0].space ||
+			(only && strcmp(only, is->peers.at[0].space) != 0))
+			return NULL;
+		only = is->peers.at[0].space;
+	}
+	return only;
+}
+
+static bool has_questions(const Live *live)
+{
+	for (size_t i = 0; i < live->fresh.n; i++)
+		if (is_asked(live->fresh.at[i]))
+			return true;
+	return false;
+}
+
+void live_fill(Live *live, const Model *model, const Index *index)
+{
+	const char *only = only_space(live);
+	const Space *space;
+	size_t cursor = 0;
+
+	if (!has_questions(live))
+		return;
+	if (only) {
+		space = model_space(model, only);
+		if (space)
+			fill_from_space(live, index, space);
+		return;
+	}
+	while ((space = model_next_space(model, &cursor)))
+		fill_from_space(live, index, space);
+}
+
+/* ---- An update ---- */
+void live_begin(Live *live, Arena *scratch)
+{
+	live->scratch = scratch;
+	live->fresh.n = live->fresh.room = live->edited.n = live->edited.room = 0;
+	live->fresh.at = live->edited.at = NULL;
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+		if (!live->self[f])
+			live->self[f] = live_set(
+				live, &(Definition){.kind = SET_SELF, .family = f, .key = ""});
+		live->self[f]->users = 1;
+	}
+}
+
+static void make(Live *live, LiveSet *set)
+{
+	const Set draft = {.name = set->name,
+		.comment = set->is.comment,
+		.kind = set->is.kind,
+		.family = set->is.family};
+	const Set *made;
+
+	elements_sort(&set->add);
+	elements_sort(&set->del);
+	made = set_edit(set->set ? set->set : &draft, &set->add, &set->del,
+		set->is.kind == SET_CIDR ? &set->is.ranges : NULL);
+	if (!made)
+		arena_out_of_memory(live->arena);
+	set_release(set->set);
+	set->set = made;
+	set->is_edited = false;
+	set->add = set->del = (Elements){};
+}
+
+static int set_compare(const void *a, const void *b)
+{
+	return strcmp((*(LiveSet *const *)a)->name, (*(LiveSet *const *)b)->name);
+}
+
+/* The sorted list of those that stay, with the new ones in their places. */
+static void sort(Live *live)
+{
+	LiveSets old = {};
+	size_t i = 0, j = 0;
+
+	for (; i < live->sorted.n; i++)
+		VEC_PUSH(live->scratch, &old, live->sorted.at[i]);
+	if (live->fresh.n)
+		qsort(live->fresh.at, live->fresh.n, sizeof(LiveSet *), set_compare);
+	live->sorted.n = i = 0;
+	while (i < old.n || j < live->fresh.n) {
+		bool is_old = j == live->fresh.n ||
+			      (i < old.n && set_compare(&old.at[i], &live->fresh.at[j]) < 0);
+		LiveSet *set = is_old ? old.at[i++] : live->fresh.at[j++];
+
+		if (set->users > 0)
+			VEC_PUSH(live->arena, &live->sorted, set);
+		else
+			forget(live, set);
+	}
+}
+
+void live_end(Live *live)
+{
+	for (size_t i = 0; i < live->edited.n; i++)
+		if (live->edited.at[i]->users > 0)
+			make(live, live->edited.at[i]);
+	sort(live);
+}

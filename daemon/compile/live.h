@@ -1,0 +1,70 @@
+#pragma once
+/*
+ * live: the sets that rules look up, each with what it selects, so that a pod that comes, goes or
+ * changes is asked of those alone that its labels may touch. Private to the room.
+ */
+#include "index.h"
+
+typedef struct PodsPeer {
+	const char *space;	    /* the policy's own namespace; NULL: by selector */
+	const Selector *namespaces; /* if space is NULL */
+	const Selector *pods;	    /* NULL: all */
+} PodsPeer;
+
+/* What a set selects. SET_PODS: one peer. SET_PORTS: the named ports of whom any peer, block or
+ * is_any selects. SET_CIDR: its ranges. SET_SELF: nothing; its elements are put in. */
+typedef struct Definition {
+	SetKind kind;
+	Family family;
+	VEC(PodsPeer) peers;
+	bool is_any;
+	Ranges ranges;		   /* SET_CIDR, and the blocks of SET_PORTS: disjoint */
+	VEC(NamedPort) ports;	   /* SET_PORTS: name and protocol */
+	const char *key, *comment; /* the name is made from the key */
+} Definition;
+
+typedef struct LiveSet {
+	Arena *arena; /* of this and all below */
+	const char *name;
+	Definition is;
+	const Set *set; /* as it was made last; NULL: it is new */
+	size_t users;	/* rules that look it up */
+	unsigned asked; /* the number of the last question it was asked */
+	/* of the update under way, in its scratch arena */
+	bool is_edited;
+	Elements add, del;
+} LiveSet;
+
+typedef struct Live {
+	Arena *arena;
+	Table *by_name;
+	VEC(LiveSet *) sorted;	/* by name; as of the last update */
+	Table *by_label;	/* those that one label can tell */
+	VEC(LiveSet *) unkeyed; /* those that any pod may be in */
+	LiveSet *self[FAMILY_N];
+	unsigned question;
+	/* of the update under way */
+	Arena *scratch;
+	VEC(LiveSet *) fresh, edited;
+} Live;
+
+/* A pod, with the labels that its namespace has at that moment; pod NULL: nobody. */
+typedef struct Member {
+	const Pod *pod;
+	const Namespace *space;
+} Member;
+
+void live_start(Live *live, Arena *arena);
+void live_free(Live *live);
+/* An update begins: until live_end. */
+void live_begin(Live *live, Arena *scratch);
+/* The set of that definition, which is copied if there is none yet. */
+LiveSet *live_set(Live *live, const Definition *definition);
+LiveSet *live_find(const Live *live, const char *name);
+/* The address counted for one pod and counts for another now: elements come and go. */
+void live_move(Live *live, Address address, Member before, Member after);
+void live_edit_self(Live *live, Address address, bool is_in);
+/* Fills the sets that are new, from all pods. */
+void live_fill(Live *live, const Model *model, const Index *index);
+/* Makes what was edited, and forgets what no rule looks up. */
+void live_end(Live *live);

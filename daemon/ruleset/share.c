@@ -1,0 +1,192 @@
+/* Sets and chains with several owners: each is one piece of memory, with all that belongs to it. */
+#include "ruleset.h"
+#include <string.h>
+
+/* A piece of memory that is measured by a first pass and written by a second. */
+typedef struct Piece {
+	char *at; /* NULL: only measured */
+	size_t n;
+} Piece;
+
+static void *piece_take(Piece *piece, size_t bytes)
+{
+	void *memory = piece->at ? piece->at + piece->n : NULL;
+
+	piece->n += (bytes + 15) & ~(size_t)15;
+	return memory;
+}
+
+static void *piece_copy(Piece *piece, const void *from, size_t bytes)
+{
+	void *memory = piece_take(piece, bytes);
+
+	if (memory && bytes)
+		memcpy(memory, from, bytes);
+	return memory;
+}
+
+static const char *piece_text(Piece *piece, const char *text)
+{
+	return text ? piece_copy(piece, text, strlen(text) + 1) : NULL;
+}
+
+#define PIECE_LIST(piece, to, from)                                                                \
+	do {                                                                                       \
+		(to)->at = piece_copy((piece), (from)->at, (from)->n * sizeof(*(from)->at));       \
+		(to)->n = (to)->room = (from)->n;                                                  \
+	} while (0)
+
+/* ---- Owners ---- */
+static void hold(const unsigned *owners)
+{
+	if (*owners)
+		__atomic_add_fetch((unsigned *)owners, 1, __ATOMIC_RELAXED);
+}
+
+/* Whether that was the last. */
+static bool let_go(const unsigned *owners)
+{
+	return *owners && __atomic_sub_fetch((unsigned *)owners, 1, __ATOMIC_ACQ_REL) == 0;
+}
+
+const Set *set_hold(const Set *set)
+{
+	hold(&set->owners);
+	return set;
+}
+
+void set_release(const Set *set)
+{
+	if (set && let_go(&set->owners))
+		free((Set *)set);
+}
+
+const Chain *chain_hold(const Chain *chain)
+{
+	hold(&chain->owners);
+	return chain;
+}
+
+void chain_release(const Chain *chain)
+{
+	if (chain && let_go(&chain->owners))
+		free((Chain *)chain);
+}
+
+/* ---- Sets ---- */
+/* All but the elements, for which there is room. */
+static Set write_set(Piece *piece, const Set *draft)
+{
+	Set set = *draft;
+
+	set.owners = 1;
+	set.name = piece_text(piece, draft->name);
+	set.comment = piece_text(piece, draft->comment);
+	set.elements.at = piece_take(piece, draft->elements.n * sizeof(Element));
+	set.elements.room = draft->elements.n;
+	PIECE_LIST(piece, &set.ranges, &draft->ranges);
+	return set;
+}
+
+static Set *make_room(const Set *draft)
+{
+	Piece piece = {.n = (sizeof(Set) + 15) & ~(size_t)15};
+	Set *set;
+
+	write_set(&piece, draft);
+	set = malloc(piece.n);
+	piece = (Piece){(char *)set, (sizeof(Set) + 15) & ~(size_t)15};
+	if (set)
+		*set = write_set(&piece, draft);
+	return set;
+}
+
+const Set *set_make(const Set *draft)
+{
+	Set *set = make_room(draft);
+
+	if (set && set->elements.n)
+		memcpy(set->elements.at, draft->elements.at, set->elements.n * sizeof(Element));
+	return set;
+}
+
+/* ---- Edited sets ---- */
+/* Three sorted lists become one: `to` NULL, only how long it is. */
+static size_t merge(const Elements *old, const Elements *add, const Elements *del, Element *to)
+{
+	size_t i = 0, j = 0, k = 0, n = 0;
+
+	while (i < old->n || j < add->n) {
+		int r = i == old->n   ? 1
+			: j == add->n ? -1
+				      : element_compare(&old->at[i], &add->at[j]);
+		const Element *next = r <= 0 ? &old->at[i] : &add->at[j];
+
+		while (k < del->n && element_compare(&del->at[k], next) < 0)
+			k++;
+		if (r > 0 || k == del->n || element_compare(&del->at[k], next) != 0) {
+			if (to)
+				to[n] = *next;
+			n++;
+		}
+		i += r <= 0;
+		j += r >= 0;
+	}
+	return n;
+}
+
+const Set *set_edit(const Set *set, const Elements *add, const Elements *del, const Ranges *ranges)
+{
+	Set draft = *set, *made;
+
+	draft.elements =
+		(Elements){.at = set->elements.at, .n = merge(&set->elements, add, del, NULL)};
+	if (ranges)
+		draft.ranges = *ranges;
+	made = make_room(&draft);
+	if (made && made->elements.n)
+		merge(&set->elements, add, del, made->elements.at);
+	return made;
+}
+
+/* ---- Chains ---- */
+static ChainRule write_rule(Piece *piece, const ChainRule *draft)
+{
+	ChainRule rule = *draft;
+
+	rule.set = piece_text(piece, draft->set);
+	rule.besides = piece_text(piece, draft->besides);
+	rule.policy = piece_text(piece, draft->policy);
+	rule.origin.file = piece_text(piece, draft->origin.file);
+	PIECE_LIST(piece, &rule.ports, &draft->ports);
+	return rule;
+}
+
+static Chain write_chain(Piece *piece, const Chain *draft)
+{
+	Chain chain = *draft;
+
+	chain.owners = 1;
+	chain.name = piece_text(piece, draft->name);
+	PIECE_LIST(piece, &chain.rules, &draft->rules);
+	for (size_t i = 0; i < draft->rules.n; i++) {
+		ChainRule rule = write_rule(piece, &draft->rules.at[i]);
+
+		if (piece->at)
+			chain.rules.at[i] = rule;
+	}
+	return chain;
+}
+
+const Chain *chain_make(const Chain *draft)
+{
+	Piece piece = {.n = (sizeof(Chain) + 15) & ~(size_t)15};
+	Chain *chain;
+
+	write_chain(&piece, draft);
+	chain = malloc(piece.n);
+	piece = (Piece){(char *)chain, (sizeof(Chain) + 15) & ~(size_t)15};
+	if (chain)
+		*chain = write_chain(&piece, draft);
+	return chain;
+}

@@ -1,0 +1,348 @@
+/*
+ * incremental: whatever happened to the files, in whatever order, what was kept up to date change
+ * by change is what a fresh start would make of them: to the byte, and in every warning.
+ */
+#include "compile.h"
+#include "nft.h"
+#include "source.h"
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NODES 6
+#define SPACES 4
+#define FILES 8 /* of policies */
+#define ROUNDS 100
+#define EVENTS 60
+
+static Arena *arena; /* of a round */
+static char root[] = "/tmp/netpol-incremental-XXXXXX";
+static unsigned seed;
+
+static void set_up(void)
+{
+	cr_assert(mkdtemp(root));
+}
+
+static void tear_down(void)
+{
+	char command[100];
+
+	snprintf(command, sizeof(command), "rm -r %s", root);
+	cr_expect_eq(system(command), 0);
+}
+
+static int roll(int n)
+{
+	return rand_r(&seed) % n;
+}
+
+/* ---- Random files ---- */
+static const char *path(int dir, const char *name)
+{
+	return arena_printf(arena, "%s/%s/%s", root, dir == 0 ? "policies" : "inventory", name);
+}
+
+static void put(int dir, const char *name, const char *text)
+{
+	FILE *file = fopen(path(dir, ".new"), "w");
+
+	cr_assert(file && fputs(text, file) >= 0 && fclose(file) == 0);
+	cr_assert_eq(rename(path(dir, ".new"), path(dir, name)), 0);
+}
+
+/* Few names and addresses, so that pods move, claim each other's addresses and come twice. */
+static void add_pod(Buf *buf, int node)
+{
+	static const char *const phases[] = {
+		"Running", "Running", "Running", "Pending", "Succeeded"};
+
+	buf_printf(buf,
+		"{\"metadata\":{\"name\":\"p%d\",\"namespace\":\"n%d\",\"resourceVersion\":\"%d\","
+		"\"labels\":{\"a\":\"%d\",\"b\":\"%d\"}},\"spec\":{\"nodeName\":\"node%d\"%s,"
+		"\"containers\":[{\"ports\":[{\"name\":\"web\",\"containerPort\":%d},{\"name\":"
+		"\"dns\",\"protocol\":\"UDP\",\"containerPort\":53}]}]},\"status\":{\"phase\":\"%"
+		"s\","
+		"\"startTime\":\"2026-01-%02dT00:00:00Z\"",
+		roll(12), roll(SPACES), roll(3), roll(3), roll(3), node,
+		roll(8) ? "" : ",\"hostNetwork\":true", 80 + roll(2), phases[roll(5)], 1 + roll(3));
+	if (roll(8))
+		buf_printf(buf, ",\"podIPs\":[{\"ip\":\"10.0.0.%d\"}", 1 + roll(40));
+	if (buf->text[buf->n - 1] == '}')
+		buf_printf(buf, "%s]", roll(2) ? ",{\"ip\":\"fd00::7\"}" : "");
+	buf_add(buf, "}}");
+}
+
+static const char *pods_text(int node)
+{
+	Buf buf = {.arena = arena};
+	int n = roll(8);
+
+	buf_add(&buf, "{\"kind\":\"PodList\",\"items\":[");
+	for (int i = 0; i < n; i++) {
+		buf_add(&buf, i ? "," : "");
+		add_pod(&buf, node);
+	}
+	buf_add(&buf, roll(15) ? "]}" : "]"); /* now and then broken */
+	return buf_text(&buf);
+}
+
+static const char *namespaces_text(void)
+{
+	Buf buf = {.arena = arena};
+
+	buf_add(&buf, "{\"kind\":\"NamespaceList\",\"items\":[");
+	for (int i = 0, n = 0; i < SPACES; i++)
+		if (roll(3))
+			buf_printf(&buf,
+				"%s{\"metadata\":{\"name\":\"n%d\",\"labels\":{\"team\":\"%d\"}}}",
+				n++ ? "," : "", i, roll(2));
+	buf_add(&buf, "]}");
+	return buf_text(&buf);
+}
+
+static void add_peer(Buf *buf)
+{
+	switch (roll(7)) {
+	case 0:
+		buf_printf(buf, "{ cidr = \"10.0.0.0/24\"; except = [ \"10.0.0.%d/32\" ]; }",
+			1 + roll(40));
+		break;
+	case 1:
+		buf_printf(buf, "{ cidr_set = \"s%d\"; }", roll(2));
+		break;
+	case 2:
+		buf_printf(buf, "{ namespaces = \"team=%d\"; }", roll(2));
+		break;
+	case 3:
+		buf_printf(buf, "{ namespaces = \"team=%d\"; pods = \"a in (0,%d)\"; }", roll(2),
+			1 + roll(2));
+		break;
+	case 4:
+		buf_printf(buf, "{ namespaces = \"\"; pods = \"b!=%d\"; }", roll(3));
+		break;
+	case 5:
+		buf_add(buf, "{ pods = \"\"; }");
+		break;
+	default:
+		buf_printf(buf, "{ pods = \"a=%d\"; }", roll(3));
+	}
+}
+
+static void add_rule(Buf *buf, const char *side)
+{
+	static const char *const ports[] = {"", "ports = ( { port = 80; } );",
+		"ports = ( { port = \"web\"; } );",
+		"ports = ( { protocol = \"UDP\"; port = \"dns\"; }, { port = 90; end_port = 99; } "
+		");"};
+
+	buf_printf(buf, "{ %s = ( ", side);
+	for (int i = 0, n = roll(3); i < n; i++) {
+		buf_add(buf, i ? ", " : "");
+		add_peer(buf);
+	}
+	buf_printf(buf, " ); %s }", ports[roll(4)]);
+}
+
+static const char *policies_text(int file)
+{
+	Buf buf = {.arena = arena};
+	int n = roll(3);
+
+	if (roll(3) == 0)
+		buf_printf(&buf,
+			"cidr_sets = ( { name = \"s%d\"; cidrs = [ \"10.%d.0.0/16\" ]; } );\n",
+			roll(2), roll(3));
+	buf_add(&buf, "policies = ( ");
+	for (int i = 0; i < n; i++) {
+		buf_printf(&buf, "%s{ name = \"x%d\"; namespace = \"n%d\"; pods = \"%s\";\n",
+			i ? ",\n" : "", roll(4) ? 10 * file + i : roll(20), roll(SPACES),
+			roll(3) ? arena_printf(arena, "a=%d", roll(3)) : "");
+		buf_add(&buf, "ingress = ( ");
+		add_rule(&buf, "from");
+		buf_add(&buf, " );");
+		if (roll(2)) {
+			buf_add(&buf, "egress = ( ");
+			add_rule(&buf, "to");
+			buf_add(&buf, " );");
+		}
+		buf_add(&buf, " }");
+	}
+	buf_add(&buf, roll(12) ? " );\n" : "\n");
+	return buf_text(&buf);
+}
+
+/* ---- Two ways to one ruleset ---- */
+typedef struct Way {
+	SourceDir *dirs[2];
+	Snapshot *snapshot;
+	Compiler *compiler;
+} Way;
+
+static Way way_new(bool is_all)
+{
+	Way way = {};
+	CompileOptions options = {.node = "node0", .is_all = is_all, .table = "netpol"};
+
+	for (int i = 0; i < 2; i++) {
+		way.dirs[i] = source_dir_new(
+			i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, path(i, ""), false);
+		cr_assert(way.dirs[i]);
+	}
+	way.snapshot = snapshot_new(way.dirs[0], way.dirs[1]);
+	cr_assert(way.snapshot);
+	way.compiler = compiler_new(snapshot_model(way.snapshot), &options);
+	cr_assert(way.compiler);
+	return way;
+}
+
+static void way_free(Way *way)
+{
+	compiler_free(way->compiler);
+	snapshot_free(way->snapshot);
+	for (int i = 0; i < 2; i++)
+		source_dir_free(way->dirs[i]);
+}
+
+static Ruleset *go(Way *way)
+{
+	Arena *scratch = arena_new();
+	Changes changes = {.arena = scratch};
+	Ruleset *ruleset = NULL;
+
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(source_dir_refresh(way->dirs[i]), 0);
+	cr_assert_eq(snapshot_update(way->snapshot, &changes), 0);
+	cr_assert_eq(compiler_update(way->compiler, &changes, &ruleset), 0);
+	arena_free(scratch);
+	return ruleset;
+}
+
+static const char *all_text(const Way *way, const Ruleset *ruleset)
+{
+	Buf buf = {.arena = arena};
+	Diags diags = {.arena = arena};
+	Texts lines = {}; /* in no order */
+
+	buf_add(&buf, nft_ruleset_text(arena, ruleset));
+	diags_append(&diags, snapshot_diags(way->snapshot));
+	compiler_warn(way->compiler, &diags);
+	for (size_t i = 0; i < diags.list.n; i++)
+		VEC_PUSH(arena, &lines, diag_line(arena, &diags.list.at[i]));
+	if (lines.n)
+		qsort(lines.at, lines.n, sizeof(*lines.at), text_compare_p);
+	for (size_t i = 0; i < lines.n; i++)
+		buf_printf(&buf, "%s\n", lines.at[i]);
+	return buf_text(&buf);
+}
+
+static bool are_equal(const Way *one, const Ruleset *x, const Way *two, const Ruleset *y)
+{
+	return strcmp(all_text(one, x), all_text(two, y)) == 0;
+}
+
+/* ---- Events ---- */
+static void touch(Way *way, int dir, const char *name, const char *text)
+{
+	if (text)
+		put(dir, name, text);
+	else
+		unlink(path(dir, name));
+	source_dir_note(way->dirs[dir], name);
+}
+
+/*
+ * has_conflicts: files that are broken, or contradict each other. What then stays in force depends
+ * on what was good before, which a fresh start cannot know.
+ */
+static void event(Way *way)
+{
+	int i;
+
+	switch (roll(10)) {
+	case 0:
+		touch(way, 1, "namespaces.json", roll(4) ? namespaces_text() : NULL);
+		break;
+	case 1:
+	case 2:
+		i = roll(FILES);
+		touch(way, 0, arena_printf(arena, "%d.conf", i), roll(4) ? policies_text(i) : NULL);
+		break;
+	default:
+		i = roll(NODES);
+		touch(way, 1, arena_printf(arena, "node%d.json", i), roll(6) ? pods_text(i) : NULL);
+	}
+}
+
+static bool is_clean(const Way *way)
+{
+	return snapshot_diags(way->snapshot)->n_errors == 0;
+}
+
+/* Old and new, and nothing but what differs, lead to each other; old stays what it was. */
+static void check_step(const Ruleset *old, const Ruleset *new, const char *old_text)
+{
+	Plan plan;
+
+	cr_assert_str_eq(nft_ruleset_text(arena, old), old_text, "the old ruleset was changed");
+	plan_change(arena, old, new, &plan);
+	cr_assert_eq(plan.commits.n == 0, ruleset_is_equal(old, new));
+}
+
+static void clear(void)
+{
+	char command[200];
+
+	snprintf(command, sizeof(command), "rm -rf %s/policies %s/inventory", root, root);
+	cr_assert_eq(system(command), 0);
+	cr_assert_eq(mkdir(path(0, ""), 0755) | mkdir(path(1, ""), 0755), 0);
+}
+
+static void play(bool is_all, unsigned *n_compared)
+{
+	Way way;
+	Ruleset *held;
+
+	clear();
+	way = way_new(is_all);
+	held = go(&way);
+	for (int e = 0; e < EVENTS; e++) {
+		const char *old_text = nft_ruleset_text(arena, held);
+		Ruleset *new, *fresh;
+		Way again;
+
+		for (int n = 1 + roll(3); n > 0; n--)
+			event(&way);
+		new = go(&way);
+		check_step(held, new, old_text);
+		ruleset_free(held);
+		held = new;
+		if (!is_clean(&way))
+			continue;
+		again = way_new(is_all);
+		fresh = go(&again);
+		cr_assert(are_equal(&way, held, &again, fresh), "seed %u, event %d:\n%s\n----\n%s",
+			seed, e, all_text(&way, held), all_text(&again, fresh));
+		cr_assert(ruleset_is_equal(held, fresh));
+		++*n_compared;
+		ruleset_free(fresh);
+		way_free(&again);
+	}
+	ruleset_free(held);
+	way_free(&way);
+}
+
+Test(incremental, change_by_change_is_as_all_at_once, .init = set_up, .fini = tear_down)
+{
+	unsigned n_compared = 0;
+
+	for (unsigned round = 1; round <= ROUNDS; round++) {
+		arena = arena_new();
+		seed = round;
+		play(round % 2, &n_compared);
+		arena_free(arena);
+	}
+	cr_assert_gt(n_compared, ROUNDS * EVENTS / 10, "files were hardly ever all good");
+}
