@@ -1,12 +1,8 @@
 /* An Nft, and carrying plans out. */
 #include "kernel.h"
 #include <errno.h>
-#include <linux/membarrier.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 int nft_open(Nft **ret_nft)
 {
@@ -97,18 +93,6 @@ int kernel_run(Nft *nft, const char *doing, const char *script)
 }
 
 /* ---- Applying ---- */
-/*
- * Returns when every packet that was inside a hook has left: the packet path is an RCU reader, and
- * this membarrier is synchronize_rcu(). Where it is not to be had (nohz_full), time must do.
- */
-static void let_packets_leave(void)
-{
-	const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
-
-	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0)
-		nanosleep(&pause, NULL);
-}
-
 static int apply_commit(Nft *nft, const Commit *commit, NftCounts *counts)
 {
 	ARENA_CLEANUP Arena *scratch = arena_new();

@@ -26,6 +26,9 @@ int kernel_list(Nft *nft, Arena *arena, const char *what, unsigned flags, const 
 /* Without the elements of its sets. */
 bool kernel_list_table(Nft *nft, Arena *arena, const char *table, const char **ret_text);
 
+/* leave.c: returns when every packet that was inside a hook at the call has left it. */
+void let_packets_leave(void);
+
 /* books.c: the watch is deaf to a large change of ours, from the one to the other. */
 typedef struct Deafness {
 	bool is_on;

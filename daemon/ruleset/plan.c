@@ -10,9 +10,15 @@
  *
  * Three ways, by what changes:
  *   in place  Only set and map elements, in an order that never passes through a state that is
- *             more open, or more closed, than both ends: first what tightens (set members out, pods
- *             newly isolated), then what loosens. That is enough when one kind of change is made,
- *             or when all of them concern one address: a pod that comes or goes.
+ *             more open, or more closed, than both ends. A packet has two ends, and is judged by
+ *             one lookup in each map and, of either chain, by whether any rule's set has the other
+ *             end. So it is enough in these cases:
+ *               - set members only come, or only go;
+ *               - members come and go, but all are one address: whoever looks that up is allowed
+ *                 what either side allows while it is in both sides' sets;
+ *               - verdicts of one direction change, or those of one address: of what changed a
+ *                 packet meets one lookup;
+ *               - one address comes, into sets and maps, or goes.
  *   detour    Everything else. The base chains are switched, whole, to fresh verdict maps that
  *             lead to chains which already judge as the new ruleset: where a rule looks up a set
  *             whose members are about to move, those members are left out of that lookup and
@@ -182,8 +188,9 @@ static void diff(Difference *d)
 /* ---- Which way ---- */
 typedef struct Tally {
 	size_t set_adds, set_dels, map_adds, map_dels, moves;
+	size_t directions;	/* of maps, in which something changes */
 	Address only[FAMILY_N]; /* the address that all changes of the family concern */
-	bool is_seen[FAMILY_N], has_many, has_both; /* both: an address added here, removed there */
+	bool is_seen[FAMILY_N], has_many;
 } Tally;
 
 static void tally_address(Tally *t, Address address)
@@ -192,6 +199,26 @@ static void tally_address(Tally *t, Address address)
 		t->has_many = true;
 	t->only[address.family] = address;
 	t->is_seen[address.family] = true;
+}
+
+static void tally_verdicts(Tally *t, const Verdicts *verdicts, size_t *count)
+{
+	*count += verdicts->n;
+	for (size_t i = 0; i < verdicts->n; i++)
+		tally_address(t, verdicts->at[i].address);
+}
+
+/* Whether anything changes in these. */
+static bool tally_maps(Tally *t, const MapEdit maps[FAMILY_N])
+{
+	size_t before = t->map_adds + t->map_dels + t->moves;
+
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+		tally_verdicts(t, &maps[f].add, &t->map_adds);
+		tally_verdicts(t, &maps[f].del, &t->map_dels);
+		tally_verdicts(t, &maps[f].move, &t->moves);
+	}
+	return t->map_adds + t->map_dels + t->moves > before;
 }
 
 static Tally tally(const Difference *d)
@@ -209,17 +236,7 @@ static Tally tally(const Difference *d)
 			tally_address(&t, edit->del.at[k].address);
 	}
 	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
-		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
-			const MapEdit *map = &d->maps[direction][f];
-
-			t.map_adds += map->add.n;
-			t.map_dels += map->del.n;
-			t.moves += map->move.n;
-			for (size_t k = 0; k < map->add.n; k++)
-				tally_address(&t, map->add.at[k].address);
-			for (size_t k = 0; k < map->del.n; k++)
-				tally_address(&t, map->del.at[k].address);
-		}
+		t.directions += tally_maps(&t, d->maps[direction]);
 	return t;
 }
 
@@ -234,16 +251,16 @@ static bool may_tighten(const Difference *d)
 static bool can_go_in_place(const Difference *d)
 {
 	Tally t = tally(d);
-	bool has_sets = t.set_adds + t.set_dels > 0, has_maps = t.map_adds + t.map_dels > 0;
+	bool has_sets = t.set_adds + t.set_dels > 0;
 
-	if (t.moves > 0 || d->is_base_new)
+	if (d->is_base_new)
 		return false;
-	if (!has_maps)
-		return t.set_adds == 0 || t.set_dels == 0;
+	if (t.directions == 0)
+		return !t.has_many || t.set_adds == 0 || t.set_dels == 0;
 	if (!has_sets)
-		return true;
-	/* a pod that comes (in sets and maps) or goes (out of both), nothing else */
-	return !t.has_many && (t.set_dels + t.map_dels == 0 || t.set_adds + t.map_adds == 0);
+		return !t.has_many || t.directions == 1;
+	return !t.has_many && t.moves == 0 &&
+	       (t.set_dels + t.map_dels == 0 || t.set_adds + t.map_adds == 0);
 }
 
 /* ---- Pieces of plans ---- */
@@ -325,27 +342,55 @@ static void shrink(const Difference *d, Commit *commit)
 }
 
 /* ---- In place ---- */
-static void plan_in_place(const Difference *d)
+static void edit_sets(const Difference *d, Commit *commit, OpKind kind)
 {
-	Plan *plan = d->plan;
-	Commit *commit = commit_add(plan, "grow", false);
-	bool has_new_chains = d->new_chains.n > 0;
+	for (size_t i = 0; i < d->edits.n; i++)
+		edit_set(d, commit, kind, d->edits.at[i].set,
+			kind == OP_ADD_ELEMENTS ? d->edits.at[i].add : d->edits.at[i].del);
+}
 
-	grow(d, commit);
-	commit = commit_add(plan, "tighten", has_new_chains);
-	for (size_t i = 0; i < d->edits.n; i++)
-		edit_set(d, commit, OP_DEL_ELEMENTS, d->edits.at[i].set, d->edits.at[i].del);
+/* Members that come first: while they are in both sides' sets nothing is refused. */
+static void swap_members(const Difference *d)
+{
+	edit_sets(d, commit_add(d->plan, "loosen", false), OP_ADD_ELEMENTS);
+	edit_sets(d, commit_add(d->plan, "tighten", true), OP_DEL_ELEMENTS);
+}
+
+/* A verdict that moves is two operations of one transaction: lookups see one or the other. */
+static void tighten(const Difference *d, Commit *commit)
+{
+	edit_sets(d, commit, OP_DEL_ELEMENTS);
 	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
-		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
-			edit_map(d, commit, OP_ADD_VERDICTS, direction, f, false,
-				d->maps[direction][f].add);
-	commit = commit_add(plan, "loosen", false);
-	for (size_t i = 0; i < d->edits.n; i++)
-		edit_set(d, commit, OP_ADD_ELEMENTS, d->edits.at[i].set, d->edits.at[i].add);
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+			const MapEdit *map = &d->maps[direction][f];
+
+			edit_map(d, commit, OP_DEL_VERDICTS, direction, f, false, map->move);
+			edit_map(d, commit, OP_ADD_VERDICTS, direction, f, false, map->move);
+			edit_map(d, commit, OP_ADD_VERDICTS, direction, f, false, map->add);
+		}
+}
+
+static void loosen(const Difference *d, Commit *commit)
+{
+	edit_sets(d, commit, OP_ADD_ELEMENTS);
 	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			edit_map(d, commit, OP_DEL_VERDICTS, direction, f, false,
 				d->maps[direction][f].del);
+}
+
+static void plan_in_place(const Difference *d)
+{
+	Plan *plan = d->plan;
+	Tally t = tally(d);
+
+	grow(d, commit_add(plan, "grow", false));
+	if (t.directions == 0 && t.set_adds && t.set_dels) {
+		swap_members(d);
+	} else {
+		tighten(d, commit_add(plan, "tighten", d->new_chains.n > 0));
+		loosen(d, commit_add(plan, "loosen", false));
+	}
 	shrink(d, commit_add(plan, "shrink", true));
 }
 

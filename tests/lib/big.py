@@ -20,11 +20,17 @@ def policy(i, spaces):
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
             "metadata": {"name": f"policy{i}", "namespace": f"ns{i % spaces}"},
             "spec": {"podSelector": {"matchLabels": {"app": f"app{i % 50}"}}, "policyTypes": ["Ingress", "Egress"],
-                     "ingress": [{"from": [{"namespaceSelector": {},
+                     "ingress": [{"from": [{"namespaceSelector": {"matchLabels": {"team": f"team{i // 10 % 5}"}} if i % 10 == 0 else {},
                                             "podSelector": {"matchLabels": {"tier": f"t{i % 7}"}}}],
                                   "ports": [{"protocol": "TCP", "port": 8000 + i % 100}]}],
                      "egress": [{"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8"]}}]},
                                 {"to": [{"podSelector": {"matchLabels": {"i": str(i % 1000)}}}]}]}}
+
+
+def namespaces(spaces, shift=0):
+    return {"apiVersion": "v1", "kind": "NamespaceList", "items": [
+        {"metadata": {"name": f"ns{n}", "labels": {"team": f"team{(n + (shift if n == 0 else 0)) % 5}"}}}
+        for n in range(spaces)]}
 
 
 def write(inventory, policies, n_pods, n_policies, n_local):
@@ -36,6 +42,8 @@ def write(inventory, policies, n_pods, n_policies, n_local):
     for name, items in nodes.items():
         with open(os.path.join(inventory, f"{name}.json"), "w") as f:
             json.dump({"apiVersion": "v1", "kind": "PodList", "items": items}, f)
+    with open(os.path.join(inventory, "namespaces.json"), "w") as f:
+        json.dump(namespaces(spaces), f)
     for k in range(0, n_policies, 100):
         with open(os.path.join(policies, f"big{k}.json"), "w") as f:
             json.dump({"apiVersion": "v1", "kind": "List", "items": [

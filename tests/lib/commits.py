@@ -1,0 +1,67 @@
+"""commits: when the kernel commits transactions of nftables, as it tells its listeners."""
+import ctypes
+import os
+import socket
+import struct
+import threading
+import time
+
+NETLINK_NETFILTER, NFNLGRP_NFTABLES = 12, 7
+SOL_NETLINK, NETLINK_ADD_MEMBERSHIP = 270, 1
+CLONE_NEWNET = 0x40000000
+NFT_NEWGEN = 10 << 8 | 15
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _enter(path):
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        if libc.setns(fd, CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), f"setns {path}")
+    finally:
+        os.close(fd)
+
+
+class Commits:
+    """Listens in a named network namespace; .last is the time (monotonic) of the last commit, .n counts them."""
+
+    def __init__(self, netns):
+        self.last, self.n, self.netns, self.ending = 0.0, 0, netns, False
+        ready = threading.Event()
+        self.thread = threading.Thread(target=self._listen, args=(ready,), daemon=True)
+        self.thread.start()
+        ready.wait()
+
+    def _listen(self, ready):
+        _enter(f"/run/netns/{self.netns}")  # this thread alone
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as s:
+            s.bind((0, 0))
+            s.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTABLES)
+            s.settimeout(0.2)
+            ready.set()
+            while not self.ending:
+                try:
+                    data = s.recv(1 << 20)
+                except socket.timeout:
+                    continue
+                except OSError:  # some were lost: more than the socket holds
+                    continue
+                now, at = time.monotonic(), 0
+                while at + 16 <= len(data):
+                    length, kind = struct.unpack_from("IH", data, at)
+                    if kind == NFT_NEWGEN:
+                        self.last, self.n = now, self.n + 1
+                    at += max(16, length + 3 & ~3)
+
+    def after(self, begin, quiet=0.05, patience=60):
+        """Seconds from `begin` to the last commit that followed it, when none has come for a while."""
+        end = begin + patience
+        while time.monotonic() < end:
+            if self.last > begin and time.monotonic() > self.last + quiet:
+                return self.last - begin
+            time.sleep(0.002)
+        raise AssertionError("no commit")
+
+    def close(self):
+        self.ending = True
+        self.thread.join()
