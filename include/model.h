@@ -155,6 +155,8 @@ const char *pod_text(Arena *arena, const Pod *pod);
 
 /* By everything that policies, and whom an address counts for, look at. */
 bool pod_is_equal(const Pod *a, const Pod *b);
+/* By what they say, not where; cidr_sets by name. */
+bool policy_is_equal(const Policy *a, const Policy *b);
 
 /* ---- Model: all files merged, kept up to date file by file ---- */
 typedef struct Model Model;
@@ -213,8 +215,12 @@ Model *model_new(Arena *parent); /* in a child of the arena */
  * been looked at.
  */
 void model_replace(Model *model, const Part *old, const Part *new, Changes *changes);
-/* Policies are unique by name; before or after may be NULL, or both the same. */
-void model_set_policy(Model *model, const Policy *before, const Policy *after, Changes *changes);
+/*
+ * Policies are unique by name; before or after may be NULL. One that says the same is no change,
+ * unless has_other_set: a cidr_set that it names is another.
+ */
+void model_set_policy(Model *model, const Policy *before, const Policy *after, bool has_other_set,
+	Changes *changes);
 /* The cidr_sets, by name, borrowed. */
 void model_set_cidr_sets(Model *model, const CidrSet *const *sets, size_t n);
 /* Namespaces that ceased to be before the last changes, which until now could be looked at. */

@@ -122,6 +122,11 @@ void chain_release(const Chain *chain);
 
 Ruleset *ruleset_new(void); /* empty, without its self sets; NULL: out of memory */
 Ruleset *ruleset_free(Ruleset *ruleset);
+/*
+ * The same once more, for somebody else (another thread, too) to keep, of one whose sets and chains
+ * do not live in its arena. NULL: out of memory.
+ */
+Ruleset *ruleset_share(const Ruleset *ruleset);
 /* Adds a set or chain that lives in the ruleset's arena, to be filled before it is sorted. */
 Set *ruleset_add_set(Ruleset *ruleset, Set draft);
 Chain *ruleset_add_chain(Ruleset *ruleset, Chain draft);

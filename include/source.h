@@ -82,8 +82,11 @@ const char *source_dir_path(const SourceDir *dir);
 /* Files being written are left as they are until they are closed; new ones are not read before. */
 void source_dir_set_busy(SourceDir *dir, const char *name, bool is_busy);
 void source_dir_clear_busy(SourceDir *dir);
-/* Something happened to the name: refresh shall look at it. NULL: at everything. */
-void source_dir_note(SourceDir *dir, const char *name);
+/*
+ * Something happened to the name: refresh shall look at it. NULL: at everything. False: there is
+ * nothing to look at, no file of that name is read.
+ */
+bool source_dir_note(SourceDir *dir, const char *name);
 /*
  * Reads what was noted, or, the first time and whenever it must, looks at everything: what changed
  * (device, inode, size, times) is read again, what is gone is forgotten. When the directory itself
@@ -104,11 +107,20 @@ typedef struct StateText {
 	size_t n;	/* bytes of text */
 	uint64_t stamp; /* which version of a file it is; 0: not said */
 	struct StateText *next;
+	/* a text that is yet to be made, by whoever stores it: from `from`, which it owns */
+	char *(*make)(const void *from);
+	void *(*drop)(void *from);
+	void *from;
 } StateText;
 
 /* Copies the name, takes the text over (also when it fails: NULL, out of memory). */
 StateText *state_text_new(const char *name, char *text, size_t n);
+/* Takes `from` over likewise. make gives malloc's memory, or NULL: out of memory. */
+StateText *state_text_later(
+	const char *name, char *(*make)(const void *from), void *(*drop)(void *from), void *from);
 StateText *state_text_free(StateText *text); /* this one, not the list; returns NULL */
+/* Makes the text if that is yet to be done. 0 or -ENOMEM. */
+int state_text_make(StateText *text);
 /*
  * Stored whole or not at all, whatever instant the power fails: written beside, with a checksum,
  * synced, renamed. The version before is kept. 0 or -errno. May be called from any thread, by one

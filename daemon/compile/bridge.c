@@ -20,24 +20,7 @@ static void copy_verdicts(Copying *c, int direction, Family family, const char *
 
 	for (size_t i = 0; i < from->n; i++)
 		VEC_PUSH(arena, &c->to->verdicts[direction][family],
-			(Verdict){from->at[i].address, chain ? chain : from->at[i].chain});
-}
-
-static void share_all(Copying *c)
-{
-	Arena *arena = c->to->arena;
-
-	for (size_t i = 0; i < c->from->sets.n; i++) {
-		VEC_PUSH(arena, &c->to->sets, c->from->sets.at[i]);
-		set_hold(c->from->sets.at[i]);
-	}
-	for (size_t i = 0; i < c->from->chains.n; i++) {
-		VEC_PUSH(arena, &c->to->chains, c->from->chains.at[i]);
-		chain_hold(c->from->chains.at[i]);
-	}
-	for (int d = 0; d < RULESET_DIRECTIONS; d++)
-		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
-			copy_verdicts(c, d, f, NULL);
+			(Verdict){from->at[i].address, chain});
 }
 
 static void refuse_isolated(Copying *c)
@@ -54,29 +37,21 @@ static void refuse_isolated(Copying *c)
 	}
 }
 
-static void add_selves(Copying *c)
-{
-	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
-		ruleset_add_self(c->to, f);
-}
-
 static int run(void *context)
 {
 	Copying *c = context;
 
-	c->to->base.table = arena_strdup(c->to->arena, c->from->base.table);
-	c->to->base.kind = c->options->has_conntrack ? TABLE_BRIDGE : TABLE_TAGGED;
-	if (c->options->has_conntrack)
-		share_all(c);
-	else
-		add_selves(c);
-	if (!c->options->has_conntrack && !c->options->is_tagged_judged)
+	c->to->base = (BaseOptions){
+		.table = arena_strdup(c->to->arena, c->from->base.table), .kind = TABLE_TAGGED};
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+		ruleset_add_self(c->to, f);
+	if (!c->options->is_tagged_judged)
 		refuse_isolated(c);
 	ruleset_sort(c->to);
 	return 0;
 }
 
-int compile_bridge(const Ruleset *inet, const BridgeOptions *options, Ruleset **ret_ruleset)
+static int compile_tagged(const Ruleset *inet, const BridgeOptions *options, Ruleset **ret_ruleset)
 {
 	Copying c = {.from = inet, .options = options, .to = ruleset_new()};
 	int r = c.to ? arena_try(c.to->arena, run, &c) : -ENOMEM;
@@ -86,4 +61,19 @@ int compile_bridge(const Ruleset *inet, const BridgeOptions *options, Ruleset **
 	else
 		*ret_ruleset = c.to;
 	return r;
+}
+
+int compile_bridge(const Ruleset *inet, const BridgeOptions *options, Ruleset **ret_ruleset)
+{
+	Ruleset *bridge;
+
+	if (!options->has_conntrack)
+		return compile_tagged(inet, options, ret_ruleset);
+	bridge = ruleset_share(inet);
+	if (!bridge)
+		return -ENOMEM;
+	bridge->base.kind = TABLE_BRIDGE;
+	bridge->base.services = (Ranges){}; /* those of the node's own hooks */
+	*ret_ruleset = bridge;
+	return 0;
 }

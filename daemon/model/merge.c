@@ -307,19 +307,21 @@ static void add_policy(Space *space, const Policy *policy)
 	space->policies.at[i] = policy;
 }
 
-void model_set_policy(Model *model, const Policy *before, const Policy *after, Changes *changes)
+void model_set_policy(Model *model, const Policy *before, const Policy *after, bool has_other_set,
+	Changes *changes)
 {
 	Space *space = space_of(model, before ? before->space : after->space);
 
-	if (before != after && before) {
+	if (before) {
 		remove_policy(space, before);
 		model->counts.policies--;
 	}
-	if (before != after && after) {
+	if (after) {
 		add_policy(space, after);
 		model->counts.policies++;
 	}
-	VEC_PUSH(changes->arena, &changes->policies, (PolicyChange){before, after});
+	if (has_other_set || !before || !after || !policy_is_equal(before, after))
+		VEC_PUSH(changes->arena, &changes->policies, (PolicyChange){before, after});
 	let_idle(model, space);
 }
 

@@ -89,3 +89,67 @@ bool pod_is_equal(const Pod *a, const Pod *b)
 	       strcmp(a->started, b->started) == 0 && are_labels_equal(&a->labels, &b->labels) &&
 	       are_addresses_equal(a, b) && are_ports_equal(a, b);
 }
+
+static bool are_texts_equal(const Texts *a, const Texts *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->at[i], b->at[i]) != 0)
+			return false;
+	return true;
+}
+
+static bool are_selectors_equal(const Selector *a, const Selector *b)
+{
+	if (!a || !b || a->list.n != b->list.n)
+		return a == b;
+	for (size_t i = 0; i < a->list.n; i++)
+		if (a->list.at[i].op != b->list.at[i].op ||
+			strcmp(a->list.at[i].key, b->list.at[i].key) != 0 ||
+			!are_texts_equal(&a->list.at[i].values, &b->list.at[i].values))
+			return false;
+	return true;
+}
+
+static bool is_peer_equal(const Peer *a, const Peer *b)
+{
+	return a->kind == b->kind && are_selectors_equal(a->namespaces, b->namespaces) &&
+	       are_selectors_equal(a->pods, b->pods) && range_is_equal(a->block, b->block) &&
+	       ranges_are_equal(&a->except, &b->except) && text_is_equal(a->set, b->set);
+}
+
+static bool is_port_equal(const Port *a, const Port *b)
+{
+	return a->kind == b->kind && a->protocol == b->protocol && a->first == b->first &&
+	       a->last == b->last && text_is_equal(a->name, b->name);
+}
+
+static bool is_rule_equal(const Rule *a, const Rule *b)
+{
+	if (a->is_any_peer != b->is_any_peer || a->is_any_port != b->is_any_port ||
+		a->peers.n != b->peers.n || a->ports.n != b->ports.n)
+		return false;
+	for (size_t i = 0; i < a->peers.n; i++)
+		if (!is_peer_equal(&a->peers.at[i], &b->peers.at[i]))
+			return false;
+	for (size_t i = 0; i < a->ports.n; i++)
+		if (!is_port_equal(&a->ports.at[i], &b->ports.at[i]))
+			return false;
+	return true;
+}
+
+bool policy_is_equal(const Policy *a, const Policy *b)
+{
+	if (strcmp(a->space, b->space) != 0 || strcmp(a->name, b->name) != 0 ||
+		!are_selectors_equal(&a->pods, &b->pods))
+		return false;
+	for (Direction d = INGRESS; d < DIRECTION_N; d++) {
+		if (a->isolates[d] != b->isolates[d] || a->rules[d].n != b->rules[d].n)
+			return false;
+		for (size_t i = 0; i < a->rules[d].n; i++)
+			if (!is_rule_equal(&a->rules[d].at[i], &b->rules[d].at[i]))
+				return false;
+	}
+	return true;
+}

@@ -190,3 +190,42 @@ const Chain *chain_make(const Chain *draft)
 		*chain = write_chain(&piece, draft);
 	return chain;
 }
+
+/* ---- Rulesets ---- */
+typedef struct Sharing {
+	const Ruleset *from;
+	Ruleset *to;
+} Sharing;
+
+static int share(void *context)
+{
+	const Sharing *s = context;
+	const Ruleset *from = s->from;
+	Ruleset *to = s->to;
+	Arena *arena = to->arena;
+
+	to->base.table = arena_strdup(arena, from->base.table);
+	to->base.kind = from->base.kind;
+	for (size_t i = 0; i < from->base.services.n; i++)
+		VEC_PUSH(arena, &to->base.services, from->base.services.at[i]);
+	for (size_t i = 0; i < from->sets.n; i++) {
+		VEC_PUSH(arena, &to->sets, from->sets.at[i]);
+		set_hold(from->sets.at[i]);
+	}
+	for (size_t i = 0; i < from->chains.n; i++) {
+		VEC_PUSH(arena, &to->chains, from->chains.at[i]);
+		chain_hold(from->chains.at[i]);
+	}
+	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+			for (size_t i = 0; i < from->verdicts[d][f].n; i++)
+				VEC_PUSH(arena, &to->verdicts[d][f], from->verdicts[d][f].at[i]);
+	return 0;
+}
+
+Ruleset *ruleset_share(const Ruleset *ruleset)
+{
+	Sharing s = {ruleset, ruleset_new()};
+
+	return s.to && arena_try(s.to->arena, share, &s) < 0 ? ruleset_free(s.to) : s.to;
+}

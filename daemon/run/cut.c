@@ -9,10 +9,13 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 
 /* By then every packet that the change found inside a hook has left it, and the kernel knows its
  * flow. */
 #define CUT_USEC (20 * 1000)
+/* However many changes there are, looking must not take more than this of the time. */
+#define CUT_SHARE 10
 
 /* ---- The node's own addresses ---- */
 static bool read_address(const struct sockaddr *from, Address *ret_address)
@@ -76,8 +79,19 @@ static size_t cut_tables(const Daemon *d, NftCut ret_tables[OURS_N])
 	return n;
 }
 
+static uint64_t now_usec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 static void end_look(Daemon *d)
 {
+	uint64_t now = now_usec();
+
+	d->cut_next = now + (CUT_SHARE - 1) * (now - d->cut_start);
 	d->flows = sd_event_source_unref(d->flows);
 	nft_flows_end(d->nft);
 	d->cut += d->cut_now;
@@ -131,6 +145,7 @@ static int on_time(sd_event_source *source, uint64_t at, void *context)
 
 	(void)source, (void)at;
 	d->cut_timer = sd_event_source_unref(d->cut_timer);
+	d->cut_start = now_usec();
 	d->own_arena = arena_free(d->own_arena);
 	d->own_arena = arena_new();
 	r = d->own_arena ? arena_try(d->own_arena, read_own, d) : -ENOMEM;
@@ -157,10 +172,13 @@ void daemon_review_cut(Daemon *d)
  */
 void daemon_schedule_cut(Daemon *d)
 {
+	uint64_t at = now_usec() + CUT_USEC;
+
 	daemon_review_cut(d);
 	if (!d->may_have_tightened || !d->event || d->cut_timer || d->flows)
 		return;
 	d->may_have_tightened = false;
-	sd_event_add_time_relative(
-		d->event, &d->cut_timer, CLOCK_MONOTONIC, CUT_USEC, 1000, on_time, d);
+	if (d->cut_next > at)
+		at = d->cut_next;
+	sd_event_add_time(d->event, &d->cut_timer, CLOCK_MONOTONIC, at, 1000, on_time, d);
 }

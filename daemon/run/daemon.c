@@ -36,8 +36,7 @@ static int schedule(Daemon *d, sd_event_source **timer, uint64_t usec)
 	if (is_armed(*timer))
 		return 0;
 	*timer = sd_event_source_unref(*timer);
-	return sd_event_add_time_relative(
-		d->event, timer, CLOCK_MONOTONIC, usec, 1000, on_settled, d);
+	return sd_event_add_time_relative(d->event, timer, CLOCK_MONOTONIC, usec, 1, on_settled, d);
 }
 
 static void on_news(void *context)
@@ -318,6 +317,9 @@ static int run_loop(Daemon *d)
 static void end(Daemon *d)
 {
 	d->watch = watch_free(d->watch);
+	if (d->report)
+		daemon_report_now(d);
+	free(d->written);
 	if (d->saver) {
 		daemon_save_tables(d);
 		d->saver = saver_free(d->saver);

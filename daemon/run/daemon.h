@@ -22,18 +22,19 @@ typedef struct Daemon {
 	bool is_restored, is_boot_saved, are_tables_unsaved;
 	Saver *saver;
 	/* established flows */
-	bool may_have_tightened; /* since they were looked through last */
-	unsigned cut_now;	 /* of the look under way */
-	uint64_t cut;
-	Arena *own_arena;   /* of: */
-	Elements own;	    /* the node's addresses */
-	bool is_ready;	    /* systemd was told */
-	Snapshot *snapshot; /* NULL: to be begun anew */
+	bool may_have_tightened;	   /* since they were looked through last */
+	unsigned cut_now;		   /* of the look under way */
+	uint64_t cut, cut_start, cut_next; /* when the look began; when the next may */
+	Arena *own_arena;		   /* of: */
+	Elements own;			   /* the node's addresses */
+	bool is_ready;			   /* systemd was told */
+	Snapshot *snapshot;		   /* NULL: to be begun anew */
 	Compiler *compiler; /* likewise; it borrows the settings, and the snapshot's model */
 	Arena *diag_arena;
-	Diags diags;			      /* of the last reconciliation */
-	char shown[2 * DIGEST_NAME_LENGTH];   /* digest of the diagnostics that were logged last */
-	char written[2 * DIGEST_NAME_LENGTH]; /* digest of the status that was written last */
+	Diags diags;			    /* of the last reconciliation */
+	char shown[2 * DIGEST_NAME_LENGTH]; /* digest of the diagnostics that were logged last */
+	char *written;			    /* the status that was written last */
+	uint64_t reported, report_usec;	    /* when, and how long that took */
 	BridgeState bridge;
 	uint64_t generation, repairs;
 	int64_t applied_at;
@@ -43,7 +44,7 @@ typedef struct Daemon {
 	char refusal[512];   /* why the kernel does not hold what it should; "" if it does */
 	char unhealthy[512]; /* "" when healthy */
 	sd_event *event;
-	sd_event_source *settle, *retry, *table, *tick, *health, *save, *flows, *cut_timer;
+	sd_event_source *settle, *retry, *table, *tick, *health, *save, *flows, *cut_timer, *report;
 	Watch *watch;
 } Daemon;
 
@@ -85,7 +86,11 @@ void daemon_review_cut(Daemon *daemon);
 /* health.c */
 uint64_t daemon_health_usec(void);
 void daemon_check_health(Daemon *daemon);
-/* report.c: status.json, netpol.prom, journal, STATUS=; each only when it has changed. */
+/*
+ * report.c: status.json, netpol.prom, journal, STATUS=; each only when it has changed. Soon: the
+ * larger the status, the longer after the one before.
+ */
 void daemon_report(Daemon *daemon);
+void daemon_report_now(Daemon *daemon);
 /* settings, over which the options go; what is wrong is logged. */
 int daemon_load_settings(Daemon *daemon);

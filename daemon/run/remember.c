@@ -9,8 +9,12 @@
 #include <syslog.h>
 #include <systemd/sd-id128.h>
 
-/* The tables are kept this long after a change, gathered: the files, kept at once, say the same. */
+/*
+ * The tables are kept this long after a change, gathered: the files, kept at once, say the same.
+ * Of large ones, which take a while to print, the longer.
+ */
 #define TABLES_USEC (1000 * 1000)
+#define TABLES_USEC_ELEMENT 50
 #define BOOT_NAME "boot"
 
 static const char *const TABLE_FILE[OURS_N] = {"ruleset/inet.nft", "ruleset/bridge.nft"};
@@ -133,11 +137,27 @@ void daemon_save_files(Daemon *d)
 	saver_add(d->saver, d->settings.state, list);
 }
 
-static char *table_text(const Ruleset *ruleset)
+/* The saver's thread prints it: that takes a while, and nobody changes a ruleset. */
+static char *table_text(const void *from)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
 
-	return arena && ruleset ? strdup(nft_ruleset_text(arena, ruleset)) : NULL;
+	return arena ? strdup(nft_ruleset_text(arena, from)) : NULL;
+}
+
+static void *drop_table(void *from)
+{
+	return ruleset_free(from);
+}
+
+/* As it stands, or, where there is none, that there is none. */
+static StateText *text_of_table(const Daemon *d, Ours t)
+{
+	Ruleset *share = d->applied[t] ? ruleset_share(d->applied[t]) : NULL;
+
+	if (!d->applied[t])
+		return state_text_new(TABLE_FILE[t], NULL, 0);
+	return share ? state_text_later(TABLE_FILE[t], table_text, drop_table, share) : NULL;
 }
 
 void daemon_save_tables(Daemon *d)
@@ -147,8 +167,14 @@ void daemon_save_tables(Daemon *d)
 	if (!d->are_tables_unsaved)
 		return;
 	d->are_tables_unsaved = false;
-	for (int t = 0; t < OURS_N; t++)
-		push(&list, TABLE_FILE[t], table_text(d->applied[t]));
+	for (int t = OURS_N - 1; t >= 0; t--) {
+		StateText *text = text_of_table(d, (Ours)t);
+
+		d->are_tables_unsaved |= !text; /* out of memory: with the next change */
+		if (text)
+			text->next = list;
+		list = text ? text : list;
+	}
 	saver_add(d->saver, d->settings.state, list);
 }
 
@@ -162,14 +188,17 @@ static int on_save(sd_event_source *source, uint64_t at, void *context)
 
 void daemon_schedule_saving(Daemon *d)
 {
+	uint64_t usec = TABLES_USEC;
 	int on = SD_EVENT_OFF;
 
 	if (!d->are_tables_unsaved || !d->event ||
 		(d->save && sd_event_source_get_enabled(d->save, &on) >= 0 && on != SD_EVENT_OFF))
 		return;
+	if (d->applied[OURS_INET])
+		usec += TABLES_USEC_ELEMENT * ruleset_cost(d->applied[OURS_INET]);
 	d->save = sd_event_source_unref(d->save);
 	sd_event_add_time_relative(
-		d->event, &d->save, CLOCK_MONOTONIC, TABLES_USEC, 50 * 1000, on_save, d);
+		d->event, &d->save, CLOCK_MONOTONIC, usec, 50 * 1000, on_save, d);
 }
 
 bool daemon_is_saved(Daemon *d)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <syslog.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The last reconciliation's, and what the saver says. In the arena. */
@@ -73,7 +74,7 @@ static int replace_file(Arena *arena, const char *dir, const char *name, const c
 	return r;
 }
 
-static bool is_news(char *last, size_t room, const char *text)
+static bool is_shown(Daemon *d, const char *text)
 {
 	char name[DIGEST_NAME_LENGTH + 1];
 	Digest digest;
@@ -81,10 +82,10 @@ static bool is_news(char *last, size_t room, const char *text)
 	digest_start(&digest);
 	digest_add_text(&digest, text);
 	digest_end_name(&digest, name);
-	if (strcmp(name, last) == 0)
-		return false;
-	snprintf(last, room, "%s", name);
-	return true;
+	if (strcmp(name, d->shown) == 0)
+		return true;
+	snprintf(d->shown, sizeof(d->shown), "%s", name);
+	return false;
 }
 
 static void log_diags(Daemon *d, Arena *arena, const Diags *diags)
@@ -94,7 +95,7 @@ static void log_diags(Daemon *d, Arena *arena, const Diags *diags)
 	for (size_t i = 0; i < diags->list.n; i++)
 		buf_printf(&buf, "%s\n", diag_line(arena, &diags->list.at[i]));
 	buf_add(&buf, d->unhealthy);
-	if (!is_news(d->shown, sizeof(d->shown), buf_text(&buf)))
+	if (is_shown(d, buf_text(&buf)))
 		return;
 	for (size_t i = 0; i < diags->list.n; i++)
 		log_diag(&diags->list.at[i]);
@@ -104,13 +105,29 @@ static void log_diags(Daemon *d, Arena *arena, const Diags *diags)
 		log_line(LOG_ERR, "unhealthy", "unhealthy: %s", d->unhealthy);
 }
 
-void daemon_report(Daemon *d)
+static void write_status(Daemon *d, Arena *arena, const Status *status, const char *json)
+{
+	const char *runtime = d->settings.runtime;
+	int r;
+
+	if (mkdir(runtime, 0755) < 0 && errno != EEXIST)
+		log_line(LOG_WARNING, "status", "%s: %s", runtime, strerror(errno));
+	r = replace_file(arena, runtime, CONTROL_STATUS_FILE, json);
+	if (r == 0)
+		r = replace_file(
+			arena, runtime, CONTROL_METRICS_FILE, status_metrics(arena, status));
+	if (r < 0)
+		log_line(LOG_WARNING, "status", "%s/" CONTROL_STATUS_FILE ": %s", runtime,
+			strerror(-r));
+	sd_notifyf(0, "STATUS=%s", status_line(arena, status));
+}
+
+static void report(Daemon *d)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
-	const char *runtime = d->settings.runtime, *json, *saving;
+	const char *json, *saving;
 	Diags diags;
 	Status status;
-	int r;
 
 	if (!arena || !d->saver)
 		return;
@@ -118,16 +135,49 @@ void daemon_report(Daemon *d)
 	status = status_of(d, &diags, saving);
 	log_diags(d, arena, &diags);
 	json = status_json(arena, &status);
-	if (!is_news(d->written, sizeof(d->written), json))
+	if (text_is_equal(json, d->written))
 		return;
-	if (mkdir(runtime, 0755) < 0 && errno != EEXIST)
-		log_line(LOG_WARNING, "status", "%s: %s", runtime, strerror(errno));
-	r = replace_file(arena, runtime, CONTROL_STATUS_FILE, json);
-	if (r == 0)
-		r = replace_file(
-			arena, runtime, CONTROL_METRICS_FILE, status_metrics(arena, &status));
-	if (r < 0)
-		log_line(LOG_WARNING, "status", "%s/" CONTROL_STATUS_FILE ": %s", runtime,
-			strerror(-r));
-	sd_notifyf(0, "STATUS=%s", status_line(arena, &status));
+	free(d->written);
+	d->written = strdup(json);
+	write_status(d, arena, &status, json);
+}
+
+/* ---- When ---- */
+/* The status names every file: of a large cluster it must not take more than this of the time. */
+#define REPORT_SHARE 10
+
+static uint64_t now_usec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+void daemon_report_now(Daemon *d)
+{
+	uint64_t start = now_usec();
+
+	d->report = sd_event_source_unref(d->report);
+	report(d);
+	d->reported = now_usec();
+	d->report_usec = d->reported - start;
+}
+
+static int on_time(sd_event_source *source, uint64_t at, void *context)
+{
+	(void)source, (void)at;
+	daemon_report_now(context);
+	return 0;
+}
+
+void daemon_report(Daemon *d)
+{
+	uint64_t next = d->reported + REPORT_SHARE * d->report_usec;
+
+	if (d->report)
+		return;
+	if (!d->event || now_usec() >= next ||
+		sd_event_add_time(d->event, &d->report, CLOCK_MONOTONIC, next, 1, on_time, d) < 0)
+		daemon_report_now(d);
 }

@@ -83,8 +83,10 @@ static void write_list(StateText **list, const char *state, char *words, size_t 
 	*words = '\0';
 	while (*list) {
 		StateText *text = *list;
-		int r = state_store(state, text);
+		int r = state_text_make(text);
 
+		if (r == 0)
+			r = state_store(state, text);
 		if (r < 0) {
 			if (!*words)
 				snprintf(words, room, "%s: %s", text->name, strerror(-r));

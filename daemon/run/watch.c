@@ -65,30 +65,32 @@ static bool is_on_path(const Watch *watch, const struct inotify_event *e)
 	return false;
 }
 
-/* What refresh shall look at: that name, or, when it is no name of a directory, everything. */
-static void note(Watch *watch, const struct inotify_event *e)
+/*
+ * What refresh shall look at: that name, or, when it is no name of a directory, everything. False:
+ * nothing.
+ */
+static bool note(Watch *watch, const struct inotify_event *e)
 {
+	bool is_news = false;
+
 	for (int i = 0; i < 2; i++)
 		if (e->len == 0 || (e->wd != watch->wd[0] && e->wd != watch->wd[1]))
-			source_dir_note(watch->dirs[i], NULL);
+			is_news |= source_dir_note(watch->dirs[i], NULL);
 		else if (e->wd == watch->wd[i])
-			source_dir_note(watch->dirs[i], e->name);
+			is_news |= source_dir_note(watch->dirs[i], e->name);
+	return is_news;
 }
 
 /* Whether the event means that something may have changed. */
 static bool take_event(Watch *watch, const struct inotify_event *e)
 {
-	bool is_news;
-
 	if (e->mask & IN_Q_OVERFLOW)
 		for (int i = 0; i < 2; i++)
 			source_dir_clear_busy(watch->dirs[i]);
 	else
 		note_writing(watch, e);
-	is_news = (e->mask & ~(uint32_t)(IN_MODIFY | IN_ISDIR)) != 0 && is_on_path(watch, e);
-	if (is_news)
-		note(watch, e);
-	return is_news;
+	return (e->mask & ~(uint32_t)(IN_MODIFY | IN_ISDIR)) != 0 && is_on_path(watch, e) &&
+	       note(watch, e);
 }
 
 static int on_inotify(sd_event_source *source, int fd, uint32_t events, void *context)

@@ -98,21 +98,22 @@ void source_dir_clear_busy(SourceDir *dir)
 }
 
 /* Another name counts only where a symbolic link may lead through it. */
-void source_dir_note(SourceDir *dir, const char *name)
+bool source_dir_note(SourceDir *dir, const char *name)
 {
+	bool is_read = name && source_name_is_read(dir->kind, name);
 	char *copy;
 
-	if (!name || (!source_name_is_read(dir->kind, name) && dir->has_links)) {
-		dir->is_whole = true;
-		return;
-	}
-	if (dir->is_whole || !source_name_is_read(dir->kind, name))
-		return;
+	if (!is_read && name && !dir->has_links)
+		return false;
+	dir->is_whole |= !is_read;
+	if (dir->is_whole)
+		return true;
 	copy = strdup(name);
 	if (!copy || pointers_add(&dir->noted, copy) < 0) {
 		free(copy);
 		dir->is_whole = true;
 	}
+	return true;
 }
 
 /* ---- Refresh ---- */

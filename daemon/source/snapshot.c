@@ -348,9 +348,11 @@ static void merge_policies(
 		const Policy *after = j < new->policies.n ? new->policies.at[j] : NULL;
 		int r = !before ? 1 : !after ? -1 : policy_compare(&before, &after);
 
-		if (r != 0 || before != after || has_other_set(old, new, after))
+		bool is_other = r == 0 && has_other_set(old, new, after);
+
+		if (r != 0 || before != after || is_other)
 			model_set_policy(snapshot->model, r <= 0 ? before : NULL,
-				r >= 0 ? after : NULL, changes);
+				r >= 0 ? after : NULL, is_other, changes);
 		i += r <= 0;
 		j += r >= 0;
 	}

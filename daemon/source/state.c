@@ -23,6 +23,8 @@
 StateText *state_text_free(StateText *text)
 {
 	if (text) {
+		if (text->from)
+			text->drop(text->from);
 		free(text->name);
 		free(text->text);
 		free(text);
@@ -41,6 +43,34 @@ StateText *state_text_new(const char *name, char *text, size_t n)
 	free(new);
 	free(text);
 	return NULL;
+}
+
+StateText *state_text_later(
+	const char *name, char *(*make)(const void *from), void *(*drop)(void *from), void *from)
+{
+	StateText *new = state_text_new(name, NULL, 0);
+
+	if (!new) {
+		drop(from);
+		return NULL;
+	}
+	new->make = make;
+	new->drop = drop;
+	new->from = from;
+	return new;
+}
+
+int state_text_make(StateText *text)
+{
+	if (!text->from)
+		return 0;
+	text->text = text->make(text->from);
+	if (!text->text)
+		return -ENOMEM;
+	text->n = strlen(text->text);
+	text->drop(text->from);
+	text->from = NULL;
+	return 0;
 }
 
 static void write_trailer(const char *text, size_t n, uint64_t stamp, char ret[TRAILER_SIZE + 1])

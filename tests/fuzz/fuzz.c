@@ -132,7 +132,7 @@ static void add_policy(Model *model, const Policy *policy, Changes *changes)
 	for (size_t i = 0; space && i < space->policies.n; i++)
 		if (strcmp(space->policies.at[i]->name, policy->name) == 0)
 			return;
-	model_set_policy(model, NULL, policy, changes);
+	model_set_policy(model, NULL, policy, false, changes);
 }
 
 static void compile_and_render(Arena *arena, const Reader *reader, const Source *source)

@@ -65,7 +65,7 @@ static void add(Model *model, const Source *source)
 
 	model_replace(model, &old, &new, &changes);
 	for (size_t i = 0; i < source->policies.n; i++)
-		model_set_policy(model, NULL, source->policies.at[i], &changes);
+		model_set_policy(model, NULL, source->policies.at[i], false, &changes);
 }
 
 static Model *model_of(bool is_reversed, Source *sources[3])
