@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -55,7 +56,7 @@ static inline void arena_free_p(Arena **arena)
 #define VEC(T)                                                                                     \
 	struct {                                                                                   \
 		T *at;                                                                             \
-		size_t n, room;                                                                    \
+		uint32_t n, room;                                                                  \
 	}
 #define VEC_PUSH(arena, v, ...)                                                                    \
 	do {                                                                                       \
@@ -64,8 +65,16 @@ static inline void arena_free_p(Arena **arena)
 				vec_grow((arena), (v)->at, (v)->n, &(v)->room, sizeof(*(v)->at));  \
 		(v)->at[(v)->n++] = __VA_ARGS__;                                                   \
 	} while (0)
-void *vec_grow(Arena *arena, void *at, size_t n, size_t *room, size_t item)
+void *vec_grow(Arena *arena, void *at, uint32_t n, uint32_t *room, size_t item)
 	__attribute__((returns_nonnull));
+
+/* The list as it is, in just the room that it needs. */
+#define VEC_COPY(arena, v)                                                                         \
+	((__typeof__(v)){.at = (v).n ? memcpy(arena_alloc((arena), (v).n * sizeof(*(v).at)),       \
+					       (v).at, (v).n * sizeof(*(v).at))                    \
+				     : NULL,                                                       \
+		.n = (v).n,                                                                        \
+		.room = (v).n})
 
 typedef VEC(const char *) Texts;
 
@@ -135,8 +144,8 @@ void digest_end_name(Digest *digest, char ret_name[DIGEST_NAME_LENGTH + 1]);
 
 /* ---- Addresses and ranges. Values are in host order, IPv4 in the low 32 bits. ---- */
 typedef enum Family { FAMILY_IPV4, FAMILY_IPV6, FAMILY_N } Family;
-/* aligned as its halves are: addresses are kept by the hundred thousand */
-typedef unsigned __int128 AddressValue __attribute__((aligned(8)));
+/* aligned so that an Address has no holes: they are kept by the hundred thousand */
+typedef unsigned __int128 AddressValue __attribute__((aligned(4)));
 
 typedef struct Address {
 	AddressValue value;

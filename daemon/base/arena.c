@@ -29,16 +29,12 @@ struct Arena {
 	Block *blocks;				    /* newest first */
 	Deferred *deferred;
 	jmp_buf *unwind; /* the innermost try, or NULL */
-	size_t bytes, next_room;
+	size_t bytes;
 };
 
 Arena *arena_new(void)
 {
-	Arena *arena = calloc(1, sizeof(*arena));
-
-	if (arena)
-		arena->next_room = BLOCK_LEAST;
-	return arena;
+	return calloc(1, sizeof(Arena));
 }
 
 void arena_out_of_memory(Arena *arena)
@@ -110,34 +106,47 @@ int arena_try(Arena *arena, int (*fn)(void *context), void *context)
 	return r;
 }
 
+/* A quarter more each time: what is left over of the last block is little of the whole. */
+static size_t next_room(const Arena *arena)
+{
+	size_t room = arena->bytes / 4;
+
+	return room < BLOCK_LEAST ? BLOCK_LEAST : room > BLOCK_MOST ? BLOCK_MOST : room;
+}
+
 static Block *block_add(Arena *arena, size_t least)
 {
-	size_t room = least > arena->next_room ? least : arena->next_room;
-	Block *block = room > SIZE_MAX / 2 ? NULL : malloc(sizeof(Block) + room);
+	size_t room = next_room(arena);
+	Block *block;
 
+	room = (least > room ? least : room) + ALIGN - 1;
+	block = room > SIZE_MAX / 2 || room < least ? NULL : malloc(sizeof(Block) + room);
 	if (!block)
 		arena_out_of_memory(arena);
-	if (arena->next_room < BLOCK_MOST)
-		arena->next_room *= 2;
 	*block = (Block){.next = arena->blocks, .room = room};
 	arena->blocks = block;
 	arena->bytes += sizeof(Block) + room;
 	return block;
 }
 
-void *arena_alloc(Arena *arena, size_t bytes)
+static void *take(Arena *arena, size_t bytes, size_t align)
 {
 	Block *block = arena->blocks;
-	size_t rounded = (bytes + ALIGN - 1) & ~(ALIGN - 1);
+	size_t at = block ? (block->n + align - 1) & ~(align - 1) : 0;
 	void *memory;
 
-	if (rounded < bytes)
-		rounded = SIZE_MAX; /* an overflow fails in block_add */
-	if (!block || block->room - block->n < rounded)
-		block = block_add(arena, rounded);
-	memory = block->data + block->n;
-	block->n += rounded;
-	return memset(memory, 0, bytes);
+	if (!block || at > block->room || block->room - at < bytes) {
+		block = block_add(arena, bytes);
+		at = 0;
+	}
+	memory = block->data + at;
+	block->n = at + bytes;
+	return memory;
+}
+
+void *arena_alloc(Arena *arena, size_t bytes)
+{
+	return memset(take(arena, bytes, ALIGN), 0, bytes);
 }
 
 void arena_defer(Arena *arena, void (*fn)(void *handle), void *handle)
@@ -150,9 +159,10 @@ void arena_defer(Arena *arena, void (*fn)(void *handle), void *handle)
 
 char *arena_strndup(Arena *arena, const char *text, size_t length)
 {
-	char *copy = arena_alloc(arena, length + 1);
+	char *copy = take(arena, length + 1, 1); /* texts stand side by side */
 
 	memcpy(copy, text, length);
+	copy[length] = '\0';
 	return copy;
 }
 
@@ -172,7 +182,7 @@ char *arena_vprintf(Arena *arena, const char *format, va_list arguments)
 	va_end(again);
 	if (n < 0)
 		return arena_strdup(arena, "");
-	text = arena_alloc(arena, (size_t)n + 1);
+	text = take(arena, (size_t)n + 1, 1);
 	vsnprintf(text, (size_t)n + 1, format, arguments);
 	return text;
 }
@@ -188,13 +198,13 @@ char *arena_printf(Arena *arena, const char *format, ...)
 	return text;
 }
 
-void *vec_grow(Arena *arena, void *at, size_t n, size_t *room, size_t item)
+void *vec_grow(Arena *arena, void *at, uint32_t n, uint32_t *room, size_t item)
 {
-	size_t more = *room ? *room * 2 : 4;
+	uint32_t more = *room ? *room * 2 : 4;
 	void *grown;
 
-	if (more > SIZE_MAX / 4 / item)
-		more = SIZE_MAX / 4 / item; /* fails in arena_alloc */
+	if (more < *room)
+		arena_out_of_memory(arena);
 	grown = arena_alloc(arena, more * item);
 	if (n)
 		memcpy(grown, at, n * item);

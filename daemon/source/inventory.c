@@ -99,8 +99,11 @@ typedef struct Item {
 	bool has_items;
 } Item;
 
+#define RECENT_TEXTS 1024
+
 typedef struct Inventory {
 	Source *source;
+	Arena *scratch; /* gone when the file has been read */
 	Reader reader;
 	const Place *stack[SOURCE_DEPTH_MOST + 2];
 	bool is_map[SOURCE_DEPTH_MOST + 2];
@@ -109,7 +112,10 @@ typedef struct Inventory {
 	const char *label;	 /* the key of the label whose value comes */
 	Item root;
 	VEC(Item) items;
-	Item *item;		/* the current one: &root or the last of items */
+	Item *item;	     /* the current one: &root or the last of items */
+	Pod work;	     /* whose lists the current one of items grows in */
+	const char **recent; /* texts that were kept lately, by hash: they come again and again */
+	Buf token;	     /* a text that is only looked at */
 	size_t container_ports; /* how many ports were there when the container began */
 	bool is_init, is_sidecar;
 	/* where we are: one of the two drivers */
@@ -148,14 +154,48 @@ static bool add_address(Inventory *v, const char *text, bool is_host)
 		return false;
 	}
 	if (is_host) {
-		VEC_PUSH(v->source->arena, &pod->host_addresses, address);
+		VEC_PUSH(v->scratch, &pod->host_addresses, address);
 		return true;
 	}
 	for (size_t i = 0; i < pod->addresses.n; i++)
 		if (address_is_equal(pod->addresses.at[i], address))
 			return true;
-	VEC_PUSH(v->source->arena, &pod->addresses, address);
+	VEC_PUSH(v->scratch, &pod->addresses, address);
 	return true;
+}
+
+/* Wants whose text the object has; of the others it has what they say. */
+static bool is_kept(Want want)
+{
+	switch (want) {
+	case WANT_KIND:
+	case WANT_NAME:
+	case WANT_NAMESPACE:
+	case WANT_LABEL:
+	case WANT_NODE:
+	case WANT_PORT_NAME:
+	case WANT_STARTED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static const char *keep_text(Inventory *v, const char *text, size_t n)
+{
+	uint32_t hash = hash_bytes(HASH_START, text, n);
+	const char **recent = &v->recent[(hash ^ hash >> 16) % RECENT_TEXTS];
+
+	if (!*recent || strncmp(*recent, text, n) != 0 || (*recent)[n])
+		*recent = arena_strndup(v->source->arena, text, n);
+	return *recent;
+}
+
+static const char *look_at(Inventory *v, const char *text, size_t n)
+{
+	v->token.n = 0;
+	buf_add_n(&v->token, text, n);
+	return buf_text(&v->token);
 }
 
 static Phase phase_of(const char *text)
@@ -213,7 +253,7 @@ static bool set_value(Inventory *v, Want want, const char *text)
 		item->pod.version = strtoull(text, NULL, 10);
 		return true;
 	case WANT_LABEL:
-		VEC_PUSH(v->source->arena, &item->pod.labels.list, (Label){v->label, text});
+		VEC_PUSH(v->scratch, &item->pod.labels.list, (Label){v->label, text});
 		return true;
 	case WANT_NODE:
 		item->pod.node = text;
@@ -278,15 +318,66 @@ static bool fail_shape(Inventory *v, const Place *place, const char *found)
 	return false;
 }
 
+/* ---- Items: read into lists that grow, kept in lists that fit ---- */
+static void take_lists(Pod *pod, const Pod *work)
+{
+	pod->labels = work->labels;
+	pod->addresses = work->addresses;
+	pod->host_addresses = work->host_addresses;
+	pod->ports = work->ports;
+	pod->labels.list.n = pod->addresses.n = pod->host_addresses.n = pod->ports.n = 0;
+}
+
+static void drop_unnamed_ports(Pod *pod)
+{
+	uint32_t kept = 0;
+
+	for (size_t i = 0; i < pod->ports.n; i++)
+		if (pod->ports.at[i].name && pod->ports.at[i].number)
+			pod->ports.at[kept++] = pod->ports.at[i];
+	pod->ports.n = kept;
+}
+
+static bool has_same_hosts(const Pod *a, const Pod *b)
+{
+	if (a->host_addresses.n != b->host_addresses.n)
+		return false;
+	for (size_t i = 0; i < a->host_addresses.n; i++)
+		if (!address_is_equal(a->host_addresses.at[i], b->host_addresses.at[i]))
+			return false;
+	return true;
+}
+
+static void fit_item(Inventory *v)
+{
+	Arena *arena = v->source->arena;
+	Pod *pod = &v->item->pod;
+	const Pod *before = v->items.n > 1 ? &v->items.at[v->items.n - 2].pod : NULL;
+
+	labels_sort(&pod->labels);
+	drop_unnamed_ports(pod);
+	if (v->item != &v->root)
+		v->work = *pod;
+	pod->labels.list = VEC_COPY(arena, pod->labels.list);
+	pod->addresses = VEC_COPY(arena, pod->addresses);
+	pod->ports = VEC_COPY(arena, pod->ports);
+	if (v->item != &v->root && before && has_same_hosts(before, pod))
+		pod->host_addresses = before->host_addresses;
+	else
+		pod->host_addresses = VEC_COPY(arena, pod->host_addresses);
+}
+
 static void begin_item(Inventory *v)
 {
 	if (v->depth == 0) {
 		v->item = &v->root;
 	} else {
-		VEC_PUSH(v->source->arena, &v->items, (Item){});
+		VEC_PUSH(v->scratch, &v->items, (Item){});
 		v->item = &v->items.at[v->items.n - 1];
 	}
 	*v->item = (Item){.pod = {.origin = where(v), .phase = PHASE_UNKNOWN, .started = ""}};
+	if (v->depth > 0)
+		take_lists(&v->item->pod, &v->work);
 }
 
 static void begin_place(Inventory *v, const Place *place)
@@ -300,8 +391,7 @@ static void begin_place(Inventory *v, const Place *place)
 		v->is_init = strcmp(v->stack[v->depth]->key, "initContainers") == 0;
 		v->is_sidecar = false;
 	} else if (place->want == WANT_PORT) {
-		VEC_PUSH(v->source->arena, &v->item->pod.ports,
-			(NamedPort){.protocol = PROTOCOL_TCP});
+		VEC_PUSH(v->scratch, &v->item->pod.ports, (NamedPort){.protocol = PROTOCOL_TCP});
 	}
 }
 
@@ -310,6 +400,8 @@ static void end_place(Inventory *v, const Place *place)
 	/* an init container's ports are gone when it has ended, unless it is a sidecar */
 	if (place->want == WANT_CONTAINER && v->is_init && !v->is_sidecar)
 		v->item->pod.ports.n = v->container_ports;
+	if (place->want == WANT_ITEM)
+		fit_item(v);
 	if (place->want == WANT_ITEMS)
 		v->item = &v->root;
 }
@@ -351,7 +443,7 @@ static bool on_key(void *context, const char *text, size_t n)
 		return true;
 	v->next = child_of(v->stack[v->depth], text, n);
 	if (v->next && v->next->want == WANT_LABEL)
-		v->label = arena_strndup(v->source->arena, text, n);
+		v->label = keep_text(v, text, n);
 	return true;
 }
 
@@ -373,28 +465,17 @@ static bool on_scalar(void *context, ScalarKind kind, const char *text, size_t n
 		FAIL(v, "a NUL character in a string");
 		return false;
 	}
-	return set_value(v, place->want, arena_strndup(v->source->arena, text, n));
+	return set_value(
+		v, place->want, is_kept(place->want) ? keep_text(v, text, n) : look_at(v, text, n));
 }
 
 /* ---- What the objects are ---- */
-static void drop_unnamed_ports(Pod *pod)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < pod->ports.n; i++)
-		if (pod->ports.at[i].name && pod->ports.at[i].number)
-			pod->ports.at[kept++] = pod->ports.at[i];
-	pod->ports.n = kept;
-}
-
 static void add_pod(Inventory *v, Item *item)
 {
 	Pod *pod = ARENA_NEW(v->source->arena, Pod);
 
 	*pod = item->pod;
 	pod->space = pod->space ? pod->space : "default";
-	labels_sort(&pod->labels);
-	drop_unnamed_ports(pod);
 	VEC_PUSH(v->source->arena, &v->source->pods, pod);
 }
 
@@ -407,7 +488,6 @@ static void add_namespace(Inventory *v, Item *item)
 		.name = item->pod.name,
 		.labels = item->pod.labels,
 		.version = item->pod.version};
-	labels_sort(&space->labels);
 	if (!labels_get(&space->labels, key)) {
 		VEC_PUSH(v->source->arena, &space->labels.list, (Label){key, space->name});
 		labels_sort(&space->labels);
@@ -479,9 +559,13 @@ static const JsonHandler HANDLER = {on_begin, on_end, on_key, on_scalar};
 
 static Inventory *inventory_new(Source *source, const char *text)
 {
-	Inventory *v = ARENA_NEW(source->arena, Inventory);
+	Arena *scratch = arena_child(source->arena);
+	Inventory *v = ARENA_NEW(scratch, Inventory);
 
 	*v = (Inventory){.source = source,
+		.scratch = scratch,
+		.recent = arena_alloc(scratch, RECENT_TEXTS * sizeof(char *)),
+		.token = {.arena = scratch},
 		.reader = {source->arena, &source->diags},
 		.text = text,
 		.line = 1};
@@ -494,6 +578,7 @@ void inventory_read_json(Source *source, const char *text, size_t n)
 
 	if (json_read(&v->reader, source->file, text, n, &HANDLER, v, &v->at))
 		finish(v);
+	arena_free(v->scratch);
 }
 
 /* ---- YAML: the tree told as the same events ---- */
@@ -531,10 +616,9 @@ void inventory_read_yaml(Source *source, const char *text, size_t n)
 	for (size_t i = 0; is_well && i < documents.n; i++) {
 		Inventory *v = inventory_new(source, NULL);
 
-		if (documents.at[i]->kind == NODE_NULL)
-			continue;
-		is_well = replay(v, documents.at[i]);
-		if (is_well)
+		is_well = documents.at[i]->kind == NODE_NULL || replay(v, documents.at[i]);
+		if (is_well && documents.at[i]->kind != NODE_NULL)
 			finish(v);
+		arena_free(v->scratch);
 	}
 }
