@@ -173,15 +173,17 @@ char *arena_strdup(Arena *arena, const char *text)
 
 char *arena_vprintf(Arena *arena, const char *format, va_list arguments)
 {
+	char small[256], *text;
 	va_list again;
-	char *text;
 	int n;
 
 	va_copy(again, arguments);
-	n = vsnprintf(NULL, 0, format, again);
+	n = vsnprintf(small, sizeof(small), format, again);
 	va_end(again);
 	if (n < 0)
 		return arena_strdup(arena, "");
+	if ((size_t)n < sizeof(small))
+		return arena_strndup(arena, small, (size_t)n);
 	text = take(arena, (size_t)n + 1, 1);
 	vsnprintf(text, (size_t)n + 1, format, arguments);
 	return text;

@@ -128,8 +128,11 @@ static void touch(Update *u, Address address)
 	VEC_PUSH(u->scratch, &u->touched, new);
 }
 
+/* The first time there is nothing to move: only verdicts are to be found, of local pods. */
 static void touch_pod(Update *u, const Pod *pod)
 {
+	if (!u->c->is_started && !is_local(u->c, pod))
+		return;
 	for (size_t i = 0; pod_is_subject(pod) && i < pod->addresses.n; i++)
 		touch(u, pod->addresses.at[i]);
 }

@@ -71,56 +71,68 @@ static bool is_repeated(const Pod *pod, size_t i)
 }
 
 /* The table of clashes names whoever holds the address, from the second claim on. */
-static void note_clash(Index *index, Address address, bool is_over)
+static void end_clash(Index *index, Address address)
 {
 	size_t claims;
 	const Pod *pod = holder(index, address, &claims);
 
-	if (claims < 2)
-		return;
-	if (is_over)
+	if (claims > 1)
 		table_remove(index->clashes, address_hash(address), pod);
-	else
+}
+
+static void begin_clash(Index *index, Address address)
+{
+	size_t claims;
+	const Pod *pod = holder(index, address, &claims);
+
+	if (claims > 1)
 		table_add(index->clashes, address_hash(address), pod);
+}
+
+/* before, after: either may be NULL. */
+static void change_claim(Index *index, Address address, const Pod *before, const Pod *after)
+{
+	uint32_t hash = address_hash(address);
+	size_t claims;
+
+	holder(index, address, &claims);
+	if (claims > 1)
+		end_clash(index, address);
+	if (before && after)
+		table_replace(index->claims, hash, before, after);
+	else if (before)
+		table_remove(index->claims, hash, before);
+	else
+		table_add(index->claims, hash, after);
+	if (claims > 0)
+		begin_clash(index, address);
+}
+
+static void change_claims(Index *index, const Pod *pod, const Pod *before, const Pod *after)
+{
+	for (size_t i = 0; pod_is_subject(pod) && i < pod->addresses.n; i++)
+		if (!is_repeated(pod, i))
+			change_claim(index, pod->addresses.at[i], before, after);
 }
 
 void index_add(Index *index, const Pod *pod)
 {
-	for (size_t i = 0; pod_is_subject(pod) && i < pod->addresses.n; i++) {
-		Address address = pod->addresses.at[i];
-
-		if (is_repeated(pod, i))
-			continue;
-		note_clash(index, address, true);
-		table_add(index->claims, address_hash(address), pod);
-		note_clash(index, address, false);
-	}
+	change_claims(index, pod, NULL, pod);
 }
 
 void index_remove(Index *index, const Pod *pod)
 {
-	for (size_t i = 0; pod_is_subject(pod) && i < pod->addresses.n; i++) {
-		Address address = pod->addresses.at[i];
-
-		if (is_repeated(pod, i))
-			continue;
-		note_clash(index, address, true);
-		table_remove(index->claims, address_hash(address), pod);
-		note_clash(index, address, false);
-	}
+	change_claims(index, pod, pod, NULL);
 }
 
 void index_replace(Index *index, const Pod *pod, const Pod *by)
 {
-	for (size_t i = 0; pod_is_subject(pod) && i < pod->addresses.n; i++) {
-		Address address = pod->addresses.at[i];
+	change_claims(index, pod, pod, by);
+}
 
-		if (is_repeated(pod, i))
-			continue;
-		note_clash(index, address, true);
-		table_replace(index->claims, address_hash(address), pod, by);
-		note_clash(index, address, false);
-	}
+bool index_holds(const Index *index, const Pod *pod, Address address)
+{
+	return table_count(index->clashes) == 0 || index_owner(index, address) == pod;
 }
 
 /* ---- Warnings ---- */

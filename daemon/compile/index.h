@@ -16,6 +16,8 @@ void index_remove(Index *index, const Pod *pod);
 void index_replace(Index *index, const Pod *pod, const Pod *by);
 /* Who holds the address: of several claimants the one that runs and started last. NULL: nobody. */
 const Pod *index_owner(const Index *index, Address address);
+/* Whether a pod that counts, and has the address, is the one that holds it. */
+bool index_holds(const Index *index, const Pod *pod, Address address);
 /* Two pods with one address. */
 void index_warn(const Index *index, Diags *diags);
 

@@ -346,7 +346,7 @@ static void fill_from_pod(Live *live, const Index *index, const Member *member)
 	for (size_t i = 0; i < member->pod->addresses.n; i++) {
 		Address address = member->pod->addresses.at[i];
 
-		if (index_owner(index, address) != member->pod)
+		if (!index_holds(index, member->pod, address))
 			continue;
 		for (size_t k = 0; k < sets.n; k++)
 			if (!sets.at[k]->set)

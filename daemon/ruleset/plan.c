@@ -626,7 +626,8 @@ static void create(Plan *plan, const Ruleset *new)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			edit_map(&d, commit, OP_ADD_VERDICTS, direction, f, false,
 				new->verdicts[direction][f]);
-	set_base(&d, commit_add(plan, "switch", true), false);
+	/* no packet is inside a base chain that is not there yet: nothing to wait for */
+	set_base(&d, commit_add(plan, "switch", false), false);
 }
 
 /* Unhook, let the packets inside leave, then delete. */
