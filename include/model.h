@@ -50,7 +50,7 @@ const char *labels_get(const Labels *labels, const char *key); /* NULL if absent
 void selector_add(Arena *arena, Selector *selector, Requirement requirement);
 /* NotIn and DoesNotExist hold for a missing key, as the API says. */
 bool selector_matches(const Selector *selector, const Labels *labels);
-const Selector *selector_copy(Arena *arena, const Selector *selector);
+const Selector *selector_copy(Arena *arena, const Selector *selector); /* takes NULL */
 /* In kubectl's grammar ("a=b,c in (d,e),!f"); "" selects all. Equal selectors give equal text. */
 const char *selector_text(Arena *arena, const Selector *selector);
 /*
@@ -110,6 +110,10 @@ typedef struct CidrSet {
 	const char *name;
 	Ranges ranges;
 } CidrSet;
+
+/* Deep copies, whose origins name `file`, which is borrowed. */
+const Policy *policy_copy(Arena *arena, const Policy *policy, const char *file);
+const CidrSet *cidr_set_copy(Arena *arena, const CidrSet *set, const char *file);
 
 /* ---- Inventory ---- */
 typedef enum Phase {

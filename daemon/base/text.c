@@ -98,13 +98,29 @@ static size_t utf8_sequence(const unsigned char *s, size_t left)
 	return length;
 }
 
+/* Eight bytes of ASCII, none of them NUL. */
+static bool is_plain(const unsigned char *s)
+{
+	const uint64_t ones = 0x0101010101010101u, tops = ones << 7;
+	uint64_t word;
+
+	memcpy(&word, s, sizeof(word));
+	return ((word | (word - ones)) & tops) == 0;
+}
+
 size_t text_utf8_check(const char *text, size_t n)
 {
 	const unsigned char *s = (const unsigned char *)text;
 	size_t i = 0;
 
 	while (i < n) {
-		size_t length = s[i] == 0 ? 0 : s[i] < 0x80 ? 1 : utf8_sequence(s + i, n - i);
+		size_t length;
+
+		while (i + 8 <= n && is_plain(s + i))
+			i += 8;
+		if (i == n)
+			break;
+		length = s[i] == 0 ? 0 : s[i] < 0x80 ? 1 : utf8_sequence(s + i, n - i);
 
 		if (length == 0)
 			return i;

@@ -7,7 +7,10 @@
 
 void live_start(Live *live, Arena *arena)
 {
-	*live = (Live){.arena = arena, .by_name = table_new(arena), .by_label = table_new(arena)};
+	*live = (Live){.arena = arena,
+		.by_name = table_new(arena),
+		.by_key = table_new(arena),
+		.by_label = table_new(arena)};
 }
 
 void live_free(Live *live)
@@ -257,10 +260,27 @@ static void mark_edited(Live *live, LiveSet *set)
 	set->is_edited = true;
 }
 
+static uint32_t key_hash(const Definition *is)
+{
+	return hash_text(HASH_START + 2 * (uint32_t)is->kind + is->family, is->key);
+}
+
+static LiveSet *find_by_key(const Live *live, const Definition *is)
+{
+	uint32_t hash = key_hash(is);
+	const LiveSet *set;
+	size_t cursor = 0;
+
+	while ((set = table_find(live->by_key, hash, &cursor)))
+		if (set->is.kind == is->kind && set->is.family == is->family &&
+			strcmp(set->is.key, is->key) == 0)
+			return (LiveSet *)set;
+	return NULL;
+}
+
 LiveSet *live_set(Live *live, const Definition *definition)
 {
-	const char *name = name_of(live->scratch, definition);
-	LiveSet *set = live_find(live, name);
+	LiveSet *set = find_by_key(live, definition);
 	Arena *arena;
 
 	if (set)
@@ -268,9 +288,10 @@ LiveSet *live_set(Live *live, const Definition *definition)
 	arena = arena_child(live->arena);
 	set = ARENA_NEW(arena, LiveSet);
 	*set = (LiveSet){.arena = arena,
-		.name = arena_strdup(arena, name),
+		.name = name_of(arena, definition),
 		.is = copy_definition(arena, definition)};
-	table_add(live->by_name, hash_text(HASH_START, name), set);
+	table_add(live->by_name, hash_text(HASH_START, set->name), set);
+	table_add(live->by_key, key_hash(&set->is), set);
 	enter(live, set);
 	VEC_PUSH(live->scratch, &live->fresh, set);
 	mark_edited(live, set);
@@ -281,6 +302,7 @@ static void forget(Live *live, LiveSet *set)
 {
 	leave(live, set);
 	table_remove(live->by_name, hash_text(HASH_START, set->name), set);
+	table_remove(live->by_key, key_hash(&set->is), set);
 	set_release(set->set);
 	arena_free(set->arena);
 }

@@ -37,7 +37,7 @@ typedef struct LiveSet {
 
 typedef struct Live {
 	Arena *arena;
-	Table *by_name;
+	Table *by_name, *by_key;
 	VEC(LiveSet *) sorted;	/* by name; as of the last update */
 	Table *by_label;	/* those that one label can tell */
 	VEC(LiveSet *) unkeyed; /* those that any pod may be in */

@@ -67,21 +67,6 @@ void selector_add(Arena *arena, Selector *selector, Requirement requirement)
 	qsort(selector->list.at, selector->list.n, sizeof(Requirement), requirement_compare);
 }
 
-const Selector *selector_copy(Arena *arena, const Selector *selector)
-{
-	Selector *copy = ARENA_NEW(arena, Selector);
-
-	for (size_t i = 0; i < selector->list.n; i++) {
-		const Requirement *from = &selector->list.at[i];
-		Requirement to = {.key = arena_strdup(arena, from->key), .op = from->op};
-
-		for (size_t k = 0; k < from->values.n; k++)
-			VEC_PUSH(arena, &to.values, arena_strdup(arena, from->values.at[k]));
-		VEC_PUSH(arena, &copy->list, to);
-	}
-	return copy;
-}
-
 static bool requirement_holds(const Requirement *requirement, const Labels *labels)
 {
 	const char *value = labels_get(labels, requirement->key);

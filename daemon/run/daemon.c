@@ -6,6 +6,7 @@
  */
 #include "daemon.h"
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <syslog.h>
@@ -62,8 +63,8 @@ int daemon_update(Daemon *d)
 	if (r < 0)
 		log_line(LOG_WARNING, "watch", "watching the directories: %s", strerror(-r));
 	r = daemon_reconcile(d);
-	daemon_report(d);
 	say_ready(d);
+	daemon_report(d);
 	daemon_schedule_saving(d);
 	daemon_schedule_cut(d);
 	if (r != 0)
@@ -135,9 +136,16 @@ static int on_health(sd_event_source *source, uint64_t at, void *context)
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
+/* When everything was read, compiled and kept, most of the memory that took is free. */
 static void on_saved(void *context)
 {
-	daemon_report(context);
+	Daemon *d = context;
+
+	if (d->has_garbage && daemon_is_saved(d)) {
+		malloc_trim(0);
+		d->has_garbage = false;
+	}
+	daemon_report(d);
 }
 
 static void watch_table(Daemon *d)

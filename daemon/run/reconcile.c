@@ -109,6 +109,7 @@ static int compile_inet(void *context)
 		c->d->compiler = compiler_new(model, &options);
 		if (!c->d->compiler)
 			return -ENOMEM;
+		c->d->has_garbage = true;
 		*c->changes = (Changes){.arena = c->changes->arena};
 		model_list_changes(model, c->changes);
 	}

@@ -63,9 +63,8 @@ static bool is_blank(const char *text, size_t n)
 	return true;
 }
 
-static void parse_text(Parsing *p)
+static void parse_text(const Parsing *p, Source *source)
 {
-	Source *source = p->source;
 	Format format = format_of(p->file);
 	size_t valid = text_utf8_check(p->text, p->n);
 
@@ -104,20 +103,44 @@ static void check_duplicates(Source *source)
 	}
 }
 
+static void parse_whole(const Parsing *p, Source *source)
+{
+	if (p->error) {
+		DIAG_ERROR(&source->diags, ((Origin){.file = source->file}), "unreadable", NULL,
+			"%s", p->error);
+		return;
+	}
+	parse_text(p, source);
+	check_duplicates(source);
+	diags_sort(&source->diags);
+	diags_excerpt(&source->diags, p->text, p->n);
+}
+
+/* Policies are read by way of trees, many times their size, which go when they were read. */
+static void parse_policies(const Parsing *p)
+{
+	Source *draft = source_new(arena_child(p->arena), p->file), *source = p->source;
+
+	parse_whole(p, draft);
+	diags_append(&source->diags, &draft->diags);
+	for (size_t i = 0; i < draft->policies.n; i++)
+		VEC_PUSH(source->arena, &source->policies,
+			policy_copy(source->arena, draft->policies.at[i], source->file));
+	for (size_t i = 0; i < draft->sets.n; i++)
+		VEC_PUSH(source->arena, &source->sets,
+			cidr_set_copy(source->arena, draft->sets.at[i], source->file));
+	source_free(draft);
+}
+
 static int parse(void *context)
 {
 	Parsing *p = context;
 
 	p->source = source_new(p->arena, p->file);
-	if (p->error) {
-		DIAG_ERROR(&p->source->diags, ((Origin){.file = p->source->file}), "unreadable",
-			NULL, "%s", p->error);
-		return 0;
-	}
-	parse_text(p);
-	check_duplicates(p->source);
-	diags_sort(&p->source->diags);
-	diags_excerpt(&p->source->diags, p->text, p->n);
+	if (p->kind == SOURCE_POLICIES)
+		parse_policies(p);
+	else
+		parse_whole(p, p->source);
 	return 0;
 }
 

@@ -609,7 +609,8 @@ static bool replay(Inventory *v, const Node *node)
 
 void inventory_read_yaml(Source *source, const char *text, size_t n)
 {
-	Reader reader = {source->arena, &source->diags};
+	Arena *scratch = arena_child(source->arena); /* of the tree */
+	Reader reader = {scratch, &source->diags};
 	Documents documents = {};
 	bool is_well = yaml_read(&reader, source->file, text, n, &documents);
 
@@ -621,4 +622,5 @@ void inventory_read_yaml(Source *source, const char *text, size_t n)
 			finish(v);
 		arena_free(v->scratch);
 	}
+	arena_free(scratch);
 }

@@ -1,0 +1,90 @@
+/* What was read, in the room that it needs: what it was read with can go. */
+#include "model.h"
+
+static const char *copy_text(Arena *arena, const char *text)
+{
+	return text ? arena_strdup(arena, text) : NULL;
+}
+
+static Texts copy_texts(Arena *arena, const Texts *from)
+{
+	Texts to = VEC_COPY(arena, *from);
+
+	for (size_t i = 0; i < to.n; i++)
+		to.at[i] = arena_strdup(arena, from->at[i]);
+	return to;
+}
+
+static Selector copy_selector(Arena *arena, const Selector *from)
+{
+	Selector to = {.list = VEC_COPY(arena, from->list)};
+
+	for (size_t i = 0; i < to.list.n; i++) {
+		to.list.at[i].key = arena_strdup(arena, from->list.at[i].key);
+		to.list.at[i].values = copy_texts(arena, &from->list.at[i].values);
+	}
+	return to;
+}
+
+const Selector *selector_copy(Arena *arena, const Selector *selector)
+{
+	Selector *copy = selector ? ARENA_NEW(arena, Selector) : NULL;
+
+	if (copy)
+		*copy = copy_selector(arena, selector);
+	return copy;
+}
+
+static Peer copy_peer(Arena *arena, const Peer *from, const char *file)
+{
+	Peer to = *from;
+
+	to.origin.file = file;
+	to.namespaces = selector_copy(arena, from->namespaces);
+	to.pods = selector_copy(arena, from->pods);
+	to.except = VEC_COPY(arena, from->except);
+	to.set = copy_text(arena, from->set);
+	return to;
+}
+
+static Rule copy_rule(Arena *arena, const Rule *from, const char *file)
+{
+	Rule to = *from;
+
+	to.origin.file = file;
+	to.peers = VEC_COPY(arena, from->peers);
+	for (size_t i = 0; i < to.peers.n; i++)
+		to.peers.at[i] = copy_peer(arena, &from->peers.at[i], file);
+	to.ports = VEC_COPY(arena, from->ports);
+	for (size_t i = 0; i < to.ports.n; i++)
+		to.ports.at[i].name = copy_text(arena, from->ports.at[i].name);
+	return to;
+}
+
+const Policy *policy_copy(Arena *arena, const Policy *policy, const char *file)
+{
+	Policy *copy = ARENA_NEW(arena, Policy);
+
+	*copy = *policy;
+	copy->origin.file = file;
+	copy->space = copy_text(arena, policy->space);
+	copy->name = copy_text(arena, policy->name);
+	copy->pods = copy_selector(arena, &policy->pods);
+	for (Direction d = INGRESS; d < DIRECTION_N; d++) {
+		copy->rules[d] = VEC_COPY(arena, policy->rules[d]);
+		for (size_t i = 0; i < copy->rules[d].n; i++)
+			copy->rules[d].at[i] = copy_rule(arena, &policy->rules[d].at[i], file);
+	}
+	return copy;
+}
+
+const CidrSet *cidr_set_copy(Arena *arena, const CidrSet *set, const char *file)
+{
+	CidrSet *copy = ARENA_NEW(arena, CidrSet);
+
+	*copy = (CidrSet){.origin = set->origin,
+		.name = copy_text(arena, set->name),
+		.ranges = VEC_COPY(arena, set->ranges)};
+	copy->origin.file = file;
+	return copy;
+}
