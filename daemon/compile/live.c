@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EVERYWHERE "" /* no namespace is named so */
-
 void live_start(Live *live, Arena *arena)
 {
 	*live = (Live){.arena = arena,
@@ -66,28 +64,34 @@ static void add_elements(Arena *arena, const Definition *is, Address address, co
 }
 
 /* ---- Whom to ask: sets by a label that their pods must have, or their pods' namespace ---- */
-static uint32_t label_hash(const char *space, char whose, const char *key, const char *value)
+static uint32_t label_hash(const char *key, const char *value)
 {
-	uint32_t hash = hash_bytes(hash_text(HASH_START, space), &whose, 1);
+	return hash_text(hash_text(HASH_START, key), value);
+}
 
-	return hash_text(hash_text(hash, key), value);
+/* Whose label: of a pod of that namespace, of any pod, of any namespace. */
+#define OF_ANY_POD 0x9e3779b9u
+#define OF_NAMESPACE 0x85ebca6bu
+#define OF_SPACE(space) hash_text(HASH_START, (space))
+#define ANY_LABEL 0
+
+static uint32_t key_of(uint32_t whose, uint32_t label)
+{
+	return (whose ^ label) * 0x01000193u + whose;
 }
 
 typedef void (*KeyVisit)(Live *live, uint32_t hash, LiveSet *set);
 
-static bool visit_selector(Live *live, LiveSet *set, const Selector *selector, const char *space,
-	char whose, KeyVisit visit)
+static bool visit_selector(
+	Live *live, LiveSet *set, const Selector *selector, uint32_t whose, KeyVisit visit)
 {
 	for (size_t i = 0; selector && i < selector->list.n; i++) {
-		const Requirement *requirement = &selector->list.at[i];
+		const Requirement *r = &selector->list.at[i];
 
-		if (requirement->op != OPERATOR_IN)
+		if (r->op != OPERATOR_IN)
 			continue;
-		for (size_t k = 0; k < requirement->values.n; k++)
-			visit(live,
-				label_hash(
-					space, whose, requirement->key, requirement->values.at[k]),
-				set);
+		for (size_t k = 0; k < r->values.n; k++)
+			visit(live, key_of(whose, label_hash(r->key, r->values.at[k])), set);
 		return true;
 	}
 	return false;
@@ -96,12 +100,13 @@ static bool visit_selector(Live *live, LiveSet *set, const Selector *selector, c
 /* False: no label can tell. */
 static bool visit_peer(Live *live, LiveSet *set, const PodsPeer *peer, KeyVisit visit)
 {
-	if (visit_selector(
-		    live, set, peer->pods, peer->space ? peer->space : EVERYWHERE, 'p', visit))
+	uint32_t whose = peer->space ? OF_SPACE(peer->space) : OF_ANY_POD;
+
+	if (visit_selector(live, set, peer->pods, whose, visit))
 		return true;
 	if (!peer->space)
-		return visit_selector(live, set, peer->namespaces, EVERYWHERE, 'n', visit);
-	visit(live, label_hash(peer->space, '*', "", ""), set);
+		return visit_selector(live, set, peer->namespaces, OF_NAMESPACE, visit);
+	visit(live, key_of(whose, ANY_LABEL), set);
 	return true;
 }
 
@@ -179,26 +184,30 @@ static void ask_by_key(Live *live, uint32_t hash, LiveSets *sets)
 		ask(live, (LiveSet *)set, sets);
 }
 
+static void ask_by_labels(Live *live, const Labels *labels, uint32_t whose, LiveSets *sets)
+{
+	for (size_t i = 0; i < labels->list.n; i++)
+		ask_by_key(live,
+			key_of(whose, label_hash(labels->list.at[i].key, labels->list.at[i].value)),
+			sets);
+}
+
 /* Every set that may hold the member, and few others; each once. */
 static void ask_for(Live *live, const Member *member, LiveSets *sets)
 {
 	const Pod *pod = member->pod;
+	uint32_t space;
 
-	for (size_t i = 0; pod && i < live->unkeyed.n; i++)
+	if (!pod)
+		return;
+	space = OF_SPACE(pod->space);
+	for (size_t i = 0; i < live->unkeyed.n; i++)
 		ask(live, live->unkeyed.at[i], sets);
-	for (size_t i = 0; pod && i < pod->labels.list.n; i++) {
-		const Label *label = &pod->labels.list.at[i];
-
-		ask_by_key(live, label_hash(pod->space, 'p', label->key, label->value), sets);
-		ask_by_key(live, label_hash(EVERYWHERE, 'p', label->key, label->value), sets);
-	}
-	if (pod)
-		ask_by_key(live, label_hash(pod->space, '*', "", ""), sets);
-	for (size_t i = 0; pod && member->space && i < member->space->labels.list.n; i++) {
-		const Label *label = &member->space->labels.list.at[i];
-
-		ask_by_key(live, label_hash(EVERYWHERE, 'n', label->key, label->value), sets);
-	}
+	ask_by_labels(live, &pod->labels, space, sets);
+	ask_by_labels(live, &pod->labels, OF_ANY_POD, sets);
+	ask_by_key(live, key_of(space, ANY_LABEL), sets);
+	if (member->space)
+		ask_by_labels(live, &member->space->labels, OF_NAMESPACE, sets);
 }
 
 /* ---- Sets that come and go ---- */

@@ -1,10 +1,11 @@
 /*
  * flood: new UDP flows as fast as one core sends them, from the namespace that it runs in.
  *
- *     flood IFNAME DSTMAC SRCADDR DSTADDR PORT [PORT...]
+ *     flood [-r] IFNAME DSTMAC SRCADDR DSTADDR PORT [PORT...]
  *
  * Frames for each PORT in turn, over a few thousand source ports (a UDP flow that nobody answers
- * stays new to conntrack). Runs until SIGTERM, then prints how many frames went out.
+ * stays new to conntrack). -r: the answers to these, from each PORT to those many ports. Runs until
+ * SIGTERM, then prints how many frames went out.
  */
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -133,13 +134,17 @@ int main(int argc, char **argv)
 	unsigned long long sent = 0;
 	size_t n = 0;
 	int fd;
-	bool is_v6 = argc > 3 && strchr(argv[3], ':');
+	bool is_reply = argc > 1 && strcmp(argv[1], "-r") == 0, is_v6;
+
+	argc -= is_reply;
+	argv += is_reply;
+	is_v6 = argc > 3 && strchr(argv[3], ':');
 
 	if (argc < 6 || argc > 13 ||
 		sscanf(argv[2], "%x:%x:%x:%x:%x:%x", d, d + 1, d + 2, d + 3, d + 4, d + 5) != 6 ||
 		inet_pton(is_v6 ? AF_INET6 : AF_INET, argv[3], from) != 1 ||
 		inet_pton(is_v6 ? AF_INET6 : AF_INET, argv[4], to) != 1) {
-		fputs("usage: flood IFNAME DSTMAC SRCADDR DSTADDR PORT...\n", stderr);
+		fputs("usage: flood [-r] IFNAME DSTMAC SRCADDR DSTADDR PORT...\n", stderr);
 		return 2;
 	}
 	signal(SIGTERM, on_stop);
@@ -147,6 +152,7 @@ int main(int argc, char **argv)
 	for (int s = 0; s < SOURCE_PORTS; s++)
 		for (int p = 5; p < argc; p++, n++) {
 			uint16_t type = htons(is_v6 ? ETH_P_IPV6 : ETH_P_IP);
+			int port = atoi(argv[p]), other = 20000 + s;
 
 			for (int i = 0; i < 6; i++)
 				frames[n][i] = (uint8_t)d[i];
@@ -154,7 +160,8 @@ int main(int argc, char **argv)
 			memcpy(frames[n] + 12, &type, 2);
 			parts[n] = (struct iovec){
 				frames[n], 14 + (is_v6 ? put_v6 : put_v4)(frames[n] + 14, from, to,
-							20000 + s, atoi(argv[p]))};
+							is_reply ? port : other,
+							is_reply ? other : port)};
 			messages[n].msg_hdr =
 				(struct msghdr){.msg_iov = &parts[n], .msg_iovlen = 1};
 		}

@@ -1,0 +1,127 @@
+"""shapes: the same policies as other engines write them into the kernel, for the benchmark to measure against. Read from
+their sources: the chains, marks and sets that a packet meets; what they write for other traffic is left out.
+
+`pods` local pods, `policies` of each, every one of which lets `peers` addresses in to one UDP port. The flow that is
+measured goes to the pod in the middle of the list, and only the last of its policies allows it."""
+
+FAMILY = {"ip": ("ip", "iptables-restore", "inet", 32, "4"), "ip6": ("ip6", "ip6tables-restore", "inet6", 128, "6")}
+
+
+class Scene:
+    def __init__(self, family, source, target, pods, peers, policies, port):
+        self.family, self.source, self.target, self.port = family, source, target, port
+        others = [self.address(1, i) for i in range(pods - 1)]
+        self.pods = others[:pods // 2] + [target] + others[pods // 2:]
+        self.peers = [self.address(2, i) for i in range(peers - 1)]
+        self.policies = policies
+
+    def address(self, block, i):
+        if self.family == "ip":
+            return f"10.{100 * block + (i >> 16)}.{i >> 8 & 255}.{i & 255}"
+        return f"fd00:{block}::{i >> 16:x}:{i & 65535:x}"
+
+    def members(self, k):
+        """Of policy k's peers: the flow's source is one of the last policy's."""
+        return self.peers + ([self.source] if k == self.policies - 1 else [])
+
+
+def conntrack(scene):
+    """Connection tracking and nothing else."""
+    return [("nft", "-f", "-", "table inet bare {\n chain c {\n type filter hook forward priority 0;\n"
+                               " ct state established,related accept\n }\n}\n")]
+
+
+def ipsets(scene, name="peers"):
+    family = FAMILY[scene.family][2]
+    return [("ipset", "restore", "".join(
+        f"create {name}{k} hash:ip family {family} maxelem 1000000\n" + "".join(
+            f"add {name}{k} {a}\n" for a in scene.members(k)) for k in range(scene.policies)) +
+        f"create pods hash:ip family {family} maxelem 1000000\n" + "".join(f"add pods {a}\n" for a in scene.pods))]
+
+
+def seed(scene):
+    """The seed document's: a rule for each source, destination and port, two for each pod that is isolated."""
+    rules = [":FORWARD ACCEPT [0:0]", ":KUBE-NWPLCY-CHAIN - [0:0]", ":KUBE-POD-SPECIFIC-FW-CHAIN - [0:0]",
+             "-A FORWARD -m state --state RELATED,ESTABLISHED -j ACCEPT"]
+    for pod in scene.pods:
+        rules += [f"-A FORWARD -d {pod} -m physdev --physdev-is-bridged -j KUBE-POD-SPECIFIC-FW-CHAIN",
+                  f"-A FORWARD -d {pod} -j KUBE-POD-SPECIFIC-FW-CHAIN"]
+    triples = [f"-A KUBE-NWPLCY-CHAIN -s {peer} -d {scene.target} -p udp -m udp --dport {scene.port} -j ACCEPT"
+               for peer in scene.peers]
+    triples.insert(len(triples) // 2, f"-A KUBE-NWPLCY-CHAIN -s {scene.source} -d {scene.target} -p udp -m udp "
+                                      f"--dport {scene.port} -j ACCEPT")
+    reject = "icmp-port-unreachable" if scene.family == "ip" else "icmp6-port-unreachable"
+    rules += triples + ["-A KUBE-POD-SPECIFIC-FW-CHAIN -j KUBE-NWPLCY-CHAIN",
+                        f"-A KUBE-POD-SPECIFIC-FW-CHAIN -j REJECT --reject-with {reject}"]
+    return [(FAMILY[scene.family][1], "*filter\n" + "\n".join(rules) + "\nCOMMIT\n")]
+
+
+def kube_router(scene):
+    """Per-pod jump lists and ipsets; conntrack inside each pod's chain; marks tell what was allowed."""
+    head, rules = [":FORWARD ACCEPT [0:0]", ":KUBE-NWPLCY-COMMON - [0:0]"], []
+    head += [f":KUBE-NWPLCY-{k} - [0:0]" for k in range(scene.policies)]
+    head += [f":KUBE-POD-FW-{i} - [0:0]" for i in range(len(scene.pods))]
+    rules += ["-A KUBE-NWPLCY-COMMON -m conntrack --ctstate INVALID -j DROP",
+              "-A KUBE-NWPLCY-COMMON -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"]
+    for k in range(scene.policies):
+        match = (f"-A KUBE-NWPLCY-{k} -m set --match-set peers{k} src -m set --match-set pods dst -p udp -m udp "
+                 f"--dport {scene.port}")
+        rules += [f"{match} -j MARK --set-xmark 0x10000/0x10000", f"{match} -m mark --mark 0x10000/0x10000 -j RETURN"]
+    for i, pod in enumerate(scene.pods):
+        for match in (f"-d {pod}", f"-d {pod} -m physdev --physdev-is-bridged", f"-s {pod}",
+                      f"-s {pod} -m physdev --physdev-is-bridged"):
+            rules.append(f"-A FORWARD {match} -j KUBE-POD-FW-{i}")
+        chain = f"-A KUBE-POD-FW-{i}"
+        rules += [f"{chain} -j KUBE-NWPLCY-COMMON", f"{chain} -m addrtype --src-type LOCAL -d {pod} -j ACCEPT",
+                  f"{chain} -s {pod} -j MARK --set-xmark 0x10000/0x10000"]
+        rules += [f"{chain} -j KUBE-NWPLCY-{k}" for k in range(scene.policies)]
+        rules += [f"{chain} -m mark ! --mark 0x10000/0x10000 -j REJECT",
+                  f"{chain} -j MARK --set-xmark 0x0/0x10000", f"{chain} -j MARK --set-xmark 0x20000/0x20000"]
+    rules.append("-A FORWARD -m mark --mark 0x20000/0x20000 -j ACCEPT")
+    return ipsets(scene) + [(FAMILY[scene.family][1], "*filter\n" + "\n".join(head + rules) + "\nCOMMIT\n")]
+
+
+def calico(scene):
+    """A verdict map to the pod's chain, which jumps to a chain for each policy; marks, and a counter in every rule."""
+    ip, kind = FAMILY[scene.family][0], f"ipv{FAMILY[scene.family][4]}_addr"
+    lines = [f"table {ip} calico {{"]
+    for k in range(scene.policies):
+        lines += [f" set peers{k} {{ type {kind}; flags interval; elements = {{ {', '.join(scene.members(k))} }} }}",
+                  f" chain policy{k} {{",
+                  f"  {ip} saddr @peers{k} udp dport {scene.port} counter meta mark set meta mark | 0x10000",
+                  "  meta mark & 0x10000 == 0x10000 counter return", " }"]
+    for i in range(len(scene.pods)):
+        lines += [f" chain pod{i} {{", "  ct state established,related counter accept",
+                  "  ct state invalid counter drop", "  counter meta mark set meta mark & 0xfffcffff"]
+        for k in range(scene.policies):
+            lines += [f"  meta mark & 0x20000 == 0x0 counter jump policy{k}",
+                      "  meta mark & 0x10000 == 0x10000 counter return"]
+        lines += ["  meta mark & 0x20000 == 0x0 counter drop", "  counter drop", " }"]
+    lines += [f" map dispatch {{ type {kind} : verdict; elements = {{ " + ", ".join(
+        f"{a} : goto pod{i}" for i, a in enumerate(scene.pods)) + " } }",
+        " chain forward {", "  type filter hook forward priority 0; policy accept;",
+        "  counter meta mark set meta mark & 0xfff0ffff", "  counter jump to_pods",
+        "  meta mark & 0x10000 == 0x10000 counter accept", " }",
+        " chain to_pods {", f"  {ip} daddr vmap @dispatch", " }", "}"]
+    return [("nft", "-f", "-", "\n".join(lines) + "\n")]
+
+
+def manifests(scene, node):
+    """(inventory, policies) that say the same to netpold."""
+    def pod(name, space, address, where, labels):
+        return {"metadata": {"name": name, "namespace": space, "labels": labels}, "spec": {"nodeName": where},
+                "status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]}}
+    groups = [{f"g{k}": "yes" for k in range(n)} for n in (scene.policies, scene.policies - 1)]
+    items = [pod(f"p{i}", "default", a, node, {}) for i, a in enumerate(scene.pods)]
+    items += [pod(f"q{i}", "peers", a, "elsewhere", groups[0]) for i, a in enumerate(scene.peers)]
+    items.append(pod("source", "peers", scene.source, "elsewhere", {f"g{scene.policies - 1}": "yes"}))
+    policies = [{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+                 "metadata": {"name": f"policy{k}", "namespace": "default"},
+                 "spec": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [
+                     {"from": [{"namespaceSelector": {}, "podSelector": {"matchLabels": {f"g{k}": "yes"}}}],
+                      "ports": [{"protocol": "UDP", "port": scene.port}]}]}} for k in range(scene.policies)]
+    return ({"apiVersion": "v1", "kind": "PodList", "items": items},
+            {"apiVersion": "v1", "kind": "List", "items": policies})
+
+
+OTHERS = {"conntrack": conntrack, "seed": seed, "kube_router": kube_router, "calico": calico}
