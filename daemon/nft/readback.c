@@ -101,6 +101,18 @@ static void compare_set(Check *c, const Set *set)
 	compare_block(c, key, &buf, false);
 }
 
+static void compare_refusals(Check *c)
+{
+	for (Refusal r = REFUSE_IN; r < REFUSAL_N; r++) {
+		Buf buf = {.arena = c->scratch};
+
+		if (!refusal_is_used(&c->wanted->base, r))
+			continue;
+		render_refusal(&buf, r);
+		compare_block(c, arena_printf(c->scratch, "chain %s", REFUSAL_NAME[r]), &buf, true);
+	}
+}
+
 static void compare_structure(Check *c)
 {
 	const Ruleset *wanted = c->wanted;
@@ -114,6 +126,7 @@ static void compare_structure(Check *c)
 		compare_block(c, arena_printf(c->scratch, "chain %s", wanted->chains.at[i]->name),
 			&buf, false);
 	}
+	compare_refusals(c);
 	for (BaseChain b = BASE_FORWARD; b < BASE_N; b++) {
 		Buf buf = {.arena = c->scratch};
 
@@ -170,13 +183,24 @@ static int take_map(Check *c, const char *name)
 	return 0;
 }
 
+/* One that is there whatever the ruleset is. */
+static bool is_constant_chain(const Check *c, const char *name)
+{
+	for (BaseChain b = BASE_FORWARD; b < BASE_N; b++)
+		if (strcmp(BASE_NAME[b], name) == 0 && base_is_used(&c->wanted->base, b))
+			return true;
+	for (Refusal r = REFUSE_IN; r < REFUSAL_N; r++)
+		if (strcmp(REFUSAL_NAME[r], name) == 0 && refusal_is_used(&c->wanted->base, r))
+			return true;
+	return false;
+}
+
 static void take_chain(Check *c, const char *name)
 {
 	Ruleset *held = c->held;
 
-	for (BaseChain b = BASE_FORWARD; b < BASE_N; b++)
-		if (strcmp(BASE_NAME[b], name) == 0 && base_is_used(&c->wanted->base, b))
-			return;
+	if (is_constant_chain(c, name))
+		return;
 	if ((!starts_with(name, "in_") && !starts_with(name, "out_")) ||
 		text_has_suffix(name, "_next"))
 		find_odd(c, "unknown chain", name);

@@ -137,6 +137,59 @@ static void render_rule(Buf *buf, const Chain *chain, const ChainRule *rule)
 	buf_add(buf, chain->direction == RULESET_IN ? "accept\n" : "return\n");
 }
 
+/*
+ * What is never refused, asked last: nobody pays for it whom a rule lets in. A pod may always reach
+ * itself. Neighbour discovery and MLD are never filtered, on bridges they come by here; real ones
+ * cannot be routed (RFC 4861: hop limit 255, which every router lowers; RFC 3810: hop limit 1 and a
+ * link-local or unspecified source), and what pretends to be one is refused like everything else.
+ */
+static const char *const NEVER_REFUSED[] = {"ip saddr . ip daddr @self4",
+	"ip6 saddr . ip6 daddr @self6",
+	"ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, "
+	"nd-neighbor-advert }",
+	"ip6 hoplimit 1 ip6 saddr fe80::/10 icmpv6 type { mld-listener-query, mld-listener-report, "
+	"mld-listener-done, mld2-listener-report }",
+	"ip6 hoplimit 1 ip6 saddr :: icmpv6 type { mld-listener-report, mld2-listener-report }"};
+
+const char *const REFUSAL_NAME[REFUSAL_N] = {
+	[REFUSE_IN] = "refuse_in",
+	[REFUSE_OUT] = "refuse_out",
+	[DROP_IN] = "drop_in",
+	[DROP_OUT] = "drop_out",
+};
+
+/* The kernel takes no reject at a bridge's forward hook: there what is refused is dropped. */
+bool refusal_is_used(const BaseOptions *base, Refusal refusal)
+{
+	return refusal >= DROP_IN || !table_is_bridge(base->kind);
+}
+
+static Refusal refusal_of(const BaseOptions *base, const Chain *chain)
+{
+	if (chain->is_drop || table_is_bridge(base->kind))
+		return chain->direction == RULESET_IN ? DROP_IN : DROP_OUT;
+	return chain->direction == RULESET_IN ? REFUSE_IN : REFUSE_OUT;
+}
+
+void render_refusal(Buf *buf, Refusal refusal)
+{
+	bool is_in = refusal == REFUSE_IN || refusal == DROP_IN;
+
+	buf_printf(buf, "\tchain %s {\n", REFUSAL_NAME[refusal]);
+	for (size_t i = 0; i < ARRAY_SIZE(NEVER_REFUSED); i++)
+		buf_printf(buf, "\t\t%s %s\n", NEVER_REFUSED[i], is_in ? "accept" : "return");
+	buf_add(buf,
+		refusal >= DROP_IN ? "\t\tdrop\n" : "\t\treject with icmpx port-unreachable\n");
+	buf_add(buf, "\t}\n");
+}
+
+static void render_refusals(Buf *buf, const BaseOptions *base)
+{
+	for (Refusal r = REFUSE_IN; r < REFUSAL_N; r++)
+		if (refusal_is_used(base, r))
+			render_refusal(buf, r);
+}
+
 /* Ingress is judged last, by goto: accept ends our hook. Egress is judged by jump: return goes on
  * to the destination's ingress, so that neither direction ever answers for the other. */
 void render_chain(Buf *buf, const BaseOptions *base, const Chain *chain)
@@ -144,41 +197,18 @@ void render_chain(Buf *buf, const BaseOptions *base, const Chain *chain)
 	buf_printf(buf, "\tchain %s {\n", chain->name);
 	for (size_t i = 0; i < chain->rules.n; i++)
 		render_rule(buf, chain, &chain->rules.at[i]);
-	/* the kernel takes no reject at a bridge's forward hook */
-	buf_add(buf, chain->is_drop || table_is_bridge(base->kind)
-			     ? "\t\tdrop\n"
-			     : "\t\treject with icmpx port-unreachable\n");
-	buf_add(buf, "\t}\n");
+	buf_printf(buf, "\t\tgoto %s\n\t}\n", REFUSAL_NAME[refusal_of(base, chain)]);
 }
 
 /* ---- Base chains ---- */
-/*
- * Neighbour discovery and MLD are never filtered, on bridges they come by here. Real ones cannot
- * be routed (RFC 4861: hop limit 255, which every router lowers; RFC 3810: hop limit 1 and a
- * link-local or unspecified source), and what pretends to be one is judged like everything else.
- */
-static void render_discovery(Buf *buf)
+/* By the end that is isolated: what neither map knows is none of ours. */
+static void render_judging(Buf *buf, Family family, BaseChain chain, bool is_next)
 {
-	buf_add(buf, "\t\tip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-router-advert, "
-		     "nd-neighbor-solicit, nd-neighbor-advert } accept\n"
-		     "\t\tip6 saddr fe80::/10 ip6 hoplimit 1 icmpv6 type { mld-listener-query, "
-		     "mld-listener-report, mld-listener-done, mld2-listener-report } accept\n"
-		     "\t\tip6 saddr :: ip6 hoplimit 1 icmpv6 type { mld-listener-report, "
-		     "mld2-listener-report } accept\n");
-}
-
-static void render_self(Buf *buf)
-{
-	buf_add(buf, "\t\tip saddr . ip daddr @self4 accept\n"
-		     "\t\tip6 saddr . ip6 daddr @self6 accept\n");
-}
-
-static void render_judging(Buf *buf, int direction, bool is_next)
-{
-	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
-		buf_printf(buf, "\t\t%s %s vmap @%s\n", IP[f],
-			direction == RULESET_IN ? "daddr" : "saddr",
-			map_name(buf->arena, direction, f, is_next));
+	buf_printf(buf, "\t\t%s saddr vmap @%s\n", IP[family],
+		map_name(buf->arena, RULESET_OUT, family, is_next));
+	if (chain != BASE_INPUT)
+		buf_printf(buf, "\t\t%s daddr vmap @%s\n", IP[family],
+			map_name(buf->arena, RULESET_IN, family, is_next));
 }
 
 static void render_services(Buf *buf, const Ranges *services)
@@ -218,15 +248,10 @@ static void render_base_rules(Buf *buf, const BaseOptions *base, BaseChain chain
 		buf_add(buf, "\t\tct state established,related accept\n");
 	if (chain == BASE_OUTPUT)
 		buf_add(buf, "\t\tfib saddr type local accept\n"); /* the node's own processes */
-	else
-		render_discovery(buf);
 	if (chain == BASE_INPUT)
 		render_services(buf, &base->services);
-	else
-		render_self(buf);
-	render_judging(buf, RULESET_OUT, is_next);
-	if (chain != BASE_INPUT)
-		render_judging(buf, RULESET_IN, is_next);
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+		render_judging(buf, f, chain, is_next);
 }
 
 void render_base(Buf *buf, const BaseOptions *base, BaseChain chain, bool is_next)
@@ -254,6 +279,7 @@ const char *nft_ruleset_text(Arena *arena, const Ruleset *ruleset)
 	for (size_t i = 0; i < ruleset->sets.n; i++)
 		render_set(&buf, ruleset->sets.at[i], true);
 	render_maps(&buf, ruleset);
+	render_refusals(&buf, &ruleset->base);
 	for (size_t i = 0; i < ruleset->chains.n; i++)
 		render_chain(&buf, &ruleset->base, ruleset->chains.at[i]);
 	for (BaseChain c = BASE_FORWARD; c < BASE_N; c++)
@@ -266,7 +292,9 @@ const char *nft_ruleset_text(Arena *arena, const Ruleset *ruleset)
 /* ---- Operations ---- */
 static void render_addition(Buf *buf, const Op *op)
 {
-	if (op->kind == OP_ADD_SET)
+	if (op->kind == OP_ADD_TABLE)
+		render_refusals(buf, op->base);
+	else if (op->kind == OP_ADD_SET)
 		render_set(buf, op->set, op->set->kind == SET_CIDR);
 	else if (op->kind == OP_ADD_CHAIN)
 		render_chain(buf, op->base, op->chain);

@@ -13,6 +13,11 @@ const char *set_type(const Set *set);
 void render_set(Buf *buf, const Set *set, bool has_elements);
 void render_map(Buf *buf, const char *name, Family family, const Verdicts *verdicts, int direction);
 void render_chain(Buf *buf, const BaseOptions *base, const Chain *chain);
+/* Where a chain sends what no rule of it lets in: the same for all, and always there. */
+typedef enum Refusal { REFUSE_IN, REFUSE_OUT, DROP_IN, DROP_OUT, REFUSAL_N } Refusal;
+extern const char *const REFUSAL_NAME[REFUSAL_N];
+bool refusal_is_used(const BaseOptions *base, Refusal refusal);
+void render_refusal(Buf *buf, Refusal refusal);
 /* The base chains: forward, input, and output when there are service addresses. */
 typedef enum BaseChain { BASE_FORWARD, BASE_INPUT, BASE_OUTPUT, BASE_N } BaseChain;
 extern const char *const BASE_NAME[BASE_N];

@@ -69,13 +69,13 @@ class FloodLab(Lab):
         return c["before", self.family, ALLOWED] + c["before", self.family, FORBIDDEN]
 
     # ---- flooding ----
-    def start_flood(self, family="ip", ports=(ALLOWED, FORBIDDEN)):
+    def start_flood(self, family="ip", ports=(ALLOWED, FORBIDDEN), flows=2048):
         """Frames go to the gateway, or straight to the other pod on the bridge."""
         self.family, link = family, "02:ff:00:00:00:01"
         if self.mode != "routed":
             link = json.loads(self.inside(self.b.netns, "ip", "-j", "link", "show", "eth0").stdout)[0]["address"]
         self.flooding = subprocess.Popen(
-            ["ip", "netns", "exec", self.a.netns, os.path.join(BUILD, "tests", "flood"), "eth0", link,
+            ["ip", "netns", "exec", self.a.netns, os.path.join(BUILD, "tests", "flood"), "-n", str(flows), "eth0", link,
              *ADDRESSES[family], *map(str, ports)], stdout=subprocess.PIPE, text=True)
         wait_for(lambda: self.arrived(ALLOWED) > 100, 5, "the flood")
 

@@ -1,11 +1,11 @@
 /*
  * flood: new UDP flows as fast as one core sends them, from the namespace that it runs in.
  *
- *     flood [-r] IFNAME DSTMAC SRCADDR DSTADDR PORT [PORT...]
+ *     flood [-r] [-n FLOWS] IFNAME DSTMAC SRCADDR DSTADDR PORT [PORT...]
  *
- * Frames for each PORT in turn, over a few thousand source ports (a UDP flow that nobody answers
- * stays new to conntrack). -r: the answers to these, from each PORT to those many ports. Runs until
- * SIGTERM, then prints how many frames went out.
+ * Frames for each PORT in turn, over FLOWS source ports in random order (a UDP flow that nobody
+ * answers stays new to conntrack). -r: the answers to these, from each PORT to those many ports.
+ * Runs until SIGTERM, then prints how many frames went out.
  */
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -24,7 +24,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SOURCE_PORTS 2048
+#define SOURCE_PORTS 2048 /* if -n does not say */
+#define FRAMES_MOST 65536
 #define BATCH 64
 #define FRAME_ROOM 128
 
@@ -126,30 +127,33 @@ static int open_socket(const char *name, uint8_t ret_mac[6])
 
 int main(int argc, char **argv)
 {
-	static uint8_t frames[8 * SOURCE_PORTS][FRAME_ROOM];
-	static struct iovec parts[8 * SOURCE_PORTS];
-	static struct mmsghdr messages[8 * SOURCE_PORTS];
+	static uint8_t frames[FRAMES_MOST][FRAME_ROOM];
+	static struct iovec parts[FRAMES_MOST];
+	static struct mmsghdr messages[FRAMES_MOST];
 	unsigned d[6];
 	uint8_t from[16], to[16], mac[6];
 	unsigned long long sent = 0;
 	size_t n = 0;
-	int fd;
-	bool is_reply = argc > 1 && strcmp(argv[1], "-r") == 0, is_v6;
+	int fd, option, flows = SOURCE_PORTS;
+	bool is_reply = false, is_v6;
 
-	argc -= is_reply;
-	argv += is_reply;
+	while ((option = getopt(argc, argv, "+rn:")) != -1) {
+		is_reply |= option == 'r';
+		flows = option == 'n' ? atoi(optarg) : flows;
+	}
+	argc -= optind - 1;
+	argv += optind - 1;
 	is_v6 = argc > 3 && strchr(argv[3], ':');
-
-	if (argc < 6 || argc > 13 ||
+	if (argc < 6 || flows < 1 || flows * (argc - 5) > FRAMES_MOST || flows > 45000 ||
 		sscanf(argv[2], "%x:%x:%x:%x:%x:%x", d, d + 1, d + 2, d + 3, d + 4, d + 5) != 6 ||
 		inet_pton(is_v6 ? AF_INET6 : AF_INET, argv[3], from) != 1 ||
 		inet_pton(is_v6 ? AF_INET6 : AF_INET, argv[4], to) != 1) {
-		fputs("usage: flood [-r] IFNAME DSTMAC SRCADDR DSTADDR PORT...\n", stderr);
+		fputs("usage: flood [-r] [-n FLOWS] IFNAME DSTMAC SRCADDR DSTADDR PORT...\n", stderr);
 		return 2;
 	}
 	signal(SIGTERM, on_stop);
 	fd = open_socket(argv[1], mac);
-	for (int s = 0; s < SOURCE_PORTS; s++)
+	for (int s = 0; s < flows; s++)
 		for (int p = 5; p < argc; p++, n++) {
 			uint16_t type = htons(is_v6 ? ETH_P_IPV6 : ETH_P_IP);
 			int port = atoi(argv[p]), other = 20000 + s;
@@ -165,6 +169,13 @@ int main(int argc, char **argv)
 			messages[n].msg_hdr =
 				(struct msghdr){.msg_iov = &parts[n], .msg_iovlen = 1};
 		}
+	for (size_t i = n - 1; i > 0; i--) { /* shuffled */
+		size_t k = (size_t)random() % (i + 1);
+		struct mmsghdr other = messages[k];
+
+		messages[k] = messages[i];
+		messages[i] = other;
+	}
 	for (size_t at = 0; !stopped; at = at + BATCH < n ? at + BATCH : 0) {
 		int done =
 			sendmmsg(fd, messages + at, (unsigned)(n - at < BATCH ? n - at : BATCH), 0);
