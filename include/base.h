@@ -186,6 +186,7 @@ void ranges_normalise(Ranges *ranges);
 /* Adds to ret_ranges what of `block` none of `except` covers. */
 void ranges_subtract(Arena *arena, Range block, const Range *except, size_t n, Ranges *ret_ranges);
 bool ranges_have(const Ranges *ranges, Address address);
+bool ranges_find(const Ranges *ranges, Address address); /* the same of normalised ones, faster */
 bool ranges_are_equal(const Ranges *a, const Ranges *b); /* item by item */
 
 /* ---- Diagnostics: values, collected in a bounded list, printed by whoever is a program. ---- */

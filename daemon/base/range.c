@@ -226,6 +226,23 @@ bool ranges_have(const Ranges *ranges, Address address)
 	return false;
 }
 
+static int range_find_compare(const void *key, const void *at)
+{
+	const Range *wanted = key, *range = at;
+
+	if (wanted->family != range->family)
+		return wanted->family < range->family ? -1 : 1;
+	return wanted->first < range->first ? -1 : wanted->first > range->last;
+}
+
+bool ranges_find(const Ranges *ranges, Address address)
+{
+	const Range wanted = {address.value, address.value, address.family};
+
+	return ranges->n &&
+	       bsearch(&wanted, ranges->at, ranges->n, sizeof(Range), range_find_compare);
+}
+
 bool ranges_are_equal(const Ranges *a, const Ranges *b)
 {
 	if (a->n != b->n)

@@ -35,7 +35,7 @@ static bool takes(const Definition *is, Address address, const Member *member)
 	for (size_t i = 0; i < is->peers.n; i++)
 		if (peer_takes(&is->peers.at[i], member))
 			return true;
-	return is->is_any || (is->kind == SET_PORTS && ranges_have(&is->ranges, address));
+	return is->is_any || (is->kind == SET_PORTS && ranges_find(&is->ranges, address));
 }
 
 /* "named port: resolved on the destination pod, by name and protocol" */

@@ -10,7 +10,7 @@ static bool set_has(
 	if (!set)
 		return false;
 	if (set->kind == SET_CIDR)
-		return ranges_have(&set->ranges, address);
+		return ranges_find(&set->ranges, address);
 	if (set->kind == SET_PORTS) {
 		wanted.protocol = tuple->protocol;
 		wanted.port = tuple->port;

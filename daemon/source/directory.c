@@ -97,6 +97,9 @@ void source_dir_clear_busy(SourceDir *dir)
 		dir_entry(dir, i)->is_busy = false;
 }
 
+/* With more names than this, looking at everything costs less. */
+#define NOTED_MOST 256
+
 /* Another name counts only where a symbolic link may lead through it. */
 bool source_dir_note(SourceDir *dir, const char *name)
 {
@@ -105,7 +108,7 @@ bool source_dir_note(SourceDir *dir, const char *name)
 
 	if (!is_read && name && !dir->has_links)
 		return false;
-	dir->is_whole |= !is_read;
+	dir->is_whole |= !is_read || dir->noted.n >= NOTED_MOST;
 	if (dir->is_whole)
 		return true;
 	copy = strdup(name);

@@ -220,6 +220,7 @@ static Names settle_names(Settlement *s, Arena *scratch)
 typedef struct Resolving {
 	Settlement *s;
 	Names *names;
+	StrMap *noted; /* sets that are in the settlement */
 } Resolving;
 
 static const CidrSet *copy_set(Arena *arena, const CidrSet *set)
@@ -255,22 +256,16 @@ static void resolve_set(void *context, const Source *source, const Peer *peer)
 	strmap_put(mine->resolved, set->name, (void *)set);
 }
 
-static void add_set(Settlement *s, const CidrSet *set)
-{
-	for (size_t i = 0; i < s->sets.n; i++)
-		if (strcmp(s->sets.at[i]->name, set->name) == 0)
-			return;
-	VEC_PUSH(s->arena, &s->sets, set);
-}
-
 static void note_set(void *context, const Source *source, const Peer *peer)
 {
 	Resolving *r = context;
 	const CidrSet *set = strmap_get(r->names->sets, peer->set);
 
 	(void)source;
-	if (set)
-		add_set(r->s, set);
+	if (!set || strmap_get(r->noted, set->name))
+		return;
+	strmap_put(r->noted, set->name, (void *)set);
+	VEC_PUSH(r->s->arena, &r->s->sets, set);
 }
 
 /* ---- The policies in force ---- */
@@ -289,7 +284,7 @@ static int set_compare(const void *a, const void *b)
 
 static void gather(Settlement *s, Names *names)
 {
-	Resolving resolving = {s, names};
+	Resolving resolving = {s, names, strmap_new(names->arena)};
 
 	for (size_t i = 0; i < s->choices.n; i++) {
 		const Source *source = s->choices.at[i].source;

@@ -209,6 +209,7 @@ Test(base, subtracting_agrees_with_asking_every_address)
 			for (size_t k = 0; k < n; k++)
 				wanted = wanted && !range_has(except[k], value);
 			cr_assert_eq(ranges_have(&result, (Address){value, FAMILY_IPV4}), wanted);
+			cr_assert_eq(ranges_find(&result, (Address){value, FAMILY_IPV4}), wanted);
 		}
 		for (size_t i = 1; i < result.n; i++)
 			cr_assert(result.at[i].first > result.at[i - 1].last, "overlap");
