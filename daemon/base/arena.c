@@ -69,13 +69,13 @@ static void leave_parent(Arena *arena)
 		arena->parent->children = arena->next;
 }
 
-Arena *arena_free(Arena *arena)
+/* With its children; nobody points to it any more. */
+static void release(Arena *arena)
 {
-	if (!arena)
-		return NULL;
-	while (arena->children)
-		arena_free(arena->children);
-	leave_parent(arena);
+	for (Arena *child = arena->children, *next; child; child = next) {
+		next = child->next;
+		release(child);
+	}
 	for (Deferred *d = arena->deferred; d; d = d->next)
 		d->fn(d->handle);
 	for (Block *block = arena->blocks, *next; block; block = next) {
@@ -83,6 +83,14 @@ Arena *arena_free(Arena *arena)
 		free(block);
 	}
 	free(arena);
+}
+
+Arena *arena_free(Arena *arena)
+{
+	if (!arena)
+		return NULL;
+	leave_parent(arena);
+	release(arena);
 	return NULL;
 }
 

@@ -292,6 +292,8 @@ static void remove_policy(Space *space, const Policy *policy)
 {
 	size_t i = policy_place(&space->policies, policy->name);
 
+	if (i == space->policies.n)
+		return;
 	memmove(&space->policies.at[i], &space->policies.at[i + 1],
 		(space->policies.n - i - 1) * sizeof(policy));
 	space->policies.n--;
