@@ -14,8 +14,9 @@
 /* By then every packet that the change found inside a hook has left it, and the kernel knows its
  * flow. */
 #define CUT_USEC (20 * 1000)
-/* However many changes there are, looking must not take more than this of the time. */
-#define CUT_SHARE 10
+/* However many changes there are, looking must not take all of the time; but it must not wait. */
+#define CUT_SHARE 4
+#define CUT_PAUSE_USEC_MOST (250 * 1000)
 
 /* ---- The node's own addresses ---- */
 static bool read_address(const struct sockaddr *from, Address *ret_address)
@@ -89,9 +90,9 @@ static uint64_t now_usec(void)
 
 static void end_look(Daemon *d)
 {
-	uint64_t now = now_usec();
+	uint64_t now = now_usec(), pause = (CUT_SHARE - 1) * (now - d->cut_start);
 
-	d->cut_next = now + (CUT_SHARE - 1) * (now - d->cut_start);
+	d->cut_next = now + (pause < CUT_PAUSE_USEC_MOST ? pause : CUT_PAUSE_USEC_MOST);
 	d->flows = sd_event_source_unref(d->flows);
 	nft_flows_end(d->nft);
 	d->cut += d->cut_now;
