@@ -258,7 +258,7 @@ def signals():
         conf = open(lab.conf).read()
         lab.put(lab.conf, conf + 'deny = "drop";\n')
         lab.daemon.send_signal(signal.SIGHUP)
-        wait_for(lambda: "reject" not in table(lab) and "drop" in table(lab), 15, "drop")
+        wait_for(lambda: "goto refuse_" not in table(lab) and "goto drop_" in table(lab), 15, "drop")
         before = lab.status()["generation"]
         lab.put(lab.conf, conf + 'deny = "drop"; service_cidrs = [ "10.96.0.0/12" ];\n')
         lab.daemon.send_signal(signal.SIGHUP)
@@ -270,7 +270,7 @@ def signals():
         lab.put(lab.conf, conf + 'deny = "neither";\n')
         lab.daemon.send_signal(signal.SIGHUP)
         wait_for(lambda: "Unsupported value" in lab.log(), 15, "the error")
-        equal("drop" in table(lab), True)
+        equal("goto drop_" in table(lab), True)
         lab.stop()
         equal(isolated(lab), {A}, "after SIGTERM")
 
