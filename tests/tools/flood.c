@@ -148,7 +148,8 @@ int main(int argc, char **argv)
 		sscanf(argv[2], "%x:%x:%x:%x:%x:%x", d, d + 1, d + 2, d + 3, d + 4, d + 5) != 6 ||
 		inet_pton(is_v6 ? AF_INET6 : AF_INET, argv[3], from) != 1 ||
 		inet_pton(is_v6 ? AF_INET6 : AF_INET, argv[4], to) != 1) {
-		fputs("usage: flood [-r] [-n FLOWS] IFNAME DSTMAC SRCADDR DSTADDR PORT...\n", stderr);
+		fputs("usage: flood [-r] [-n FLOWS] IFNAME DSTMAC SRCADDR DSTADDR PORT...\n",
+			stderr);
 		return 2;
 	}
 	signal(SIGTERM, on_stop);
@@ -162,10 +163,9 @@ int main(int argc, char **argv)
 				frames[n][i] = (uint8_t)d[i];
 			memcpy(frames[n] + 6, mac, 6);
 			memcpy(frames[n] + 12, &type, 2);
-			parts[n] = (struct iovec){
-				frames[n], 14 + (is_v6 ? put_v6 : put_v4)(frames[n] + 14, from, to,
-							is_reply ? port : other,
-							is_reply ? other : port)};
+			parts[n] = (struct iovec){frames[n],
+				14 + (is_v6 ? put_v6 : put_v4)(frames[n] + 14, from, to,
+					     is_reply ? port : other, is_reply ? other : port)};
 			messages[n].msg_hdr =
 				(struct msghdr){.msg_iov = &parts[n], .msg_iovlen = 1};
 		}
