@@ -67,7 +67,7 @@ static int replace_file(Arena *arena, const char *dir, const char *name, const c
 
 	if (fd < 0)
 		return -errno;
-	r = write_whole(fd, text);
+	r = fchmod(fd, 0644) < 0 ? -errno : write_whole(fd, text); /* whatever the umask is */
 	close(fd);
 	if (r == 0 && rename(beside, path) < 0)
 		r = -errno;
