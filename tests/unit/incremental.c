@@ -135,8 +135,7 @@ static void add_rule(Buf *buf, const char *side)
 {
 	static const char *const ports[] = {"", "ports = ( { port = 80; } );",
 		"ports = ( { port = \"web\"; } );",
-		"ports = ( { protocol = \"UDP\"; port = \"dns\"; }, { port = 90; end_port = 99; } "
-		");"};
+		"ports = ( { protocol = \"UDP\"; port = \"dns\"; }, { port = 90; } );"};
 
 	buf_printf(buf, "{ %s = ( ", side);
 	for (int i = 0, n = roll(3); i < n; i++) {
