@@ -165,6 +165,8 @@ typedef VEC(Range) Ranges;
 bool address_parse(const char *text, Address *ret_address); /* no leading zeros, no zone */
 const char *address_text(Address address, char ret_text[ADDRESS_TEXT_SIZE]);
 bool address_is_equal(Address a, Address b);
+typedef VEC(Address) Addresses;
+bool addresses_are_equal(const Addresses *a, const Addresses *b); /* item by item */
 int address_compare(Address a, Address b);
 bool address_is_mapped(Address address); /* ::ffff:0:0/96 */
 /* Network byte order; returns how many bytes: 4 or 16. */

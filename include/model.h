@@ -45,6 +45,7 @@ typedef struct Labels {
 } Labels;
 
 void labels_sort(Labels *labels);
+bool labels_are_equal(const Labels *a, const Labels *b);
 const char *labels_get(const Labels *labels, const char *key); /* NULL if absent */
 
 void selector_add(Arena *arena, Selector *selector, Requirement requirement);
@@ -134,8 +135,8 @@ typedef struct Pod {
 	Origin origin;
 	const char *space, *name, *node;
 	Labels labels;
-	VEC(Address) addresses; /* the primary one first */
-	VEC(Address) host_addresses;
+	Addresses addresses; /* the primary one first */
+	Addresses host_addresses;
 	VEC(NamedPort) ports; /* of all containers, sidecars included */
 	bool is_host_network;
 	Phase phase;
@@ -165,6 +166,7 @@ bool policy_is_equal(const Policy *a, const Policy *b);
 /* ---- Model: all files merged, kept up to date file by file ---- */
 typedef struct Model Model;
 typedef VEC(const Pod *) Pods;
+int pod_compare_p(const void *a, const void *b); /* for qsort of Pods: by namespace, then name */
 typedef VEC(const Policy *) Policies;
 
 /* A namespace, or the name of one that only policies are in so far. */

@@ -107,11 +107,9 @@ typedef struct Ruleset {
 #define RULESET_COMMENT_MOST 127
 
 /*
- * The draft, wherever it lives, as one piece of memory of its own, with one owner. NULL: out of
- * memory. release takes NULL, and what lives in an arena.
- */
-const Set *set_make(const Set *draft);
-/* The same without `del`, with `add` (both sorted), and with `ranges` instead of its own if given.
+ * One piece of memory of its own, with one owner. NULL: out of memory. release takes NULL, and what
+ * lives in an arena. Of a set: the same without `del`, with `add` (both sorted), and with `ranges`
+ * instead of its own if given.
  */
 const Set *set_edit(const Set *set, const Elements *add, const Elements *del, const Ranges *ranges);
 const Set *set_hold(const Set *set);

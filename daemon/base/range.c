@@ -53,6 +53,16 @@ bool address_is_equal(Address a, Address b)
 	return a.family == b.family && a.value == b.value;
 }
 
+bool addresses_are_equal(const Addresses *a, const Addresses *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (!address_is_equal(a->at[i], b->at[i]))
+			return false;
+	return true;
+}
+
 int address_compare(Address a, Address b)
 {
 	if (a.family != b.family)

@@ -189,13 +189,7 @@ static void note_namespaces(Update *u)
 
 static bool has_same_labels(const Namespace *a, const Namespace *b)
 {
-	if (!a || !b || a->labels.list.n != b->labels.list.n)
-		return false;
-	for (size_t i = 0; i < a->labels.list.n; i++)
-		if (strcmp(a->labels.list.at[i].key, b->labels.list.at[i].key) != 0 ||
-			strcmp(a->labels.list.at[i].value, b->labels.list.at[i].value) != 0)
-			return false;
-	return true;
+	return a && b && labels_are_equal(&a->labels, &b->labels);
 }
 
 /* Its pods are whom they were, under another namespace. */

@@ -152,14 +152,6 @@ static void warn_clash(const Index *index, const Pod *counts, Address address, D
 				address_text(address, text), counts->space, counts->name);
 }
 
-static int pod_compare(const void *a, const void *b)
-{
-	const Pod *x = *(const Pod *const *)a, *y = *(const Pod *const *)b;
-	int r = strcmp(x->space, y->space);
-
-	return r ? r : strcmp(x->name, y->name);
-}
-
 static void warn_clashes(const Index *index, const Pod *pod, Diags *diags)
 {
 	for (size_t i = 0; i < pod->addresses.n; i++)
@@ -176,7 +168,7 @@ void index_warn(const Index *index, Diags *diags)
 	while (pods.n < DIAGS_MOST && (pod = table_next(index->clashes, &cursor)))
 		VEC_PUSH(diags->arena, &pods, pod);
 	if (pods.n)
-		qsort(pods.at, pods.n, sizeof(Pod *), pod_compare);
+		qsort(pods.at, pods.n, sizeof(Pod *), pod_compare_p);
 	for (size_t i = 0; i < pods.n; i++)
 		if (i == 0 || pods.at[i] != pods.at[i - 1])
 			warn_clashes(index, pods.at[i], diags);

@@ -384,7 +384,7 @@ const Pod *space_next_pod(const Space *space, size_t *cursor)
 	return NULL;
 }
 
-static int pod_compare(const void *a, const void *b)
+int pod_compare_p(const void *a, const void *b)
 {
 	const Pod *x = *(const Pod *const *)a, *y = *(const Pod *const *)b;
 	int r = strcmp(x->space, y->space);
@@ -405,7 +405,7 @@ void model_list_pods(const Model *model, Arena *arena, Pods *ret_pods)
 			VEC_PUSH(arena, ret_pods, pod);
 	}
 	if (ret_pods->n)
-		qsort(ret_pods->at, ret_pods->n, sizeof(Pod *), pod_compare);
+		qsort(ret_pods->at, ret_pods->n, sizeof(Pod *), pod_compare_p);
 }
 
 void model_list_changes(const Model *model, Changes *changes)
@@ -460,7 +460,7 @@ void model_warn_twice(const Model *model, Diags *diags)
 	while (pods.n < DIAGS_MOST && (pod = table_next(model->twice, &cursor)))
 		VEC_PUSH(diags->arena, &pods, pod);
 	if (pods.n)
-		qsort(pods.at, pods.n, sizeof(Pod *), pod_compare);
+		qsort(pods.at, pods.n, sizeof(Pod *), pod_compare_p);
 	for (size_t i = 0; i < pods.n; i++)
 		warn_twice(model_space(model, pods.at[i]->space), pods.at[i], diags);
 	diags->n_dropped += table_count(model->twice) - pods.n;

@@ -48,23 +48,13 @@ const char *pod_text(Arena *arena, const Pod *pod)
 }
 
 /* ---- Equality ---- */
-static bool are_labels_equal(const Labels *a, const Labels *b)
+bool labels_are_equal(const Labels *a, const Labels *b)
 {
 	if (a->list.n != b->list.n)
 		return false;
 	for (size_t i = 0; i < a->list.n; i++)
 		if (strcmp(a->list.at[i].key, b->list.at[i].key) != 0 ||
 			strcmp(a->list.at[i].value, b->list.at[i].value) != 0)
-			return false;
-	return true;
-}
-
-static bool are_addresses_equal(const Pod *a, const Pod *b)
-{
-	if (a->addresses.n != b->addresses.n)
-		return false;
-	for (size_t i = 0; i < a->addresses.n; i++)
-		if (!address_is_equal(a->addresses.at[i], b->addresses.at[i]))
 			return false;
 	return true;
 }
@@ -86,8 +76,8 @@ bool pod_is_equal(const Pod *a, const Pod *b)
 	return a->phase == b->phase && a->is_host_network == b->is_host_network &&
 	       a->version == b->version && strcmp(a->name, b->name) == 0 &&
 	       strcmp(a->space, b->space) == 0 && text_is_equal(a->node, b->node) &&
-	       strcmp(a->started, b->started) == 0 && are_labels_equal(&a->labels, &b->labels) &&
-	       are_addresses_equal(a, b) && are_ports_equal(a, b);
+	       strcmp(a->started, b->started) == 0 && labels_are_equal(&a->labels, &b->labels) &&
+	       addresses_are_equal(&a->addresses, &b->addresses) && are_ports_equal(a, b);
 }
 
 static bool are_texts_equal(const Texts *a, const Texts *b)

@@ -71,6 +71,13 @@ typedef struct MapEdit {
 	Verdicts add, del, move; /* move: another chain for an address that stays */
 } MapEdit;
 
+typedef struct Tally {
+	size_t set_adds, set_dels, map_adds, map_dels, moves;
+	size_t directions;	/* of maps, in which something changes */
+	Address only[FAMILY_N]; /* the address that all changes of the family concern */
+	bool is_seen[FAMILY_N], has_many;
+} Tally;
+
 typedef struct Difference {
 	Plan *plan;
 	const Ruleset *old, *new;
@@ -81,6 +88,7 @@ typedef struct Difference {
 	VEC(SetEdit) selves; /* of the self sets */
 	MapEdit maps[RULESET_DIRECTIONS][FAMILY_N];
 	bool is_base_new;
+	Tally tally;
 } Difference;
 
 static void diff_elements(Arena *arena, const Set *old, const Set *new, SetEdit *edit)
@@ -186,13 +194,6 @@ static void diff(Difference *d)
 }
 
 /* ---- Which way ---- */
-typedef struct Tally {
-	size_t set_adds, set_dels, map_adds, map_dels, moves;
-	size_t directions;	/* of maps, in which something changes */
-	Address only[FAMILY_N]; /* the address that all changes of the family concern */
-	bool is_seen[FAMILY_N], has_many;
-} Tally;
-
 static void tally_address(Tally *t, Address address)
 {
 	if (t->is_seen[address.family] && !address_is_equal(t->only[address.family], address))
@@ -243,14 +244,14 @@ static Tally tally(const Difference *d)
 /* Only set members that come, or pods that are isolated no longer, loosen and nothing else. */
 static bool may_tighten(const Difference *d)
 {
-	Tally t = tally(d);
+	Tally t = d->tally;
 
 	return t.set_dels + t.map_adds + t.moves > 0 || d->is_base_new;
 }
 
 static bool can_go_in_place(const Difference *d)
 {
-	Tally t = tally(d);
+	Tally t = d->tally;
 	bool has_sets = t.set_adds + t.set_dels > 0;
 
 	if (d->is_base_new)
@@ -382,7 +383,7 @@ static void loosen(const Difference *d, Commit *commit)
 static void plan_in_place(const Difference *d)
 {
 	Plan *plan = d->plan;
-	Tally t = tally(d);
+	Tally t = d->tally;
 
 	grow(d, commit_add(plan, "grow", false));
 	if (t.directions == 0 && t.set_adds && t.set_dels) {
@@ -586,7 +587,7 @@ static void plan_detour(const Difference *d)
 
 static bool is_nothing(const Difference *d)
 {
-	Tally t = tally(d);
+	Tally t = d->tally;
 
 	return t.set_adds + t.set_dels + t.map_adds + t.map_dels + t.moves + d->selves.n +
 			       d->new_sets.n + d->old_sets.n + d->new_chains.n + d->old_chains.n ==
@@ -600,6 +601,7 @@ void plan_change(Arena *arena, const Ruleset *old, const Ruleset *new, Plan *ret
 
 	*ret_plan = (Plan){.arena = arena};
 	diff(&d);
+	d.tally = tally(&d);
 	if (is_nothing(&d))
 		return;
 	ret_plan->may_tighten = may_tighten(&d);

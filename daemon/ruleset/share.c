@@ -8,11 +8,16 @@ typedef struct Piece {
 	size_t n;
 } Piece;
 
+static size_t piece_size(size_t bytes)
+{
+	return (bytes + 15) & ~(size_t)15;
+}
+
 static void *piece_take(Piece *piece, size_t bytes)
 {
 	void *memory = piece->at ? piece->at + piece->n : NULL;
 
-	piece->n += (bytes + 15) & ~(size_t)15;
+	piece->n += piece_size(bytes);
 	return memory;
 }
 
@@ -90,23 +95,14 @@ static Set write_set(Piece *piece, const Set *draft)
 
 static Set *make_room(const Set *draft)
 {
-	Piece piece = {.n = (sizeof(Set) + 15) & ~(size_t)15};
+	Piece piece = {.n = piece_size(sizeof(Set))};
 	Set *set;
 
 	write_set(&piece, draft);
 	set = malloc(piece.n);
-	piece = (Piece){(char *)set, (sizeof(Set) + 15) & ~(size_t)15};
+	piece = (Piece){(char *)set, piece_size(sizeof(Set))};
 	if (set)
 		*set = write_set(&piece, draft);
-	return set;
-}
-
-const Set *set_make(const Set *draft)
-{
-	Set *set = make_room(draft);
-
-	if (set && set->elements.n)
-		memcpy(set->elements.at, draft->elements.at, set->elements.n * sizeof(Element));
 	return set;
 }
 
@@ -193,12 +189,12 @@ static Chain write_chain(Piece *piece, const Chain *draft)
 
 const Chain *chain_make(const Chain *draft)
 {
-	Piece piece = {.n = (sizeof(Chain) + 15) & ~(size_t)15};
+	Piece piece = {.n = piece_size(sizeof(Chain))};
 	Chain *chain;
 
 	write_chain(&piece, draft);
 	chain = malloc(piece.n);
-	piece = (Piece){(char *)chain, (sizeof(Chain) + 15) & ~(size_t)15};
+	piece = (Piece){(char *)chain, piece_size(sizeof(Chain))};
 	if (chain)
 		*chain = write_chain(&piece, draft);
 	return chain;

@@ -9,7 +9,6 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <syslog.h>
-#include <time.h>
 
 /* By then every packet that the change found inside a hook has left it, and the kernel knows its
  * flow. */
@@ -80,17 +79,9 @@ static size_t cut_tables(const Daemon *d, NftCut ret_tables[OURS_N])
 	return n;
 }
 
-static uint64_t now_usec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static void end_look(Daemon *d)
 {
-	uint64_t now = now_usec(), pause = (CUT_SHARE - 1) * (now - d->cut_start);
+	uint64_t now = daemon_now_usec(), pause = (CUT_SHARE - 1) * (now - d->cut_start);
 
 	d->cut_next = now + (pause < CUT_PAUSE_USEC_MOST ? pause : CUT_PAUSE_USEC_MOST);
 	d->flows = sd_event_source_unref(d->flows);
@@ -146,7 +137,7 @@ static int on_time(sd_event_source *source, uint64_t at, void *context)
 
 	(void)source, (void)at;
 	d->cut_timer = sd_event_source_unref(d->cut_timer);
-	d->cut_start = now_usec();
+	d->cut_start = daemon_now_usec();
 	d->own_arena = arena_free(d->own_arena);
 	d->own_arena = arena_new();
 	r = d->own_arena ? arena_try(d->own_arena, read_own, d) : -ENOMEM;
@@ -173,7 +164,7 @@ void daemon_review_cut(Daemon *d)
  */
 void daemon_schedule_cut(Daemon *d)
 {
-	uint64_t at = now_usec() + CUT_USEC;
+	uint64_t at = daemon_now_usec() + CUT_USEC;
 
 	daemon_review_cut(d);
 	if (!d->may_have_tightened || !d->event || d->cut_timer || d->flows)

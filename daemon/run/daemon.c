@@ -19,6 +19,14 @@
 
 static int on_settled(sd_event_source *source, uint64_t at, void *context);
 
+uint64_t daemon_now_usec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 static bool is_armed(sd_event_source *timer)
 {
 	int on = SD_EVENT_OFF;
@@ -227,12 +235,9 @@ int daemon_load_settings(Daemon *d)
 static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
 {
 	Daemon *d = context;
-	struct timespec now;
 
 	(void)source, (void)info;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
-		(unsigned long long)now.tv_sec * 1000000 + (unsigned long long)now.tv_nsec / 1000);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)daemon_now_usec());
 	if (daemon_load_settings(d) != 0)
 		log_line(LOG_ERR, "settings", "the settings in force stay");
 	daemon_begin_anew(d);

@@ -87,6 +87,7 @@ void daemon_review_cut(Daemon *daemon);
 /* health.c */
 uint64_t daemon_health_usec(void);
 void daemon_check_health(Daemon *daemon);
+uint64_t daemon_now_usec(void); /* CLOCK_MONOTONIC */
 /*
  * report.c: status.json, netpol.prom, journal, STATUS=; each only when it has changed. Soon: the
  * larger the status, the longer after the one before.

@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <syslog.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 #include <unistd.h>
 
 /* The last reconciliation's, and what the saver says. In the arena. */
@@ -146,21 +145,13 @@ static void report(Daemon *d)
 /* The status names every file: of a large cluster it must not take more than this of the time. */
 #define REPORT_SHARE 10
 
-static uint64_t now_usec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 void daemon_report_now(Daemon *d)
 {
-	uint64_t start = now_usec();
+	uint64_t start = daemon_now_usec();
 
 	d->report = sd_event_source_unref(d->report);
 	report(d);
-	d->reported = now_usec();
+	d->reported = daemon_now_usec();
 	d->report_usec = d->reported - start;
 }
 
@@ -177,7 +168,7 @@ void daemon_report(Daemon *d)
 
 	if (d->report)
 		return;
-	if (!d->event || now_usec() >= next ||
+	if (!d->event || daemon_now_usec() >= next ||
 		sd_event_add_time(d->event, &d->report, CLOCK_MONOTONIC, next, 1, on_time, d) < 0)
 		daemon_report_now(d);
 }

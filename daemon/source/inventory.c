@@ -338,16 +338,6 @@ static void drop_unnamed_ports(Pod *pod)
 	pod->ports.n = kept;
 }
 
-static bool has_same_hosts(const Pod *a, const Pod *b)
-{
-	if (a->host_addresses.n != b->host_addresses.n)
-		return false;
-	for (size_t i = 0; i < a->host_addresses.n; i++)
-		if (!address_is_equal(a->host_addresses.at[i], b->host_addresses.at[i]))
-			return false;
-	return true;
-}
-
 static void fit_item(Inventory *v)
 {
 	Arena *arena = v->source->arena;
@@ -361,7 +351,8 @@ static void fit_item(Inventory *v)
 	pod->labels.list = VEC_COPY(arena, pod->labels.list);
 	pod->addresses = VEC_COPY(arena, pod->addresses);
 	pod->ports = VEC_COPY(arena, pod->ports);
-	if (v->item != &v->root && before && has_same_hosts(before, pod))
+	if (v->item != &v->root && before &&
+		addresses_are_equal(&before->host_addresses, &pod->host_addresses))
 		pod->host_addresses = before->host_addresses;
 	else
 		pod->host_addresses = VEC_COPY(arena, pod->host_addresses);
