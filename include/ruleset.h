@@ -36,7 +36,10 @@ typedef struct Set {
 	SetKind kind;
 	Family family;
 	Elements elements; /* sorted; not of SET_CIDR */
-	Ranges ranges;	   /* sorted, disjoint; of SET_CIDR */
+	uint64_t serial;   /* no other set has it; 0: it was not made by set_edit */
+	uint64_t edit_of;  /* the serial of the set that these made it from; 0: of none */
+	Elements added, removed;
+	Ranges ranges; /* sorted, disjoint; of SET_CIDR */
 } Set;
 
 typedef enum MatchKind {
@@ -94,6 +97,7 @@ typedef struct BaseOptions {
 	const char *table;
 	TableKind kind;
 	Ranges services; /* addresses that `input` passes untranslated and `output` judges */
+	bool is_idle[RULESET_DIRECTIONS][FAMILY_N]; /* nobody is in the map: it is not asked */
 } BaseOptions;
 
 typedef struct Ruleset {
@@ -132,8 +136,9 @@ Set *ruleset_add_self(Ruleset *ruleset, Family family);
 const Set *ruleset_set(const Ruleset *ruleset, const char *name); /* NULL if absent */
 const Chain *ruleset_chain(const Ruleset *ruleset, const char *name);
 const Verdict *ruleset_verdict(const Ruleset *ruleset, int direction, Address address);
-/* Sorts everything that was added; to be called once after filling. */
+/* Sorts everything that was added, and finds the idle maps; to be called once after filling. */
 void ruleset_sort(Ruleset *ruleset);
+void ruleset_find_idle(Ruleset *ruleset);			/* of verdicts that came sorted */
 bool base_is_equal(const BaseOptions *a, const BaseOptions *b); /* but for the table's name */
 bool table_is_bridge(TableKind kind); /* in nft's family "bridge", else in "inet" */
 bool ruleset_is_equal(const Ruleset *a, const Ruleset *b);

@@ -525,6 +525,7 @@ static void give(Update *u)
 	for (int d = 0; d < RULESET_DIRECTIONS; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			give_verdicts(u, d, f);
+	ruleset_find_idle(ruleset);
 }
 
 static int run(void *context)

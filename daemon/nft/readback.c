@@ -65,6 +65,7 @@ typedef struct Check {
 	Arena *scratch;
 	const Ruleset *wanted;
 	const char *table; /* with its family */
+	BaseOptions base;  /* as wanted, but for the maps that are asked */
 	Listing listing;
 	NftState *state;
 	Ruleset *held;
@@ -113,6 +114,20 @@ static void compare_refusals(Check *c)
 	}
 }
 
+/* Which maps the base chain asks is the only thing that a ruleset decides of it. */
+static void find_idle(Check *c)
+{
+	const char *block = strmap_get(
+		c->listing.blocks, arena_printf(c->scratch, "chain %s", BASE_NAME[BASE_FORWARD]));
+
+	c->base = c->wanted->base;
+	for (int d = 0; block && d < RULESET_DIRECTIONS; d++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+			c->base.is_idle[d][f] =
+				!strstr(block, arena_printf(c->scratch, " vmap @%s\n",
+						       map_name(c->scratch, d, f, false)));
+}
+
 static void compare_structure(Check *c)
 {
 	const Ruleset *wanted = c->wanted;
@@ -132,7 +147,7 @@ static void compare_structure(Check *c)
 
 		if (!base_is_used(&wanted->base, b))
 			continue;
-		render_base(&buf, &wanted->base, b, false);
+		render_base(&buf, &c->base, b, false);
 		compare_block(c, arena_printf(c->scratch, "chain %s", BASE_NAME[b]), &buf, true);
 	}
 }
@@ -241,10 +256,20 @@ static void check_all_there(Check *c)
 			find_odd(c, "missing: set", f == 4 ? "self4" : "self6");
 }
 
+/* Who is in a map that is not asked would be open. */
+static void check_idle(Check *c)
+{
+	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+			if (c->base.is_idle[d][f] && c->held->verdicts[d][f].n > 0)
+				find_odd(c, "not asked: map", map_name(c->scratch, d, f, false));
+}
+
 static int read_table(Check *c, const char *text)
 {
 	c->listing = (Listing){.arena = c->scratch, .blocks = strmap_new(c->scratch)};
 	listing_parse(&c->listing, text);
+	find_idle(c);
 	compare_structure(c);
 	check_all_there(c);
 	for (size_t i = 0; i < c->listing.keys.n; i++) {
@@ -255,8 +280,9 @@ static int read_table(Check *c, const char *text)
 		if (r > 0)
 			find_odd(c, "unknown element in", c->listing.keys.at[i]);
 	}
-	c->held->base = c->wanted->base;
+	check_idle(c);
 	ruleset_sort(c->held);
+	c->held->base = c->base;
 	c->state->is_known = !c->state->why_not;
 	return 0;
 }

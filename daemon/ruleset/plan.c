@@ -115,7 +115,12 @@ static void diff_set(Difference *d, const Set *old, const Set *new)
 	Arena *arena = d->plan->arena;
 	SetEdit edit = {.set = new};
 
-	diff_elements(arena, old, new, &edit);
+	if (old->serial && new->edit_of == old->serial) {
+		edit.add = new->added;
+		edit.del = new->removed;
+	} else {
+		diff_elements(arena, old, new, &edit);
+	}
 	if (edit.add.n + edit.del.n == 0)
 		return;
 	if (new->kind == SET_SELF)

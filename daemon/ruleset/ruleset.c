@@ -96,6 +96,13 @@ void elements_sort(Elements *elements)
 	elements->n = kept + 1;
 }
 
+void ruleset_find_idle(Ruleset *ruleset)
+{
+	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+			ruleset->base.is_idle[d][f] = ruleset->verdicts[d][f].n == 0;
+}
+
 void ruleset_sort(Ruleset *ruleset)
 {
 	for (size_t i = 0; i < ruleset->sets.n; i++)
@@ -110,6 +117,7 @@ void ruleset_sort(Ruleset *ruleset)
 			if (ruleset->verdicts[d][f].n)
 				qsort(ruleset->verdicts[d][f].at, ruleset->verdicts[d][f].n,
 					sizeof(Verdict), verdict_compare);
+	ruleset_find_idle(ruleset);
 }
 
 /* ---- Lookups ---- */
@@ -358,7 +366,8 @@ static bool is_map_equal(const Verdicts *a, const Verdicts *b)
 
 bool base_is_equal(const BaseOptions *a, const BaseOptions *b)
 {
-	return a->kind == b->kind && ranges_are_equal(&a->services, &b->services);
+	return a->kind == b->kind && ranges_are_equal(&a->services, &b->services) &&
+	       memcmp(a->is_idle, b->is_idle, sizeof(a->is_idle)) == 0;
 }
 
 bool table_is_bridge(TableKind kind)

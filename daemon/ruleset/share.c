@@ -79,6 +79,11 @@ void chain_release(const Chain *chain)
 }
 
 /* ---- Sets ---- */
+static Elements take_elements(Piece *piece, uint32_t n)
+{
+	return (Elements){.at = piece_take(piece, n * sizeof(Element)), .room = n};
+}
+
 /* All but the elements, for which there is room. */
 static Set write_set(Piece *piece, const Set *draft)
 {
@@ -87,8 +92,9 @@ static Set write_set(Piece *piece, const Set *draft)
 	set.owners = 1;
 	set.name = piece_text(piece, draft->name);
 	set.comment = piece_text(piece, draft->comment);
-	set.elements.at = piece_take(piece, draft->elements.n * sizeof(Element));
-	set.elements.room = draft->elements.n;
+	set.elements = take_elements(piece, draft->elements.n);
+	set.added = take_elements(piece, draft->added.n);
+	set.removed = take_elements(piece, draft->removed.n);
 	PIECE_LIST(piece, &set.ranges, &draft->ranges);
 	return set;
 }
@@ -107,41 +113,84 @@ static Set *make_room(const Set *draft)
 }
 
 /* ---- Edited sets ---- */
-/* Three sorted lists become one: `to` NULL, only how long it is. */
-static size_t merge(const Elements *old, const Elements *add, const Elements *del, Element *to)
+/* The first from `at` on that is not before the element. */
+static size_t find_place(const Elements *elements, size_t at, const Element *element)
 {
-	size_t i = 0, j = 0, k = 0, n = 0;
+	size_t end = elements->n;
 
-	while (i < old->n || j < add->n) {
-		int r = i == old->n   ? 1
-			: j == add->n ? -1
-				      : element_compare(&old->at[i], &add->at[j]);
-		const Element *next = r <= 0 ? &old->at[i] : &add->at[j];
+	while (at < end) {
+		size_t middle = at + (end - at) / 2;
 
-		while (k < del->n && element_compare(&del->at[k], next) < 0)
-			k++;
-		if (r > 0 || k == del->n || element_compare(&del->at[k], next) != 0) {
-			if (to)
-				to[n] = *next;
-			n++;
-		}
-		i += r <= 0;
-		j += r >= 0;
+		if (element_compare(&elements->at[middle], element) < 0)
+			at = middle + 1;
+		else
+			end = middle;
 	}
-	return n;
+	return at;
+}
+
+static void copy_span(Elements *to, const Elements *from, size_t begin, size_t end)
+{
+	if (end > begin)
+		memcpy(to->at + to->n, from->at + begin, (end - begin) * sizeof(Element));
+	to->n += (uint32_t)(end - begin);
+}
+
+static bool is_at(const Elements *elements, size_t at, const Element *element)
+{
+	return at < elements->n && element_compare(&elements->at[at], element) == 0;
+}
+
+/* What lies between two edits is copied as it is: a large set costs its copying, no comparisons. */
+static void write_elements(Set *to, const Elements *old, const Elements *add, const Elements *del)
+{
+	size_t i = 0, j = 0, k = 0;
+
+	while (j < add->n || k < del->n) {
+		bool is_add = k == del->n ||
+			      (j < add->n && element_compare(&add->at[j], &del->at[k]) <= 0);
+		const Element *next = is_add ? &add->at[j] : &del->at[k];
+		bool is_del = is_at(del, k, next), was = false;
+		size_t place = find_place(old, i, next);
+
+		copy_span(&to->elements, old, i, place);
+		was = is_at(old, place, next);
+		i = place + was;
+		if (!is_del)
+			to->elements.at[to->elements.n++] = *next;
+		if (was && is_del && to->edit_of)
+			to->removed.at[to->removed.n++] = *next;
+		if (!was && !is_del && to->edit_of)
+			to->added.at[to->added.n++] = *next;
+		j += is_add;
+		k += is_del;
+	}
+	copy_span(&to->elements, old, i, old->n);
+}
+
+static uint64_t next_serial(void)
+{
+	static uint64_t serial;
+
+	return __atomic_add_fetch(&serial, 1, __ATOMIC_RELAXED);
 }
 
 const Set *set_edit(const Set *set, const Elements *add, const Elements *del, const Ranges *ranges)
 {
+	bool is_small = add->n + del->n <= set->elements.n / 4; /* else it is not worth noting */
 	Set draft = *set, *made;
 
-	draft.elements =
-		(Elements){.at = set->elements.at, .n = merge(&set->elements, add, del, NULL)};
+	draft.serial = next_serial();
+	draft.edit_of = is_small ? set->serial : 0;
+	draft.elements.n = set->elements.n + add->n;
+	draft.added.n = draft.edit_of ? add->n : 0;
+	draft.removed.n = draft.edit_of ? del->n : 0;
 	if (ranges)
 		draft.ranges = *ranges;
 	made = make_room(&draft);
-	if (made && made->elements.n)
-		merge(&set->elements, add, del, made->elements.at);
+	if (!made)
+		return NULL;
+	write_elements(made, &set->elements, add, del);
 	return made;
 }
 
@@ -215,6 +264,7 @@ static int share(void *context)
 
 	to->base.table = arena_strdup(arena, from->base.table);
 	to->base.kind = from->base.kind;
+	memcpy(to->base.is_idle, from->base.is_idle, sizeof(to->base.is_idle));
 	for (size_t i = 0; i < from->base.services.n; i++)
 		VEC_PUSH(arena, &to->base.services, from->base.services.at[i]);
 	for (size_t i = 0; i < from->sets.n; i++) {

@@ -283,15 +283,20 @@ static bool set_value(Inventory *v, Want want, const char *text)
 }
 
 /* ---- Places ---- */
+/* Asked of every key there is, most of which nobody wants: the first letter tells most apart. */
+static bool is_key(const char *wanted, const char *key, size_t n)
+{
+	if (*wanted == '*')
+		return true;
+	return n > 0 && *wanted == *key && strncmp(wanted, key, n) == 0 && !wanted[n];
+}
+
 static const Place *child_of(const Place *place, const char *key, size_t n)
 {
 	const Place *child = place->children;
 
 	for (; child->want || child->shape; child++)
-		if (!key ? !child->key
-			 : child->key && (strcmp(child->key, "*") == 0 ||
-						 (strncmp(child->key, key, n) == 0 &&
-							 !child->key[n])))
+		if (key ? child->key && is_key(child->key, key, n) : !child->key)
 			return child;
 	return NULL;
 }

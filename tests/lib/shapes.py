@@ -2,7 +2,8 @@
 their sources: the chains, marks and sets that a packet meets; what they write for other traffic is left out.
 
 `pods` local pods, `policies` of each, every one of which lets `peers` addresses in to one UDP port. The flow that is
-measured goes to the pod in the middle of the list, and only the last of its policies allows it."""
+measured comes from one more local pod, which nothing isolates, and goes to the pod in the middle of the list; only the
+last of its policies allows it."""
 
 FAMILY = {"ip": ("ip", "iptables-restore", "inet", 32, "4"), "ip6": ("ip6", "ip6tables-restore", "inet6", 128, "6")}
 
@@ -13,6 +14,8 @@ class Scene:
         others = [self.address(1, i) for i in range(pods - 1)]
         self.pods = others[:pods // 2] + [target] + others[pods // 2:]
         self.peers = [self.address(2, i) for i in range(peers - 1)]
+        self.local = self.pods + [source]
+        self.links = {source: "v1", target: "v2"}  # as the routed lab names them
         self.policies = policies
 
     def address(self, block, i):
@@ -60,49 +63,69 @@ def kube_router(scene):
     """Per-pod jump lists and ipsets; conntrack inside each pod's chain; marks tell what was allowed."""
     head, rules = [":FORWARD ACCEPT [0:0]", ":KUBE-NWPLCY-COMMON - [0:0]"], []
     head += [f":KUBE-NWPLCY-{k} - [0:0]" for k in range(scene.policies)]
-    head += [f":KUBE-POD-FW-{i} - [0:0]" for i in range(len(scene.pods))]
+    head += [f":KUBE-POD-FW-{i} - [0:0]" for i in range(len(scene.local))]
     rules += ["-A KUBE-NWPLCY-COMMON -m conntrack --ctstate INVALID -j DROP",
               "-A KUBE-NWPLCY-COMMON -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"]
     for k in range(scene.policies):
         match = (f"-A KUBE-NWPLCY-{k} -m set --match-set peers{k} src -m set --match-set pods dst -p udp -m udp "
                  f"--dport {scene.port}")
         rules += [f"{match} -j MARK --set-xmark 0x10000/0x10000", f"{match} -m mark --mark 0x10000/0x10000 -j RETURN"]
-    for i, pod in enumerate(scene.pods):
+    for i, pod in enumerate(scene.local):
         for match in (f"-d {pod}", f"-d {pod} -m physdev --physdev-is-bridged", f"-s {pod}",
                       f"-s {pod} -m physdev --physdev-is-bridged"):
             rules.append(f"-A FORWARD {match} -j KUBE-POD-FW-{i}")
         chain = f"-A KUBE-POD-FW-{i}"
         rules += [f"{chain} -j KUBE-NWPLCY-COMMON", f"{chain} -m addrtype --src-type LOCAL -d {pod} -j ACCEPT",
                   f"{chain} -s {pod} -j MARK --set-xmark 0x10000/0x10000"]
-        rules += [f"{chain} -j KUBE-NWPLCY-{k}" for k in range(scene.policies)]
+        if pod == scene.source:
+            rules.append(f"{chain} -d {pod} -j MARK --set-xmark 0x10000/0x10000")
+        else:
+            rules += [f"{chain} -d {pod} -j KUBE-NWPLCY-{k}" for k in range(scene.policies)]
         rules += [f"{chain} -m mark ! --mark 0x10000/0x10000 -j REJECT",
                   f"{chain} -j MARK --set-xmark 0x0/0x10000", f"{chain} -j MARK --set-xmark 0x20000/0x20000"]
     rules.append("-A FORWARD -m mark --mark 0x20000/0x20000 -j ACCEPT")
     return ipsets(scene) + [(FAMILY[scene.family][1], "*filter\n" + "\n".join(head + rules) + "\nCOMMIT\n")]
 
 
+def calico_pod(name, jumps, is_from):
+    """The chain of one pod and direction: its policies, or, where none isolates it, its namespace's profile."""
+    lines = [f" chain {name} {{", "  ct state established,related counter accept", "  ct state invalid counter drop",
+             "  counter meta mark set meta mark & 0xfffcffff"]
+    if is_from:
+        lines += ["  udp dport 4789 counter drop", "  meta l4proto 4 counter drop"]
+    if jumps:
+        lines.append("  counter meta mark set meta mark & 0xfffdffff")
+    for jump in jumps:
+        lines += [f"  meta mark & 0x20000 == 0x0 counter jump {jump}", "  meta mark & 0x10000 == 0x10000 counter return"]
+    if jumps:
+        lines.append("  meta mark & 0x20000 == 0x0 counter drop")
+    return lines + ["  counter jump profile", "  meta mark & 0x10000 == 0x10000 counter return", "  counter drop", " }"]
+
+
 def calico(scene):
-    """A verdict map to the pod's chain, which jumps to a chain for each policy; marks, and a counter in every rule."""
+    """Verdict maps, by interface name, to a chain of the pod that sends and of the pod that receives, which jump to
+    a chain for each policy; marks, and a counter in every rule. Their hooks in raw, mangle and nat are left out."""
     ip, kind = FAMILY[scene.family][0], f"ipv{FAMILY[scene.family][4]}_addr"
-    lines = [f"table {ip} calico {{"]
+    lines = [f"table {ip} calico {{", " chain profile {", "  counter meta mark set meta mark | 0x10000",
+             "  meta mark & 0x10000 == 0x10000 counter return", " }"]
     for k in range(scene.policies):
         lines += [f" set peers{k} {{ type {kind}; flags interval; elements = {{ {', '.join(scene.members(k))} }} }}",
                   f" chain policy{k} {{",
                   f"  {ip} saddr @peers{k} udp dport {scene.port} counter meta mark set meta mark | 0x10000",
                   "  meta mark & 0x10000 == 0x10000 counter return", " }"]
-    for i in range(len(scene.pods)):
-        lines += [f" chain pod{i} {{", "  ct state established,related counter accept",
-                  "  ct state invalid counter drop", "  counter meta mark set meta mark & 0xfffcffff"]
-        for k in range(scene.policies):
-            lines += [f"  meta mark & 0x20000 == 0x0 counter jump policy{k}",
-                      "  meta mark & 0x10000 == 0x10000 counter return"]
-        lines += ["  meta mark & 0x20000 == 0x0 counter drop", "  counter drop", " }"]
-    lines += [f" map dispatch {{ type {kind} : verdict; elements = {{ " + ", ".join(
-        f"{a} : goto pod{i}" for i, a in enumerate(scene.pods)) + " } }",
-        " chain forward {", "  type filter hook forward priority 0; policy accept;",
-        "  counter meta mark set meta mark & 0xfff0ffff", "  counter jump to_pods",
-        "  meta mark & 0x10000 == 0x10000 counter accept", " }",
-        " chain to_pods {", f"  {ip} daddr vmap @dispatch", " }", "}"]
+    for i, pod in enumerate(scene.local):
+        lines += calico_pod(f"from{i}", [], True)
+        lines += calico_pod(f"to{i}", [] if pod == scene.source else [f"policy{k}" for k in range(scene.policies)], False)
+    for way, end in (("from", "iifname"), ("to", "oifname")):
+        lines += [f" map {way}_pods {{ type ifname : verdict; elements = {{ " + ", ".join(
+            f'"{scene.links.get(pod, f"v{1000 + i}")}" : goto {way}{i}' for i, pod in enumerate(scene.local)) + " } }",
+            f" chain {way}_pod {{", f"  {end} vmap @{way}_pods", "  counter drop", " }"]
+    lines += [" chain no_host {", " }", " chain cali_forward {", "  counter meta mark set meta mark & 0xfff0ffff",
+              "  meta mark & 0x10000 == 0x0 counter jump no_host", '  iifname "v*" counter jump from_pod',
+              '  oifname "v*" counter jump to_pod', "  counter jump no_host", "  counter jump no_host", " }",
+              " chain forward {",
+              "  type filter hook forward priority 0; policy accept;", "  counter jump cali_forward",
+              "  meta mark & 0x10000 == 0x10000 counter accept", " }", "}"]
     return [("nft", "-f", "-", "\n".join(lines) + "\n")]
 
 
@@ -114,7 +137,7 @@ def manifests(scene, node):
     groups = [{f"g{k}": "yes" for k in range(n)} for n in (scene.policies, scene.policies - 1)]
     items = [pod(f"p{i}", "default", a, node, {}) for i, a in enumerate(scene.pods)]
     items += [pod(f"q{i}", "peers", a, "elsewhere", groups[0]) for i, a in enumerate(scene.peers)]
-    items.append(pod("source", "peers", scene.source, "elsewhere", {f"g{scene.policies - 1}": "yes"}))
+    items.append(pod("source", "peers", scene.source, node, {f"g{scene.policies - 1}": "yes"}))
     policies = [{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
                  "metadata": {"name": f"policy{k}", "namespace": "default"},
                  "spec": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [

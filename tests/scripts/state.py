@@ -236,7 +236,7 @@ def ready():
         os.rename(lab.policies + ".away", lab.policies)
         lab.hears("READY=1")
         equal(isolated(lab), set(), "the table stands")
-        equal("vmap" in lab.in_node("nft", "list", "chain", "inet", "netpol", "forward").stdout, True)
+        equal("policy accept" in lab.in_node("nft", "list", "chain", "inet", "netpol", "forward").stdout, True)
         lab.messages()
         before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         lab.daemon.send_signal(signal.SIGHUP)

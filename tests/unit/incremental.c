@@ -280,6 +280,34 @@ static bool is_clean(const Way *way)
 	return snapshot_diags(way->snapshot)->n_errors == 0;
 }
 
+static bool has(const Elements *elements, const Element *wanted)
+{
+	return elements->n &&
+	       bsearch(wanted, elements->at, elements->n, sizeof(Element), element_compare);
+}
+
+/* A set that says what it was edited from says right what came and went. */
+static unsigned check_edits(const Ruleset *old, const Ruleset *new)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < new->sets.n; i++) {
+		const Set *set = new->sets.at[i], *was = ruleset_set(old, set->name);
+
+		if (!was || set->edit_of == 0 || set->edit_of != was->serial)
+			continue;
+		n++;
+		cr_assert_eq(was->elements.n + set->added.n - set->removed.n, set->elements.n);
+		for (size_t k = 0; k < set->added.n; k++)
+			cr_assert(has(&set->elements, &set->added.at[k]) &&
+				  !has(&was->elements, &set->added.at[k]));
+		for (size_t k = 0; k < set->removed.n; k++)
+			cr_assert(has(&was->elements, &set->removed.at[k]) &&
+				  !has(&set->elements, &set->removed.at[k]));
+	}
+	return n;
+}
+
 /* Old and new, and nothing but what differs, lead to each other; old stays what it was. */
 static void check_step(const Ruleset *old, const Ruleset *new, const char *old_text)
 {
@@ -299,7 +327,7 @@ static void clear(void)
 	cr_assert_eq(mkdir(path(0, ""), 0755) | mkdir(path(1, ""), 0755), 0);
 }
 
-static void play(bool is_all, unsigned *n_compared)
+static void play(bool is_all, unsigned *n_compared, unsigned *n_edits)
 {
 	Way way;
 	Ruleset *held;
@@ -316,6 +344,7 @@ static void play(bool is_all, unsigned *n_compared)
 			event(&way);
 		new = go(&way);
 		check_step(held, new, old_text);
+		*n_edits += check_edits(held, new);
 		ruleset_free(held);
 		held = new;
 		if (!is_clean(&way))
@@ -335,13 +364,14 @@ static void play(bool is_all, unsigned *n_compared)
 
 Test(incremental, change_by_change_is_as_all_at_once, .init = set_up, .fini = tear_down)
 {
-	unsigned n_compared = 0;
+	unsigned n_compared = 0, n_edits = 0;
 
 	for (unsigned round = 1; round <= ROUNDS; round++) {
 		arena = arena_new();
 		seed = round;
-		play(round % 2, &n_compared);
+		play(round % 2, &n_compared, &n_edits);
 		arena_free(arena);
 	}
 	cr_assert_gt(n_compared, ROUNDS * EVENTS / 10, "files were hardly ever all good");
+	cr_assert_gt(n_edits, ROUNDS, "sets were hardly ever edited");
 }
