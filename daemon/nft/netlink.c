@@ -1,4 +1,4 @@
-/* Elements over netlink: libnftnl builds the messages, one batch is one transaction. */
+/* Elements over netlink, in messages that libmnl builds; one batch is one transaction. */
 #include "netlink.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,9 +11,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* A message's list of elements is one attribute, and an attribute is at most 64 KiB. */
+/* A message's list of elements is one attribute, and an attribute is at most 64 KiB. An element
+ * takes less than 128 bytes: a key of 40 at most, a verdict with the name of a chain. */
 #define ELEMENTS_A_MESSAGE 256
-#define MESSAGE_ROOM ((size_t)128 * 1024)
+#define MESSAGE_ROOM ((size_t)ELEMENTS_A_MESSAGE * 128 + 4096)
 
 struct Netlink {
 	struct mnl_socket *socket;
@@ -152,79 +153,87 @@ static void set_header(struct nftnl_set *set, const char *table, const char *nam
 	nftnl_set_set_str(set, NFTNL_SET_NAME, name);
 }
 
-/* The i-th element of the operation as libnftnl has it; NULL when out of memory. */
-static struct nftnl_set_elem *make_element(const Op *op, size_t i)
+/* ---- Elements: written straight into the message, of which there may be hundreds of thousands */
+static struct nlmsghdr *begin_elements(
+	Batch *batch, char *room, const BaseOptions *base, const char *name, bool is_add)
 {
-	struct nftnl_set_elem *element = nftnl_set_elem_alloc();
-	bool is_map = op->kind == OP_ADD_VERDICTS || op->kind == OP_DEL_VERDICTS;
-	uint8_t key[40];
-	uint32_t n;
+	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(room,
+		(uint16_t)(is_add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM), table_family(base),
+		(uint16_t)(is_add ? NLM_F_CREATE | NLM_F_ACK : NLM_F_ACK),
+		batch->netlink->sequence++);
 
-	if (!element)
-		return NULL;
-	if (!is_map) {
-		n = element_key(op->set, &op->elements.at[i], key);
-		nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY, key, n);
-		return element;
-	}
-	n = (uint32_t)address_bytes(op->verdicts.at[i].address, key);
-	nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY, key, n);
-	if (op->kind == OP_ADD_VERDICTS) {
-		nftnl_set_elem_set_u32(element, NFTNL_SET_ELEM_VERDICT,
-			(uint32_t)(op->direction == RULESET_IN ? NFT_GOTO : NFT_JUMP));
-		nftnl_set_elem_set_str(element, NFTNL_SET_ELEM_CHAIN, op->verdicts.at[i].chain);
-	}
-	return element;
+	mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_TABLE, base->table);
+	mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_SET, name);
+	return header;
 }
 
-static int batch_elements(
+static void put_key(struct nlmsghdr *header, const uint8_t *key, uint32_t n)
+{
+	struct nlattr *nest = mnl_attr_nest_start(header, NFTA_SET_ELEM_KEY);
+
+	mnl_attr_put(header, NFTA_DATA_VALUE, n, key);
+	mnl_attr_nest_end(header, nest);
+}
+
+static void put_verdict(struct nlmsghdr *header, int direction, const char *chain)
+{
+	struct nlattr *data = mnl_attr_nest_start(header, NFTA_SET_ELEM_DATA);
+	struct nlattr *verdict = mnl_attr_nest_start(header, NFTA_DATA_VERDICT);
+
+	mnl_attr_put_u32(header, NFTA_VERDICT_CODE,
+		htonl((uint32_t)(direction == RULESET_IN ? NFT_GOTO : NFT_JUMP)));
+	mnl_attr_put_strz(header, NFTA_VERDICT_CHAIN, chain);
+	mnl_attr_nest_end(header, verdict);
+	mnl_attr_nest_end(header, data);
+}
+
+static bool is_about_map(const Op *op)
+{
+	return op->kind == OP_ADD_VERDICTS || op->kind == OP_DEL_VERDICTS;
+}
+
+static void put_element(struct nlmsghdr *header, const Op *op, size_t i)
+{
+	struct nlattr *nest = mnl_attr_nest_start(header, NFTA_LIST_ELEM);
+	uint8_t key[40];
+
+	if (is_about_map(op))
+		put_key(header, key, (uint32_t)address_bytes(op->verdicts.at[i].address, key));
+	else
+		put_key(header, key, element_key(op->set, &op->elements.at[i], key));
+	if (op->kind == OP_ADD_VERDICTS)
+		put_verdict(header, op->direction, op->verdicts.at[i].chain);
+	mnl_attr_nest_end(header, nest);
+}
+
+static void batch_elements(
 	Batch *batch, char *room, const Op *op, const char *name, size_t from, size_t to)
 {
 	bool is_add = op->kind == OP_ADD_ELEMENTS || op->kind == OP_ADD_VERDICTS;
-	struct nftnl_set *set = nftnl_set_alloc();
-	struct nlmsghdr *header;
+	struct nlmsghdr *header = begin_elements(batch, room, op->base, name, is_add);
+	struct nlattr *list = mnl_attr_nest_start(header, NFTA_SET_ELEM_LIST_ELEMENTS);
 
-	if (!set)
-		return -ENOMEM;
-	set_header(set, op->base->table, name);
-	for (size_t i = from; i < to; i++) {
-		struct nftnl_set_elem *element = make_element(op, i);
-
-		if (!element) {
-			nftnl_set_free(set);
-			return -ENOMEM;
-		}
-		nftnl_set_elem_add(set, element);
-	}
-	header = nftnl_nlmsg_build_hdr(room,
-		(uint16_t)(is_add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM),
-		table_family(op->base), (uint16_t)(is_add ? NLM_F_CREATE | NLM_F_ACK : NLM_F_ACK),
-		batch->netlink->sequence++);
-	nftnl_set_elems_nlmsg_build_payload(header, set);
+	for (size_t i = from; i < to; i++)
+		put_element(header, op, i);
+	mnl_attr_nest_end(header, list);
 	batch_add(batch, header);
 	batch->elements += (unsigned)(to - from);
-	nftnl_set_free(set);
-	return 0;
 }
 
-static int batch_op(Batch *batch, char *room, const Op *op)
+static void batch_op(Batch *batch, char *room, const Op *op)
 {
-	bool is_map = op->kind == OP_ADD_VERDICTS || op->kind == OP_DEL_VERDICTS;
-	size_t n = is_map ? op->verdicts.n : op->elements.n;
+	size_t n = is_about_map(op) ? op->verdicts.n : op->elements.n;
 	const char *name;
 
-	if (!is_map && op->kind != OP_ADD_ELEMENTS && op->kind != OP_DEL_ELEMENTS)
-		return 0;
-	name = is_map ? map_name(batch->buf.arena, op->direction, op->family, op->is_next)
-		      : op->set->name;
+	if (!is_about_map(op) && op->kind != OP_ADD_ELEMENTS && op->kind != OP_DEL_ELEMENTS)
+		return;
+	name = is_about_map(op) ? map_name(batch->buf.arena, op->direction, op->family, op->is_next)
+				: op->set->name;
 	for (size_t i = 0; i < n; i += ELEMENTS_A_MESSAGE) {
 		size_t end = i + ELEMENTS_A_MESSAGE < n ? i + ELEMENTS_A_MESSAGE : n;
-		int r = batch_elements(batch, room, op, name, i, end);
 
-		if (r < 0)
-			return r;
+		batch_elements(batch, room, op, name, i, end);
 	}
-	return 0;
 }
 
 /* The kernel works while we send: when sendto returns, every answer is waiting. */
@@ -269,12 +278,8 @@ int netlink_edit(Netlink *n, Arena *scratch, const Commit *commit, unsigned *ret
 	char *room = arena_alloc(scratch, MESSAGE_ROOM);
 
 	batch_mark(&batch, NFNL_MSG_BATCH_BEGIN, room);
-	for (size_t i = 0; i < commit->ops.n; i++) {
-		int r = batch_op(&batch, room, &commit->ops.at[i]);
-
-		if (r < 0)
-			return r;
-	}
+	for (size_t i = 0; i < commit->ops.n; i++)
+		batch_op(&batch, room, &commit->ops.at[i]);
 	*ret_elements = batch.elements;
 	if (batch.elements == 0)
 		return 0;
@@ -404,41 +409,21 @@ static uint32_t write_cut_key(const Tuple *tuple, uint8_t ret_key[40])
 	return (uint32_t)(2 * n + 8);
 }
 
-static int add_cut_keys(struct nftnl_set *set, const Tuple *tuples, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		struct nftnl_set_elem *element = nftnl_set_elem_alloc();
-		uint8_t key[40];
-
-		if (!element)
-			return -ENOMEM;
-		nftnl_set_elem_set(
-			element, NFTNL_SET_ELEM_KEY, key, write_cut_key(&tuples[i], key));
-		nftnl_set_elem_add(set, element);
-	}
-	return 0;
-}
-
-static int batch_cut(Batch *batch, char *room, const BaseOptions *base, const char *name,
+static void batch_cut(Batch *batch, char *room, const BaseOptions *base, const char *name,
 	bool is_add, const Tuple *tuples, size_t n)
 {
-	struct nftnl_set *set = nftnl_set_alloc();
-	struct nlmsghdr *header;
-	int r = set ? add_cut_keys(set, tuples, n) : -ENOMEM;
+	struct nlmsghdr *header = begin_elements(batch, room, base, name, is_add);
+	struct nlattr *list = mnl_attr_nest_start(header, NFTA_SET_ELEM_LIST_ELEMENTS);
 
-	if (r == 0) {
-		set_header(set, base->table, name);
-		header = nftnl_nlmsg_build_hdr(room,
-			(uint16_t)(is_add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM),
-			table_family(base),
-			(uint16_t)(is_add ? NLM_F_CREATE | NLM_F_ACK : NLM_F_ACK),
-			batch->netlink->sequence++);
-		nftnl_set_elems_nlmsg_build_payload(header, set);
-		batch_add(batch, header);
+	for (size_t i = 0; i < n; i++) {
+		struct nlattr *nest = mnl_attr_nest_start(header, NFTA_LIST_ELEM);
+		uint8_t key[40];
+
+		put_key(header, key, write_cut_key(&tuples[i], key));
+		mnl_attr_nest_end(header, nest);
 	}
-	if (set)
-		nftnl_set_free(set);
-	return r;
+	mnl_attr_nest_end(header, list);
+	batch_add(batch, header);
 }
 
 int netlink_edit_cut(Netlink *n, Arena *scratch, const BaseOptions *base, const char *set,
@@ -446,19 +431,16 @@ int netlink_edit_cut(Netlink *n, Arena *scratch, const BaseOptions *base, const 
 {
 	Batch batch = {.netlink = n, .buf = {.arena = scratch}};
 	char *room = arena_alloc(scratch, MESSAGE_ROOM);
-	int r = 0;
 
 	if (tuples->n == 0)
 		return 0;
 	batch_mark(&batch, NFNL_MSG_BATCH_BEGIN, room);
-	for (size_t i = 0; r == 0 && i < tuples->n; i += ELEMENTS_A_MESSAGE) {
+	for (size_t i = 0; i < tuples->n; i += ELEMENTS_A_MESSAGE) {
 		size_t some =
 			tuples->n - i < ELEMENTS_A_MESSAGE ? tuples->n - i : ELEMENTS_A_MESSAGE;
 
-		r = batch_cut(&batch, room, base, set, is_add, tuples->at + i, some);
+		batch_cut(&batch, room, base, set, is_add, tuples->at + i, some);
 	}
-	if (r < 0)
-		return r;
 	batch_mark(&batch, NFNL_MSG_BATCH_END, room);
 	return batch_send(&batch);
 }

@@ -324,13 +324,20 @@ static void set_base(const Difference *d, Commit *commit, bool is_next)
 	op_add(d->plan, commit, (Op){.kind = OP_SET_BASE, .base = d->base, .is_next = is_next});
 }
 
-/* A pod may always reach itself: into the self sets first, out of them last. */
 static void grow(const Difference *d, Commit *commit)
 {
 	for (size_t i = 0; i < d->new_sets.n; i++)
 		add_set(d, commit, d->new_sets.at[i]);
 	for (size_t i = 0; i < d->new_chains.n; i++)
 		add_chain(d, commit, d->new_chains.at[i]);
+}
+
+/*
+ * A pod may always reach itself: into the self sets first, out of them last. Who is isolated is
+ * looked up before them, so into them by the same transaction will do.
+ */
+static void grow_selves(const Difference *d, Commit *commit)
+{
 	for (size_t i = 0; i < d->selves.n; i++)
 		edit_set(d, commit, OP_ADD_ELEMENTS, d->selves.at[i].set, d->selves.at[i].add);
 }
@@ -358,13 +365,17 @@ static void edit_sets(const Difference *d, Commit *commit, OpKind kind)
 /* Members that come first: while they are in both sides' sets nothing is refused. */
 static void swap_members(const Difference *d)
 {
-	edit_sets(d, commit_add(d->plan, "loosen", false), OP_ADD_ELEMENTS);
+	Commit *commit = commit_add(d->plan, "loosen", false);
+
+	grow_selves(d, commit);
+	edit_sets(d, commit, OP_ADD_ELEMENTS);
 	edit_sets(d, commit_add(d->plan, "tighten", true), OP_DEL_ELEMENTS);
 }
 
 /* A verdict that moves is two operations of one transaction: lookups see one or the other. */
 static void tighten(const Difference *d, Commit *commit)
 {
+	grow_selves(d, commit);
 	edit_sets(d, commit, OP_DEL_ELEMENTS);
 	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
@@ -539,6 +550,7 @@ static void grow_detour(Detour *t)
 	Commit *commit = commit_add(d->plan, "grow", false);
 
 	grow(d, commit);
+	grow_selves(d, commit);
 	for (size_t i = 0; i < t->extra_sets.n; i++)
 		add_set(d, commit, t->extra_sets.at[i]);
 	for (size_t i = 0; i < t->extra_chains.n; i++)

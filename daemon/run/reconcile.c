@@ -4,7 +4,6 @@
  */
 #include "daemon.h"
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,35 +30,15 @@ void daemon_begin_anew(Daemon *d)
 		source_dir_note(d->dirs[i], NULL);
 }
 
-typedef struct Reading {
-	SourceDir *dir;
-	int result;
-} Reading;
-
-static void *read_dir(void *context)
-{
-	Reading *reading = context;
-
-	reading->result = source_dir_refresh(reading->dir);
-	return NULL;
-}
-
-/* Side by side, where there is much to read: a start is waited for. */
 static int read_dirs(Daemon *d)
 {
-	Reading readings[2] = {{d->dirs[0], 0}, {d->dirs[1], 0}};
-	bool is_beside;
-	pthread_t thread;
+	int r = 0;
 
-	is_beside = !d->snapshot && pthread_create(&thread, NULL, read_dir, &readings[0]) == 0;
-	if (!is_beside)
-		read_dir(&readings[0]);
-	daemon_take_news(d);
-	read_dir(&readings[1]);
-	if (is_beside)
-		pthread_join(thread, NULL);
-	daemon_take_news(d);
-	return readings[0].result < 0 ? readings[0].result : readings[1].result;
+	for (int i = 0; r == 0 && i < 2; i++) {
+		r = source_dir_refresh(d->dirs[i]);
+		daemon_take_news(d);
+	}
+	return r;
 }
 
 static int refresh(Daemon *d, Changes *ret_changes)

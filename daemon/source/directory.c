@@ -100,6 +100,14 @@ void source_dir_clear_busy(SourceDir *dir)
 /* With more names than this, looking at everything costs less. */
 #define NOTED_MOST 256
 
+static bool is_noted(const SourceDir *dir, const char *name)
+{
+	for (size_t i = 0; i < dir->noted.n; i++)
+		if (strcmp(dir->noted.at[i], name) == 0)
+			return true;
+	return false;
+}
+
 /* Another name counts only where a symbolic link may lead through it. */
 bool source_dir_note(SourceDir *dir, const char *name)
 {
@@ -109,7 +117,7 @@ bool source_dir_note(SourceDir *dir, const char *name)
 	if (!is_read && name && !dir->has_links)
 		return false;
 	dir->is_whole |= !is_read || dir->noted.n >= NOTED_MOST;
-	if (dir->is_whole)
+	if (dir->is_whole || is_noted(dir, name))
 		return true;
 	copy = strdup(name);
 	if (!copy || pointers_add(&dir->noted, copy) < 0) {
@@ -149,33 +157,44 @@ static int hold_text(SourceDir *dir, Entry *entry)
 	return r;
 }
 
-static int entry_read(SourceDir *dir, int fd, Entry *entry)
+/* Errors of opening (a link out, no permission) must be tried again each time: no stamp. */
+static bool must_be_read(int fd, const Entry *entry)
 {
 	struct stat stamp;
-	SourceFile new;
-	char *file;
+
+	return !entry->current || fstatat(fd, entry->name, &stamp, 0) < 0 ||
+	       !stat_is_same(&stamp, &entry->stamp);
+}
+
+static int entry_take(SourceDir *dir, int fd, Entry *entry, const SourceFile *new)
+{
 	int r;
 
-	/* errors of opening (a link out, no permission) must be tried again each time: no stamp */
-	if (entry->current && fstatat(fd, entry->name, &stamp, 0) == 0 &&
-		stat_is_same(&stamp, &entry->stamp))
-		return 0;
-	if (asprintf(&file, "%s/%s", dir->path, entry->name) < 0)
-		return -ENOMEM;
-	r = source_file_read(fd, dir->kind, file, entry->name, &new);
-	free(file);
-	if (r < 0)
-		return r;
 	if (entry->current != entry->accepted)
 		source_free(entry->current);
 	entry_drop_text(entry);
-	entry->current = new.source;
-	entry->stamp = new.stamp;
-	entry->text = new.text;
-	entry->text_n = new.n;
+	entry->current = new->source;
+	entry->stamp = new->stamp;
+	entry->text = new->text;
+	entry->text_n = new->n;
 	note_link(dir, fd, entry);
 	r = hold_text(dir, entry);
 	return r < 0 ? r : entry_mark(dir, entry);
+}
+
+/* What is due is read, whatever becomes of one of them. */
+static int read_due(SourceDir *dir, int fd, const Pointers *due)
+{
+	SourceFile *files = calloc(due->n + 1, sizeof(*files));
+	int r = files ? read_beside(dir, fd, (Entry *const *)due->at, due->n, files) : -ENOMEM;
+
+	for (size_t i = 0, n = r == 0 ? due->n : 0; i < n; i++) {
+		int one = entry_take(dir, fd, due->at[i], &files[i]);
+
+		r = r ? r : one;
+	}
+	free(files);
+	return r;
 }
 
 /* ---- Everything ---- */
@@ -224,7 +243,7 @@ static int forget_unseen(SourceDir *dir)
 	return r;
 }
 
-static int refresh_all(SourceDir *dir, DIR *stream)
+static int refresh_all(SourceDir *dir, DIR *stream, Pointers *due)
 {
 	int r = scan(dir, stream);
 
@@ -235,16 +254,18 @@ static int refresh_all(SourceDir *dir, DIR *stream)
 		Entry *entry = dir_entry(dir, i);
 
 		dir->has_links |= entry->is_link;
-		if (!entry->is_busy && entry->is_seen)
-			r = entry_read(dir, dirfd(stream), entry);
+		if (!entry->is_busy && entry->is_seen && must_be_read(dirfd(stream), entry))
+			r = pointers_add(due, entry);
 	}
+	if (r == 0)
+		r = read_due(dir, dirfd(stream), due);
 	if (r == 0)
 		dir->is_whole = false;
 	return r;
 }
 
 /* ---- What was noted ---- */
-static int refresh_name(SourceDir *dir, int fd, const char *name)
+static int refresh_name(SourceDir *dir, int fd, const char *name, Pointers *due)
 {
 	Entry *entry = entry_of(dir, name);
 	struct stat own;
@@ -260,22 +281,19 @@ static int refresh_name(SourceDir *dir, int fd, const char *name)
 	}
 	entry->is_seen = true;
 	entry->is_kept = false;
-	return entry->is_busy ? 0 : entry_read(dir, fd, entry);
+	return !entry->is_busy && must_be_read(fd, entry) ? pointers_add(due, entry) : 0;
 }
 
-static int refresh_noted(SourceDir *dir, int fd)
+static int refresh_noted(SourceDir *dir, int fd, Pointers *due)
 {
 	int r = 0;
 
-	while (r == 0 && dir->noted.n > 0) {
-		char *name = dir->noted.at[dir->noted.n - 1];
-
-		r = refresh_name(dir, fd, name);
-		if (r < 0)
-			return r;
-		free(name);
-		dir->noted.n--;
-	}
+	for (size_t i = 0; r == 0 && i < dir->noted.n; i++)
+		r = refresh_name(dir, fd, dir->noted.at[i], due);
+	if (r == 0)
+		r = read_due(dir, fd, due);
+	if (r == 0)
+		free_names(&dir->noted);
 	return r;
 }
 
@@ -318,11 +336,18 @@ static bool must_look_at_all(const SourceDir *dir)
 
 static int refresh_entries(SourceDir *dir, DIR *stream, bool is_whole)
 {
-	if (!is_whole)
-		return refresh_noted(dir, dirfd(stream));
-	free_names(&dir->noted);
-	dir->is_whole = true; /* until it is done */
-	return refresh_all(dir, stream);
+	Pointers due = {};
+	int r;
+
+	if (is_whole) {
+		free_names(&dir->noted);
+		dir->is_whole = true; /* until it is done */
+		r = refresh_all(dir, stream, &due);
+	} else {
+		r = refresh_noted(dir, dirfd(stream), &due);
+	}
+	free(due.at);
+	return r;
 }
 
 int source_dir_refresh(SourceDir *dir)

@@ -67,6 +67,13 @@ void dir_free_retired(SourceDir *dir);
 void entry_drop_text(Entry *entry);
 void entry_free(Entry *entry);
 
+/*
+ * beside.c: reads file i under the name of entries[i] into ret_files[i] (all zero before), side by
+ * side. 0, or -ENOMEM: then there are none.
+ */
+int read_beside(
+	const SourceDir *dir, int fd, Entry *const *entries, size_t n, SourceFile *ret_files);
+
 /* Says of the files from before a reboot that they have not been written again. */
 void dir_note_kept(SourceDir *dir);
 /* Nothing that a change would alter differs: device, inode, size, mode, times. */

@@ -9,19 +9,23 @@ FAMILY = {"ip": ("ip", "iptables-restore", "inet", 32, "4"), "ip6": ("ip6", "ip6
 
 
 class Scene:
-    def __init__(self, family, source, target, pods, peers, policies, port):
-        self.family, self.source, self.target, self.port = family, source, target, port
+    def __init__(self, family, source, target, pods, peers, policies, port, are_ports_apart=False):
+        self.family, self.source, self.target = family, source, target
         others = [self.address(1, i) for i in range(pods - 1)]
         self.pods = others[:pods // 2] + [target] + others[pods // 2:]
         self.peers = [self.address(2, i) for i in range(peers - 1)]
         self.local = self.pods + [source]
         self.links = {source: "v1", target: "v2"}  # as the routed lab names them
-        self.policies = policies
+        self.policies, self.port, self.are_ports_apart = policies, port, are_ports_apart
 
     def address(self, block, i):
         if self.family == "ip":
             return f"10.{100 * block + (i >> 16)}.{i >> 8 & 255}.{i & 255}"
         return f"fd00:{block}::{i >> 16:x}:{i & 65535:x}"
+
+    def port_of(self, k):
+        """The last policy's is the flow's."""
+        return self.port + (self.policies - 1 - k if self.are_ports_apart else 0)
 
     def members(self, k):
         """Of policy k's peers: the flow's source is one of the last policy's."""
@@ -68,7 +72,7 @@ def kube_router(scene):
               "-A KUBE-NWPLCY-COMMON -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"]
     for k in range(scene.policies):
         match = (f"-A KUBE-NWPLCY-{k} -m set --match-set peers{k} src -m set --match-set pods dst -p udp -m udp "
-                 f"--dport {scene.port}")
+                 f"--dport {scene.port_of(k)}")
         rules += [f"{match} -j MARK --set-xmark 0x10000/0x10000", f"{match} -m mark --mark 0x10000/0x10000 -j RETURN"]
     for i, pod in enumerate(scene.local):
         for match in (f"-d {pod}", f"-d {pod} -m physdev --physdev-is-bridged", f"-s {pod}",
@@ -111,7 +115,7 @@ def calico(scene):
     for k in range(scene.policies):
         lines += [f" set peers{k} {{ type {kind}; flags interval; elements = {{ {', '.join(scene.members(k))} }} }}",
                   f" chain policy{k} {{",
-                  f"  {ip} saddr @peers{k} udp dport {scene.port} counter meta mark set meta mark | 0x10000",
+                  f"  {ip} saddr @peers{k} udp dport {scene.port_of(k)} counter meta mark set meta mark | 0x10000",
                   "  meta mark & 0x10000 == 0x10000 counter return", " }"]
     for i, pod in enumerate(scene.local):
         lines += calico_pod(f"from{i}", [], True)
@@ -142,7 +146,7 @@ def manifests(scene, node):
                  "metadata": {"name": f"policy{k}", "namespace": "default"},
                  "spec": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [
                      {"from": [{"namespaceSelector": {}, "podSelector": {"matchLabels": {f"g{k}": "yes"}}}],
-                      "ports": [{"protocol": "UDP", "port": scene.port}]}]}} for k in range(scene.policies)]
+                      "ports": [{"protocol": "UDP", "port": scene.port_of(k)}]}]}} for k in range(scene.policies)]
     return ({"apiVersion": "v1", "kind": "PodList", "items": items},
             {"apiVersion": "v1", "kind": "List", "items": policies})
 

@@ -1,0 +1,75 @@
+/* Many files at once: parsing is pure, so they are read side by side, on all processors. */
+#include "directory.h"
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define READERS_MOST 16
+#define FILES_A_READER 4 /* for fewer, no thread is worth its making */
+
+typedef struct Reading {
+	const SourceDir *dir;
+	int fd;
+	Entry *const *entries;
+	SourceFile *files;
+	size_t n, next; /* next: whoever comes takes it */
+	int result;
+} Reading;
+
+static int read_one(const Reading *r, size_t i)
+{
+	const char *name = r->entries[i]->name;
+	char *file;
+	int result;
+
+	if (asprintf(&file, "%s/%s", r->dir->path, name) < 0)
+		return -ENOMEM;
+	result = source_file_read(r->fd, r->dir->kind, file, name, &r->files[i]);
+	free(file);
+	return result;
+}
+
+static void *read_some(void *context)
+{
+	Reading *r = context;
+	size_t i;
+
+	while ((i = __atomic_fetch_add(&r->next, 1, __ATOMIC_RELAXED)) < r->n) {
+		int result = read_one(r, i);
+
+		if (result < 0)
+			__atomic_store_n(&r->result, result, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static size_t count_readers(size_t files)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t n = files / FILES_A_READER;
+
+	if (processors > 0 && n > (size_t)processors)
+		n = (size_t)processors;
+	return n < 1 ? 1 : n < READERS_MOST ? n : READERS_MOST;
+}
+
+int read_beside(
+	const SourceDir *dir, int fd, Entry *const *entries, size_t n, SourceFile *ret_files)
+{
+	Reading r = {.dir = dir, .fd = fd, .entries = entries, .files = ret_files, .n = n};
+	size_t started = 0, readers = count_readers(n);
+	pthread_t threads[READERS_MOST];
+
+	while (started + 1 < readers && pthread_create(&threads[started], NULL, read_some, &r) == 0)
+		started++;
+	read_some(&r); /* with as many as there are, or alone */
+	for (size_t i = 0; i < started; i++)
+		pthread_join(threads[i], NULL);
+	for (size_t i = 0; r.result < 0 && i < n; i++) {
+		source_free(ret_files[i].source);
+		free(ret_files[i].text);
+	}
+	return r.result;
+}
