@@ -40,6 +40,8 @@ void arena_defer(Arena *arena, void (*fn)(void *handle), void *handle);
 
 /* Zeroed memory, aligned for any type. Never NULL: see arena_try. Outside a try it aborts. */
 void *arena_alloc(Arena *arena, size_t bytes) __attribute__((returns_nonnull));
+/* The same, aligned as far as `align` says, a power of two: texts leave odd places behind. */
+void *arena_place(Arena *arena, size_t bytes, size_t align) __attribute__((returns_nonnull));
 char *arena_strdup(Arena *arena, const char *text);
 char *arena_strndup(Arena *arena, const char *text, size_t length);
 char *arena_printf(Arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -50,7 +52,7 @@ static inline void arena_free_p(Arena **arena)
 	arena_free(*arena);
 }
 #define ARENA_CLEANUP __attribute__((cleanup(arena_free_p)))
-#define ARENA_NEW(arena, T) ((T *)arena_alloc((arena), sizeof(T)))
+#define ARENA_NEW(arena, T) ((T *)arena_place((arena), sizeof(T), _Alignof(T)))
 
 /* Growable array that lives in an arena: VEC(T) v = {}; VEC_PUSH(arena, &v, item). */
 #define VEC(T)                                                                                     \
@@ -61,16 +63,17 @@ static inline void arena_free_p(Arena **arena)
 #define VEC_PUSH(arena, v, ...)                                                                    \
 	do {                                                                                       \
 		if ((v)->n == (v)->room)                                                           \
-			(v)->at =                                                                  \
-				vec_grow((arena), (v)->at, (v)->n, &(v)->room, sizeof(*(v)->at));  \
+			(v)->at = vec_grow((arena), (v)->at, (v)->n, &(v)->room, sizeof(*(v)->at), \
+				__alignof__(*(v)->at));                                            \
 		(v)->at[(v)->n++] = __VA_ARGS__;                                                   \
 	} while (0)
-void *vec_grow(Arena *arena, void *at, uint32_t n, uint32_t *room, size_t item)
+void *vec_grow(Arena *arena, void *at, uint32_t n, uint32_t *room, size_t item, size_t align)
 	__attribute__((returns_nonnull));
 
 /* The list as it is, in just the room that it needs. */
 #define VEC_COPY(arena, v)                                                                         \
-	((__typeof__(v)){.at = (v).n ? memcpy(arena_alloc((arena), (v).n * sizeof(*(v).at)),       \
+	((__typeof__(v)){.at = (v).n ? memcpy(arena_place((arena), (v).n * sizeof(*(v).at),        \
+						      __alignof__(*(v).at)),                       \
 					       (v).at, (v).n * sizeof(*(v).at))                    \
 				     : NULL,                                                       \
 		.n = (v).n,                                                                        \

@@ -114,10 +114,10 @@ int arena_try(Arena *arena, int (*fn)(void *context), void *context)
 	return r;
 }
 
-/* A quarter more each time: what is left over of the last block is little of the whole. */
+/* A sixteenth more each time: what is left over of the last block is little of the whole. */
 static size_t next_room(const Arena *arena)
 {
-	size_t room = arena->bytes / 4;
+	size_t room = arena->bytes / 16;
 
 	return room < BLOCK_LEAST ? BLOCK_LEAST : room > BLOCK_MOST ? BLOCK_MOST : room;
 }
@@ -152,9 +152,14 @@ static void *take(Arena *arena, size_t bytes, size_t align)
 	return memory;
 }
 
+void *arena_place(Arena *arena, size_t bytes, size_t align)
+{
+	return memset(take(arena, bytes, align), 0, bytes);
+}
+
 void *arena_alloc(Arena *arena, size_t bytes)
 {
-	return memset(take(arena, bytes, ALIGN), 0, bytes);
+	return arena_place(arena, bytes, ALIGN);
 }
 
 void arena_defer(Arena *arena, void (*fn)(void *handle), void *handle)
@@ -208,14 +213,14 @@ char *arena_printf(Arena *arena, const char *format, ...)
 	return text;
 }
 
-void *vec_grow(Arena *arena, void *at, uint32_t n, uint32_t *room, size_t item)
+void *vec_grow(Arena *arena, void *at, uint32_t n, uint32_t *room, size_t item, size_t align)
 {
 	uint32_t more = *room ? *room * 2 : 4;
 	void *grown;
 
 	if (more < *room)
 		arena_out_of_memory(arena);
-	grown = arena_alloc(arena, more * item);
+	grown = arena_place(arena, more * item, align);
 	if (n)
 		memcpy(grown, at, n * item);
 	*room = more;

@@ -515,8 +515,17 @@ static const char *item_kind(const char *list_kind)
 	return text_is_equal(list_kind, "NamespaceList") ? "Namespace" : NULL;
 }
 
+/* One piece of the right size, instead of all the sizes that a list grows through. */
+static void make_room(Source *source, size_t pods)
+{
+	source->pods.at = arena_alloc(source->arena, pods * sizeof(*source->pods.at));
+	source->pods.room = (uint32_t)pods;
+}
+
 static void add_list(Inventory *v)
 {
+	if (v->source->pods.n == 0)
+		make_room(v->source, v->items.n);
 	for (size_t i = 0; i < v->items.n; i++) {
 		Item *item = &v->items.at[i];
 		const char *kind = item->kind ? item->kind : item_kind(v->root.kind);
@@ -562,7 +571,7 @@ static Inventory *inventory_new(Source *source, const char *text)
 		.scratch = scratch,
 		.recent = arena_alloc(scratch, RECENT_TEXTS * sizeof(char *)),
 		.token = {.arena = scratch},
-		.reader = {source->arena, &source->diags},
+		.reader = {scratch, &source->diags},
 		.text = text,
 		.line = 1};
 	return v;
