@@ -27,6 +27,9 @@ TAMPERING = {
     "flush chain": "flush chain inet netpol forward",
     "delete chain": "delete chain inet netpol forward",
     "accept rule": "insert rule inet netpol forward accept",
+    "map not asked": "flush chain inet netpol forward; "
+                     "add rule inet netpol forward ct state established,related accept; "
+                     "add rule inet netpol forward ip daddr vmap @ingress4",
     "removed verdict": f"delete element inet netpol egress4 {{ {A} }}",
     "verdict to accept": f"delete element inet netpol egress4 {{ {A} }}; "
                          f"add element inet netpol egress4 {{ {A} : accept }}",

@@ -288,6 +288,16 @@ def adopts():
         lab.write_policy_file("b.yaml", deny("b"))
         lab.start()
         becomes(lab, [A, B], "changed while away")
+        for names, then in ((("a.yaml", "b.yaml"), []), ((), [A, B])):  # maps that nobody is in are not asked
+            lab.stop()
+            for name in names:
+                os.unlink(os.path.join(lab.policies, name))
+            if not names:
+                lab.write_policy_file("a.yaml", deny("a"))
+                lab.write_policy_file("b.yaml", deny("b"))
+            lab.start()
+            becomes(lab, then, "changed while away")
+            equal(("vmap" in table(lab), "replacing" in lab.log()), (bool(then), False), lab.log())
         lab.stop()
         wanted = lab.listing()
         for command in TAMPERING:
@@ -299,7 +309,9 @@ def adopts():
 
 
 TAMPERING = ("add rule inet netpol forward accept", "insert rule inet netpol forward accept",
-             "flush chain inet netpol input", f"delete element inet netpol ingress4 {{ {A} }}",
+             "flush chain inet netpol input", "flush chain inet netpol forward; "
+             "add rule inet netpol forward ct state established,related accept; "
+             "add rule inet netpol forward ip saddr vmap @egress4", f"delete element inet netpol ingress4 {{ {A} }}",
              f"delete element inet netpol self4 {{ {A} . {A} }}", "add set inet netpol odd { type ipv4_addr; }",
              "delete table inet netpol", "flush ruleset", "flush table inet netpol", "add table inet netpol_guard")
 
