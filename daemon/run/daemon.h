@@ -21,7 +21,7 @@ typedef struct Daemon {
 	/* the state directory: its files were asked, once; what is not in it yet */
 	bool is_restored, is_boot_saved, are_tables_unsaved;
 	Saver *saver;
-	bool has_garbage; /* of a compilation of everything: memory to be given back, some time */
+	bool has_garbage; /* of a large change: memory to be given back, some time */
 	/* established flows */
 	bool may_have_tightened;	   /* since they were looked through last */
 	unsigned cut_now;		   /* of the look under way */

@@ -71,6 +71,9 @@ static int start_diags(Daemon *d)
 	return 0;
 }
 
+/* What more of them leave behind is worth giving back. */
+#define CHANGES_SMALL 500
+
 typedef struct Compiling {
 	Daemon *d;
 	Changes *changes;
@@ -92,6 +95,7 @@ static int compile_inet(void *context)
 		*c->changes = (Changes){.arena = c->changes->arena};
 		model_list_changes(model, c->changes);
 	}
+	c->d->has_garbage |= c->changes->pods.n > CHANGES_SMALL;
 	return compiler_update(c->d->compiler, c->changes, &c->inet);
 }
 

@@ -422,7 +422,7 @@ static void judge_round(unsigned round, unsigned *n_in_place)
 	Ruleset *old = cook(&recipe), *new = cook(&after);
 	Kernel before = {.table = ruleset_new()}, later = {.table = ruleset_new()},
 	       k = {.table = ruleset_new()};
-	Truth truth_old, truth_new;
+	Truth truth_old, truth_new, now;
 	BaseOptions base;
 	Plan plan;
 
@@ -438,8 +438,6 @@ static void judge_round(unsigned round, unsigned *n_in_place)
 		*n_in_place +=
 			strcmp(commit->name, "tighten") == 0 || strcmp(commit->name, "loosen") == 0;
 		for (size_t o = 0; o < commit->ops.n; o++) {
-			Truth now;
-
 			do_op(&k, &commit->ops.at[o]);
 			if (is_half_a_move(commit, o))
 				continue;
@@ -447,6 +445,8 @@ static void judge_round(unsigned round, unsigned *n_in_place)
 			compare(&truth_old, &truth_new, &now, commit->name, round);
 		}
 	}
+	now = truth(&k);
+	cr_assert_arr_eq(&now, &truth_new, sizeof(now), "seed %u: the end judges otherwise", round);
 	base = k.table->base;
 	ruleset_sort(k.table);
 	k.table->base = base;
