@@ -116,6 +116,20 @@ static void parse_whole(const Parsing *p, Source *source)
 	diags_excerpt(&source->diags, p->text, p->n);
 }
 
+static bool names_sets(const Source *source)
+{
+	for (size_t i = 0; i < source->policies.n; i++)
+		for (Direction d = INGRESS; d < DIRECTION_N; d++)
+			for (size_t r = 0; r < source->policies.at[i]->rules[d].n; r++) {
+				const Rule *rule = &source->policies.at[i]->rules[d].at[r];
+
+				for (size_t p = 0; p < rule->peers.n; p++)
+					if (rule->peers.at[p].kind == PEER_SET)
+						return true;
+			}
+	return false;
+}
+
 /* Policies are read by way of trees, many times their size, which go when they were read. */
 static void parse_policies(const Parsing *p)
 {
@@ -126,6 +140,7 @@ static void parse_policies(const Parsing *p)
 	for (size_t i = 0; i < draft->policies.n; i++)
 		VEC_PUSH(source->arena, &source->policies,
 			policy_copy(source->arena, draft->policies.at[i], source->file));
+	source->names_sets = names_sets(draft);
 	for (size_t i = 0; i < draft->sets.n; i++)
 		VEC_PUSH(source->arena, &source->sets,
 			cidr_set_copy(source->arena, draft->sets.at[i], source->file));

@@ -3,9 +3,9 @@
  * up to date file by file. The accepted versions never contradict each other, so that falling back
  * always ends.
  *
- * Inventory files are merged one by one: each costs what it holds. Policy files are settled
- * together, whenever one of them changed: what they say of each other (a name that is taken, a
- * cidr_set that is missing) shows only then.
+ * Files are merged one by one: each costs what it holds. But which policy files are in force is
+ * settled together, whenever one of them changed: what they say of each other (a name that is
+ * taken, a cidr_set that is missing) shows only then.
  */
 #include "directory.h"
 #include <errno.h>
@@ -14,6 +14,7 @@
 typedef struct Choice {
 	Entry *entry;
 	const Source *source; /* chosen; NULL: nothing of this file is in force */
+	const Source *was_merged;
 } Choice;
 
 typedef VEC(const CidrSet *) CidrSets;
@@ -22,8 +23,7 @@ typedef VEC(const CidrSet *) CidrSets;
 typedef struct Settlement {
 	Arena *arena;
 	VEC(Choice) choices;
-	Policies policies; /* by namespace, name */
-	CidrSets sets;	   /* by name */
+	CidrSets sets; /* by name */
 	Diags diags;
 } Settlement;
 
@@ -88,26 +88,48 @@ static void reject(
 
 typedef struct Names {
 	Arena *arena;
-	StrMap *policies, *sets; /* "namespace/name" -> Policy, name -> CidrSet */
+	Table *policies; /* by namespace and name */
+	StrMap *sets;	 /* name -> CidrSet */
 } Names;
 
-static const char *policy_key(Arena *arena, const Policy *policy)
+static uint32_t policy_hash(const Policy *policy)
 {
-	return arena_printf(arena, "%s/%s", policy->space, policy->name);
+	return hash_text(hash_text(HASH_START, policy->space), policy->name);
+}
+
+static int policy_compare(const void *a, const void *b)
+{
+	const Policy *x = *(const Policy *const *)a, *y = *(const Policy *const *)b;
+	int r = strcmp(x->space, y->space);
+
+	return r ? r : strcmp(x->name, y->name);
+}
+
+/* Who has the name of this one. */
+static const Policy *find_namesake(const Table *policies, const Policy *policy)
+{
+	const Policy *other;
+	size_t cursor = 0;
+
+	while ((other = table_find(policies, policy_hash(policy), &cursor)))
+		if (policy_compare(&other, &policy) == 0)
+			return other;
+	return NULL;
 }
 
 /* The first policy or set of the source whose name is taken, as words; NULL if none is. */
 static const char *find_conflict(const Names *names, const Source *source, Origin *ret_origin)
 {
 	for (size_t i = 0; i < source->policies.n; i++) {
-		const char *key = policy_key(names->arena, source->policies.at[i]);
-		const Policy *other = strmap_get(names->policies, key);
+		const Policy *policy = source->policies.at[i];
+		const Policy *other = find_namesake(names->policies, policy);
 
-		*ret_origin = source->policies.at[i]->origin;
+		*ret_origin = policy->origin;
 		if (other)
 			return arena_printf(names->arena,
-				"NetworkPolicy \"%s\" is defined twice; the other is at %s:%u", key,
-				other->origin.file, other->origin.line);
+				"NetworkPolicy \"%s/%s\" is defined twice; the other is at %s:%u",
+				policy->space, policy->name, other->origin.file,
+				other->origin.line);
 	}
 	for (size_t i = 0; i < source->sets.n; i++) {
 		const CidrSet *set = source->sets.at[i];
@@ -125,8 +147,8 @@ static const char *find_conflict(const Names *names, const Source *source, Origi
 static void claim(Names *names, const Source *source)
 {
 	for (size_t i = 0; i < source->policies.n; i++)
-		strmap_put(names->policies, policy_key(names->arena, source->policies.at[i]),
-			(void *)source->policies.at[i]);
+		table_add(names->policies, policy_hash(source->policies.at[i]),
+			source->policies.at[i]);
 	for (size_t i = 0; i < source->sets.n; i++)
 		strmap_put(names->sets, source->sets.at[i]->name, (void *)source->sets.at[i]);
 }
@@ -135,7 +157,7 @@ typedef void (*PeerVisit)(void *context, const Source *source, const Peer *peer)
 
 static void visit_set_peers(const Source *source, PeerVisit visit, void *context)
 {
-	for (size_t i = 0; i < source->policies.n; i++)
+	for (size_t i = 0; source->names_sets && i < source->policies.n; i++)
 		for (Direction d = INGRESS; d < DIRECTION_N; d++)
 			for (size_t r = 0; r < source->policies.at[i]->rules[d].n; r++) {
 				const Rule *rule = &source->policies.at[i]->rules[d].at[r];
@@ -211,7 +233,7 @@ static Names settle_names(Settlement *s, Arena *scratch)
 	Names names;
 
 	do
-		names = (Names){scratch, strmap_new(scratch), strmap_new(scratch)};
+		names = (Names){scratch, table_new(scratch), strmap_new(scratch)};
 	while (reject_conflicts(s, &names) || reject_unresolved(s, &names));
 	return names;
 }
@@ -268,21 +290,12 @@ static void note_set(void *context, const Source *source, const Peer *peer)
 	VEC_PUSH(r->s->arena, &r->s->sets, set);
 }
 
-/* ---- The policies in force ---- */
-static int policy_compare(const void *a, const void *b)
-{
-	const Policy *x = *(const Policy *const *)a, *y = *(const Policy *const *)b;
-	int r = strcmp(x->space, y->space);
-
-	return r ? r : strcmp(x->name, y->name);
-}
-
 static int set_compare(const void *a, const void *b)
 {
 	return strcmp((*(const CidrSet *const *)a)->name, (*(const CidrSet *const *)b)->name);
 }
 
-static void gather(Settlement *s, Names *names)
+static void gather_sets(Settlement *s, Names *names)
 {
 	Resolving resolving = {s, names, strmap_new(names->arena)};
 
@@ -293,11 +306,7 @@ static void gather(Settlement *s, Names *names)
 			continue;
 		visit_set_peers(source, resolve_set, &resolving);
 		visit_set_peers(source, note_set, &resolving);
-		for (size_t k = 0; k < source->policies.n; k++)
-			VEC_PUSH(s->arena, &s->policies, source->policies.at[k]);
 	}
-	if (s->policies.n)
-		qsort(s->policies.at, s->policies.n, sizeof(Policy *), policy_compare);
 	if (s->sets.n)
 		qsort(s->sets.at, s->sets.n, sizeof(CidrSet *), set_compare);
 }
@@ -333,23 +342,79 @@ static bool has_other_set(const Settlement *old, const Settlement *new, const Po
 	return false;
 }
 
-static void merge_policies(
-	Snapshot *snapshot, const Settlement *old, const Settlement *new, Changes *changes)
+/* ---- The policies in force ---- */
+typedef struct Replaced {
+	Arena *arena;
+	Policies before, after; /* of the files of which another version is in force now */
+} Replaced;
+
+static void add_policies(Arena *arena, Policies *policies, const Source *source)
 {
+	for (size_t i = 0; source && i < source->policies.n; i++)
+		VEC_PUSH(arena, policies, source->policies.at[i]);
+}
+
+static void replace(Replaced *r, Entry *entry, const Source *source)
+{
+	if (source == entry->merged)
+		return;
+	add_policies(r->arena, &r->before, entry->merged);
+	add_policies(r->arena, &r->after, source);
+	entry->merged = source;
+}
+
+static void replace_all(Replaced *r, const Snapshot *snapshot, Settlement *s)
+{
+	const Pointers *changed = &snapshot->policies->changed;
+
+	for (size_t i = 0; i < s->choices.n; i++) {
+		s->choices.at[i].was_merged = s->choices.at[i].entry->merged;
+		replace(r, s->choices.at[i].entry, s->choices.at[i].source);
+	}
+	for (size_t i = 0; i < changed->n; i++)
+		if (((Entry *)changed->at[i])->is_gone)
+			replace(r, changed->at[i], NULL);
+	if (r->before.n)
+		qsort(r->before.at, r->before.n, sizeof(Policy *), policy_compare);
+	if (r->after.n)
+		qsort(r->after.at, r->after.n, sizeof(Policy *), policy_compare);
+}
+
+/* A policy may have gone from one file to another. */
+static void merge_policies(
+	Snapshot *snapshot, const Settlement *old, Settlement *new, Changes *changes)
+{
+	Replaced r = {.arena = arena_child(new->arena)};
 	size_t i = 0, j = 0;
 
-	while (i < old->policies.n || j < new->policies.n) {
-		const Policy *before = i < old->policies.n ? old->policies.at[i] : NULL;
-		const Policy *after = j < new->policies.n ? new->policies.at[j] : NULL;
-		int r = !before ? 1 : !after ? -1 : policy_compare(&before, &after);
+	replace_all(&r, snapshot, new);
+	while (i < r.before.n || j < r.after.n) {
+		const Policy *before = i < r.before.n ? r.before.at[i] : NULL;
+		const Policy *after = j < r.after.n ? r.after.at[j] : NULL;
+		int order = !before ? 1 : !after ? -1 : policy_compare(&before, &after);
 
-		bool is_other = r == 0 && has_other_set(old, new, after);
+		model_set_policy(snapshot->model, order <= 0 ? before : NULL,
+			order >= 0 ? after : NULL, order == 0 && has_other_set(old, new, after),
+			changes);
+		i += order <= 0;
+		j += order >= 0;
+	}
+	arena_free(r.arena);
+}
 
-		if (r != 0 || before != after || is_other)
-			model_set_policy(snapshot->model, r <= 0 ? before : NULL,
-				r >= 0 ? after : NULL, is_other, changes);
-		i += r <= 0;
-		j += r >= 0;
+/* Files that are as they were may name a cidr_set that is not. */
+static void merge_same(
+	Snapshot *snapshot, const Settlement *old, const Settlement *new, Changes *changes)
+{
+	for (size_t i = 0; i < new->choices.n; i++) {
+		const Source *source = new->choices.at[i].source;
+
+		if (!source || !source->names_sets || source != new->choices.at[i].was_merged)
+			continue;
+		for (size_t k = 0; k < source->policies.n; k++)
+			if (has_other_set(old, new, source->policies.at[k]))
+				model_set_policy(snapshot->model, source->policies.at[k],
+					source->policies.at[k], true, changes);
 	}
 }
 
@@ -372,9 +437,10 @@ static int settle(Snapshot *snapshot, Changes *changes)
 	new.diags.arena = new.arena;
 	choose(&new, snapshot->policies);
 	names = settle_names(&new, scratch);
-	gather(&new, &names);
+	gather_sets(&new, &names);
 	arena_free(scratch);
 	merge_policies(snapshot, &old, &new, changes);
+	merge_same(snapshot, &old, &new, changes);
 	model_set_cidr_sets(snapshot->model, new.sets.at, new.sets.n);
 	snapshot->settled = new;
 	arena_free(old.arena);
