@@ -213,8 +213,9 @@ typedef struct Op {
 } Op;
 
 /*
- * One commit, carried out in this order: structure that is added, elements, structure that is
- * switched or goes. Only OP_SET_BASE needs to be atomic, and is; see plan.c.
+ * One commit, carried out in this order: structure that is added; elements, and maps, chains and
+ * sets that go; base chains and tables that are switched or go. Only OP_SET_BASE needs to be
+ * atomic, and is; see plan.c.
  */
 typedef struct Commit {
 	const char *name; /* "grow", "switch", ... */

@@ -98,6 +98,7 @@ static int apply_commit(Nft *nft, const Commit *commit, NftCounts *counts)
 	ARENA_CLEANUP Arena *scratch = arena_new();
 	unsigned elements = 0;
 	const char *additions, *changes;
+	bool is_sent = false;
 	int r;
 
 	if (!scratch)
@@ -109,13 +110,13 @@ static int apply_commit(Nft *nft, const Commit *commit, NftCounts *counts)
 	r = kernel_run(nft, commit->name, additions);
 	if (r == 0) {
 		r = netlink_edit(nft->netlink, scratch, commit, &elements);
-		if (r < 0)
-			r = refuse(nft, commit->name, strerror(-r));
-		nft->commits += r == 0 && elements > 0;
+		is_sent = r > 0;
+		r = r < 0 ? refuse(nft, commit->name, strerror(-r)) : 0;
+		nft->commits += is_sent;
 	}
 	if (r == 0)
 		r = kernel_run(nft, commit->name, changes);
-	counts->commits += (*additions != 0) + (elements != 0) + (*changes != 0);
+	counts->commits += (*additions != 0) + is_sent + (*changes != 0);
 	counts->elements += elements;
 	return r;
 }

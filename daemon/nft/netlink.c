@@ -1,4 +1,7 @@
-/* Elements over netlink, in messages that libmnl builds; one batch is one transaction. */
+/*
+ * Elements, and the deletion of what has a name, over netlink, in messages that libmnl builds; one
+ * batch is one transaction. libnftables, asked for as little, first lists every set and chain.
+ */
 #include "netlink.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -220,19 +223,54 @@ static void batch_elements(
 	batch->elements += (unsigned)(to - from);
 }
 
-static void batch_op(Batch *batch, char *room, const Op *op)
+static void batch_element_op(Batch *batch, char *room, const Op *op)
 {
 	size_t n = is_about_map(op) ? op->verdicts.n : op->elements.n;
 	const char *name;
 
-	if (!is_about_map(op) && op->kind != OP_ADD_ELEMENTS && op->kind != OP_DEL_ELEMENTS)
-		return;
 	name = is_about_map(op) ? map_name(batch->buf.arena, op->direction, op->family, op->is_next)
 				: op->set->name;
 	for (size_t i = 0; i < n; i += ELEMENTS_A_MESSAGE) {
 		size_t end = i + ELEMENTS_A_MESSAGE < n ? i + ELEMENTS_A_MESSAGE : n;
 
 		batch_elements(batch, room, op, name, i, end);
+	}
+}
+
+/* ---- What goes, by its name: a chain goes with its rules, and is what holds sets ---- */
+static void batch_deletion(
+	Batch *batch, char *room, const BaseOptions *base, uint16_t message, const char *name)
+{
+	bool is_chain = message == NFT_MSG_DELCHAIN;
+	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(
+		room, message, table_family(base), NLM_F_ACK, batch->netlink->sequence++);
+
+	mnl_attr_put_strz(header, is_chain ? NFTA_CHAIN_TABLE : NFTA_SET_TABLE, base->table);
+	mnl_attr_put_strz(header, is_chain ? NFTA_CHAIN_NAME : NFTA_SET_NAME, name);
+	batch_add(batch, header);
+}
+
+static void batch_op(Batch *batch, char *room, const Op *op)
+{
+	switch (op->kind) {
+	case OP_ADD_ELEMENTS:
+	case OP_DEL_ELEMENTS:
+	case OP_ADD_VERDICTS:
+	case OP_DEL_VERDICTS:
+		batch_element_op(batch, room, op);
+		break;
+	case OP_DEL_CHAIN:
+		batch_deletion(batch, room, op->base, NFT_MSG_DELCHAIN, op->chain->name);
+		break;
+	case OP_DEL_SET:
+		batch_deletion(batch, room, op->base, NFT_MSG_DELSET, op->set->name);
+		break;
+	case OP_DEL_MAP:
+		batch_deletion(batch, room, op->base, NFT_MSG_DELSET,
+			map_name(batch->buf.arena, op->direction, op->family, op->is_next));
+		break;
+	default: /* libnftables' */
+		break;
 	}
 }
 
@@ -276,15 +314,19 @@ int netlink_edit(Netlink *n, Arena *scratch, const Commit *commit, unsigned *ret
 {
 	Batch batch = {.netlink = n, .buf = {.arena = scratch}};
 	char *room = arena_alloc(scratch, MESSAGE_ROOM);
+	size_t empty;
+	int r;
 
 	batch_mark(&batch, NFNL_MSG_BATCH_BEGIN, room);
+	empty = batch.buf.n;
 	for (size_t i = 0; i < commit->ops.n; i++)
 		batch_op(&batch, room, &commit->ops.at[i]);
 	*ret_elements = batch.elements;
-	if (batch.elements == 0)
+	if (batch.buf.n == empty)
 		return 0;
 	batch_mark(&batch, NFNL_MSG_BATCH_END, room);
-	return batch_send(&batch);
+	r = batch_send(&batch);
+	return r < 0 ? r : 1;
 }
 
 /* ---- Reading ---- */

@@ -374,13 +374,6 @@ const char *render_changes(Arena *arena, const Commit *commit)
 			render_set_base(&buf, op, table);
 		else if (op->kind == OP_DEL_BASE)
 			render_del_base(&buf, table);
-		else if (op->kind == OP_DEL_MAP)
-			buf_printf(&buf, "delete map %s %s\n", table,
-				map_name(arena, op->direction, op->family, op->is_next));
-		else if (op->kind == OP_DEL_CHAIN)
-			buf_printf(&buf, "delete chain %s %s\n", table, op->chain->name);
-		else if (op->kind == OP_DEL_SET)
-			buf_printf(&buf, "delete set %s %s\n", table, op->set->name);
 		else if (op->kind == OP_DEL_TABLE)
 			buf_printf(&buf, "delete table %s\n", table);
 	}

@@ -14,8 +14,9 @@
  *             one lookup in each map and, of either chain, by whether any rule's set has the other
  *             end. So it is enough in these cases:
  *               - set members only come, or only go;
- *               - members come and go, but all are one address: whoever looks that up is allowed
- *                 what either side allows while it is in both sides' sets;
+ *               - members come and go, but all are one address, or all of sets that only the one
+ *                 or only the other direction looks up: of what changed a packet meets one end,
+ *                 which is allowed what either side allows while it is in both sides' sets;
  *               - verdicts of one direction change, or those of one address: of what changed a
  *                 packet meets one lookup;
  *               - one address comes, into sets and maps, or goes.
@@ -254,6 +255,24 @@ static bool may_tighten(const Difference *d)
 	return t.set_dels + t.map_adds + t.moves > 0 || d->is_base_new;
 }
 
+/* Whether all sets whose members change are looked up by chains of one direction. */
+static bool is_one_way(const Difference *d)
+{
+	StrMap *edited = strmap_new(d->plan->arena);
+	bool is_asked[RULESET_DIRECTIONS] = {};
+
+	for (size_t i = 0; i < d->edits.n; i++)
+		strmap_put(edited, d->edits.at[i].set->name, (void *)d->edits.at[i].set);
+	for (size_t i = 0; i < d->new->chains.n; i++) {
+		const Chain *chain = d->new->chains.at[i];
+
+		for (size_t r = 0; r < chain->rules.n; r++)
+			if (chain->rules.at[r].set && strmap_get(edited, chain->rules.at[r].set))
+				is_asked[chain->direction] = true;
+	}
+	return !is_asked[RULESET_IN] || !is_asked[RULESET_OUT];
+}
+
 static bool can_go_in_place(const Difference *d)
 {
 	Tally t = d->tally;
@@ -262,7 +281,7 @@ static bool can_go_in_place(const Difference *d)
 	if (d->is_base_new)
 		return false;
 	if (t.directions == 0)
-		return !t.has_many || t.set_adds == 0 || t.set_dels == 0;
+		return !t.has_many || t.set_adds == 0 || t.set_dels == 0 || is_one_way(d);
 	if (!has_sets)
 		return !t.has_many || t.directions == 1;
 	return !t.has_many && t.moves == 0 &&

@@ -9,6 +9,7 @@ import time
 NETLINK_NETFILTER, NFNLGRP_NFTABLES = 12, 7
 SOL_NETLINK, NETLINK_ADD_MEMBERSHIP = 270, 1
 CLONE_NEWNET = 0x40000000
+SO_RCVBUFFORCE = 33
 NFT_NEWGEN = 10 << 8 | 15
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -37,6 +38,7 @@ class Commits:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as s:
             s.bind((0, 0))
             s.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTABLES)
+            s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)  # a large commit is told element by element
             s.settimeout(0.2)
             ready.set()
             while not self.ending:

@@ -109,6 +109,7 @@ class Versions:
     def __init__(self, lab, chance):
         self.lab, self.chance = lab, chance
         self.role, self.open_side, self.junk, self.others = "x", "ingress", 0, False
+        self.is_one_way = False  # only ingress looks at roles: then both pods' change goes in place
         self.write_policies()
         self.write_labels()
 
@@ -116,13 +117,13 @@ class Versions:
         """Peers by label: the flow's other end is x or y, by separate rules, so that moving it from
         one set to the other leaves what is allowed."""
         key = "from" if direction == "ingress" else "to"
+        whom = [{}] if self.is_one_way and direction == "egress" else [
+            {key: [{"podSelector": {"matchLabels": {"role": role}}}]} for role in ("x", "y")]
         return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
                 "metadata": {"name": name, "namespace": "default"},
                 "spec": {"podSelector": {"matchLabels": {"pod": selector}},
                          "policyTypes": [direction.capitalize()], direction: [
-                             {key: [{"podSelector": {"matchLabels": {"role": role}}}],
-                              "ports": [{"protocol": "UDP", "port": p} for p in ports]}
-                             for role in ("x", "y")]}}
+                             dict(rule, ports=[{"protocol": "UDP", "port": p} for p in ports]) for rule in whom]}}
 
     def ports(self, direction):
         return [ALLOWED, 5000 + self.junk] + ([FORBIDDEN] if direction == self.open_side else [])
@@ -143,7 +144,9 @@ class Versions:
         self.lab.write_inventory()
 
     def step(self):
-        kind = self.chance.choice(["edit", "swap", "labels", "policy", "both"])
+        kind = self.chance.choice(["edit", "swap", "labels", "policy", "both", "ways"])
+        if kind == "ways":
+            self.is_one_way = not self.is_one_way
         if kind in ("edit", "both"):
             self.junk = (self.junk + 1) % 900
         if kind in ("swap", "both"):
