@@ -69,7 +69,7 @@ def cut(mode):
         chats = open_chats(lab, a, b, c)
         try:
             for name, chat in chats.items():
-                wait_for(lambda: chat.heard(listener(name)) > 5, 10, f"the conversation: {name}")
+                wait_for(lambda: chat.heard(listener(name)) > 5, 60, f"the conversation: {name}")
             lab.write_policies([policy("b", {"pod": "b"}, ingress=[
                 {"from": [{"podSelector": {"matchLabels": {"pod": "c"}}}]},
                 {"ports": [{"port": 90}, {"port": 91}, {"port": 90, "protocol": "UDP"}]}])])
@@ -97,7 +97,7 @@ class Pair:
     def chat(self, *arguments, listens="server", **more):
         chat = Chat(self.lab, *arguments, **more)
         self.chats.append(chat)
-        wait_for(lambda: chat.heard(listens) > 5, 10, "the conversation")
+        wait_for(lambda: chat.heard(listens) > 5, 60, "the conversation")
         return chat
 
     def ends(self, chat, listens="server"):
