@@ -9,7 +9,10 @@ typedef struct Netlink Netlink;
 
 int netlink_open(Netlink **ret_netlink);
 Netlink *netlink_close(Netlink *netlink);
-/* Carries out the commit's element operations as one transaction. -errno on refusal. */
+/*
+ * Carries out what the commit does to elements, and its deletions, as one transaction. 1, 0 if
+ * there was none to send, or -errno on refusal.
+ */
 int netlink_edit(Netlink *netlink, Arena *scratch, const Commit *commit, unsigned *ret_elements);
 /* All elements of a hash set, sorted; all of a verdict map. */
 int netlink_read_set(Netlink *netlink, Arena *arena, const BaseOptions *base, Set *set);

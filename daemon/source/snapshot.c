@@ -14,7 +14,6 @@
 typedef struct Choice {
 	Entry *entry;
 	const Source *source; /* chosen; NULL: nothing of this file is in force */
-	const Source *was_merged;
 } Choice;
 
 typedef VEC(const CidrSet *) CidrSets;
@@ -363,14 +362,12 @@ static void replace(Replaced *r, Entry *entry, const Source *source)
 	entry->merged = source;
 }
 
-static void replace_all(Replaced *r, const Snapshot *snapshot, Settlement *s)
+static void replace_all(Replaced *r, const Snapshot *snapshot, const Settlement *s)
 {
 	const Pointers *changed = &snapshot->policies->changed;
 
-	for (size_t i = 0; i < s->choices.n; i++) {
-		s->choices.at[i].was_merged = s->choices.at[i].entry->merged;
+	for (size_t i = 0; i < s->choices.n; i++)
 		replace(r, s->choices.at[i].entry, s->choices.at[i].source);
-	}
 	for (size_t i = 0; i < changed->n; i++)
 		if (((Entry *)changed->at[i])->is_gone)
 			replace(r, changed->at[i], NULL);
@@ -382,7 +379,7 @@ static void replace_all(Replaced *r, const Snapshot *snapshot, Settlement *s)
 
 /* A policy may have gone from one file to another. */
 static void merge_policies(
-	Snapshot *snapshot, const Settlement *old, Settlement *new, Changes *changes)
+	Snapshot *snapshot, const Settlement *old, const Settlement *new, Changes *changes)
 {
 	Replaced r = {.arena = arena_child(new->arena)};
 	size_t i = 0, j = 0;
@@ -402,14 +399,15 @@ static void merge_policies(
 	arena_free(r.arena);
 }
 
-/* Files that are as they were may name a cidr_set that is not. */
+/* Files that are as they were may name a cidr_set that is not. Before what was merged is replaced.
+ */
 static void merge_same(
 	Snapshot *snapshot, const Settlement *old, const Settlement *new, Changes *changes)
 {
 	for (size_t i = 0; i < new->choices.n; i++) {
 		const Source *source = new->choices.at[i].source;
 
-		if (!source || !source->names_sets || source != new->choices.at[i].was_merged)
+		if (!source || !source->names_sets || source != new->choices.at[i].entry->merged)
 			continue;
 		for (size_t k = 0; k < source->policies.n; k++)
 			if (has_other_set(old, new, source->policies.at[k]))
@@ -439,8 +437,8 @@ static int settle(Snapshot *snapshot, Changes *changes)
 	names = settle_names(&new, scratch);
 	gather_sets(&new, &names);
 	arena_free(scratch);
-	merge_policies(snapshot, &old, &new, changes);
 	merge_same(snapshot, &old, &new, changes);
+	merge_policies(snapshot, &old, &new, changes);
 	model_set_cidr_sets(snapshot->model, new.sets.at, new.sets.n);
 	snapshot->settled = new;
 	arena_free(old.arena);
