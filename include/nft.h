@@ -35,7 +35,8 @@ typedef enum NftNews {
  * From now on the kernel's news of the table are gathered: the file descriptor to poll (the Nft's),
  * or -errno. When it is readable, take reads them all: `nft flush ruleset`, an added rule, a
  * removed element. Our own changes do not count. ret_who: the process that did it, as the kernel
- * tells, "nft, process 4711"; "" if it does not.
+ * tells, "nft, process 4711"; left as it was if it does not, or not yet: a transaction's last
+ * message says it, and the first are read before that one is written. Then the next take has it.
  */
 int nft_watch(Nft *nft, const char *table);
 NftNews nft_watch_take(Nft *nft, char ret_who[NFT_WHO_SIZE]);

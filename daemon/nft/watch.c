@@ -20,7 +20,8 @@
 struct TableWatch {
 	struct mnl_socket *socket;
 	char *table;
-	NftNews news; /* read and not taken yet */
+	NftNews news;	    /* read and not taken yet */
+	bool is_unfinished; /* a change of our tables was read, and not yet whose it was */
 	char who[NFT_WHO_SIZE];
 	uint32_t heard;
 };
@@ -129,10 +130,12 @@ static void read_message(TableWatch *watch, const struct nlmsghdr *header)
 {
 	if ((header->nlmsg_type & 0xff) == NFT_MSG_NEWGEN) {
 		watch->heard++;
-		if (watch->news == NFT_NEWS_OURS && !*watch->who)
+		if (watch->is_unfinished && !*watch->who)
 			read_who(watch, header);
+		watch->is_unfinished = false;
 	} else if (concerns(watch, header)) {
 		watch->news = NFT_NEWS_OURS;
+		watch->is_unfinished = true;
 	}
 }
 
@@ -162,7 +165,8 @@ NftNews table_watch_take(TableWatch *watch, char ret_who[NFT_WHO_SIZE])
 
 	table_watch_read(watch);
 	news = watch->news;
-	memcpy(ret_who, watch->who, NFT_WHO_SIZE);
+	if (*watch->who)
+		memcpy(ret_who, watch->who, NFT_WHO_SIZE);
 	watch->news = NFT_NEWS_NONE;
 	watch->who[0] = '\0';
 	return news;

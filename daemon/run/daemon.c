@@ -88,18 +88,26 @@ static int on_settled(sd_event_source *source, uint64_t at, void *context)
 }
 
 /* ---- Repair ---- */
-void daemon_take_news(Daemon *d)
+/* Whether anything had to be mended. */
+static bool mend(Daemon *d, char ret_who[NFT_WHO_SIZE])
 {
-	char who[NFT_WHO_SIZE];
-	NftNews news = d->table ? nft_watch_take(d->nft, who) : NFT_NEWS_NONE;
+	NftNews news = d->table ? nft_watch_take(d->nft, ret_who) : NFT_NEWS_NONE;
 	uint64_t before = d->repairs;
 
 	if (news == NFT_NEWS_NONE || !d->applied[OURS_INET])
-		return;
+		return false;
 	if (daemon_repair(d, news == NFT_NEWS_OURS) != 0)
 		schedule(d, &d->retry, RETRY_USEC);
-	if (d->repairs == before)
+	return d->repairs != before;
+}
+
+void daemon_take_news(Daemon *d)
+{
+	char who[NFT_WHO_SIZE] = "";
+
+	if (!mend(d, who))
 		return;
+	mend(d, who); /* whose it was comes last, often only after it is mended */
 	log_line(LOG_WARNING, "repaired",
 		"somebody%s%s%s changed table \"%s\": isolated pods were safe after %u ms, "
 		"repaired after %u ms",
