@@ -106,6 +106,38 @@ size_t table_count(const Table *table);
 uint32_t hash_bytes(uint32_t hash, const void *data, size_t n); /* goes on from `hash` */
 uint32_t hash_text(uint32_t hash, const char *text);		/* its end included */
 
+/* ---- Claims: items by key, several of which may claim one: the best of them holds it. ---- */
+typedef struct ClaimKind {
+	size_t (*key_size)(const void *key); /* its bytes tell keys apart */
+	bool (*has_key)(const void *item, const void *key);
+	bool (*is_better)(const void *a, const void *b); /* always one or the other */
+} ClaimKind;
+
+typedef struct Claims {
+	Arena *arena;
+	const ClaimKind *kind;
+	Table *alone, *crowds; /* keys of one claim; of several */
+} Claims;
+
+typedef struct Crowd Crowd;
+
+/* Items are borrowed, keys copied. An item may claim several keys, each of them once. */
+void claims_start(Claims *claims, Arena *arena, const ClaimKind *kind);
+void claims_add(Claims *claims, const void *key, const void *item);
+void claims_remove(Claims *claims, const void *key, const void *item); /* which is there */
+/* `by` says the same, at another place in memory. */
+void claims_replace(Claims *claims, const void *key, const void *item, const void *by);
+const void *claims_holder(const Claims *claims, const void *key); /* NULL: nobody claims it */
+bool claims_are_several(const Claims *claims, const void *key);
+size_t claims_count(const Claims *claims); /* keys that are claimed */
+/* The holders of all keys, one a call, in no order; *cursor is 0 at first. NULL: no more. */
+const void *claims_next(const Claims *claims, size_t *cursor);
+/* The keys of several claims, and their claims, likewise. */
+const Crowd *claims_next_crowd(const Claims *claims, size_t *cursor);
+size_t claims_count_crowds(const Claims *claims);
+const void *crowd_key(const Crowd *crowd);
+const void *crowd_next(const Crowd *crowd, size_t *cursor);
+
 /* ---- Buf: text being written. Always NUL-terminated once something was added. ---- */
 typedef struct Buf {
 	Arena *arena;

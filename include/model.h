@@ -176,8 +176,7 @@ typedef struct Space {
 	Policies policies;	    /* by name */
 	/* the model's */
 	Arena *arena;
-	Table *pods; /* by name: every claim */
-	size_t n_twice;
+	Claims pods; /* of names */
 	VEC(const Namespace *) claims;
 	const Namespace *implied;
 	bool is_idle; /* forgotten by the next model_forget */

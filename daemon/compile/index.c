@@ -2,20 +2,10 @@
 #include "index.h"
 #include <string.h>
 
-static uint32_t address_hash(Address address)
-{
-	return hash_bytes(HASH_START + address.family, &address.value, sizeof(address.value));
-}
-
-void index_start(Index *index, Arena *arena)
-{
-	*index = (Index){arena, table_new(arena), table_new(arena)};
-}
-
-/* ---- Claims ---- */
 /* Of two claimants: the running one, then the one started last, then a rule that always decides. */
-static bool is_better(const Pod *a, const Pod *b)
+static bool is_better(const void *one, const void *two)
 {
+	const Pod *a = one, *b = two;
 	bool runs_a = a->phase == PHASE_RUNNING, runs_b = b->phase == PHASE_RUNNING;
 	int r = strcmp(a->started, b->started);
 
@@ -29,150 +19,126 @@ static bool is_better(const Pod *a, const Pod *b)
 	return r ? r > 0 : strcmp(a->name, b->name) > 0;
 }
 
-static bool pod_claims(const Pod *pod, Address address)
+static size_t address_size(const void *address)
 {
+	return sizeof(*(const Address *)address);
+}
+
+static bool has_address(const void *item, const void *key)
+{
+	const Pod *pod = item;
+
 	for (size_t i = 0; i < pod->addresses.n; i++)
-		if (address_is_equal(pod->addresses.at[i], address))
+		if (address_is_equal(pod->addresses.at[i], *(const Address *)key))
 			return true;
 	return false;
 }
 
-/* Who holds the address, and how many claim it. */
-static const Pod *holder(const Index *index, Address address, size_t *ret_claims)
-{
-	uint32_t hash = address_hash(address);
-	const Pod *best = NULL, *pod;
-	size_t cursor = 0, n = 0;
+static const ClaimKind BY_ADDRESS = {address_size, has_address, is_better};
 
-	while ((pod = table_find(index->claims, hash, &cursor))) {
-		if (!pod_claims(pod, address))
-			continue;
-		n++;
-		if (!best || is_better(pod, best))
-			best = pod;
-	}
-	*ret_claims = n;
-	return best;
+void index_start(Index *index, Arena *arena)
+{
+	claims_start(&index->claims, arena, &BY_ADDRESS);
 }
 
 const Pod *index_owner(const Index *index, Address address)
 {
-	size_t claims;
-
-	return holder(index, address, &claims);
+	return claims_holder(&index->claims, &address);
 }
 
-static bool is_repeated(const Pod *pod, size_t i)
+/* The n-th address of a pod counts, and did not come before. */
+static bool is_claim(const Pod *pod, size_t n)
 {
-	for (size_t k = 0; k < i; k++)
-		if (address_is_equal(pod->addresses.at[k], pod->addresses.at[i]))
-			return true;
-	return false;
-}
-
-/* The table of clashes names whoever holds the address, from the second claim on. */
-static void end_clash(Index *index, Address address)
-{
-	size_t claims;
-	const Pod *pod = holder(index, address, &claims);
-
-	if (claims > 1)
-		table_remove(index->clashes, address_hash(address), pod);
-}
-
-static void begin_clash(Index *index, Address address)
-{
-	size_t claims;
-	const Pod *pod = holder(index, address, &claims);
-
-	if (claims > 1)
-		table_add(index->clashes, address_hash(address), pod);
-}
-
-/* before, after: either may be NULL. */
-static void change_claim(Index *index, Address address, const Pod *before, const Pod *after)
-{
-	uint32_t hash = address_hash(address);
-	size_t claims;
-
-	holder(index, address, &claims);
-	if (claims > 1)
-		end_clash(index, address);
-	if (before && after)
-		table_replace(index->claims, hash, before, after);
-	else if (before)
-		table_remove(index->claims, hash, before);
-	else
-		table_add(index->claims, hash, after);
-	if (claims > 0)
-		begin_clash(index, address);
-}
-
-static void change_claims(Index *index, const Pod *pod, const Pod *before, const Pod *after)
-{
-	for (size_t i = 0; pod_is_subject(pod) && i < pod->addresses.n; i++)
-		if (!is_repeated(pod, i))
-			change_claim(index, pod->addresses.at[i], before, after);
+	for (size_t k = 0; k < n; k++)
+		if (address_is_equal(pod->addresses.at[k], pod->addresses.at[n]))
+			return false;
+	return pod_is_subject(pod);
 }
 
 void index_add(Index *index, const Pod *pod)
 {
-	change_claims(index, pod, NULL, pod);
+	for (size_t i = 0; i < pod->addresses.n; i++)
+		if (is_claim(pod, i))
+			claims_add(&index->claims, &pod->addresses.at[i], pod);
 }
 
 void index_remove(Index *index, const Pod *pod)
 {
-	change_claims(index, pod, pod, NULL);
+	for (size_t i = 0; i < pod->addresses.n; i++)
+		if (is_claim(pod, i))
+			claims_remove(&index->claims, &pod->addresses.at[i], pod);
 }
 
 void index_replace(Index *index, const Pod *pod, const Pod *by)
 {
-	change_claims(index, pod, pod, by);
+	for (size_t i = 0; i < pod->addresses.n; i++)
+		if (is_claim(pod, i))
+			claims_replace(&index->claims, &pod->addresses.at[i], pod, by);
 }
 
 bool index_holds(const Index *index, const Pod *pod, Address address)
 {
-	return table_count(index->clashes) == 0 || index_owner(index, address) == pod;
+	return claims_count_crowds(&index->claims) == 0 || index_owner(index, address) == pod;
 }
 
 /* ---- Warnings ---- */
-static void warn_clash(const Index *index, const Pod *counts, Address address, Diags *diags)
+static void warn_clash(const Pod *counts, const Pod *pod, Address address, Diags *diags)
 {
-	uint32_t hash = address_hash(address);
 	char text[ADDRESS_TEXT_SIZE];
-	const Pod *pod;
-	size_t cursor = 0;
 
-	while ((pod = table_find(index->claims, hash, &cursor)))
-		if (pod != counts && pod_claims(pod, address))
-			DIAG_WARNING(diags, counts->origin, "address-clash", NULL,
-				"pods %s/%s and %s/%s both claim %s; it counts as %s/%s's, which "
-				"runs or started last",
-				counts->space, counts->name, pod->space, pod->name,
-				address_text(address, text), counts->space, counts->name);
+	DIAG_WARNING(diags, counts->origin, "address-clash", NULL,
+		"pods %s/%s and %s/%s both claim %s; it counts as %s/%s's, which "
+		"runs or started last",
+		counts->space, counts->name, pod->space, pod->name, address_text(address, text),
+		counts->space, counts->name);
 }
 
-static void warn_clashes(const Index *index, const Pod *pod, Diags *diags)
+/* The first so many of them by name; the others are counted. */
+static void warn_crowd(const Pod *counts, const Crowd *crowd, Diags *diags)
 {
-	for (size_t i = 0; i < pod->addresses.n; i++)
-		if (!is_repeated(pod, i) && index_owner(index, pod->addresses.at[i]) == pod)
-			warn_clash(index, pod, pod->addresses.at[i], diags);
+	const Address *address = crowd_key(crowd);
+	const Pod *pod;
+	Pods pods = {};
+	size_t cursor = 0;
+
+	while ((pod = crowd_next(crowd, &cursor)))
+		if (pod != counts)
+			VEC_PUSH(diags->arena, &pods, pod);
+	qsort(pods.at, pods.n, sizeof(Pod *), pod_compare_p);
+	for (size_t i = 0; i < pods.n && i < DIAGS_MOST; i++)
+		warn_clash(counts, pods.at[i], *address, diags);
+	diags->n_dropped += pods.n > DIAGS_MOST ? pods.n - DIAGS_MOST : 0;
+}
+
+typedef struct Clash {
+	const Pod *holder;
+	const Crowd *crowd;
+} Clash;
+
+static int compare_clashes(const void *a, const void *b)
+{
+	const Clash *x = a, *y = b;
+	int r = pod_compare_p(&x->holder, &y->holder);
+
+	return r ? r
+		 : address_compare(*(const Address *)crowd_key(x->crowd),
+			   *(const Address *)crowd_key(y->crowd));
 }
 
 void index_warn(const Index *index, Diags *diags)
 {
-	Pods pods = {};
-	const Pod *pod;
+	VEC(Clash) clashes = {};
+	const Crowd *crowd;
 	size_t cursor = 0;
 
-	while (pods.n < DIAGS_MOST && (pod = table_next(index->clashes, &cursor)))
-		VEC_PUSH(diags->arena, &pods, pod);
-	if (pods.n)
-		qsort(pods.at, pods.n, sizeof(Pod *), pod_compare_p);
-	for (size_t i = 0; i < pods.n; i++)
-		if (i == 0 || pods.at[i] != pods.at[i - 1])
-			warn_clashes(index, pods.at[i], diags);
-	diags->n_dropped += table_count(index->clashes) - pods.n;
+	while ((crowd = claims_next_crowd(&index->claims, &cursor)))
+		VEC_PUSH(diags->arena, &clashes,
+			(Clash){claims_holder(&index->claims, crowd_key(crowd)), crowd});
+	if (clashes.n)
+		qsort(clashes.at, clashes.n, sizeof(Clash), compare_clashes);
+	for (size_t i = 0; i < clashes.n && i < DIAGS_MOST; i++)
+		warn_crowd(clashes.at[i].holder, clashes.at[i].crowd, diags);
+	diags->n_dropped += clashes.n > DIAGS_MOST ? clashes.n - DIAGS_MOST : 0;
 }
 
 /* ---- Peers ---- */

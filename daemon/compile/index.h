@@ -3,9 +3,7 @@
 #include "compile.h"
 
 typedef struct Index {
-	Arena *arena;
-	Table *claims;	/* by address: every pod that counts */
-	Table *clashes; /* by address: who holds one that others claim too */
+	Claims claims; /* of addresses, by every pod that counts */
 } Index;
 
 void index_start(Index *index, Arena *arena);

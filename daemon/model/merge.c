@@ -8,7 +8,6 @@
 struct Model {
 	Arena *arena;
 	Table *spaces; /* by name */
-	Table *twice;  /* pods that count, whose name others claim too */
 	VEC(const CidrSet *) sets;
 	ModelCounts counts;
 	VEC(Space *) idle;
@@ -19,9 +18,45 @@ Model *model_new(Arena *parent)
 	Arena *arena = arena_child(parent);
 	Model *model = ARENA_NEW(arena, Model);
 
-	*model = (Model){.arena = arena, .spaces = table_new(arena), .twice = table_new(arena)};
+	*model = (Model){.arena = arena, .spaces = table_new(arena)};
 	return model;
 }
+
+/* ---- Which claim counts ---- */
+static const char *base_name(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash ? slash + 1 : path ? path : "";
+}
+
+/* The higher resourceVersion, else the file that sorts last, else the place that comes last. */
+static bool is_later(const void *one, const void *two)
+{
+	const Pod *a = one, *b = two;
+	int r;
+
+	if (a->version != b->version)
+		return a->version > b->version;
+	r = strcmp(base_name(a->origin.file), base_name(b->origin.file));
+	if (r)
+		return r > 0;
+	if (a->origin.line != b->origin.line)
+		return a->origin.line > b->origin.line;
+	return a->origin.column > b->origin.column;
+}
+
+static size_t name_size(const void *name)
+{
+	return strlen(name) + 1;
+}
+
+static bool has_name(const void *item, const void *name)
+{
+	return strcmp(((const Pod *)item)->name, name) == 0;
+}
+
+static const ClaimKind BY_NAME = {name_size, has_name, is_later};
 
 /* ---- Spaces ---- */
 static const Namespace *implied_namespace(Arena *arena, const char *name)
@@ -54,8 +89,8 @@ static Space *space_of(Model *model, const char *name)
 		return space;
 	arena = arena_child(model->arena);
 	space = ARENA_NEW(arena, Space);
-	*space = (Space){
-		.arena = arena, .name = arena_strdup(arena, name), .pods = table_new(arena)};
+	*space = (Space){.arena = arena, .name = arena_strdup(arena, name)};
+	claims_start(&space->pods, arena, &BY_NAME);
 	space->implied = implied_namespace(arena, space->name);
 	table_add(model->spaces, hash_text(HASH_START, name), space);
 	return space;
@@ -64,7 +99,7 @@ static Space *space_of(Model *model, const char *name)
 /* Nothing is in it: it may go, but not before the changes were looked at. */
 static void let_idle(Model *model, Space *space)
 {
-	if (space->is_idle || table_count(space->pods) + space->claims.n + space->policies.n > 0)
+	if (space->is_idle || claims_count(&space->pods) + space->claims.n + space->policies.n > 0)
 		return;
 	space->is_idle = true;
 	VEC_PUSH(model->arena, &model->idle, space);
@@ -76,52 +111,12 @@ void model_forget(Model *model)
 		Space *space = model->idle.at[i];
 
 		space->is_idle = false;
-		if (table_count(space->pods) + space->claims.n + space->policies.n > 0)
+		if (claims_count(&space->pods) + space->claims.n + space->policies.n > 0)
 			continue;
 		table_remove(model->spaces, hash_text(HASH_START, space->name), space);
 		arena_free(space->arena);
 	}
 	model->idle.n = 0;
-}
-
-/* ---- Which claim counts ---- */
-static const char *base_name(const char *path)
-{
-	const char *slash = path ? strrchr(path, '/') : NULL;
-
-	return slash ? slash + 1 : path ? path : "";
-}
-
-/* The higher resourceVersion, else the file that sorts last, else the place that comes last. */
-static bool is_later(const Pod *a, const Pod *b)
-{
-	int r;
-
-	if (a->version != b->version)
-		return a->version > b->version;
-	r = strcmp(base_name(a->origin.file), base_name(b->origin.file));
-	if (r)
-		return r > 0;
-	if (a->origin.line != b->origin.line)
-		return a->origin.line > b->origin.line;
-	return a->origin.column > b->origin.column;
-}
-
-static const Pod *winner(const Space *space, const char *name, size_t *ret_claims)
-{
-	uint32_t hash = hash_text(HASH_START, name);
-	const Pod *best = NULL, *pod;
-	size_t cursor = 0, n = 0;
-
-	while ((pod = table_find(space->pods, hash, &cursor))) {
-		if (strcmp(pod->name, name) != 0)
-			continue;
-		n++;
-		if (!best || is_later(pod, best))
-			best = pod;
-	}
-	*ret_claims = n;
-	return best;
 }
 
 static const Namespace *namespace_of(const Space *space)
@@ -131,7 +126,7 @@ static const Namespace *namespace_of(const Space *space)
 	for (size_t i = 0; i < space->claims.n; i++)
 		if (!best || space->claims.at[i]->version >= best->version)
 			best = space->claims.at[i];
-	return best ? best : table_count(space->pods) ? space->implied : NULL;
+	return best ? best : claims_count(&space->pods) ? space->implied : NULL;
 }
 
 /* ---- Replacing a file's part ---- */
@@ -139,7 +134,7 @@ typedef struct Touched {
 	Space *space;
 	const char *name; /* of a pod; NULL: the namespace itself */
 	const Pod *before;
-	size_t claims;
+	bool was_twice;
 	const Namespace *namespace;
 } Touched;
 
@@ -171,8 +166,10 @@ static void touch(Replacing *r, Space *space, const char *name)
 			return;
 	new = ARENA_NEW(r->scratch, Touched);
 	*new = (Touched){.space = space, .name = name, .namespace = space->namespace};
-	if (name)
-		new->before = winner(space, name, &new->claims);
+	if (name) {
+		new->before = claims_holder(&space->pods, name);
+		new->was_twice = claims_are_several(&space->pods, name);
+	}
 	table_add(r->seen, hash, new);
 	VEC_PUSH(r->scratch, &r->touched, new);
 }
@@ -203,11 +200,11 @@ static void remove_claim(Space *space, const Namespace *claim)
 static void move_claims(Model *model, const Part *old, const Part *new)
 {
 	for (size_t i = 0; i < old->n_pods; i++)
-		table_remove(space_of(model, old->pods[i]->space)->pods,
-			hash_text(HASH_START, old->pods[i]->name), old->pods[i]);
+		claims_remove(&space_of(model, old->pods[i]->space)->pods, old->pods[i]->name,
+			old->pods[i]);
 	for (size_t i = 0; i < new->n_pods; i++)
-		table_add(space_of(model, new->pods[i]->space)->pods,
-			hash_text(HASH_START, new->pods[i]->name), new->pods[i]);
+		claims_add(&space_of(model, new->pods[i]->space)->pods, new->pods[i]->name,
+			new->pods[i]);
 	for (size_t i = 0; i < old->n_namespaces; i++)
 		remove_claim(space_of(model, old->namespaces[i]->name), old->namespaces[i]);
 	for (size_t i = 0; i < new->n_namespaces; i++) {
@@ -217,26 +214,12 @@ static void move_claims(Model *model, const Part *old, const Part *new)
 	}
 }
 
-static void note_twice(Model *model, const Touched *t, const Pod *after, size_t claims)
-{
-	uint32_t hash = hash_text(HASH_START, t->name);
-
-	if (t->claims > 1) {
-		table_remove(model->twice, hash, t->before);
-		t->space->n_twice--;
-	}
-	if (claims > 1) {
-		table_add(model->twice, hash, after);
-		t->space->n_twice++;
-	}
-}
-
 static void note_pod(Replacing *r, const Touched *t)
 {
-	size_t claims;
-	const Pod *after = winner(t->space, t->name, &claims);
+	const Pod *after = claims_holder(&t->space->pods, t->name);
 
-	note_twice(r->model, t, after, claims);
+	r->model->counts.twice += claims_are_several(&t->space->pods, t->name);
+	r->model->counts.twice -= t->was_twice;
 	r->model->counts.pods += (after != NULL);
 	r->model->counts.pods -= (t->before != NULL);
 	if (after != t->before)
@@ -338,9 +321,8 @@ void model_set_cidr_sets(Model *model, const CidrSet *const *sets, size_t n)
 const Pod *model_pod(const Model *model, const char *space, const char *name)
 {
 	const Space *at = model_space(model, space);
-	size_t claims;
 
-	return at ? winner(at, name, &claims) : NULL;
+	return at ? claims_holder(&at->pods, name) : NULL;
 }
 
 const Namespace *model_namespace(const Model *model, const char *name)
@@ -375,13 +357,7 @@ const Space *model_next_space(const Model *model, size_t *cursor)
 
 const Pod *space_next_pod(const Space *space, size_t *cursor)
 {
-	const Pod *pod;
-	size_t claims;
-
-	while ((pod = table_next(space->pods, cursor)))
-		if (space->n_twice == 0 || winner(space, pod->name, &claims) == pod)
-			return pod;
-	return NULL;
+	return claims_next(&space->pods, cursor);
 }
 
 int pod_compare_p(const void *a, const void *b)
@@ -430,38 +406,62 @@ void model_list_changes(const Model *model, Changes *changes)
 
 ModelCounts model_counts(const Model *model)
 {
-	ModelCounts counts = model->counts;
-
-	counts.twice = table_count(model->twice);
-	return counts;
+	return model->counts;
 }
 
 /* ---- Warnings ---- */
-static void warn_twice(const Space *space, const Pod *counts, Diags *diags)
+typedef struct Twice {
+	const Pod *counts;
+	const Crowd *crowd;
+} Twice;
+
+static int compare_twice(const void *a, const void *b)
 {
-	uint32_t hash = hash_text(HASH_START, counts->name);
-	const Pod *pod;
+	const Twice *x = a, *y = b;
+
+	return pod_compare_p(&x->counts, &y->counts);
+}
+
+static int compare_places(const void *a, const void *b)
+{
+	const Pod *const *x = a, *const *y = b;
+
+	return is_later(*x, *y) ? -1 : 1;
+}
+
+/* The first so many of them, the later before; the others are counted. */
+static void warn_twice(const Twice *twice, Diags *diags)
+{
+	const Pod *counts = twice->counts, *pod;
+	Pods pods = {};
 	size_t cursor = 0;
 
-	while ((pod = table_find(space->pods, hash, &cursor)))
-		if (pod != counts && strcmp(pod->name, counts->name) == 0)
-			DIAG_WARNING(diags, counts->origin, "duplicate", NULL,
-				"pod \"%s/%s\" is also at %s:%u; this one counts: its "
-				"resourceVersion is higher, or its file sorts last",
-				counts->space, counts->name, pod->origin.file, pod->origin.line);
+	while ((pod = crowd_next(twice->crowd, &cursor)))
+		if (pod != counts)
+			VEC_PUSH(diags->arena, &pods, pod);
+	qsort(pods.at, pods.n, sizeof(Pod *), compare_places);
+	for (size_t i = 0; i < pods.n && i < DIAGS_MOST; i++)
+		DIAG_WARNING(diags, counts->origin, "duplicate", NULL,
+			"pod \"%s/%s\" is also at %s:%u; this one counts: its "
+			"resourceVersion is higher, or its file sorts last",
+			counts->space, counts->name, pods.at[i]->origin.file,
+			pods.at[i]->origin.line);
+	diags->n_dropped += pods.n > DIAGS_MOST ? pods.n - DIAGS_MOST : 0;
 }
 
 void model_warn_twice(const Model *model, Diags *diags)
 {
-	Pods pods = {};
-	const Pod *pod;
-	size_t cursor = 0;
+	VEC(Twice) all = {};
+	const Space *space;
+	const Crowd *crowd;
 
-	while (pods.n < DIAGS_MOST && (pod = table_next(model->twice, &cursor)))
-		VEC_PUSH(diags->arena, &pods, pod);
-	if (pods.n)
-		qsort(pods.at, pods.n, sizeof(Pod *), pod_compare_p);
-	for (size_t i = 0; i < pods.n; i++)
-		warn_twice(model_space(model, pods.at[i]->space), pods.at[i], diags);
-	diags->n_dropped += table_count(model->twice) - pods.n;
+	for (size_t i = 0; model->counts.twice && (space = model_next_space(model, &i));)
+		for (size_t k = 0; (crowd = claims_next_crowd(&space->pods, &k));)
+			VEC_PUSH(diags->arena, &all,
+				(Twice){claims_holder(&space->pods, crowd_key(crowd)), crowd});
+	if (all.n)
+		qsort(all.at, all.n, sizeof(Twice), compare_twice);
+	for (size_t i = 0; i < all.n && i < DIAGS_MOST; i++)
+		warn_twice(&all.at[i], diags);
+	diags->n_dropped += all.n > DIAGS_MOST ? all.n - DIAGS_MOST : 0;
 }

@@ -284,6 +284,93 @@ Test(base, a_table_holds_what_was_added_and_not_removed)
 	arena_free(own);
 }
 
+typedef struct Claimant {
+	char keys[2][2]; /* a letter each */
+	int rank;
+} Claimant;
+
+static size_t key_size(const void *key)
+{
+	return strlen(key) + 1;
+}
+
+static bool has_key(const void *item, const void *key)
+{
+	const Claimant *is = item;
+
+	return strcmp(is->keys[0], key) == 0 || strcmp(is->keys[1], key) == 0;
+}
+
+static bool ranks_higher(const void *a, const void *b)
+{
+	return ((const Claimant *)a)->rank > ((const Claimant *)b)->rank;
+}
+
+static const ClaimKind BY_LETTER = {key_size, has_key, ranks_higher};
+
+/* Of `at`, where NULL is nobody: who holds the key, and how many claim it. */
+static const Claimant *holder_of(Claimant *const *at, size_t n, const char *key, size_t *ret_claims)
+{
+	const Claimant *best = NULL;
+
+	*ret_claims = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (!at[i] || !has_key(at[i], key))
+			continue;
+		++*ret_claims;
+		best = !best || ranks_higher(at[i], best) ? at[i] : best;
+	}
+	return best;
+}
+
+static void expect_holders(const Claims *claims, Claimant *const *at, size_t n)
+{
+	size_t keys = 0, crowds = 0, held = 0, claims_n;
+
+	for (char key[2] = "a"; *key <= 'h'; ++*key) {
+		cr_assert_eq(claims_holder(claims, key), holder_of(at, n, key, &claims_n));
+		cr_assert_eq(claims_are_several(claims, key), claims_n > 1);
+		keys += claims_n > 0;
+		crowds += claims_n > 1;
+	}
+	cr_assert_eq(claims_count(claims), keys);
+	cr_assert_eq(claims_count_crowds(claims), crowds);
+	for (size_t cursor = 0; claims_next(claims, &cursor);)
+		held++;
+	cr_assert_eq(held, keys);
+}
+
+Test(base, the_best_claim_holds_whatever_came_and_went)
+{
+	static Claimant items[2][24];
+	Claimant *at[ARRAY_SIZE(items[0])] = {};
+	Arena *own = arena_new();
+	Claims claims;
+	unsigned seed = 7;
+
+	claims_start(&claims, own, &BY_LETTER);
+	for (int i = 0; i < (int)ARRAY_SIZE(at); i++)
+		items[0][i] = items[1][i] = (Claimant){{{"abcde"[i % 5]}, {"abcdefgh"[i / 3]}}, i};
+	for (int round = 0; round < 20000; round++) {
+		size_t i = (size_t)rand_r(&seed) % ARRAY_SIZE(at);
+		Claimant *was = at[i], *twin = was == &items[0][i] ? &items[1][i] : &items[0][i];
+		bool is_replaced = was && rand_r(&seed) % 2;
+
+		for (int k = 0; k < 2 && !(k && strcmp(twin->keys[0], twin->keys[1]) == 0); k++)
+			if (is_replaced)
+				claims_replace(&claims, twin->keys[k], was, twin);
+			else if (was)
+				claims_remove(&claims, was->keys[k], was);
+			else
+				claims_add(&claims, twin->keys[k], twin);
+		at[i] = was && !is_replaced ? NULL : twin;
+		if (round % 3)
+			continue; /* a holder that nobody asked for may go, too */
+		expect_holders(&claims, at, ARRAY_SIZE(at));
+	}
+	arena_free(own);
+}
+
 static int exhaust_child(void *context)
 {
 	Arena *child = arena_child(context);

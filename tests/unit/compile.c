@@ -180,6 +180,42 @@ Test(compile, an_address_of_two_pods_is_the_later_ones)
 		source_free(sources[i]);
 }
 
+/* The node that the pod is on by what counts, of claims in these files with these versions. */
+static const char *node_of_twice(const char *const files[3], const char *const versions[3])
+{
+	Model *model = model_new(arena);
+	Diags diags = {.arena = arena};
+	const char *node;
+	Source *sources[3];
+
+	for (int i = 0; i < 3; i++) {
+		sources[i] = parse(SOURCE_INVENTORY, files[i],
+			arena_printf(arena,
+				"{\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\","
+				"\"resourceVersion\":\"%s\"},\"spec\":{\"nodeName\":\"%d\"}}",
+				versions[i], i));
+		add(model, sources[i]);
+	}
+	cr_assert_eq(model_counts(model).twice, 1);
+	cr_assert_eq(model_counts(model).pods, 1);
+	model_warn_twice(model, &diags);
+	cr_assert_eq(diags.list.n, 2);
+	cr_assert_str_eq(diags.list.at[1].code, "duplicate");
+	node = arena_strdup(arena, model_pod(model, "default", "a")->node);
+	for (int i = 0; i < 3; i++)
+		source_free(sources[i]);
+	return node;
+}
+
+Test(compile, a_pod_of_several_files_is_the_newest_then_the_last_files)
+{
+	static const char *const files[] = {"/x/b.json", "/x/c.json", "/x/a.json"};
+
+	cr_expect_str_eq(node_of_twice(files, (const char *const[]){"7", "9", "10"}), "2");
+	cr_expect_str_eq(node_of_twice(files, (const char *const[]){"8", "0", "3"}), "0");
+	cr_expect_str_eq(node_of_twice(files, (const char *const[]){"5", "5", "5"}), "1");
+}
+
 /* Pitfall 14: nothing of a comment ends it; a cut keeps UTF-8 whole. */
 Test(compile, comments_are_safe)
 {
