@@ -196,8 +196,9 @@ static bool is_no_inventory(const Source *source)
 static int read_as(
 	int directory, SourceKind kind, const char *path, const char *name, Source **ret_source)
 {
+	ARENA_CLEANUP Arena *scratch = arena_new();
 	SourceFile file;
-	int r = source_file_read(directory, kind, path, name, &file);
+	int r = scratch ? source_file_read(directory, kind, path, name, scratch, &file) : -ENOMEM;
 
 	if (r < 0)
 		return r;

@@ -21,6 +21,8 @@ typedef struct Arena Arena;
 
 Arena *arena_new(void);		 /* NULL when out of memory */
 Arena *arena_free(Arena *arena); /* takes NULL; returns NULL; runs deferred calls, last first */
+/* As if freed, and ready again, with room for as much as it held before in one piece. */
+void arena_clear(Arena *arena);
 size_t arena_bytes(const Arena *arena);
 /*
  * An arena that is freed with its parent at the latest. Never NULL: what it cannot allocate

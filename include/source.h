@@ -61,10 +61,11 @@ typedef struct SourceFile {
 /*
  * Opens NAME beneath the directory (symbolic links too may not lead out of it), refuses what is
  * no regular file, what everybody may write, and what is too big. Then parses. A file that cannot
- * be read gives a Source with that error. Returns 0 or -ENOMEM.
+ * be read gives a Source with that error. What is only needed meanwhile is in `scratch`, which is
+ * clear afterwards: whoever reads many files keeps it for all of them. Returns 0 or -ENOMEM.
  */
-int source_file_read(
-	int directory, SourceKind kind, const char *file, const char *name, SourceFile *ret_file);
+int source_file_read(int directory, SourceKind kind, const char *file, const char *name,
+	Arena *scratch, SourceFile *ret_file);
 
 /* ---- A directory of sources ---- */
 typedef struct SourceDir SourceDir;

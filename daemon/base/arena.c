@@ -28,8 +28,8 @@ struct Arena {
 	Arena *parent, *children, *next, *previous; /* next, previous: of the parent's children */
 	Block *blocks;				    /* newest first */
 	Deferred *deferred;
-	jmp_buf *unwind; /* the innermost try, or NULL */
-	size_t bytes;
+	jmp_buf *unwind;    /* the innermost try, or NULL */
+	size_t bytes, held; /* held: before it was cleared, in several pieces */
 };
 
 Arena *arena_new(void)
@@ -69,8 +69,9 @@ static void leave_parent(Arena *arena)
 		arena->parent->children = arena->next;
 }
 
-/* With its children; nobody points to it any more. */
-static void release(Arena *arena)
+static void release(Arena *arena);
+
+static void release_children(Arena *arena)
 {
 	for (Arena *child = arena->children, *next; child; child = next) {
 		next = child->next;
@@ -78,11 +79,37 @@ static void release(Arena *arena)
 	}
 	for (Deferred *d = arena->deferred; d; d = d->next)
 		d->fn(d->handle);
+}
+
+static void release_blocks(Arena *arena)
+{
 	for (Block *block = arena->blocks, *next; block; block = next) {
 		next = block->next;
 		free(block);
 	}
+}
+
+/* With its children; nobody points to it any more. */
+static void release(Arena *arena)
+{
+	release_children(arena);
+	release_blocks(arena);
 	free(arena);
+}
+
+void arena_clear(Arena *arena)
+{
+	release_children(arena);
+	arena->children = NULL;
+	arena->deferred = NULL;
+	if (arena->blocks && !arena->blocks->next) {
+		arena->blocks->n = 0;
+		return;
+	}
+	release_blocks(arena);
+	arena->blocks = NULL;
+	arena->held = arena->bytes;
+	arena->bytes = 0;
 }
 
 Arena *arena_free(Arena *arena)
@@ -119,6 +146,8 @@ static size_t next_room(const Arena *arena)
 {
 	size_t room = arena->bytes / 16;
 
+	if (arena->held > arena->bytes)
+		return arena->held;
 	return room < BLOCK_LEAST ? BLOCK_LEAST : room > BLOCK_MOST ? BLOCK_MOST : room;
 }
 
@@ -137,19 +166,25 @@ static Block *block_add(Arena *arena, size_t least)
 	return block;
 }
 
+static void *take_of(Block *block, size_t bytes, size_t align)
+{
+	size_t at = block ? (block->n + align - 1) & ~(align - 1) : 0;
+
+	if (!block || at > block->room || block->room - at < bytes)
+		return NULL;
+	block->n = at + bytes;
+	return block->data + at;
+}
+
+/* The block before the newest has an end that was too short for something: something fits. */
 static void *take(Arena *arena, size_t bytes, size_t align)
 {
-	Block *block = arena->blocks;
-	size_t at = block ? (block->n + align - 1) & ~(align - 1) : 0;
-	void *memory;
+	Block *newest = arena->blocks;
+	void *memory = newest ? take_of(newest->next, bytes, align) : NULL;
 
-	if (!block || at > block->room || block->room - at < bytes) {
-		block = block_add(arena, bytes);
-		at = 0;
-	}
-	memory = block->data + at;
-	block->n = at + bytes;
-	return memory;
+	if (!memory)
+		memory = take_of(newest, bytes, align);
+	return memory ? memory : take_of(block_add(arena, bytes), bytes, align);
 }
 
 void *arena_place(Arena *arena, size_t bytes, size_t align)

@@ -1,4 +1,8 @@
-/* Table: open addressing, linear probing; what is removed leaves no mark. */
+/*
+ * Table: open addressing, linear probing; what is removed leaves no mark. It grows by a quarter
+ * when it is four fifths full, to be never far from that: most of what is kept of a large cluster
+ * is in two of them.
+ */
 #include "base.h"
 #include <string.h>
 
@@ -8,7 +12,7 @@ struct Table {
 	Arena *parent, *arena; /* arena: of the slots */
 	const void **items;    /* NULL: a free slot */
 	uint32_t *hashes;
-	size_t n, room; /* room is a power of two, or 0 */
+	size_t n, room;
 };
 
 uint32_t hash_bytes(uint32_t hash, const void *data, size_t n)
@@ -31,7 +35,18 @@ static size_t home(const Table *table, uint32_t hash)
 	hash ^= hash >> 16;
 	hash *= 0x7feb352du;
 	hash ^= hash >> 15;
-	return hash & (table->room - 1);
+	return (size_t)((uint64_t)hash * table->room >> 32);
+}
+
+static size_t after(const Table *table, size_t i)
+{
+	return i + 1 < table->room ? i + 1 : 0;
+}
+
+/* How far behind one slot another is. */
+static size_t distance(const Table *table, size_t from, size_t to)
+{
+	return to >= from ? to - from : to + table->room - from;
 }
 
 Table *table_new(Arena *arena)
@@ -47,7 +62,7 @@ static void put(Table *table, uint32_t hash, const void *item)
 	size_t i = home(table, hash);
 
 	while (table->items[i])
-		i = (i + 1) & (table->room - 1);
+		i = after(table, i);
 	table->items[i] = item;
 	table->hashes[i] = hash;
 }
@@ -56,7 +71,7 @@ static void grow(Table *table)
 {
 	Table old = *table;
 
-	table->room = old.room ? 2 * old.room : ROOM_LEAST;
+	table->room = old.room ? old.room + old.room / 4 : ROOM_LEAST;
 	table->arena = arena_child(table->parent);
 	table->items = arena_alloc(table->arena, table->room * sizeof(*table->items));
 	table->hashes = arena_alloc(table->arena, table->room * sizeof(*table->hashes));
@@ -68,7 +83,7 @@ static void grow(Table *table)
 
 void table_add(Table *table, uint32_t hash, const void *item)
 {
-	if (table->n * 4 >= table->room * 3)
+	if (table->n * 5 >= table->room * 4)
 		grow(table);
 	put(table, hash, item);
 	table->n++;
@@ -79,19 +94,19 @@ static size_t slot_of(const Table *table, uint32_t hash, const void *item)
 	size_t i = home(table, hash);
 
 	while (table->items[i] != item || table->hashes[i] != hash)
-		i = (i + 1) & (table->room - 1);
+		i = after(table, i);
 	return i;
 }
 
 /* Whoever stands behind the gap because it was taken moves up. */
 void table_remove(Table *table, uint32_t hash, const void *item)
 {
-	size_t mask = table->room - 1, gap = slot_of(table, hash, item);
+	size_t gap = slot_of(table, hash, item);
 
-	for (size_t i = (gap + 1) & mask; table->items[i]; i = (i + 1) & mask) {
+	for (size_t i = after(table, gap); table->items[i]; i = after(table, i)) {
 		size_t at_home = home(table, table->hashes[i]);
 
-		if (((i - at_home) & mask) < ((i - gap) & mask))
+		if (distance(table, at_home, i) < distance(table, gap, i))
 			continue;
 		table->items[gap] = table->items[i];
 		table->hashes[gap] = table->hashes[i];
@@ -108,8 +123,9 @@ void table_replace(Table *table, uint32_t hash, const void *item, const void *by
 
 const void *table_find(const Table *table, uint32_t hash, size_t *cursor)
 {
-	for (size_t i; table->room && *cursor < table->room;) {
-		i = (home(table, hash) + (*cursor)++) & (table->room - 1);
+	for (size_t i; *cursor < table->room;) {
+		i = home(table, hash) + (*cursor)++;
+		i -= i < table->room ? 0 : table->room;
 		if (!table->items[i])
 			return NULL;
 		if (table->hashes[i] == hash)

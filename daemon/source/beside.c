@@ -18,7 +18,7 @@ typedef struct Reading {
 	int result;
 } Reading;
 
-static int read_one(const Reading *r, size_t i)
+static int read_one(const Reading *r, size_t i, Arena *scratch)
 {
 	const char *name = r->entries[i]->name;
 	char *file;
@@ -26,18 +26,19 @@ static int read_one(const Reading *r, size_t i)
 
 	if (asprintf(&file, "%s/%s", r->dir->path, name) < 0)
 		return -ENOMEM;
-	result = source_file_read(r->fd, r->dir->kind, file, name, &r->files[i]);
+	result = source_file_read(r->fd, r->dir->kind, file, name, scratch, &r->files[i]);
 	free(file);
 	return result;
 }
 
 static void *read_some(void *context)
 {
+	ARENA_CLEANUP Arena *scratch = arena_new();
 	Reading *r = context;
 	size_t i;
 
 	while ((i = __atomic_fetch_add(&r->next, 1, __ATOMIC_RELAXED)) < r->n) {
-		int result = read_one(r, i);
+		int result = scratch ? read_one(r, i, scratch) : -ENOMEM;
 
 		if (result < 0)
 			__atomic_store_n(&r->result, result, __ATOMIC_RELAXED);

@@ -47,7 +47,7 @@ static Source *source_new(Arena *arena, const char *file)
 
 /* ---- Parsing ---- */
 typedef struct Parsing {
-	Arena *arena;
+	Arena *arena, *scratch; /* scratch: of what is only needed meanwhile */
 	SourceKind kind;
 	const char *file, *text;
 	size_t n;
@@ -80,15 +80,15 @@ static void parse_text(const Parsing *p, Source *source)
 	else if (p->kind == SOURCE_POLICIES)
 		manifest_read(source, p->text, p->n);
 	else if (format == FORMAT_JSON)
-		inventory_read_json(source, p->text, p->n);
+		inventory_read_json(source, p->scratch, p->text, p->n);
 	else
-		inventory_read_yaml(source, p->text, p->n);
+		inventory_read_yaml(source, p->scratch, p->text, p->n);
 }
 
 /* One name twice in one file: the second is the mistake. */
 static void check_duplicates(Source *source)
 {
-	StrMap *seen = strmap_new(source->arena);
+	StrMap *seen = source->policies.n ? strmap_new(source->arena) : NULL;
 
 	for (size_t i = 0; i < source->policies.n; i++) {
 		const Policy *policy = source->policies.at[i], *first;
@@ -133,7 +133,7 @@ static bool names_sets(const Source *source)
 /* Policies are read by way of trees, many times their size, which go when they were read. */
 static void parse_policies(const Parsing *p)
 {
-	Source *draft = source_new(arena_child(p->arena), p->file), *source = p->source;
+	Source *draft = source_new(p->scratch, p->file), *source = p->source;
 
 	parse_whole(p, draft);
 	diags_append(&source->diags, &draft->diags);
@@ -144,7 +144,6 @@ static void parse_policies(const Parsing *p)
 	for (size_t i = 0; i < draft->sets.n; i++)
 		VEC_PUSH(source->arena, &source->sets,
 			cidr_set_copy(source->arena, draft->sets.at[i], source->file));
-	source_free(draft);
 }
 
 static int parse(void *context)
@@ -159,6 +158,13 @@ static int parse(void *context)
 	return 0;
 }
 
+static int parse_kept(void *context)
+{
+	Parsing *p = context;
+
+	return arena_try(p->arena, parse, p);
+}
+
 static int run_parse(Parsing *p, Source **ret_source)
 {
 	int r;
@@ -166,7 +172,8 @@ static int run_parse(Parsing *p, Source **ret_source)
 	p->arena = arena_new();
 	if (!p->arena)
 		return -ENOMEM;
-	r = arena_try(p->arena, parse, p);
+	r = arena_try(p->scratch, parse_kept, p);
+	arena_clear(p->scratch);
 	if (r < 0) {
 		arena_free(p->arena);
 		return r;
@@ -177,9 +184,10 @@ static int run_parse(Parsing *p, Source **ret_source)
 
 int source_parse(SourceKind kind, const char *file, const char *text, size_t n, Source **ret_source)
 {
-	Parsing p = {.kind = kind, .file = file, .text = text, .n = n};
+	ARENA_CLEANUP Arena *scratch = arena_new();
+	Parsing p = {.scratch = scratch, .kind = kind, .file = file, .text = text, .n = n};
 
-	return run_parse(&p, ret_source);
+	return scratch ? run_parse(&p, ret_source) : -ENOMEM;
 }
 
 /* ---- Reading ---- */
@@ -215,9 +223,12 @@ static const char *stat_error(const struct stat *st, SourceKind kind)
 	return NULL;
 }
 
+/* Whole pages: when the text goes, nothing that stays keeps a part of it from the system. */
+#define PAGE ((size_t)4096)
+
 char *read_whole(int fd, size_t size, size_t *ret_n)
 {
-	char *text = malloc(size + 1);
+	char *text = aligned_alloc(PAGE, (size / PAGE + 1) * PAGE);
 	size_t n = 0;
 
 	if (!text)
@@ -313,10 +324,10 @@ static char *read_found(Parsing *p, int found, struct stat *ret_stat)
 	return text;
 }
 
-int source_file_read(
-	int directory, SourceKind kind, const char *file, const char *name, SourceFile *ret_file)
+int source_file_read(int directory, SourceKind kind, const char *file, const char *name,
+	Arena *scratch, SourceFile *ret_file)
 {
-	Parsing p = {.kind = kind, .file = file};
+	Parsing p = {.scratch = scratch, .kind = kind, .file = file};
 	int r, found = find_beneath(directory, name);
 	SourceFile result = {};
 

@@ -562,9 +562,8 @@ static void finish(Inventory *v)
 
 static const JsonHandler HANDLER = {on_begin, on_end, on_key, on_scalar};
 
-static Inventory *inventory_new(Source *source, const char *text)
+static Inventory *inventory_new(Source *source, Arena *scratch, const char *text)
 {
-	Arena *scratch = arena_child(source->arena);
 	Inventory *v = ARENA_NEW(scratch, Inventory);
 
 	*v = (Inventory){.source = source,
@@ -577,13 +576,12 @@ static Inventory *inventory_new(Source *source, const char *text)
 	return v;
 }
 
-void inventory_read_json(Source *source, const char *text, size_t n)
+void inventory_read_json(Source *source, Arena *scratch, const char *text, size_t n)
 {
-	Inventory *v = inventory_new(source, text);
+	Inventory *v = inventory_new(source, scratch, text);
 
 	if (json_read(&v->reader, source->file, text, n, &HANDLER, v, &v->at))
 		finish(v);
-	arena_free(v->scratch);
 }
 
 /* ---- YAML: the tree told as the same events ---- */
@@ -612,20 +610,18 @@ static bool replay(Inventory *v, const Node *node)
 	return is_well && on_end(v);
 }
 
-void inventory_read_yaml(Source *source, const char *text, size_t n)
+void inventory_read_yaml(Source *source, Arena *scratch, const char *text, size_t n)
 {
-	Arena *scratch = arena_child(source->arena); /* of the tree */
 	Reader reader = {scratch, &source->diags};
 	Documents documents = {};
 	bool is_well = yaml_read(&reader, source->file, text, n, &documents);
 
 	for (size_t i = 0; is_well && i < documents.n; i++) {
-		Inventory *v = inventory_new(source, NULL);
+		Inventory *v = inventory_new(source, arena_child(scratch), NULL);
 
 		is_well = documents.at[i]->kind == NODE_NULL || replay(v, documents.at[i]);
 		if (is_well && documents.at[i]->kind != NODE_NULL)
 			finish(v);
 		arena_free(v->scratch);
 	}
-	arena_free(scratch);
 }

@@ -74,8 +74,11 @@ bool yaml_read(Reader *reader, const char *file, const char *text, size_t n, Doc
 /* conf.c: the root group of a libconfig text; NULL after an error in diags. */
 const Node *conf_read(Reader *reader, const char *file, const char *text);
 
-/* manifest.c, policy_conf.c, inventory.c: fill a Source */
+/*
+ * manifest.c, policy_conf.c, inventory.c: fill a Source. What the first two do not need any longer
+ * is in its arena, too; the others leave that in `scratch`.
+ */
 void manifest_read(Source *source, const char *text, size_t n);
 void policy_conf_read(Source *source, const char *text);
-void inventory_read_json(Source *source, const char *text, size_t n);
-void inventory_read_yaml(Source *source, const char *text, size_t n);
+void inventory_read_json(Source *source, Arena *scratch, const char *text, size_t n);
+void inventory_read_yaml(Source *source, Arena *scratch, const char *text, size_t n);
