@@ -70,14 +70,18 @@ const char *direction_text(Direction direction); /* "ingress", "egress" */
 
 typedef enum PeerKind { PEER_PODS, PEER_BLOCK, PEER_SET } PeerKind;
 
+typedef struct Block {
+	Range range;
+	Ranges except; /* cuts only this block */
+} Block;
+
 typedef struct Peer {
 	PeerKind kind;
 	Origin origin;
 	/* PEER_PODS: namespaces NULL: the policy's own namespace; pods NULL: all pods */
 	const Selector *namespaces, *pods;
-	Range block;	 /* PEER_BLOCK */
-	Ranges except;	 /* PEER_BLOCK: cuts only this block */
-	const char *set; /* PEER_SET: a cidr_set by name, resolved by the snapshot */
+	const Block *block; /* PEER_BLOCK */
+	const char *set;    /* PEER_SET: a cidr_set by name, resolved by the snapshot */
 } Peer;
 
 typedef enum PortKind { PORT_ALL, PORT_RANGE, PORT_NAME } PortKind;
@@ -128,15 +132,21 @@ typedef enum Phase {
 typedef struct NamedPort {
 	const char *name;
 	Protocol protocol;
-	uint16_t number;
+	unsigned number; /* 1 to 65535; without holes: see inventory.c */
 } NamedPort;
+
+/* Where pods run. */
+typedef struct Host {
+	const char *name; /* of the node; NULL: nowhere yet */
+	Addresses addresses;
+} Host;
 
 typedef struct Pod {
 	Origin origin;
-	const char *space, *name, *node;
+	const char *space, *name;
+	const Host *host; /* never NULL */
 	Labels labels;
-	Addresses addresses; /* the primary one first */
-	Addresses host_addresses;
+	Addresses addresses;  /* the primary one first */
 	VEC(NamedPort) ports; /* of all containers, sidecars included */
 	bool is_host_network;
 	Phase phase;

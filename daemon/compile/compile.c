@@ -97,7 +97,7 @@ typedef struct Update {
 
 static bool is_local(const Compiler *c, const Pod *pod)
 {
-	return c->options.is_all || text_is_equal(pod->node, c->options.node);
+	return c->options.is_all || text_is_equal(pod->host->name, c->options.node);
 }
 
 /* ---- 1. Touch ---- */

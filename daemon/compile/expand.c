@@ -139,9 +139,10 @@ static void add_block_text(Buf *buf, const Peer *peer)
 		buf_printf(buf, "cidr_set %s", peer->set);
 		return;
 	}
-	buf_add(buf, range_text(peer->block, text));
-	for (size_t i = 0; i < peer->except.n; i++)
-		buf_printf(buf, "%s%s", i ? " " : " except ", range_text(peer->except.at[i], text));
+	buf_add(buf, range_text(peer->block->range, text));
+	for (size_t i = 0; i < peer->block->except.n; i++)
+		buf_printf(buf, "%s%s", i ? " " : " except ",
+			range_text(peer->block->except.at[i], text));
 }
 
 /* All blocks of the rule as one set of disjoint ranges; `except` has cut its own block only. */

@@ -220,11 +220,11 @@ static bool is_from_own_node(const Flow *flow)
 {
 	const Pod *source = flow->source.pod, *pod = flow->destination.pod;
 
-	for (size_t i = 0; pod && i < pod->host_addresses.n; i++)
-		if (address_is_equal(pod->host_addresses.at[i], flow->source.address))
+	for (size_t i = 0; pod && i < pod->host->addresses.n; i++)
+		if (address_is_equal(pod->host->addresses.at[i], flow->source.address))
 			return true;
-	return pod && source && source->is_host_network && source->node && pod->node &&
-	       strcmp(source->node, pod->node) == 0;
+	return pod && source && source->is_host_network && source->host->name &&
+	       text_is_equal(source->host->name, pod->host->name);
 }
 
 static const char *exemption(const Flow *flow)
@@ -340,10 +340,10 @@ static void add_peer_text(Why *w, Buf *buf, const Policy *policy, const Peer *pe
 	if (peer->kind == PEER_SET) {
 		buf_printf(buf, "cidr_set \"%s\"", peer->set);
 	} else if (peer->kind == PEER_BLOCK) {
-		buf_add(buf, range_text(peer->block, text));
-		for (size_t i = 0; i < peer->except.n; i++)
+		buf_add(buf, range_text(peer->block->range, text));
+		for (size_t i = 0; i < peer->block->except.n; i++)
 			buf_printf(buf, "%s%s", i ? ", " : " except ",
-				range_text(peer->except.at[i], text));
+				range_text(peer->block->except.at[i], text));
 	} else {
 		const char *pods = peer->pods ? selector_text(w->arena, peer->pods) : "";
 

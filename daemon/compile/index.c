@@ -159,8 +159,9 @@ void peer_ranges(
 {
 	const CidrSet *set = peer->kind == PEER_SET ? model_set(model, peer->set) : NULL;
 
-	if (peer->kind == PEER_BLOCK && peer->block.family == family)
-		ranges_subtract(arena, peer->block, peer->except.at, peer->except.n, ret_ranges);
+	if (peer->kind == PEER_BLOCK && peer->block->range.family == family)
+		ranges_subtract(arena, peer->block->range, peer->block->except.at,
+			peer->block->except.n, ret_ranges);
 	for (size_t i = 0; set && i < set->ranges.n; i++)
 		if (set->ranges.at[i].family == family)
 			VEC_PUSH(arena, ret_ranges, set->ranges.at[i]);

@@ -35,6 +35,15 @@ const Selector *selector_copy(Arena *arena, const Selector *selector)
 	return copy;
 }
 
+static const Block *copy_block(Arena *arena, const Block *block)
+{
+	Block *copy = block ? ARENA_NEW(arena, Block) : NULL;
+
+	if (copy)
+		*copy = (Block){block->range, VEC_COPY(arena, block->except)};
+	return copy;
+}
+
 static Peer copy_peer(Arena *arena, const Peer *from, const char *file)
 {
 	Peer to = *from;
@@ -42,7 +51,7 @@ static Peer copy_peer(Arena *arena, const Peer *from, const char *file)
 	to.origin.file = file;
 	to.namespaces = selector_copy(arena, from->namespaces);
 	to.pods = selector_copy(arena, from->pods);
-	to.except = VEC_COPY(arena, from->except);
+	to.block = copy_block(arena, from->block);
 	to.set = copy_text(arena, from->set);
 	return to;
 }

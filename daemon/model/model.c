@@ -75,7 +75,7 @@ bool pod_is_equal(const Pod *a, const Pod *b)
 {
 	return a->phase == b->phase && a->is_host_network == b->is_host_network &&
 	       a->version == b->version && strcmp(a->name, b->name) == 0 &&
-	       strcmp(a->space, b->space) == 0 && text_is_equal(a->node, b->node) &&
+	       strcmp(a->space, b->space) == 0 && text_is_equal(a->host->name, b->host->name) &&
 	       strcmp(a->started, b->started) == 0 && labels_are_equal(&a->labels, &b->labels) &&
 	       addresses_are_equal(&a->addresses, &b->addresses) && are_ports_equal(a, b);
 }
@@ -102,11 +102,18 @@ static bool are_selectors_equal(const Selector *a, const Selector *b)
 	return true;
 }
 
+static bool are_blocks_equal(const Block *a, const Block *b)
+{
+	if (!a || !b)
+		return a == b;
+	return range_is_equal(a->range, b->range) && ranges_are_equal(&a->except, &b->except);
+}
+
 static bool is_peer_equal(const Peer *a, const Peer *b)
 {
 	return a->kind == b->kind && are_selectors_equal(a->namespaces, b->namespaces) &&
-	       are_selectors_equal(a->pods, b->pods) && range_is_equal(a->block, b->block) &&
-	       ranges_are_equal(&a->except, &b->except) && text_is_equal(a->set, b->set);
+	       are_selectors_equal(a->pods, b->pods) && are_blocks_equal(a->block, b->block) &&
+	       text_is_equal(a->set, b->set);
 }
 
 static bool is_port_equal(const Port *a, const Port *b)

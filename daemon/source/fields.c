@@ -190,7 +190,7 @@ bool fields_cidr(Reader *reader, const Node *node, const char *what, Range *ret_
 	return false;
 }
 
-static bool read_except(Reader *reader, const Node *except, const Node *cidr, Peer *peer)
+static bool read_except(Reader *reader, const Node *except, const Node *cidr, Block *block)
 {
 	for (size_t i = 0; i < node_count(except); i++) {
 		const Node *item = except->items.at[i];
@@ -198,14 +198,14 @@ static bool read_except(Reader *reader, const Node *except, const Node *cidr, Pe
 
 		if (!fields_cidr(reader, item, "except", &range))
 			return false;
-		if (!range_is_within(range, peer->block) || range_is_equal(range, peer->block)) {
+		if (!range_is_within(range, block->range) || range_is_equal(range, block->range)) {
 			DIAG_ERROR(reader->diags, item->origin, "invalid-cidr", NULL,
 				"except: Invalid value: \"%s\": must be a strict subset of `cidr` "
 				"(\"%s\")",
 				item->text, cidr->text);
 			return false;
 		}
-		VEC_PUSH(reader->arena, &peer->except, range);
+		VEC_PUSH(reader->arena, &block->except, range);
 	}
 	return true;
 }
@@ -213,19 +213,19 @@ static bool read_except(Reader *reader, const Node *except, const Node *cidr, Pe
 bool fields_block(
 	Reader *reader, Origin origin, const Node *cidr, const Node *except, Peer *ret_peer)
 {
-	Peer peer = {.kind = PEER_BLOCK, .origin = origin};
+	Block *block = ARENA_NEW(reader->arena, Block);
 
 	if (!cidr) {
 		DIAG_ERROR(reader->diags, origin, "required", NULL, "cidr: Required value");
 		return false;
 	}
-	if (!fields_cidr(reader, cidr, "cidr", &peer.block))
+	if (!fields_cidr(reader, cidr, "cidr", &block->range))
 		return false;
 	if (except && !node_expect(reader, except, NODE_LIST, "except"))
 		return false;
-	if (!read_except(reader, except, cidr, &peer))
+	if (!read_except(reader, except, cidr, block))
 		return false;
-	*ret_peer = peer;
+	*ret_peer = (Peer){.kind = PEER_BLOCK, .origin = origin, .block = block};
 	return true;
 }
 

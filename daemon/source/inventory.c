@@ -96,10 +96,17 @@ static const Place ROOT =
 typedef struct Item {
 	const char *kind;
 	Pod pod;
+	Host host;
 	bool has_items;
 } Item;
 
-#define RECENT_TEXTS 1024
+/* What was kept lately, to be kept once: the same texts, ports and hosts come again and again. */
+#define RECENT 1024
+
+typedef struct Kept {
+	const void *at;
+	size_t n, align;
+} Kept;
 
 typedef struct Inventory {
 	Source *source;
@@ -112,10 +119,10 @@ typedef struct Inventory {
 	const char *label;	 /* the key of the label whose value comes */
 	Item root;
 	VEC(Item) items;
-	Item *item;	     /* the current one: &root or the last of items */
-	Pod work;	     /* whose lists the current one of items grows in */
-	const char **recent; /* texts that were kept lately, by hash: they come again and again */
-	Buf token;	     /* a text that is only looked at */
+	Item *item;		/* the current one: &root or the last of items */
+	Item work;		/* whose lists the current one of items grows in */
+	Kept *recent;		/* by hash */
+	Buf token;		/* a text that is only looked at */
 	size_t container_ports; /* how many ports were there when the container began */
 	bool is_init, is_sidecar;
 	/* where we are: one of the two drivers */
@@ -144,7 +151,7 @@ static Origin where(Inventory *v)
 /* ---- Scalars ---- */
 static bool add_address(Inventory *v, const char *text, bool is_host)
 {
-	Pod *pod = &v->item->pod;
+	Addresses *list = is_host ? &v->item->host.addresses : &v->item->pod.addresses;
 	Address address;
 
 	if (!*text)
@@ -153,14 +160,10 @@ static bool add_address(Inventory *v, const char *text, bool is_host)
 		FAIL(v, "\"%s\" is no address", text);
 		return false;
 	}
-	if (is_host) {
-		VEC_PUSH(v->scratch, &pod->host_addresses, address);
-		return true;
-	}
-	for (size_t i = 0; i < pod->addresses.n; i++)
-		if (address_is_equal(pod->addresses.at[i], address))
+	for (size_t i = 0; i < list->n; i++)
+		if (address_is_equal(list->at[i], address))
 			return true;
-	VEC_PUSH(v->scratch, &pod->addresses, address);
+	VEC_PUSH(v->scratch, list, address);
 	return true;
 }
 
@@ -181,15 +184,41 @@ static bool is_kept(Want want)
 	}
 }
 
+/* Where the same may have been kept; if not, nothing is there. */
+static Kept *find_kept(Inventory *v, const void *bytes, size_t n, size_t align)
+{
+	uint32_t hash = hash_bytes(HASH_START, bytes, n);
+	Kept *kept = &v->recent[(hash ^ hash >> 16) % RECENT];
+
+	if (kept->n != n || kept->align != align || memcmp(kept->at, bytes, n) != 0)
+		*kept = (Kept){NULL, n, align};
+	return kept;
+}
+
 static const char *keep_text(Inventory *v, const char *text, size_t n)
 {
-	uint32_t hash = hash_bytes(HASH_START, text, n);
-	const char **recent = &v->recent[(hash ^ hash >> 16) % RECENT_TEXTS];
+	Kept *kept = find_kept(v, text, n, 1);
 
-	if (!*recent || strncmp(*recent, text, n) != 0 || (*recent)[n])
-		*recent = arena_strndup(v->source->arena, text, n);
-	return *recent;
+	if (!kept->at)
+		kept->at = arena_strndup(v->source->arena, text, n);
+	return kept->at;
 }
+
+/* Of things without holes. */
+static const void *keep(Inventory *v, const void *things, size_t n, size_t align)
+{
+	Kept *kept = n ? find_kept(v, things, n, align) : NULL;
+
+	if (kept && !kept->at)
+		kept->at = memcpy(arena_place(v->source->arena, n, align), things, n);
+	return kept ? kept->at : NULL;
+}
+
+#define KEEP_LIST(v, list)                                                                         \
+	((__typeof__(list)){.at = (__typeof__((list).at))keep((v), (list).at,                      \
+				    (list).n * sizeof(*(list).at), __alignof__(*(list).at)),       \
+		.n = (list).n,                                                                     \
+		.room = (list).n})
 
 static const char *look_at(Inventory *v, const char *text, size_t n)
 {
@@ -256,7 +285,7 @@ static bool set_value(Inventory *v, Want want, const char *text)
 		VEC_PUSH(v->scratch, &item->pod.labels.list, (Label){v->label, text});
 		return true;
 	case WANT_NODE:
-		item->pod.node = text;
+		item->host.name = text;
 		return true;
 	case WANT_HOST_NETWORK:
 		item->pod.is_host_network = strcmp(text, "true") == 0;
@@ -324,13 +353,15 @@ static bool fail_shape(Inventory *v, const Place *place, const char *found)
 }
 
 /* ---- Items: read into lists that grow, kept in lists that fit ---- */
-static void take_lists(Pod *pod, const Pod *work)
+static void take_lists(Item *item, const Item *work)
 {
-	pod->labels = work->labels;
-	pod->addresses = work->addresses;
-	pod->host_addresses = work->host_addresses;
-	pod->ports = work->ports;
-	pod->labels.list.n = pod->addresses.n = pod->host_addresses.n = pod->ports.n = 0;
+	Pod *pod = &item->pod;
+
+	pod->labels = work->pod.labels;
+	pod->addresses = work->pod.addresses;
+	pod->ports = work->pod.ports;
+	item->host.addresses = work->host.addresses;
+	pod->labels.list.n = pod->addresses.n = pod->ports.n = item->host.addresses.n = 0;
 }
 
 static void drop_unnamed_ports(Pod *pod)
@@ -347,20 +378,17 @@ static void fit_item(Inventory *v)
 {
 	Arena *arena = v->source->arena;
 	Pod *pod = &v->item->pod;
-	const Pod *before = v->items.n > 1 ? &v->items.at[v->items.n - 2].pod : NULL;
+	Host host = v->item->host;
 
 	labels_sort(&pod->labels);
 	drop_unnamed_ports(pod);
 	if (v->item != &v->root)
-		v->work = *pod;
+		v->work = *v->item;
 	pod->labels.list = VEC_COPY(arena, pod->labels.list);
 	pod->addresses = VEC_COPY(arena, pod->addresses);
-	pod->ports = VEC_COPY(arena, pod->ports);
-	if (v->item != &v->root && before &&
-		addresses_are_equal(&before->host_addresses, &pod->host_addresses))
-		pod->host_addresses = before->host_addresses;
-	else
-		pod->host_addresses = VEC_COPY(arena, pod->host_addresses);
+	pod->ports = KEEP_LIST(v, pod->ports);
+	host.addresses = KEEP_LIST(v, host.addresses);
+	pod->host = keep(v, &host, sizeof(host), _Alignof(Host));
 }
 
 static void begin_item(Inventory *v)
@@ -373,7 +401,7 @@ static void begin_item(Inventory *v)
 	}
 	*v->item = (Item){.pod = {.origin = where(v), .phase = PHASE_UNKNOWN, .started = ""}};
 	if (v->depth > 0)
-		take_lists(&v->item->pod, &v->work);
+		take_lists(v->item, &v->work);
 }
 
 static void begin_place(Inventory *v, const Place *place)
@@ -568,7 +596,7 @@ static Inventory *inventory_new(Source *source, Arena *scratch, const char *text
 
 	*v = (Inventory){.source = source,
 		.scratch = scratch,
-		.recent = arena_alloc(scratch, RECENT_TEXTS * sizeof(char *)),
+		.recent = arena_alloc(scratch, RECENT * sizeof(Kept)),
 		.token = {.arena = scratch},
 		.reader = {scratch, &source->diags},
 		.text = text,

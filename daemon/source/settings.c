@@ -157,8 +157,8 @@ static int read_small_file(Arena *arena, const char *path, const char **ret_text
 		close(fd);
 		return S_ISREG(st.st_mode) ? -EFBIG : -EINVAL;
 	}
-	text = arena_alloc(arena, SETTINGS_BYTES_MOST + 1);
-	n = read(fd, text, SETTINGS_BYTES_MOST);
+	text = arena_alloc(arena, (size_t)st.st_size + 1);
+	n = read(fd, text, (size_t)st.st_size);
 	close(fd);
 	if (n < 0)
 		return -EIO;

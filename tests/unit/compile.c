@@ -201,7 +201,7 @@ static const char *node_of_twice(const char *const files[3], const char *const v
 	model_warn_twice(model, &diags);
 	cr_assert_eq(diags.list.n, 2);
 	cr_assert_str_eq(diags.list.at[1].code, "duplicate");
-	node = arena_strdup(arena, model_pod(model, "default", "a")->node);
+	node = arena_strdup(arena, model_pod(model, "default", "a")->host->name);
 	for (int i = 0; i < 3; i++)
 		source_free(sources[i]);
 	return node;

@@ -152,8 +152,9 @@ Test(source, both_formats_of_one_policy_are_one_model)
 	cr_expect_str_eq(
 		selector_text(yaml->arena, &a->pods), selector_text(conf->arena, &b->pods));
 	cr_expect(a->isolates[EGRESS] && b->isolates[EGRESS] && !b->rules[EGRESS].n);
-	cr_expect(range_is_equal(x->peers.at[0].block, y->peers.at[0].block));
-	cr_expect(range_is_equal(x->peers.at[0].except.at[0], y->peers.at[0].except.at[0]));
+	cr_expect(range_is_equal(x->peers.at[0].block->range, y->peers.at[0].block->range));
+	cr_expect(range_is_equal(
+		x->peers.at[0].block->except.at[0], y->peers.at[0].block->except.at[0]));
 	cr_expect_str_eq(selector_text(yaml->arena, x->peers.at[1].namespaces),
 		selector_text(conf->arena, y->peers.at[1].namespaces));
 	cr_expect(x->ports.at[0].first == y->ports.at[0].first);
