@@ -48,8 +48,8 @@ static void *read_some(void *context)
 
 static size_t count_readers(size_t files)
 {
-	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	size_t n = files / FILES_A_READER;
+	long processors = n > 1 ? sysconf(_SC_NPROCESSORS_ONLN) : 1;
 
 	if (processors > 0 && n > (size_t)processors)
 		n = (size_t)processors;

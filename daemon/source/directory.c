@@ -350,7 +350,7 @@ static int refresh_entries(SourceDir *dir, DIR *stream, bool is_whole)
 	return r;
 }
 
-int source_dir_refresh(SourceDir *dir)
+static int refresh_dir(SourceDir *dir)
 {
 	struct stat st;
 	DIR *stream;
@@ -360,7 +360,6 @@ int source_dir_refresh(SourceDir *dir)
 
 	if (!fresh)
 		return fd >= 0 ? close(fd), -ENOMEM : -ENOMEM;
-	dir_free_retired(dir);
 	arena_free(dir->diag_arena);
 	dir->diag_arena = fresh;
 	dir->diags = (Diags){.arena = fresh};
@@ -381,6 +380,12 @@ int source_dir_refresh(SourceDir *dir)
 		dir_note_kept(dir);
 	closedir(stream);
 	return r;
+}
+
+int source_dir_refresh(SourceDir *dir)
+{
+	dir_free_retired(dir);
+	return dir->noted.n || must_look_at_all(dir) ? refresh_dir(dir) : 0;
 }
 
 /* Whether the file is the one that was read; one that could not be read may be any. */
