@@ -1,7 +1,8 @@
 #pragma once
 /*
  * base: what every other room stands on. Arenas, diagnostics with file:line:column, address
- * ranges, text buffers, string maps, content names. libc only; pure: no clock, no I/O, no globals.
+ * ranges, text buffers, tables, claims, content names. libc only; pure: no clock, no I/O, no
+ * globals.
  *
  * The error law, everywhere in this project: a function that can fail returns int; 0 is success,
  * negative is -errno (the environment failed: forward it), positive is ROOM_E_... (the input is
