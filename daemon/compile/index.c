@@ -104,7 +104,8 @@ static void warn_crowd(const Pod *counts, const Crowd *crowd, Diags *diags)
 	while ((pod = crowd_next(crowd, &cursor)))
 		if (pod != counts)
 			VEC_PUSH(diags->arena, &pods, pod);
-	qsort(pods.at, pods.n, sizeof(Pod *), pod_compare_p);
+	if (pods.n)
+		qsort(pods.at, pods.n, sizeof(Pod *), pod_compare_p);
 	for (size_t i = 0; i < pods.n && i < DIAGS_MOST; i++)
 		warn_clash(counts, pods.at[i], *address, diags);
 	diags->n_dropped += pods.n > DIAGS_MOST ? pods.n - DIAGS_MOST : 0;

@@ -439,7 +439,8 @@ static void warn_twice(const Twice *twice, Diags *diags)
 	while ((pod = crowd_next(twice->crowd, &cursor)))
 		if (pod != counts)
 			VEC_PUSH(diags->arena, &pods, pod);
-	qsort(pods.at, pods.n, sizeof(Pod *), compare_places);
+	if (pods.n)
+		qsort(pods.at, pods.n, sizeof(Pod *), compare_places);
 	for (size_t i = 0; i < pods.n && i < DIAGS_MOST; i++)
 		DIAG_WARNING(diags, counts->origin, "duplicate", NULL,
 			"pod \"%s/%s\" is also at %s:%u; this one counts: its "
