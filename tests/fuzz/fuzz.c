@@ -48,6 +48,7 @@ static Part our_pods(Arena *arena)
 
 		*pod = (Pod){.space = "default",
 			.name = names[i],
+			.host = ARENA_NEW(arena, Host),
 			.phase = PHASE_RUNNING,
 			.started = ""};
 		VEC_PUSH(arena, &pod->addresses, (Address){0x0af40101 + i, FAMILY_IPV4});
