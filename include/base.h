@@ -139,7 +139,9 @@ const void *claims_next(const Claims *claims, size_t *cursor);
 const Crowd *claims_next_crowd(const Claims *claims, size_t *cursor);
 size_t claims_count_crowds(const Claims *claims);
 const void *crowd_key(const Crowd *crowd);
-const void *crowd_next(const Crowd *crowd, size_t *cursor);
+/* Its claims but one of them, in the arena, sorted: `compare` as qsort wants it, of pointers. */
+const void *const *crowd_rest(const Crowd *crowd, const void *but, Arena *arena,
+	int (*compare)(const void *, const void *), size_t *ret_n);
 
 /* ---- Buf: text being written. Always NUL-terminated once something was added. ---- */
 typedef struct Buf {
@@ -205,6 +207,7 @@ const char *address_text(Address address, char ret_text[ADDRESS_TEXT_SIZE]);
 bool address_is_equal(Address a, Address b);
 typedef VEC(Address) Addresses;
 bool addresses_are_equal(const Addresses *a, const Addresses *b); /* item by item */
+bool addresses_have(const Addresses *addresses, Address address);
 int address_compare(Address a, Address b);
 bool address_is_mapped(Address address); /* ::ffff:0:0/96 */
 /* Network byte order; returns how many bytes: 4 or 16. */

@@ -31,20 +31,18 @@ void claims_start(Claims *claims, Arena *arena, const ClaimKind *kind)
 }
 
 /* ---- Crowds ---- */
-static Crowd *crowd_of(const Claims *claims, const void *key)
+static Crowd *crowd_of(const Claims *claims, const void *key, uint32_t hash)
 {
 	size_t n = claims->kind->key_size(key), cursor = 0;
 	const Crowd *crowd;
 
-	if (table_count(claims->crowds) == 0)
-		return NULL;
-	while ((crowd = table_find(claims->crowds, key_hash(claims, key), &cursor)))
+	while ((crowd = table_find(claims->crowds, hash, &cursor)))
 		if (claims->kind->key_size(crowd->key) == n && memcmp(crowd->key, key, n) == 0)
 			return (Crowd *)crowd;
 	return NULL;
 }
 
-static Crowd *begin_crowd(Claims *claims, const void *key)
+static Crowd *begin_crowd(Claims *claims, const void *key, uint32_t hash)
 {
 	Arena *arena = arena_child(claims->arena);
 	Crowd *crowd = ARENA_NEW(arena, Crowd);
@@ -53,7 +51,7 @@ static Crowd *begin_crowd(Claims *claims, const void *key)
 	*crowd = (Crowd){.arena = arena,
 		.key = memcpy(arena_alloc(arena, n), key, n),
 		.items = table_new(arena)};
-	table_add(claims->crowds, key_hash(claims, key), crowd);
+	table_add(claims->crowds, hash, crowd);
 	return crowd;
 }
 
@@ -64,17 +62,15 @@ static const void *find_holder(const Claims *claims, Crowd *crowd)
 
 	if (crowd->holder)
 		return crowd->holder;
-	while ((item = crowd_next(crowd, &cursor)))
+	while ((item = table_next(crowd->items, &cursor)))
 		if (!crowd->holder || claims->kind->is_better(item, crowd->holder))
 			crowd->holder = item;
 	return crowd->holder;
 }
 
 /* Once there is only one left. */
-static void end_crowd(Claims *claims, Crowd *crowd)
+static void end_crowd(Claims *claims, Crowd *crowd, uint32_t hash)
 {
-	uint32_t hash = key_hash(claims, crowd->key);
-
 	table_add(claims->alone, hash, find_holder(claims, crowd));
 	table_remove(claims->crowds, hash, crowd);
 	arena_free(crowd->arena);
@@ -95,12 +91,12 @@ static void leave(Crowd *crowd, const void *item)
 }
 
 /* ---- Claims ---- */
-static const void *find_alone(const Claims *claims, const void *key)
+static const void *find_alone(const Claims *claims, const void *key, uint32_t hash)
 {
 	const void *item;
 	size_t cursor = 0;
 
-	while ((item = table_find(claims->alone, key_hash(claims, key), &cursor)))
+	while ((item = table_find(claims->alone, hash, &cursor)))
 		if (claims->kind->has_key(item, key))
 			return item;
 	return NULL;
@@ -108,40 +104,43 @@ static const void *find_alone(const Claims *claims, const void *key)
 
 void claims_add(Claims *claims, const void *key, const void *item)
 {
-	Crowd *crowd = crowd_of(claims, key);
-	const void *other = crowd ? NULL : find_alone(claims, key);
+	uint32_t hash = key_hash(claims, key);
+	Crowd *crowd = crowd_of(claims, key, hash);
+	const void *other = crowd ? NULL : find_alone(claims, key, hash);
 
 	if (other) {
-		crowd = begin_crowd(claims, key);
-		table_remove(claims->alone, key_hash(claims, key), other);
+		crowd = begin_crowd(claims, key, hash);
+		table_remove(claims->alone, hash, other);
 		join(claims, crowd, other);
 	}
 	if (crowd)
 		join(claims, crowd, item);
 	else
-		table_add(claims->alone, key_hash(claims, key), item);
+		table_add(claims->alone, hash, item);
 }
 
 void claims_remove(Claims *claims, const void *key, const void *item)
 {
-	Crowd *crowd = crowd_of(claims, key);
+	uint32_t hash = key_hash(claims, key);
+	Crowd *crowd = crowd_of(claims, key, hash);
 
 	if (!crowd) {
-		table_remove(claims->alone, key_hash(claims, key), item);
+		table_remove(claims->alone, hash, item);
 		return;
 	}
 	leave(crowd, item);
 	if (table_count(crowd->items) == 1)
-		end_crowd(claims, crowd);
+		end_crowd(claims, crowd, hash);
 }
 
 void claims_replace(Claims *claims, const void *key, const void *item, const void *by)
 {
-	Crowd *crowd = crowd_of(claims, key);
+	uint32_t hash = key_hash(claims, key);
+	Crowd *crowd = crowd_of(claims, key, hash);
 	bool holds = crowd && crowd->holder == item;
 
 	if (!crowd) {
-		table_replace(claims->alone, key_hash(claims, key), item, by);
+		table_replace(claims->alone, hash, item, by);
 		return;
 	}
 	leave(crowd, item);
@@ -152,14 +151,15 @@ void claims_replace(Claims *claims, const void *key, const void *item, const voi
 
 const void *claims_holder(const Claims *claims, const void *key)
 {
-	Crowd *crowd = crowd_of(claims, key);
+	uint32_t hash = key_hash(claims, key);
+	Crowd *crowd = crowd_of(claims, key, hash);
 
-	return crowd ? find_holder(claims, crowd) : find_alone(claims, key);
+	return crowd ? find_holder(claims, crowd) : find_alone(claims, key, hash);
 }
 
 bool claims_are_several(const Claims *claims, const void *key)
 {
-	return crowd_of(claims, key) != NULL;
+	return crowd_of(claims, key, key_hash(claims, key)) != NULL;
 }
 
 size_t claims_count(const Claims *claims)
@@ -197,7 +197,16 @@ const void *crowd_key(const Crowd *crowd)
 	return crowd->key;
 }
 
-const void *crowd_next(const Crowd *crowd, size_t *cursor)
+const void *const *crowd_rest(const Crowd *crowd, const void *but, Arena *arena,
+	int (*compare)(const void *, const void *), size_t *ret_n)
 {
-	return table_next(crowd->items, cursor);
+	const void **rest = arena_alloc(arena, table_count(crowd->items) * sizeof(*rest)), *item;
+	size_t n = 0;
+
+	for (size_t cursor = 0; (item = table_next(crowd->items, &cursor));)
+		if (item != but)
+			rest[n++] = item;
+	qsort(rest, n, sizeof(*rest), compare);
+	*ret_n = n;
+	return rest;
 }

@@ -53,6 +53,14 @@ bool address_is_equal(Address a, Address b)
 	return a.family == b.family && a.value == b.value;
 }
 
+bool addresses_have(const Addresses *addresses, Address address)
+{
+	for (size_t i = 0; i < addresses->n; i++)
+		if (address_is_equal(addresses->at[i], address))
+			return true;
+	return false;
+}
+
 bool addresses_are_equal(const Addresses *a, const Addresses *b)
 {
 	if (a->n != b->n)

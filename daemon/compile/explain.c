@@ -220,9 +220,8 @@ static bool is_from_own_node(const Flow *flow)
 {
 	const Pod *source = flow->source.pod, *pod = flow->destination.pod;
 
-	for (size_t i = 0; pod && i < pod->host->addresses.n; i++)
-		if (address_is_equal(pod->host->addresses.at[i], flow->source.address))
-			return true;
+	if (pod && addresses_have(&pod->host->addresses, flow->source.address))
+		return true;
 	return pod && source && source->is_host_network && source->host->name &&
 	       text_is_equal(source->host->name, pod->host->name);
 }

@@ -26,12 +26,7 @@ static size_t address_size(const void *address)
 
 static bool has_address(const void *item, const void *key)
 {
-	const Pod *pod = item;
-
-	for (size_t i = 0; i < pod->addresses.n; i++)
-		if (address_is_equal(pod->addresses.at[i], *(const Address *)key))
-			return true;
-	return false;
+	return addresses_have(&((const Pod *)item)->addresses, *(const Address *)key);
 }
 
 static const ClaimKind BY_ADDRESS = {address_size, has_address, is_better};
@@ -49,9 +44,10 @@ const Pod *index_owner(const Index *index, Address address)
 /* The n-th address of a pod counts, and did not come before. */
 static bool is_claim(const Pod *pod, size_t n)
 {
-	for (size_t k = 0; k < n; k++)
-		if (address_is_equal(pod->addresses.at[k], pod->addresses.at[n]))
-			return false;
+	Addresses before = {.at = pod->addresses.at, .n = (uint32_t)n};
+
+	if (addresses_have(&before, pod->addresses.at[n]))
+		return false;
 	return pod_is_subject(pod);
 }
 
@@ -93,22 +89,13 @@ static void warn_clash(const Pod *counts, const Pod *pod, Address address, Diags
 		counts->space, counts->name);
 }
 
-/* The first so many of them by name; the others are counted. */
 static void warn_crowd(const Pod *counts, const Crowd *crowd, Diags *diags)
 {
-	const Address *address = crowd_key(crowd);
-	const Pod *pod;
-	Pods pods = {};
-	size_t cursor = 0;
+	size_t n;
+	const void *const *others = crowd_rest(crowd, counts, diags->arena, pod_compare_p, &n);
 
-	while ((pod = crowd_next(crowd, &cursor)))
-		if (pod != counts)
-			VEC_PUSH(diags->arena, &pods, pod);
-	if (pods.n)
-		qsort(pods.at, pods.n, sizeof(Pod *), pod_compare_p);
-	for (size_t i = 0; i < pods.n && i < DIAGS_MOST; i++)
-		warn_clash(counts, pods.at[i], *address, diags);
-	diags->n_dropped += pods.n > DIAGS_MOST ? pods.n - DIAGS_MOST : 0;
+	for (size_t i = 0; i < n; i++)
+		warn_clash(counts, others[i], *(const Address *)crowd_key(crowd), diags);
 }
 
 typedef struct Clash {

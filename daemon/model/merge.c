@@ -429,25 +429,21 @@ static int compare_places(const void *a, const void *b)
 	return is_later(*x, *y) ? -1 : 1;
 }
 
-/* The first so many of them, the later before; the others are counted. */
 static void warn_twice(const Twice *twice, Diags *diags)
 {
-	const Pod *counts = twice->counts, *pod;
-	Pods pods = {};
-	size_t cursor = 0;
+	const Pod *counts = twice->counts;
+	size_t n;
+	const void *const *others =
+		crowd_rest(twice->crowd, counts, diags->arena, compare_places, &n);
 
-	while ((pod = crowd_next(twice->crowd, &cursor)))
-		if (pod != counts)
-			VEC_PUSH(diags->arena, &pods, pod);
-	if (pods.n)
-		qsort(pods.at, pods.n, sizeof(Pod *), compare_places);
-	for (size_t i = 0; i < pods.n && i < DIAGS_MOST; i++)
+	for (size_t i = 0; i < n; i++) {
+		const Pod *pod = others[i];
+
 		DIAG_WARNING(diags, counts->origin, "duplicate", NULL,
 			"pod \"%s/%s\" is also at %s:%u; this one counts: its "
 			"resourceVersion is higher, or its file sorts last",
-			counts->space, counts->name, pods.at[i]->origin.file,
-			pods.at[i]->origin.line);
-	diags->n_dropped += pods.n > DIAGS_MOST ? pods.n - DIAGS_MOST : 0;
+			counts->space, counts->name, pod->origin.file, pod->origin.line);
+	}
 }
 
 void model_warn_twice(const Model *model, Diags *diags)

@@ -160,10 +160,8 @@ static bool add_address(Inventory *v, const char *text, bool is_host)
 		FAIL(v, "\"%s\" is no address", text);
 		return false;
 	}
-	for (size_t i = 0; i < list->n; i++)
-		if (address_is_equal(list->at[i], address))
-			return true;
-	VEC_PUSH(v->scratch, list, address);
+	if (!addresses_have(list, address))
+		VEC_PUSH(v->scratch, list, address);
 	return true;
 }
 
