@@ -64,8 +64,6 @@ typedef struct ChainRule {
 	const char *besides; /* only in plans: addresses in this set do not match */
 	uint8_t protocol;    /* 0: any */
 	PortRanges ports;    /* empty: any; sorted, disjoint, with gaps */
-	Origin origin;	     /* the policy's rule: not content */
-	const char *policy;  /* "namespace/name": not content */
 } ChainRule;
 
 /* A chain serves the addresses of one family, unless no rule of it looks at an address. */
@@ -171,7 +169,6 @@ typedef struct Tuple {
 
 typedef struct Judgement {
 	bool is_isolated, is_allowed;
-	const ChainRule *rule; /* that let it through */
 } Judgement;
 
 /* By the chain of the pod that the direction is about. */

@@ -90,7 +90,6 @@ typedef struct Expansion {
 	Arena *arena;
 	Chain *chain;
 	const Policy *policy;
-	const char *policy_text;
 	const Rule *rule;
 	Direction direction;
 	Family family;
@@ -101,8 +100,6 @@ static void push_rule(Expansion *e, ChainRule rule)
 {
 	/* a rule without an address is the same rule in both families, and so may be its chain */
 	rule.family = rule.match == MATCH_ANYBODY ? FAMILY_IPV4 : e->family;
-	rule.origin = e->rule->origin;
-	rule.policy = e->policy_text;
 	VEC_PUSH(e->arena, &e->chain->rules, rule);
 }
 
@@ -336,7 +333,6 @@ Chain expand(const Expander *x, Direction direction, Family family, const Polici
 
 	for (size_t i = 0; i < policies->n; i++) {
 		e.policy = policies->at[i];
-		e.policy_text = arena_printf(e.arena, "%s/%s", e.policy->space, e.policy->name);
 		for (size_t r = 0; r < e.policy->rules[direction].n; r++) {
 			e.rule = &e.policy->rules[direction].at[r];
 			e.ports = gather_ports(e.arena, e.rule, direction, pod);

@@ -365,6 +365,27 @@ static void add_peers_text(Why *w, Buf *buf, const Policy *policy, const Rule *r
 	}
 }
 
+/* Of several rules the first of the policy that sorts first. */
+static void add_allowing(Why *w, Buf *buf)
+{
+	const Policies *policies = policies_of(w);
+
+	for (size_t i = 0; i < policies->n; i++) {
+		const Policy *policy = policies->at[i];
+
+		for (size_t r = 0; is_isolating(w, policy) && r < policy->rules[w->direction].n;
+			r++) {
+			const Rule *rule = &policy->rules[w->direction].at[r];
+
+			if (!rule_has_port(w, rule) || !rule_has_peer(w, policy, rule))
+				continue;
+			buf_printf(buf, "    let through by the rule at %s of %s/%s\n",
+				place_text(w->arena, rule->origin), policy->space, policy->name);
+			return;
+		}
+	}
+}
+
 /* The rule that lacks least: the peer is right and the port is not, or the other way round. */
 static void add_nearest(Why *w, Buf *buf)
 {
@@ -446,9 +467,8 @@ static void add_direction(Why *w, Buf *buf, const Judgement *judgement)
 	buf_printf(buf, ": %s\n    isolated by ", judgement->is_allowed ? "allowed" : "denied");
 	add_isolating(w, buf);
 	buf_add(buf, "\n");
-	if (judgement->rule)
-		buf_printf(buf, "    let through by the rule at %s of %s\n",
-			place_text(w->arena, judgement->rule->origin), judgement->rule->policy);
+	if (judgement->is_allowed)
+		add_allowing(w, buf);
 	else
 		add_nearest(w, buf);
 }

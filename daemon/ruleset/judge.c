@@ -61,7 +61,7 @@ Judgement ruleset_judge(const Ruleset *ruleset, const Tuple *tuple, int directio
 		return (Judgement){.is_allowed = true};
 	for (size_t i = 0; i < chain->rules.n; i++)
 		if (rule_matches(ruleset, &chain->rules.at[i], other, tuple))
-			return (Judgement){true, true, &chain->rules.at[i]};
+			return (Judgement){true, true};
 	return (Judgement){.is_isolated = true};
 }
 

@@ -166,9 +166,10 @@ static int ports_compare(const PortRanges *a, const PortRanges *b)
 	return a->n < b->n ? -1 : a->n > b->n;
 }
 
-/* By content: the cheap and broad conditions first, as packets meet them in this order. */
-static int rule_compare_content(const ChainRule *x, const ChainRule *y)
+/* The cheap and broad conditions first, as packets meet them in this order. */
+static int rule_compare(const void *a, const void *b)
 {
+	const ChainRule *x = a, *y = b;
 	int r;
 
 	if (x->match != y->match)
@@ -188,19 +189,6 @@ static int rule_compare_content(const ChainRule *x, const ChainRule *y)
 	if (x->protocol != y->protocol)
 		return x->protocol < y->protocol ? -1 : 1;
 	return ports_compare(&x->ports, &y->ports);
-}
-
-/* Content first; of equal rules the one of the policy that sorts first is kept as the origin. */
-static int rule_compare(const void *a, const void *b)
-{
-	const ChainRule *x = a, *y = b;
-	int r = rule_compare_content(x, y);
-
-	if (r == 0)
-		r = text_order(x->policy, y->policy);
-	if (r)
-		return r;
-	return x->origin.line < y->origin.line ? -1 : x->origin.line > y->origin.line;
 }
 
 static void digest_rule(Digest *digest, const ChainRule *rule)
@@ -227,7 +215,7 @@ void chain_finish(Arena *arena, Chain *chain)
 	if (chain->rules.n) {
 		qsort(chain->rules.at, chain->rules.n, sizeof(ChainRule), rule_compare);
 		for (size_t i = 1; i < chain->rules.n; i++)
-			if (rule_compare_content(&chain->rules.at[i], &chain->rules.at[kept]) != 0)
+			if (rule_compare(&chain->rules.at[i], &chain->rules.at[kept]) != 0)
 				chain->rules.at[++kept] = chain->rules.at[i];
 		chain->rules.n = kept + 1;
 	}

@@ -195,43 +195,28 @@ const Set *set_edit(const Set *set, const Elements *add, const Elements *del, co
 }
 
 /* ---- Chains ---- */
-/* The rule, and the one written before it, with which it may share what says where it is from. */
-typedef struct Written {
-	const ChainRule *draft;
-	ChainRule rule;
-} Written;
-
-static const char *text_once(Piece *piece, const char *text, const char *last, const char *written)
-{
-	return text && text == last ? written : piece_text(piece, text);
-}
-
-static Written write_rule(Piece *piece, const ChainRule *draft, const Written *last)
+static ChainRule write_rule(Piece *piece, const ChainRule *draft)
 {
 	ChainRule rule = *draft;
-	const ChainRule *before = last->draft ? last->draft : &(ChainRule){};
 
 	rule.set = piece_text(piece, draft->set);
 	rule.besides = piece_text(piece, draft->besides);
-	rule.policy = text_once(piece, draft->policy, before->policy, last->rule.policy);
-	rule.origin.file =
-		text_once(piece, draft->origin.file, before->origin.file, last->rule.origin.file);
 	PIECE_LIST(piece, &rule.ports, &draft->ports);
-	return (Written){draft, rule};
+	return rule;
 }
 
 static Chain write_chain(Piece *piece, const Chain *draft)
 {
 	Chain chain = *draft;
-	Written last = {};
 
 	chain.owners = 1;
 	chain.name = piece_text(piece, draft->name);
 	PIECE_LIST(piece, &chain.rules, &draft->rules);
 	for (size_t i = 0; i < draft->rules.n; i++) {
-		last = write_rule(piece, &draft->rules.at[i], &last);
+		ChainRule rule = write_rule(piece, &draft->rules.at[i]);
+
 		if (piece->at)
-			chain.rules.at[i] = last.rule;
+			chain.rules.at[i] = rule;
 	}
 	return chain;
 }

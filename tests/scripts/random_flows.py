@@ -79,6 +79,14 @@ def differences(naive, flows, found, seed):
         raise AssertionError(f"NETPOL_SEED={seed}: {len(bad)} of {len(flows)} differ: " + "; ".join(bad[:5]))
 
 
+def reasons(explain, flows, seed):
+    """Whatever is judged has its reason: the rule that lets it through, or the one that comes nearest."""
+    for a, b, protocol, number in flows:
+        said = explain(a, b, f"{number}/{protocol}").stdout
+        for verdict, reason in ((": allowed\n", "let through by the rule at "), (": denied\n", "    n")):
+            equal(said.count(reason), said.count(verdict), f"NETPOL_SEED={seed}: {said}")
+
+
 def explain_round(seed, d):
     chance = Chance(seed)
     pods = random_pods(chance)
@@ -87,10 +95,15 @@ def explain_round(seed, d):
     Lab.put(f"{d}/i/i.json", inventory(namespaces, pods))
     Lab.put(f"{d}/p/p.json", json.dumps({"kind": "List", "apiVersion": "v1", "items": policies}))
     text = "".join(f"{a} {b} {number}/{protocol}\n" for a, b, protocol, number in flows)
-    result = run(NETPOLCTL, "-c", f"{d}/netpol.conf", "--policies", f"{d}/p", "--inventory", f"{d}/i",
-                 "explain", "--batch", input=text, check=False)
+
+    def explain(*flow, **options):
+        return run(NETPOLCTL, "-c", f"{d}/netpol.conf", "--policies", f"{d}/p", "--inventory", f"{d}/i",
+                   "explain", *flow, check=False, **options)
+
+    result = explain("--batch", input=text)
     equal(result.returncode, 0, f"NETPOL_SEED={seed}: {result.stderr[:300]}")
     differences(Cluster(namespaces, pods, policies), flows, result.stdout.split(), seed)
+    reasons(explain, flows[:10], seed)
 
 
 def explain_against_naive():
