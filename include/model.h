@@ -52,6 +52,8 @@ void selector_add(Arena *arena, Selector *selector, Requirement requirement);
 /* NotIn and DoesNotExist hold for a missing key, as the API says. */
 bool selector_matches(const Selector *selector, const Labels *labels);
 const Selector *selector_copy(Arena *arena, const Selector *selector); /* takes NULL */
+bool selectors_are_equal(const Selector *a, const Selector *b);	       /* as they are written */
+uint32_t selector_hash(uint32_t hash, const Selector *selector); /* goes on from it; NULL as all */
 /* In kubectl's grammar ("a=b,c in (d,e),!f"); "" selects all. Equal selectors give equal text. */
 const char *selector_text(Arena *arena, const Selector *selector);
 /*
@@ -172,6 +174,7 @@ const char *pod_text(Arena *arena, const Pod *pod);
 bool pod_is_equal(const Pod *a, const Pod *b);
 /* By what they say, not where; cidr_sets by name. */
 bool policy_is_equal(const Policy *a, const Policy *b);
+bool rules_have_same_ports(const Rule *a, const Rule *b); /* as they are written */
 
 /* ---- Model: all files merged, kept up to date file by file ---- */
 typedef struct Model Model;

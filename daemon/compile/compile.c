@@ -29,6 +29,7 @@ struct Compiler {
 	Index index;
 	Table *locals; /* pods of this node, by name: those that count; not of is_all */
 	size_t n_local;
+	Uses uses;
 	Live live;
 	Table *chains; /* LiveChain by name */
 	LiveChain *free_chains;
@@ -57,6 +58,7 @@ static int start(void *context)
 
 	index_start(&c->index, c->arena);
 	c->locals = table_new(c->arena);
+	uses_start(&c->uses, c->arena);
 	live_start(&c->live, c->arena);
 	c->chains = table_new(c->arena);
 	return 0;
@@ -252,14 +254,8 @@ static void touch_selected_of_all(Update *u, StrMap *by_space)
 	}
 }
 
-/* The first time every local pod is touched anyway. */
-static void touch_policies(Update *u)
+static void list_changed(Update *u, StrMap *by_space)
 {
-	StrMap *by_space;
-
-	if (!u->c->is_started || u->changes->policies.n == 0)
-		return;
-	by_space = strmap_new(u->scratch);
 	for (size_t i = 0; i < u->changes->policies.n; i++) {
 		const PolicyChange *change = &u->changes->policies.at[i];
 
@@ -268,6 +264,44 @@ static void touch_policies(Update *u)
 		if (change->after && change->after != change->before)
 			list_policy(u, by_space, change->after);
 	}
+}
+
+/* Those that look up what another looks up now too, or no longer does. */
+static void list_turned(Update *u, StrMap *by_space)
+{
+	const Space *space;
+	size_t cursor = 0;
+
+	if (!uses_turned(&u->c->uses))
+		return;
+	while ((space = model_next_space(u->c->model, &cursor)))
+		for (size_t i = 0; i < space->policies.n; i++)
+			if (uses_turned_of(&u->c->uses, space->policies.at[i]))
+				list_policy(u, by_space, space->policies.at[i]);
+}
+
+static void count_uses(Update *u)
+{
+	for (size_t i = 0; i < u->changes->policies.n; i++) {
+		const PolicyChange *change = &u->changes->policies.at[i];
+
+		if (change->before)
+			uses_remove(&u->c->uses, change->before);
+		if (change->after)
+			uses_add(&u->c->uses, change->after);
+	}
+}
+
+/* The first time every local pod is touched anyway. */
+static void touch_policies(Update *u)
+{
+	StrMap *by_space;
+
+	if (!u->c->is_started || u->changes->policies.n == 0)
+		return;
+	by_space = strmap_new(u->scratch);
+	list_changed(u, by_space);
+	list_turned(u, by_space);
 	if (u->c->options.is_all)
 		touch_selected_of_all(u, by_space);
 	else
@@ -281,6 +315,7 @@ static void touch_all(Update *u)
 	for (size_t i = 0; i < u->changes->pods.n; i++)
 		change_pod(u, &u->changes->pods.at[i]);
 	touch_namespaces(u);
+	count_uses(u);
 	touch_policies(u);
 	for (size_t i = 0; i < u->touched.n; i++) {
 		Touched *t = u->touched.at[i];
@@ -533,8 +568,9 @@ static int run(void *context)
 	Update *u = context;
 	Compiler *c = u->c;
 
-	u->expander = (Expander){u->scratch, c->model, &c->live, c->options.is_drop};
+	u->expander = (Expander){u->scratch, c->model, &c->live, &c->uses, c->options.is_drop};
 	live_begin(&c->live, u->scratch);
+	uses_begin(&c->uses, u->scratch);
 	touch_all(u);
 	if (c->is_started) /* else there is no set yet: all of them are filled below */
 		move_all(u);
@@ -542,6 +578,7 @@ static int run(void *context)
 	count_chains(u);
 	live_fill(&c->live, c->model, &c->index);
 	live_end(&c->live);
+	uses_end(&c->uses);
 	give(u);
 	c->is_started = true;
 	return 0;

@@ -85,6 +85,20 @@ static Ports gather_ports(Arena *arena, const Rule *rule, Direction direction, c
 }
 
 /* ---- Rules ---- */
+typedef struct Selection {
+	const char *text;
+	uint32_t hash;
+	PodsPeer peer;
+} Selection;
+
+/* Rules that let through alike (uses.h), and the selections that nobody else looks up. */
+typedef struct Group {
+	const Policy *policy; /* one of them */
+	const Rule *rule;
+	Ports ports;
+	VEC(Selection) own;
+} Group;
+
 typedef struct Expansion {
 	const Expander *x;
 	Arena *arena;
@@ -94,6 +108,8 @@ typedef struct Expansion {
 	Direction direction;
 	Family family;
 	Ports ports;
+	Table *groups_by_hash;
+	VEC(Group *) groups;
 } Expansion;
 
 static void push_rule(Expansion *e, ChainRule rule)
@@ -103,18 +119,18 @@ static void push_rule(Expansion *e, ChainRule rule)
 	VEC_PUSH(e->arena, &e->chain->rules, rule);
 }
 
-/* One address condition with every numeric port condition of the rule. */
-static void push_with_ports(Expansion *e, ChainRule rule)
+/* One address condition with every numeric port condition. */
+static void push_with_ports(Expansion *e, const Ports *ports, ChainRule rule)
 {
-	if (e->ports.is_any) {
+	if (ports->is_any) {
 		push_rule(e, rule);
 		return;
 	}
 	for (int i = 0; i < 3; i++) {
-		if (!e->ports.is_all[i] && e->ports.ranges[i].n == 0)
+		if (!ports->is_all[i] && ports->ranges[i].n == 0)
 			continue;
 		rule.protocol = (uint8_t)PROTOCOL_LIST[i];
-		rule.ports = e->ports.ranges[i];
+		rule.ports = ports->ranges[i];
 		push_rule(e, rule);
 	}
 }
@@ -186,7 +202,7 @@ static void expand_blocks(Expansion *e, const Ranges *ranges, const char *text)
 		rule.match = MATCH_SET;
 		rule.set = set_of_ranges(e, ranges, text);
 	}
-	push_with_ports(e, rule);
+	push_with_ports(e, &e->ports, rule);
 }
 
 static const char *selector_text_or_star(Arena *arena, const Selector *selector)
@@ -207,20 +223,43 @@ static const char *selection_text(const Expansion *e, const Peer *peer)
 		e->arena, "[%s]: %s", selector_text_or_star(e->arena, peer->namespaces), pods);
 }
 
-static void add_peer(const Expansion *e, Definition *is, const Peer *peer)
+static PodsPeer pods_peer(const Policy *policy, const Peer *peer)
 {
-	VEC_PUSH(e->arena, &is->peers,
-		(PodsPeer){
-			peer->namespaces ? NULL : e->policy->space, peer->namespaces, peer->pods});
+	return (PodsPeer){peer->namespaces ? NULL : policy->space, peer->namespaces, peer->pods};
 }
 
-static const char *set_of_selection(Expansion *e, const Peer *peer)
+static void push_selections(Expansion *e, const Ports *ports, const Definition *is)
+{
+	push_with_ports(
+		e, ports, (ChainRule){.match = MATCH_SET, .set = live_set(e->x->live, is)->name});
+}
+
+static void expand_shared(Expansion *e, const Peer *peer)
 {
 	Definition is = {.kind = SET_PODS, .family = e->family};
 
 	is.key = is.comment = selection_text(e, peer);
-	add_peer(e, &is, peer);
-	return live_set(e->x->live, &is)->name;
+	VEC_PUSH(e->arena, &is.peers, pods_peer(e->policy, peer));
+	push_selections(e, &e->ports, &is);
+}
+
+static Group *group_of_rule(Expansion *e)
+{
+	uint32_t hash = group_hash(e->policy, e->direction, e->rule);
+	const Group *known;
+	Group *group;
+	size_t cursor = 0;
+
+	if (!e->groups_by_hash)
+		e->groups_by_hash = table_new(e->arena);
+	while ((known = table_find(e->groups_by_hash, hash, &cursor)))
+		if (group_is_equal(known->policy, known->rule, e->policy, e->rule))
+			return (Group *)known;
+	group = ARENA_NEW(e->arena, Group);
+	*group = (Group){.policy = e->policy, .rule = e->rule, .ports = e->ports};
+	table_add(e->groups_by_hash, hash, group);
+	VEC_PUSH(e->arena, &e->groups, group);
+	return group;
 }
 
 static void expand_selections(Expansion *e)
@@ -228,9 +267,49 @@ static void expand_selections(Expansion *e)
 	for (size_t i = 0; i < e->rule->peers.n; i++) {
 		const Peer *peer = &e->rule->peers.at[i];
 
-		if (peer->kind == PEER_PODS)
-			push_with_ports(e,
-				(ChainRule){.match = MATCH_SET, .set = set_of_selection(e, peer)});
+		if (peer->kind != PEER_PODS)
+			continue;
+		if (uses_are_of_one(e->x->uses, e->policy, peer))
+			VEC_PUSH(e->arena, &group_of_rule(e)->own,
+				(Selection){selection_text(e, peer),
+					selection_hash(e->policy, peer),
+					pods_peer(e->policy, peer)});
+		else
+			expand_shared(e, peer);
+	}
+}
+
+/* ---- The selections of a group: as few sets as may be, for each of them is a lookup ---- */
+static int selection_compare(const void *a, const void *b)
+{
+	return strcmp(((const Selection *)a)->text, ((const Selection *)b)->text);
+}
+
+/*
+ * A set is written anew when one of its selections comes or goes: it is full at some number. Where
+ * it ends is told by the selection alone, so that the sets of most others stay as they are.
+ */
+enum { SET_IS_FULL = 16, ONE_ENDS_A_SET = 16 };
+
+static void expand_group(Expansion *e, const Group *group)
+{
+	Definition is = {.kind = SET_PODS, .family = e->family};
+	Buf key = {.arena = e->arena};
+
+	qsort(group->own.at, group->own.n, sizeof(Selection), selection_compare);
+	for (size_t i = 0; i < group->own.n; i++) {
+		const Selection *own = &group->own.at[i];
+		bool is_last = i + 1 == group->own.n;
+
+		if (!is_last && selection_compare(own, own + 1) == 0)
+			continue;
+		buf_printf(&key, "%s%s", is.peers.n ? "; " : "", own->text);
+		VEC_PUSH(e->arena, &is.peers, own->peer);
+		if (!is_last && (is.peers.n < SET_IS_FULL || own->hash % ONE_ENDS_A_SET != 0))
+			continue;
+		is.key = is.comment = buf_text(&key);
+		push_selections(e, &group->ports, &is);
+		is.peers.n = key.n = 0;
 	}
 }
 
@@ -263,7 +342,7 @@ static void expand_named(Expansion *e, const Ranges *blocks, const char *block_t
 	is.comment = arena_strndup(e->arena, is.key, strcspn(is.key, "\n"));
 	for (size_t i = 0; i < e->rule->peers.n; i++)
 		if (e->rule->peers.at[i].kind == PEER_PODS)
-			add_peer(e, &is, &e->rule->peers.at[i]);
+			VEC_PUSH(e->arena, &is.peers, pods_peer(e->policy, &e->rule->peers.at[i]));
 	for (size_t i = 0; i < e->ports.names.n; i++)
 		VEC_PUSH(e->arena, &is.ports,
 			(NamedPort){e->ports.names.at[i]->name, e->ports.names.at[i]->protocol, 0});
@@ -278,7 +357,7 @@ static void expand_rule(Expansion *e)
 	gather_blocks(e, &blocks, &text);
 	if (has_numeric_ports(&e->ports)) {
 		if (e->rule->is_any_peer)
-			push_with_ports(e, (ChainRule){.match = MATCH_ANYBODY});
+			push_with_ports(e, &e->ports, (ChainRule){.match = MATCH_ANYBODY});
 		expand_blocks(e, &blocks, buf_text(&text));
 		expand_selections(e);
 	}
@@ -339,6 +418,8 @@ Chain expand(const Expander *x, Direction direction, Family family, const Polici
 			expand_rule(&e);
 		}
 	}
+	for (size_t i = 0; i < e.groups.n; i++)
+		expand_group(&e, e.groups.at[i]);
 	chain_finish(e.arena, &chain);
 	return chain;
 }

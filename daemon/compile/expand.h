@@ -1,11 +1,13 @@
 #pragma once
 /* expand: the chain of the pods that the same policies isolate. Private to the room. */
 #include "live.h"
+#include "uses.h"
 
 typedef struct Expander {
 	Arena *scratch; /* of all that is returned */
 	const Model *model;
 	Live *live; /* where the sets are that the rules look up */
+	const Uses *uses;
 	bool is_drop;
 } Expander;
 

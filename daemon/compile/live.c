@@ -30,12 +30,22 @@ static bool peer_takes(const PodsPeer *peer, const Member *member)
 	return !peer->pods || selector_matches(peer->pods, &member->pod->labels);
 }
 
-static bool takes(const Definition *is, Address address, const Member *member)
+static bool any_takes(const Definition *is, Address address, const Member *member)
 {
 	for (size_t i = 0; i < is->peers.n; i++)
 		if (peer_takes(&is->peers.at[i], member))
 			return true;
 	return is->is_any || (is->kind == SET_PORTS && ranges_find(&is->ranges, address));
+}
+
+static bool takes(const LiveSet *set, Address address, const Member *member)
+{
+	if (set->is_unkeyed)
+		return any_takes(&set->is, address, member);
+	for (const LivePeer *asked = set->asked_peers; asked; asked = asked->next_asked)
+		if (peer_takes(asked->peer, member))
+			return true;
+	return false;
 }
 
 /* "named port: resolved on the destination pod, by name and protocol" */
@@ -51,14 +61,14 @@ static void add_ports(
 						pod->ports.at[k].number});
 }
 
-/* What the set holds of an address that counts for the pod. */
-static void add_elements(Arena *arena, const Definition *is, Address address, const Member *member,
-	Elements *elements)
+/* What a set that was asked holds of an address that counts for the pod. */
+static void add_elements(
+	Arena *arena, const LiveSet *set, Address address, const Member *member, Elements *elements)
 {
-	if (!member->pod || is->family != address.family || !takes(is, address, member))
+	if (!member->pod || set->is.family != address.family || !takes(set, address, member))
 		return;
-	if (is->kind == SET_PORTS)
-		add_ports(arena, is, address, member->pod, elements);
+	if (set->is.kind == SET_PORTS)
+		add_ports(arena, &set->is, address, member->pod, elements);
 	else
 		VEC_PUSH(arena, elements, (Element){.address = address});
 }
@@ -80,10 +90,10 @@ static uint32_t key_of(uint32_t whose, uint32_t label)
 	return (whose ^ label) * 0x01000193u + whose;
 }
 
-typedef void (*KeyVisit)(Live *live, uint32_t hash, LiveSet *set);
+typedef void (*KeyVisit)(Live *live, uint32_t hash, LivePeer *peer);
 
 static bool visit_selector(
-	Live *live, LiveSet *set, const Selector *selector, uint32_t whose, KeyVisit visit)
+	Live *live, LivePeer *peer, const Selector *selector, uint32_t whose, KeyVisit visit)
 {
 	for (size_t i = 0; selector && i < selector->list.n; i++) {
 		const Requirement *r = &selector->list.at[i];
@@ -91,22 +101,23 @@ static bool visit_selector(
 		if (r->op != OPERATOR_IN)
 			continue;
 		for (size_t k = 0; k < r->values.n; k++)
-			visit(live, key_of(whose, label_hash(r->key, r->values.at[k])), set);
+			visit(live, key_of(whose, label_hash(r->key, r->values.at[k])), peer);
 		return true;
 	}
 	return false;
 }
 
 /* False: no label can tell. */
-static bool visit_peer(Live *live, LiveSet *set, const PodsPeer *peer, KeyVisit visit)
+static bool visit_peer(Live *live, LivePeer *peer, KeyVisit visit)
 {
-	uint32_t whose = peer->space ? OF_SPACE(peer->space) : OF_ANY_POD;
+	const PodsPeer *is = peer->peer;
+	uint32_t whose = is->space ? OF_SPACE(is->space) : OF_ANY_POD;
 
-	if (visit_selector(live, set, peer->pods, whose, visit))
+	if (visit_selector(live, peer, is->pods, whose, visit))
 		return true;
-	if (!peer->space)
-		return visit_selector(live, set, peer->namespaces, OF_NAMESPACE, visit);
-	visit(live, key_of(whose, ANY_LABEL), set);
+	if (!is->space)
+		return visit_selector(live, peer, is->namespaces, OF_NAMESPACE, visit);
+	visit(live, key_of(whose, ANY_LABEL), peer);
 	return true;
 }
 
@@ -115,23 +126,23 @@ static bool visit_keys(Live *live, LiveSet *set, KeyVisit visit)
 	bool is_keyed = !set->is.is_any && (set->is.kind != SET_PORTS || set->is.ranges.n == 0);
 
 	for (size_t i = 0; is_keyed && i < set->is.peers.n; i++)
-		is_keyed = visit_peer(live, set, &set->is.peers.at[i], visit);
+		is_keyed = visit_peer(live, &set->peers[i], visit);
 	return is_keyed;
 }
 
-static void add_key(Live *live, uint32_t hash, LiveSet *set)
+static void add_key(Live *live, uint32_t hash, LivePeer *peer)
 {
-	table_add(live->by_label, hash, set);
+	table_add(live->by_label, hash, peer);
 }
 
-static void remove_key(Live *live, uint32_t hash, LiveSet *set)
+static void remove_key(Live *live, uint32_t hash, LivePeer *peer)
 {
-	table_remove(live->by_label, hash, set);
+	table_remove(live->by_label, hash, peer);
 }
 
-static void ignore_key(Live *live, uint32_t hash, LiveSet *set)
+static void ignore_key(Live *live, uint32_t hash, LivePeer *peer)
 {
-	(void)live, (void)hash, (void)set;
+	(void)live, (void)hash, (void)peer;
 }
 
 static bool is_asked(const LiveSet *set)
@@ -143,10 +154,11 @@ static void enter(Live *live, LiveSet *set)
 {
 	if (!is_asked(set))
 		return;
-	if (visit_keys(live, set, ignore_key))
-		visit_keys(live, set, add_key);
-	else
+	set->is_unkeyed = !visit_keys(live, set, ignore_key);
+	if (set->is_unkeyed)
 		VEC_PUSH(live->arena, &live->unkeyed, set);
+	else
+		visit_keys(live, set, add_key);
 }
 
 static void leave(Live *live, LiveSet *set)
@@ -155,7 +167,7 @@ static void leave(Live *live, LiveSet *set)
 
 	if (!is_asked(set))
 		return;
-	if (visit_keys(live, set, ignore_key)) {
+	if (!set->is_unkeyed) {
 		visit_keys(live, set, remove_key);
 		return;
 	}
@@ -172,16 +184,27 @@ static void ask(Live *live, LiveSet *set, LiveSets *sets)
 	if (set->asked == live->question)
 		return;
 	set->asked = live->question;
+	set->asked_peers = NULL;
 	VEC_PUSH(live->scratch, sets, set);
+}
+
+static void ask_peer(Live *live, LivePeer *peer, LiveSets *sets)
+{
+	ask(live, peer->set, sets);
+	if (peer->asked == live->question)
+		return;
+	peer->asked = live->question;
+	peer->next_asked = peer->set->asked_peers;
+	peer->set->asked_peers = peer;
 }
 
 static void ask_by_key(Live *live, uint32_t hash, LiveSets *sets)
 {
-	const LiveSet *set;
+	const LivePeer *peer;
 	size_t cursor = 0;
 
-	while ((set = table_find(live->by_label, hash, &cursor)))
-		ask(live, (LiveSet *)set, sets);
+	while ((peer = table_find(live->by_label, hash, &cursor)))
+		ask_peer(live, (LivePeer *)peer, sets);
 }
 
 static void ask_by_labels(Live *live, const Labels *labels, uint32_t whose, LiveSets *sets)
@@ -299,6 +322,9 @@ LiveSet *live_set(Live *live, const Definition *definition)
 	*set = (LiveSet){.arena = arena,
 		.name = name_of(arena, definition),
 		.is = copy_definition(arena, definition)};
+	set->peers = arena_alloc(arena, set->is.peers.n * sizeof(LivePeer));
+	for (size_t i = 0; i < set->is.peers.n; i++)
+		set->peers[i] = (LivePeer){.set = set, .peer = &set->is.peers.at[i]};
 	table_add(live->by_name, hash_text(HASH_START, set->name), set);
 	table_add(live->by_key, key_hash(&set->is), set);
 	enter(live, set);
@@ -349,8 +375,8 @@ void live_move(Live *live, Address address, Member before, Member after)
 	for (size_t i = 0; i < sets.n; i++) {
 		Elements old = {}, new = {};
 
-		add_elements(live->scratch, &sets.at[i]->is, address, &before, &old);
-		add_elements(live->scratch, &sets.at[i]->is, address, &after, &new);
+		add_elements(live->scratch, sets.at[i], address, &before, &old);
+		add_elements(live->scratch, sets.at[i], address, &after, &new);
 		diff_elements(live, sets.at[i], &old, &new);
 	}
 }
@@ -381,7 +407,7 @@ static void fill_from_pod(Live *live, const Index *index, const Member *member)
 			continue;
 		for (size_t k = 0; k < sets.n; k++)
 			if (!sets.at[k]->set)
-				add_elements(live->scratch, &sets.at[k]->is, address, member,
+				add_elements(live->scratch, sets.at[k], address, member,
 					&sets.at[k]->add);
 	}
 }
@@ -396,20 +422,31 @@ static void fill_from_space(Live *live, const Index *index, const Space *space)
 			fill_from_pod(live, index, &member);
 }
 
-/* The one namespace that the new sets select from; NULL: there are several, or none is named. */
+/* The one namespace that the set selects from; NULL: there are several, or none is named. */
+static const char *space_of(const Definition *is)
+{
+	const char *space = is->kind == SET_PODS ? is->peers.at[0].space : NULL;
+
+	for (size_t i = 0; space && i < is->peers.n; i++)
+		if (!text_is_equal(is->peers.at[i].space, space))
+			return NULL;
+	return space;
+}
+
+/* The same of all that are new. */
 static const char *only_space(const Live *live)
 {
 	const char *only = NULL;
 
 	for (size_t i = 0; i < live->fresh.n; i++) {
-		const Definition *is = &live->fresh.at[i]->is;
+		const char *space;
 
 		if (!is_asked(live->fresh.at[i]))
 			continue;
-		if (is->kind != SET_PODS || !is->peers.at[0].space ||
-			(only && strcmp(only, is->peers.at[0].space) != 0))
+		space = space_of(&live->fresh.at[i]->is);
+		if (!space || (only && strcmp(only, space) != 0))
 			return NULL;
-		only = is->peers.at[0].space;
+		only = space;
 	}
 	return only;
 }

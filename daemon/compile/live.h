@@ -11,7 +11,7 @@ typedef struct PodsPeer {
 	const Selector *pods;	    /* NULL: all */
 } PodsPeer;
 
-/* What a set selects. SET_PODS: one peer. SET_PORTS: the named ports of whom any peer, block or
+/* What a set selects. SET_PODS: its peers. SET_PORTS: the named ports of whom any peer, block or
  * is_any selects. SET_CIDR: its ranges. SET_SELF: nothing; its elements are put in. */
 typedef struct Definition {
 	SetKind kind;
@@ -23,13 +23,25 @@ typedef struct Definition {
 	const char *key, *comment; /* the name is made from the key */
 } Definition;
 
+/* One of a set's peers, to be asked for itself: a set may have many. */
+typedef struct LivePeer {
+	struct LiveSet *set;
+	const PodsPeer *peer;
+	unsigned asked; /* the number of the last question it was asked */
+	struct LivePeer *next_asked;
+} LivePeer;
+
 typedef struct LiveSet {
 	Arena *arena; /* of this and all below */
 	const char *name;
 	Definition is;
-	const Set *set; /* as it was made last; NULL: it is new */
-	size_t users;	/* rules that look it up */
-	unsigned asked; /* the number of the last question it was asked */
+	bool is_unkeyed; /* no label tells who may be in it */
+	LivePeer *peers; /* of its definition */
+	const Set *set;	 /* as it was made last; NULL: it is new */
+	size_t users;	 /* rules that look it up */
+	/* of the last question that it was asked */
+	unsigned asked;
+	LivePeer *asked_peers; /* that may take whom the question is about; all: is_unkeyed */
 	/* of the update under way, in its scratch arena */
 	bool is_edited;
 	Elements add, del;
@@ -39,7 +51,7 @@ typedef struct Live {
 	Arena *arena;
 	Table *by_name, *by_key;
 	VEC(LiveSet *) sorted;	/* by name; as of the last update */
-	Table *by_label;	/* those that one label can tell */
+	Table *by_label;	/* LivePeer: those of which one label can tell */
 	VEC(LiveSet *) unkeyed; /* those that any pod may be in */
 	LiveSet *self[FAMILY_N];
 	unsigned question;

@@ -90,7 +90,7 @@ static bool are_texts_equal(const Texts *a, const Texts *b)
 	return true;
 }
 
-static bool are_selectors_equal(const Selector *a, const Selector *b)
+bool selectors_are_equal(const Selector *a, const Selector *b)
 {
 	if (!a || !b || a->list.n != b->list.n)
 		return a == b;
@@ -111,8 +111,8 @@ static bool are_blocks_equal(const Block *a, const Block *b)
 
 static bool is_peer_equal(const Peer *a, const Peer *b)
 {
-	return a->kind == b->kind && are_selectors_equal(a->namespaces, b->namespaces) &&
-	       are_selectors_equal(a->pods, b->pods) && are_blocks_equal(a->block, b->block) &&
+	return a->kind == b->kind && selectors_are_equal(a->namespaces, b->namespaces) &&
+	       selectors_are_equal(a->pods, b->pods) && are_blocks_equal(a->block, b->block) &&
 	       text_is_equal(a->set, b->set);
 }
 
@@ -122,24 +122,30 @@ static bool is_port_equal(const Port *a, const Port *b)
 	       a->last == b->last && text_is_equal(a->name, b->name);
 }
 
-static bool is_rule_equal(const Rule *a, const Rule *b)
+bool rules_have_same_ports(const Rule *a, const Rule *b)
 {
-	if (a->is_any_peer != b->is_any_peer || a->is_any_port != b->is_any_port ||
-		a->peers.n != b->peers.n || a->ports.n != b->ports.n)
+	if (a->is_any_port != b->is_any_port || a->ports.n != b->ports.n)
 		return false;
-	for (size_t i = 0; i < a->peers.n; i++)
-		if (!is_peer_equal(&a->peers.at[i], &b->peers.at[i]))
-			return false;
 	for (size_t i = 0; i < a->ports.n; i++)
 		if (!is_port_equal(&a->ports.at[i], &b->ports.at[i]))
 			return false;
 	return true;
 }
 
+static bool is_rule_equal(const Rule *a, const Rule *b)
+{
+	if (a->is_any_peer != b->is_any_peer || a->peers.n != b->peers.n)
+		return false;
+	for (size_t i = 0; i < a->peers.n; i++)
+		if (!is_peer_equal(&a->peers.at[i], &b->peers.at[i]))
+			return false;
+	return rules_have_same_ports(a, b);
+}
+
 bool policy_is_equal(const Policy *a, const Policy *b)
 {
 	if (strcmp(a->space, b->space) != 0 || strcmp(a->name, b->name) != 0 ||
-		!are_selectors_equal(&a->pods, &b->pods))
+		!selectors_are_equal(&a->pods, &b->pods))
 		return false;
 	for (Direction d = INGRESS; d < DIRECTION_N; d++) {
 		if (a->isolates[d] != b->isolates[d] || a->rules[d].n != b->rules[d].n)

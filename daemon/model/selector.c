@@ -130,6 +130,22 @@ const char *selector_text(Arena *arena, const Selector *selector)
 	return buf_text(&buf);
 }
 
+uint32_t selector_hash(uint32_t hash, const Selector *selector)
+{
+	size_t n = selector ? selector->list.n : 0;
+
+	hash = hash_bytes(hash, &n, sizeof(n));
+	for (size_t i = 0; i < n; i++) {
+		const Requirement *r = &selector->list.at[i];
+
+		hash = hash_text(hash, r->key);
+		hash = hash_bytes(hash, &r->op, sizeof(r->op));
+		for (size_t k = 0; k < r->values.n; k++)
+			hash = hash_text(hash, r->values.at[k]);
+	}
+	return hash;
+}
+
 /* ---- kubectl's grammar ---- */
 typedef struct Parser {
 	Arena *arena;

@@ -278,3 +278,132 @@ Test(compile, a_ruleset_judges_a_flow_as_its_packets_would_be)
 	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
 		source_free(sources[i]);
 }
+
+/* ---- Which selections are one set ---- */
+typedef struct Cluster {
+	Model *model;
+	VEC(Source *) sources;
+} Cluster;
+
+static Cluster *cluster_new(void)
+{
+	Cluster *cluster = arena_alloc(arena, sizeof(Cluster));
+
+	cluster->model = model_new(arena);
+	VEC_PUSH(arena, &cluster->sources, parse(SOURCE_INVENTORY, "p.json", PODS));
+	add(cluster->model, cluster->sources.at[0]);
+	return cluster;
+}
+
+/* Pods of `pods` in namespace n are reached by those of `from` at the port. */
+static void allow(
+	Cluster *cluster, const char *name, const char *pods, const char *from, const char *port)
+{
+	const char *text = arena_printf(arena,
+		"policies = ( { name = \"%s\"; namespace = \"n\"; pods = \"%s\"; "
+		"ingress = ( { from = ( { pods = \"%s\"; } ); ports = ( { port = "
+		"%s; } ); } ); } );",
+		name, pods, from, port);
+	Source *source = parse(SOURCE_POLICIES, "p.conf", text);
+
+	VEC_PUSH(arena, &cluster->sources, source);
+	add(cluster->model, source);
+}
+
+static void cluster_free(Cluster *cluster)
+{
+	for (size_t i = 0; i < cluster->sources.n; i++)
+		source_free(cluster->sources.at[i]);
+}
+
+/* What the sets of pods of IPv4 select, by name: "n: a; n: b | n: c". */
+static const char *selections(const Cluster *cluster)
+{
+	Diags diags = {};
+	Ruleset *ruleset = run(cluster->model, false, &diags);
+	Texts comments = {};
+	Buf buf = {.arena = arena};
+
+	for (size_t i = 0; i < ruleset->sets.n; i++)
+		if (ruleset->sets.at[i]->kind == SET_PODS &&
+			ruleset->sets.at[i]->family == FAMILY_IPV4)
+			VEC_PUSH(arena, &comments,
+				arena_strdup(arena, ruleset->sets.at[i]->comment));
+	qsort(comments.at, comments.n, sizeof(*comments.at), text_compare_p);
+	for (size_t i = 0; i < comments.n; i++)
+		buf_printf(&buf, "%s%s", i ? " | " : "", comments.at[i]);
+	ruleset_free(ruleset);
+	return buf_text(&buf);
+}
+
+Test(compile, selections_that_let_through_alike_are_one_set)
+{
+	Cluster *cluster = cluster_new();
+
+	allow(cluster, "p1", "x=1", "x=2", "80");
+	allow(cluster, "p2", "x=1", "x=1", "80");
+	allow(cluster, "p3", "x=1", "x=2", "80");
+	cr_expect_str_eq(selections(cluster), "n: x=1; n: x=2");
+	allow(cluster, "p4", "x=1", "x=4", "81");
+	cr_expect_str_eq(selections(cluster), "n: x=1; n: x=2 | n: x=4");
+	allow(cluster, "p5", "x=2", "x=5", "80");
+	cr_expect_str_eq(selections(cluster), "n: x=1; n: x=2 | n: x=4 | n: x=5");
+	cluster_free(cluster);
+}
+
+/* Nobody's address is held twice because two look it up. */
+Test(compile, a_selection_of_several_is_a_set_of_its_own)
+{
+	Cluster *cluster = cluster_new();
+
+	allow(cluster, "p1", "x=1", "x=2", "80");
+	allow(cluster, "p2", "x=1", "x=1", "80");
+	allow(cluster, "p3", "x=1", "x=3", "80");
+	allow(cluster, "other-pods", "x=2", "x=2", "80");
+	cr_expect_str_eq(selections(cluster), "n: x=1; n: x=3 | n: x=2");
+	allow(cluster, "other-port", "x=1", "x=3", "81");
+	cr_expect_str_eq(selections(cluster), "n: x=1 | n: x=2 | n: x=3");
+	cluster_free(cluster);
+}
+
+/* The names of the sets of pods. */
+static Texts sets_of(const Cluster *cluster)
+{
+	Diags diags = {};
+	Ruleset *ruleset = run(cluster->model, false, &diags);
+	Texts names = {};
+
+	for (size_t i = 0; i < ruleset->sets.n; i++)
+		if (ruleset->sets.at[i]->kind == SET_PODS)
+			VEC_PUSH(arena, &names, arena_strdup(arena, ruleset->sets.at[i]->name));
+	ruleset_free(ruleset);
+	return names;
+}
+
+static size_t count_of_both(const Texts *a, const Texts *b)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->n; i++)
+		n += bsearch(&a->at[i], b->at, b->n, sizeof(*b->at), text_compare_p) != NULL;
+	return n;
+}
+
+/* A selection that comes leaves most sets as they are, and a packet looks up few. */
+Test(compile, sets_of_many_selections_have_an_end)
+{
+	Cluster *cluster = cluster_new();
+	Texts before, after;
+
+	for (int i = 0; i < 1000; i++)
+		allow(cluster, arena_printf(arena, "p%d", i), "x=1",
+			arena_printf(arena, "y=v%d", i), "80");
+	before = sets_of(cluster);
+	cr_expect_geq(before.n, 10);
+	cr_expect_leq(before.n, 1000 / 16 + 1);
+	allow(cluster, "another", "x=1", "y=v500a", "80");
+	after = sets_of(cluster);
+	cr_expect_geq(count_of_both(&before, &after), before.n - 4, "%zu of %zu",
+		count_of_both(&before, &after), before.n);
+	cluster_free(cluster);
+}
