@@ -4,99 +4,21 @@
  * IPv6 rule. Origins stay with the rules: explain names the line that let a flow through.
  */
 #include "expand.h"
+#include "ports.h"
 #include <string.h>
 
-/* ---- Ports of a rule, for one chain ---- */
-typedef struct Ports {
-	bool is_any;		 /* any protocol, ICMP too */
-	PortRanges ranges[3];	 /* by PROTOCOL_LIST */
-	bool is_all[3];		 /* every port of the protocol */
-	VEC(const Port *) names; /* egress: left to the destination pods */
-} Ports;
-
-static const Protocol PROTOCOL_LIST[3] = {PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_SCTP};
-
-static int protocol_index(Protocol protocol)
-{
-	return protocol == PROTOCOL_TCP ? 0 : protocol == PROTOCOL_UDP ? 1 : 2;
-}
-
-static int port_range_compare(const void *a, const void *b)
-{
-	const PortRange *x = a, *y = b;
-
-	if (x->first != y->first)
-		return x->first < y->first ? -1 : 1;
-	return x->last < y->last ? -1 : x->last > y->last;
-}
-
-/* The kernel refuses intervals that overlap: join them, and those that touch. */
-static void ports_normalise(PortRanges *ranges)
-{
-	size_t kept = 0;
-
-	if (ranges->n == 0)
-		return;
-	qsort(ranges->at, ranges->n, sizeof(PortRange), port_range_compare);
-	for (size_t i = 1; i < ranges->n; i++) {
-		PortRange *top = &ranges->at[kept], next = ranges->at[i];
-
-		if (next.first <= top->last + 1)
-			top->last = next.last > top->last ? next.last : top->last;
-		else
-			ranges->at[++kept] = next;
-	}
-	ranges->n = kept + 1;
-}
-
-/* "named port: resolved on the destination pod, by name and protocol": here the pod itself. */
-static void resolve_port(Arena *arena, const Port *port, const Pod *pod, PortRanges *ranges)
-{
-	for (size_t i = 0; i < pod->ports.n; i++)
-		if (pod->ports.at[i].protocol == port->protocol &&
-			strcmp(pod->ports.at[i].name, port->name) == 0)
-			VEC_PUSH(arena, ranges,
-				(PortRange){pod->ports.at[i].number, pod->ports.at[i].number});
-}
-
-static Ports gather_ports(Arena *arena, const Rule *rule, Direction direction, const Pod *pod)
-{
-	Ports ports = {.is_any = rule->is_any_port};
-
-	for (size_t i = 0; i < rule->ports.n; i++) {
-		const Port *port = &rule->ports.at[i];
-		int at = protocol_index(port->protocol);
-
-		if (port->kind == PORT_ALL)
-			ports.is_all[at] = true;
-		else if (port->kind == PORT_RANGE)
-			VEC_PUSH(arena, &ports.ranges[at], (PortRange){port->first, port->last});
-		else if (direction == INGRESS)
-			resolve_port(arena, port, pod, &ports.ranges[at]);
-		else
-			VEC_PUSH(arena, &ports.names, port);
-	}
-	for (int i = 0; i < 3; i++) {
-		ports_normalise(&ports.ranges[i]);
-		if (ports.is_all[i])
-			ports.ranges[i] = (PortRanges){};
-	}
-	return ports;
-}
-
 /* ---- Rules ---- */
-typedef struct Selection {
+typedef struct Own {
 	const char *text;
-	uint32_t hash;
-	PodsPeer peer;
-} Selection;
+	Selection selection;
+} Own;
 
 /* Rules that let through alike (uses.h), and the selections that nobody else looks up. */
 typedef struct Group {
 	const Policy *policy; /* one of them */
 	const Rule *rule;
 	Ports ports;
-	VEC(Selection) own;
+	VEC(Own) own;
 } Group;
 
 typedef struct Expansion {
@@ -126,21 +48,13 @@ static void push_with_ports(Expansion *e, const Ports *ports, ChainRule rule)
 		push_rule(e, rule);
 		return;
 	}
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < PORTS_PROTOCOLS; i++) {
 		if (!ports->is_all[i] && ports->ranges[i].n == 0)
 			continue;
-		rule.protocol = (uint8_t)PROTOCOL_LIST[i];
+		rule.protocol = (uint8_t)PORTS_PROTOCOL[i];
 		rule.ports = ports->ranges[i];
 		push_rule(e, rule);
 	}
-}
-
-static bool has_numeric_ports(const Ports *ports)
-{
-	for (int i = 0; i < 3; i++)
-		if (ports->is_all[i] || ports->ranges[i].n)
-			return true;
-	return ports->is_any;
 }
 
 static void add_block_text(Buf *buf, const Peer *peer)
@@ -205,41 +119,18 @@ static void expand_blocks(Expansion *e, const Ranges *ranges, const char *text)
 	push_with_ports(e, &e->ports, rule);
 }
 
-static const char *selector_text_or_star(Arena *arena, const Selector *selector)
-{
-	const char *text = selector ? selector_text(arena, selector) : "";
-
-	return *text ? text : "*";
-}
-
-/* "default: role=frontend"; namespaces by selector in brackets: no namespace's name holds one. */
-static const char *selection_text(const Expansion *e, const Peer *peer)
-{
-	const char *pods = selector_text_or_star(e->arena, peer->pods);
-
-	if (!peer->namespaces)
-		return arena_printf(e->arena, "%s: %s", e->policy->space, pods);
-	return arena_printf(
-		e->arena, "[%s]: %s", selector_text_or_star(e->arena, peer->namespaces), pods);
-}
-
-static PodsPeer pods_peer(const Policy *policy, const Peer *peer)
-{
-	return (PodsPeer){peer->namespaces ? NULL : policy->space, peer->namespaces, peer->pods};
-}
-
 static void push_selections(Expansion *e, const Ports *ports, const Definition *is)
 {
 	push_with_ports(
 		e, ports, (ChainRule){.match = MATCH_SET, .set = live_set(e->x->live, is)->name});
 }
 
-static void expand_shared(Expansion *e, const Peer *peer)
+static void expand_shared(Expansion *e, const Selection *selection)
 {
 	Definition is = {.kind = SET_PODS, .family = e->family};
 
-	is.key = is.comment = selection_text(e, peer);
-	VEC_PUSH(e->arena, &is.peers, pods_peer(e->policy, peer));
+	is.key = is.comment = selection_text(e->arena, selection);
+	VEC_PUSH(e->arena, &is.peers, *selection);
 	push_selections(e, &e->ports, &is);
 }
 
@@ -265,24 +156,22 @@ static Group *group_of_rule(Expansion *e)
 static void expand_selections(Expansion *e)
 {
 	for (size_t i = 0; i < e->rule->peers.n; i++) {
-		const Peer *peer = &e->rule->peers.at[i];
+		Selection selection = selection_of(e->policy, &e->rule->peers.at[i]);
 
-		if (peer->kind != PEER_PODS)
+		if (e->rule->peers.at[i].kind != PEER_PODS)
 			continue;
-		if (uses_are_of_one(e->x->uses, e->policy, peer))
+		if (uses_are_of_one(e->x->uses, &selection))
 			VEC_PUSH(e->arena, &group_of_rule(e)->own,
-				(Selection){selection_text(e, peer),
-					selection_hash(e->policy, peer),
-					pods_peer(e->policy, peer)});
+				(Own){selection_text(e->arena, &selection), selection});
 		else
-			expand_shared(e, peer);
+			expand_shared(e, &selection);
 	}
 }
 
 /* ---- The selections of a group: as few sets as may be, for each of them is a lookup ---- */
-static int selection_compare(const void *a, const void *b)
+static int own_compare(const void *a, const void *b)
 {
-	return strcmp(((const Selection *)a)->text, ((const Selection *)b)->text);
+	return strcmp(((const Own *)a)->text, ((const Own *)b)->text);
 }
 
 /*
@@ -296,16 +185,17 @@ static void expand_group(Expansion *e, const Group *group)
 	Definition is = {.kind = SET_PODS, .family = e->family};
 	Buf key = {.arena = e->arena};
 
-	qsort(group->own.at, group->own.n, sizeof(Selection), selection_compare);
+	qsort(group->own.at, group->own.n, sizeof(Own), own_compare);
 	for (size_t i = 0; i < group->own.n; i++) {
-		const Selection *own = &group->own.at[i];
+		const Own *own = &group->own.at[i];
 		bool is_last = i + 1 == group->own.n;
 
-		if (!is_last && selection_compare(own, own + 1) == 0)
+		if (!is_last && own_compare(own, own + 1) == 0)
 			continue;
 		buf_printf(&key, "%s%s", is.peers.n ? "; " : "", own->text);
-		VEC_PUSH(e->arena, &is.peers, own->peer);
-		if (!is_last && (is.peers.n < SET_IS_FULL || own->hash % ONE_ENDS_A_SET != 0))
+		VEC_PUSH(e->arena, &is.peers, own->selection);
+		if (!is_last && (is.peers.n < SET_IS_FULL ||
+					selection_hash(&own->selection) % ONE_ENDS_A_SET != 0))
 			continue;
 		is.key = is.comment = buf_text(&key);
 		push_selections(e, &group->ports, &is);
@@ -314,20 +204,19 @@ static void expand_group(Expansion *e, const Group *group)
 }
 
 /* ---- Named ports of egress rules: (address, protocol, port) of every destination pod ---- */
-static const char *named_key(Expansion *e, const char *block_text, const Ranges *blocks)
+static const char *named_key(Expansion *e, const Definition *is, const char *block_text)
 {
 	Buf key = {.arena = e->arena};
 	char text[RANGE_TEXT_SIZE];
 
-	for (size_t i = 0; i < e->ports.names.n; i++)
-		buf_printf(&key, "%s%s/%s", i ? " " : "", e->ports.names.at[i]->name,
-			protocol_text(e->ports.names.at[i]->protocol));
-	buf_printf(&key, " of %s%s", e->rule->is_any_peer ? "any pod" : "", block_text);
-	for (size_t i = 0; i < e->rule->peers.n; i++)
-		if (e->rule->peers.at[i].kind == PEER_PODS)
-			buf_printf(&key, "; %s", selection_text(e, &e->rule->peers.at[i]));
-	for (size_t i = 0; i < blocks->n; i++)
-		buf_printf(&key, "\n%s", range_text(blocks->at[i], text));
+	for (size_t i = 0; i < is->ports.n; i++)
+		buf_printf(&key, "%s%s/%s", i ? " " : "", is->ports.at[i].name,
+			protocol_text(is->ports.at[i].protocol));
+	buf_printf(&key, " of %s%s", is->is_any ? "any pod" : "", block_text);
+	for (size_t i = 0; i < is->peers.n; i++)
+		buf_printf(&key, "; %s", selection_text(e->arena, &is->peers.at[i]));
+	for (size_t i = 0; i < is->ranges.n; i++)
+		buf_printf(&key, "\n%s", range_text(is->ranges.at[i], text));
 	return buf_text(&key);
 }
 
@@ -338,14 +227,15 @@ static void expand_named(Expansion *e, const Ranges *blocks, const char *block_t
 		.is_any = e->rule->is_any_peer,
 		.ranges = *blocks};
 
-	is.key = named_key(e, block_text, blocks);
-	is.comment = arena_strndup(e->arena, is.key, strcspn(is.key, "\n"));
 	for (size_t i = 0; i < e->rule->peers.n; i++)
 		if (e->rule->peers.at[i].kind == PEER_PODS)
-			VEC_PUSH(e->arena, &is.peers, pods_peer(e->policy, &e->rule->peers.at[i]));
+			VEC_PUSH(e->arena, &is.peers,
+				selection_of(e->policy, &e->rule->peers.at[i]));
 	for (size_t i = 0; i < e->ports.names.n; i++)
 		VEC_PUSH(e->arena, &is.ports,
 			(NamedPort){e->ports.names.at[i]->name, e->ports.names.at[i]->protocol, 0});
+	is.key = named_key(e, &is, block_text);
+	is.comment = arena_strndup(e->arena, is.key, strcspn(is.key, "\n"));
 	push_rule(e, (ChainRule){.match = MATCH_PORT_SET, .set = live_set(e->x->live, &is)->name});
 }
 
@@ -355,7 +245,7 @@ static void expand_rule(Expansion *e)
 	Buf text = {.arena = e->arena};
 
 	gather_blocks(e, &blocks, &text);
-	if (has_numeric_ports(&e->ports)) {
+	if (ports_have_numbers(&e->ports)) {
 		if (e->rule->is_any_peer)
 			push_with_ports(e, &e->ports, (ChainRule){.match = MATCH_ANYBODY});
 		expand_blocks(e, &blocks, buf_text(&text));
@@ -376,7 +266,7 @@ static void add_port_numbers(Buf *key, const Policy *policy, const Pod *pod)
 
 			if (rule->ports.at[i].kind != PORT_NAME)
 				continue;
-			resolve_port(key->arena, &rule->ports.at[i], pod, &numbers);
+			port_resolve(key->arena, &rule->ports.at[i], pod, &numbers);
 			for (size_t k = 0; k < numbers.n; k++)
 				buf_printf(key, "%u+", numbers.at[k].first);
 			buf_add(key, ",");
@@ -414,7 +304,7 @@ Chain expand(const Expander *x, Direction direction, Family family, const Polici
 		e.policy = policies->at[i];
 		for (size_t r = 0; r < e.policy->rules[direction].n; r++) {
 			e.rule = &e.policy->rules[direction].at[r];
-			e.ports = gather_ports(e.arena, e.rule, direction, pod);
+			e.ports = ports_of(e.arena, e.rule, direction, pod);
 			expand_rule(&e);
 		}
 	}

@@ -3,7 +3,7 @@
  * from the model: who isolates, which rule let it through, or which rule came nearest and what it
  * lacks.
  */
-#include "index.h"
+#include "selection.h"
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
@@ -266,13 +266,23 @@ static const Policies *policies_of(const Why *w)
 	return space ? &space->policies : &none;
 }
 
+static bool is_selected(const Why *w, const Policy *policy, const Peer *peer)
+{
+	const Selection selection = selection_of(policy, peer);
+	Member member = {.pod = w->other->pod};
+
+	if (!member.pod || !pod_is_subject(member.pod))
+		return false;
+	member.space = model_namespace(w->x->model, member.pod->space);
+	return selection_takes(&selection, &member);
+}
+
 static bool peer_has(const Why *w, const Policy *policy, const Peer *peer)
 {
 	Ranges ranges = {};
 
 	if (peer->kind == PEER_PODS)
-		return w->other->pod &&
-		       peer_selects(w->x->model, policy->space, peer, w->other->pod);
+		return is_selected(w, policy, peer);
 	peer_ranges(w->arena, w->x->model, peer, w->other->address.family, &ranges);
 	return ranges_have(&ranges, w->other->address);
 }

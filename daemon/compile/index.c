@@ -128,29 +128,3 @@ void index_warn(const Index *index, Diags *diags)
 		warn_crowd(clashes.at[i].holder, clashes.at[i].crowd, diags);
 	diags->n_dropped += clashes.n > DIAGS_MOST ? clashes.n - DIAGS_MOST : 0;
 }
-
-/* ---- Peers ---- */
-bool peer_selects(const Model *model, const char *own_namespace, const Peer *peer, const Pod *pod)
-{
-	const Namespace *space = model_namespace(model, pod->space);
-
-	if (peer->kind != PEER_PODS || !pod_is_subject(pod))
-		return false;
-	if (peer->namespaces ? !space || !selector_matches(peer->namespaces, &space->labels)
-			     : strcmp(pod->space, own_namespace) != 0)
-		return false;
-	return !peer->pods || selector_matches(peer->pods, &pod->labels);
-}
-
-void peer_ranges(
-	Arena *arena, const Model *model, const Peer *peer, Family family, Ranges *ret_ranges)
-{
-	const CidrSet *set = peer->kind == PEER_SET ? model_set(model, peer->set) : NULL;
-
-	if (peer->kind == PEER_BLOCK && peer->block->range.family == family)
-		ranges_subtract(arena, peer->block->range, peer->block->except.at,
-			peer->block->except.n, ret_ranges);
-	for (size_t i = 0; set && i < set->ranges.n; i++)
-		if (set->ranges.at[i].family == family)
-			VEC_PUSH(arena, ret_ranges, set->ranges.at[i]);
-}

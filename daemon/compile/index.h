@@ -18,9 +18,3 @@ const Pod *index_owner(const Index *index, Address address);
 bool index_holds(const Index *index, const Pod *pod, Address address);
 /* Two pods with one address. */
 void index_warn(const Index *index, Diags *diags);
-
-/* Whether a peer of a policy of that namespace selects the pod. */
-bool peer_selects(const Model *model, const char *own_namespace, const Peer *peer, const Pod *pod);
-/* The ranges of a block peer (minus its own except) or of a cidr_set, of one family. */
-void peer_ranges(
-	Arena *arena, const Model *model, const Peer *peer, Family family, Ranges *ret_ranges);

@@ -21,19 +21,10 @@ void live_free(Live *live)
 }
 
 /* ---- Whom a set selects ---- */
-static bool peer_takes(const PodsPeer *peer, const Member *member)
-{
-	if (peer->space ? strcmp(member->pod->space, peer->space) != 0
-			: !member->space ||
-				  !selector_matches(peer->namespaces, &member->space->labels))
-		return false;
-	return !peer->pods || selector_matches(peer->pods, &member->pod->labels);
-}
-
 static bool any_takes(const Definition *is, Address address, const Member *member)
 {
 	for (size_t i = 0; i < is->peers.n; i++)
-		if (peer_takes(&is->peers.at[i], member))
+		if (selection_takes(&is->peers.at[i], member))
 			return true;
 	return is->is_any || (is->kind == SET_PORTS && ranges_find(&is->ranges, address));
 }
@@ -43,7 +34,7 @@ static bool takes(const LiveSet *set, Address address, const Member *member)
 	if (set->is_unkeyed)
 		return any_takes(&set->is, address, member);
 	for (const LivePeer *asked = set->asked_peers; asked; asked = asked->next_asked)
-		if (peer_takes(asked->peer, member))
+		if (selection_takes(asked->selection, member))
 			return true;
 	return false;
 }
@@ -110,7 +101,7 @@ static bool visit_selector(
 /* False: no label can tell. */
 static bool visit_peer(Live *live, LivePeer *peer, KeyVisit visit)
 {
-	const PodsPeer *is = peer->peer;
+	const Selection *is = peer->selection;
 	uint32_t whose = is->space ? OF_SPACE(is->space) : OF_ANY_POD;
 
 	if (visit_selector(live, peer, is->pods, whose, visit))
@@ -241,10 +232,10 @@ static Definition copy_definition(Arena *arena, const Definition *from)
 	to.key = arena_strdup(arena, from->key);
 	to.comment = from->comment ? comment_fit(arena, from->comment) : NULL;
 	for (size_t i = 0; i < from->peers.n; i++) {
-		const PodsPeer *peer = &from->peers.at[i];
+		const Selection *peer = &from->peers.at[i];
 
 		VEC_PUSH(arena, &to.peers,
-			(PodsPeer){peer->space ? arena_strdup(arena, peer->space) : NULL,
+			(Selection){peer->space ? arena_strdup(arena, peer->space) : NULL,
 				peer->namespaces ? selector_copy(arena, peer->namespaces) : NULL,
 				peer->pods ? selector_copy(arena, peer->pods) : NULL});
 	}
@@ -324,7 +315,7 @@ LiveSet *live_set(Live *live, const Definition *definition)
 		.is = copy_definition(arena, definition)};
 	set->peers = arena_alloc(arena, set->is.peers.n * sizeof(LivePeer));
 	for (size_t i = 0; i < set->is.peers.n; i++)
-		set->peers[i] = (LivePeer){.set = set, .peer = &set->is.peers.at[i]};
+		set->peers[i] = (LivePeer){.set = set, .selection = &set->is.peers.at[i]};
 	table_add(live->by_name, hash_text(HASH_START, set->name), set);
 	table_add(live->by_key, key_hash(&set->is), set);
 	enter(live, set);

@@ -4,19 +4,14 @@
  * changes is asked of those alone that its labels may touch. Private to the room.
  */
 #include "index.h"
-
-typedef struct PodsPeer {
-	const char *space;	    /* the policy's own namespace; NULL: by selector */
-	const Selector *namespaces; /* if space is NULL */
-	const Selector *pods;	    /* NULL: all */
-} PodsPeer;
+#include "selection.h"
 
 /* What a set selects. SET_PODS: its peers. SET_PORTS: the named ports of whom any peer, block or
  * is_any selects. SET_CIDR: its ranges. SET_SELF: nothing; its elements are put in. */
 typedef struct Definition {
 	SetKind kind;
 	Family family;
-	VEC(PodsPeer) peers;
+	VEC(Selection) peers;
 	bool is_any;
 	Ranges ranges;		   /* SET_CIDR, and the blocks of SET_PORTS: disjoint */
 	VEC(NamedPort) ports;	   /* SET_PORTS: name and protocol */
@@ -26,7 +21,7 @@ typedef struct Definition {
 /* One of a set's peers, to be asked for itself: a set may have many. */
 typedef struct LivePeer {
 	struct LiveSet *set;
-	const PodsPeer *peer;
+	const Selection *selection;
 	unsigned asked; /* the number of the last question it was asked */
 	struct LivePeer *next_asked;
 } LivePeer;
@@ -59,12 +54,6 @@ typedef struct Live {
 	Arena *scratch;
 	VEC(LiveSet *) fresh, edited;
 } Live;
-
-/* A pod, with the labels that its namespace has at that moment; pod NULL: nobody. */
-typedef struct Member {
-	const Pod *pod;
-	const Namespace *space;
-} Member;
 
 void live_start(Live *live, Arena *arena);
 void live_free(Live *live);

@@ -33,17 +33,6 @@ void uses_begin(Uses *uses, Arena *scratch)
 }
 
 /* ---- What is counted ---- */
-uint32_t selection_hash(const Policy *policy, const Peer *peer)
-{
-	uint32_t hash = HASH_START;
-
-	if (peer->namespaces)
-		hash = selector_hash(hash, peer->namespaces);
-	else
-		hash = hash_text(hash, policy->space);
-	return selector_hash(hash, peer->pods);
-}
-
 uint32_t group_hash(const Policy *policy, Direction direction, const Rule *rule)
 {
 	uint32_t hash = hash_bytes(HASH_START, &direction, sizeof(direction));
@@ -97,12 +86,12 @@ static void count(Uses *uses, const Policy *policy, Direction direction, const R
 	uint64_t group = group_hash(policy, direction, rule), n = (uint64_t)by;
 
 	for (size_t i = 0; i < rule->peers.n; i++) {
-		const Peer *peer = &rule->peers.at[i];
+		Selection selection = selection_of(policy, &rule->peers.at[i]);
 		Tally *tally;
 
-		if (peer->kind != PEER_PODS)
+		if (rule->peers.at[i].kind != PEER_PODS)
 			continue;
-		tally = &use_of(uses, selection_hash(policy, peer))->tally;
+		tally = &use_of(uses, selection_hash(&selection))->tally;
 		tally->n += n;
 		tally->sum += n * group;
 		tally->squares += n * group * group;
@@ -146,9 +135,9 @@ static bool is_of_one(const Tally *tally)
 	return tally->n * tally->squares == tally->sum * tally->sum;
 }
 
-bool uses_are_of_one(const Uses *uses, const Policy *policy, const Peer *peer)
+bool uses_are_of_one(const Uses *uses, const Selection *selection)
 {
-	const Use *use = find_use(uses, selection_hash(policy, peer));
+	const Use *use = find_use(uses, selection_hash(selection));
 
 	return use && is_of_one(&use->tally);
 }
@@ -170,10 +159,13 @@ bool uses_turned(const Uses *uses)
 
 static bool any_turned(const Uses *uses, const Policy *policy, const Rule *rule)
 {
-	for (size_t i = 0; i < rule->peers.n; i++)
+	for (size_t i = 0; i < rule->peers.n; i++) {
+		Selection selection = selection_of(policy, &rule->peers.at[i]);
+
 		if (rule->peers.at[i].kind == PEER_PODS &&
-			has_turned(find_use(uses, selection_hash(policy, &rule->peers.at[i]))))
+			has_turned(find_use(uses, selection_hash(&selection))))
 			return true;
+	}
 	return false;
 }
 

@@ -6,7 +6,7 @@
  * addresses itself: only selections that no other group uses are in it, so that nobody is held
  * twice. The others have a set each, which groups share. Private to the room.
  */
-#include "compile.h"
+#include "selection.h"
 
 typedef struct Use Use;
 
@@ -25,14 +25,12 @@ void uses_begin(Uses *uses, Arena *scratch);
 /* By what the policy says: it may be another place in memory than when it was added. */
 void uses_add(Uses *uses, const Policy *policy);
 void uses_remove(Uses *uses, const Policy *policy);
-/* Whether one group alone uses the PEER_PODS peer of a policy that was added. */
-bool uses_are_of_one(const Uses *uses, const Policy *policy, const Peer *peer);
+/* Whether one group alone uses it, of a policy that was added. */
+bool uses_are_of_one(const Uses *uses, const Selection *selection);
 /* Whether that became otherwise in this update: of any peer; of one of that policy's. */
 bool uses_turned(const Uses *uses);
 bool uses_turned_of(const Uses *uses, const Policy *policy);
 void uses_end(Uses *uses);
 
-/* Of a PEER_PODS peer, with the namespace that it is about if that is the policy's own. */
-uint32_t selection_hash(const Policy *policy, const Peer *peer);
 uint32_t group_hash(const Policy *policy, Direction direction, const Rule *rule);
 bool group_is_equal(const Policy *a, const Rule *x, const Policy *b, const Rule *y);

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """The house's rules: who includes whom, which library is seen where, who prints, how long a function is."""
+import importlib.machinery
+import importlib.util
 import os
 import re
 import subprocess
@@ -119,6 +121,15 @@ def formatted():
     equal((result.returncode, re.findall(r"^\S+: warning", result.stderr, re.M)[:3]), (0, []))
 
 
-for case in (upwards, libraries, pure, headers_alone, functions, formatted):
+def mutants():
+    """layers: every mutant of tests/mutate has its place in the code"""
+    loader = importlib.machinery.SourceFileLoader("mutate", f"{ROOT}/tests/mutate")
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("mutate", loader))
+    sys.dont_write_bytecode = True
+    loader.exec_module(module)
+    equal(module.misplaced(), [])
+
+
+for case in (upwards, libraries, pure, headers_alone, functions, formatted, mutants):
     test(case)
 finish()

@@ -1,0 +1,80 @@
+/* The ports of a rule, as far as one chain can tell them. */
+#include "ports.h"
+#include <string.h>
+
+const Protocol PORTS_PROTOCOL[PORTS_PROTOCOLS] = {PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_SCTP};
+
+static int protocol_index(Protocol protocol)
+{
+	return protocol == PROTOCOL_TCP ? 0 : protocol == PROTOCOL_UDP ? 1 : 2;
+}
+
+static int port_range_compare(const void *a, const void *b)
+{
+	const PortRange *x = a, *y = b;
+
+	if (x->first != y->first)
+		return x->first < y->first ? -1 : 1;
+	return x->last < y->last ? -1 : x->last > y->last;
+}
+
+/* The kernel refuses intervals that overlap: join them, and those that touch. */
+static void ports_normalise(PortRanges *ranges)
+{
+	size_t kept = 0;
+
+	if (ranges->n == 0)
+		return;
+	qsort(ranges->at, ranges->n, sizeof(PortRange), port_range_compare);
+	for (size_t i = 1; i < ranges->n; i++) {
+		PortRange *top = &ranges->at[kept], next = ranges->at[i];
+
+		if (next.first <= top->last + 1)
+			top->last = next.last > top->last ? next.last : top->last;
+		else
+			ranges->at[++kept] = next;
+	}
+	ranges->n = kept + 1;
+}
+
+void port_resolve(Arena *arena, const Port *port, const Pod *pod, PortRanges *ranges)
+{
+	for (size_t i = 0; i < pod->ports.n; i++)
+		if (pod->ports.at[i].protocol == port->protocol &&
+			strcmp(pod->ports.at[i].name, port->name) == 0)
+			VEC_PUSH(arena, ranges,
+				(PortRange){pod->ports.at[i].number, pod->ports.at[i].number});
+}
+
+Ports ports_of(Arena *arena, const Rule *rule, Direction direction, const Pod *pod)
+{
+	Ports ports = {.is_any = rule->is_any_port};
+
+	for (size_t i = 0; i < rule->ports.n; i++) {
+		const Port *port = &rule->ports.at[i];
+		int at = protocol_index(port->protocol);
+
+		if (port->kind == PORT_ALL)
+			ports.is_all[at] = true;
+		else if (port->kind == PORT_RANGE)
+			VEC_PUSH(arena, &ports.ranges[at], (PortRange){port->first, port->last});
+		else if (direction == INGRESS)
+			port_resolve(arena, port, pod, &ports.ranges[at]);
+		else
+			VEC_PUSH(arena, &ports.names, port);
+	}
+	for (int i = 0; i < PORTS_PROTOCOLS; i++) {
+		ports_normalise(&ports.ranges[i]);
+		if (ports.is_all[i])
+			ports.ranges[i] = (PortRanges){};
+	}
+	return ports;
+}
+
+bool ports_have_numbers(const Ports *ports)
+{
+	for (int i = 0; i < PORTS_PROTOCOLS; i++)
+		if (ports->is_all[i] || ports->ranges[i].n)
+			return true;
+	return ports->is_any;
+}

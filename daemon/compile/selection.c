@@ -1,0 +1,55 @@
+/* Which pods, and which ranges, a peer of a policy means. */
+#include "selection.h"
+#include <string.h>
+
+/* ---- Pods ---- */
+Selection selection_of(const Policy *policy, const Peer *peer)
+{
+	return (Selection){peer->namespaces ? NULL : policy->space, peer->namespaces, peer->pods};
+}
+
+bool selection_takes(const Selection *s, const Member *member)
+{
+	if (s->space ? strcmp(member->pod->space, s->space) != 0
+		     : !member->space || !selector_matches(s->namespaces, &member->space->labels))
+		return false;
+	return !s->pods || selector_matches(s->pods, &member->pod->labels);
+}
+
+static const char *selector_text_or_star(Arena *arena, const Selector *selector)
+{
+	const char *text = selector ? selector_text(arena, selector) : "";
+
+	return *text ? text : "*";
+}
+
+const char *selection_text(Arena *arena, const Selection *s)
+{
+	const char *pods = selector_text_or_star(arena, s->pods);
+
+	if (s->space)
+		return arena_printf(arena, "%s: %s", s->space, pods);
+	return arena_printf(arena, "[%s]: %s", selector_text_or_star(arena, s->namespaces), pods);
+}
+
+uint32_t selection_hash(const Selection *s)
+{
+	uint32_t hash = s->space ? hash_text(HASH_START, s->space)
+				 : selector_hash(HASH_START, s->namespaces);
+
+	return selector_hash(hash, s->pods);
+}
+
+/* ---- Ranges ---- */
+void peer_ranges(
+	Arena *arena, const Model *model, const Peer *peer, Family family, Ranges *ret_ranges)
+{
+	const CidrSet *set = peer->kind == PEER_SET ? model_set(model, peer->set) : NULL;
+
+	if (peer->kind == PEER_BLOCK && peer->block->range.family == family)
+		ranges_subtract(arena, peer->block->range, peer->block->except.at,
+			peer->block->except.n, ret_ranges);
+	for (size_t i = 0; set && i < set->ranges.n; i++)
+		if (set->ranges.at[i].family == family)
+			VEC_PUSH(arena, ret_ranges, set->ranges.at[i]);
+}
