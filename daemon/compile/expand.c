@@ -153,6 +153,13 @@ static Group *group_of_rule(Expansion *e)
 	return group;
 }
 
+static void expand_own(Expansion *e, const Selection *selection)
+{
+	Group *group = group_of_rule(e);
+
+	VEC_PUSH(e->arena, &group->own, (Own){selection_text(e->arena, selection), *selection});
+}
+
 static void expand_selections(Expansion *e)
 {
 	for (size_t i = 0; i < e->rule->peers.n; i++) {
@@ -161,8 +168,7 @@ static void expand_selections(Expansion *e)
 		if (e->rule->peers.at[i].kind != PEER_PODS)
 			continue;
 		if (uses_are_of_one(e->x->uses, &selection))
-			VEC_PUSH(e->arena, &group_of_rule(e)->own,
-				(Own){selection_text(e->arena, &selection), selection});
+			expand_own(e, &selection);
 		else
 			expand_shared(e, &selection);
 	}

@@ -403,7 +403,7 @@ Test(compile, sets_of_many_selections_have_an_end)
 	cr_expect_leq(before.n, 1000 / 16 + 1);
 	allow(cluster, "another", "x=1", "y=v500a", "80");
 	after = sets_of(cluster);
-	cr_expect_geq(count_of_both(&before, &after), before.n - 4, "%zu of %zu",
+	cr_expect_geq(count_of_both(&before, &after), before.n - 4, "%zu of %u",
 		count_of_both(&before, &after), before.n);
 	cluster_free(cluster);
 }
