@@ -295,19 +295,24 @@ static Cluster *cluster_new(void)
 	return cluster;
 }
 
-/* Pods of `pods` in namespace n are reached by those of `from` at the port. */
-static void allow(
-	Cluster *cluster, const char *name, const char *pods, const char *from, const char *port)
+static void add_policies(Cluster *cluster, const char *text)
 {
-	const char *text = arena_printf(arena,
-		"policies = ( { name = \"%s\"; namespace = \"n\"; pods = \"%s\"; "
-		"ingress = ( { from = ( { pods = \"%s\"; } ); ports = ( { port = "
-		"%s; } ); } ); } );",
-		name, pods, from, port);
 	Source *source = parse(SOURCE_POLICIES, "p.conf", text);
 
 	VEC_PUSH(arena, &cluster->sources, source);
 	add(cluster->model, source);
+}
+
+/* Pods of `pods` in namespace n are reached by those of `from` at the port. */
+static void allow(
+	Cluster *cluster, const char *name, const char *pods, const char *from, const char *port)
+{
+	add_policies(
+		cluster, arena_printf(arena,
+				 "policies = ( { name = \"%s\"; namespace = \"n\"; pods = \"%s\"; "
+				 "ingress = ( { from = ( { pods = \"%s\"; } ); ports = ( { port = "
+				 "%s; } ); } ); } );",
+				 name, pods, from, port));
 }
 
 static void cluster_free(Cluster *cluster)
@@ -363,6 +368,51 @@ Test(compile, a_selection_of_several_is_a_set_of_its_own)
 	cr_expect_str_eq(selections(cluster), "n: x=1; n: x=3 | n: x=2");
 	allow(cluster, "other-port", "x=1", "x=3", "81");
 	cr_expect_str_eq(selections(cluster), "n: x=1 | n: x=2 | n: x=3");
+	cluster_free(cluster);
+}
+
+Test(compile, a_selection_of_both_directions_is_a_set_of_its_own)
+{
+	Cluster *cluster = cluster_new();
+
+	allow(cluster, "p1", "x=1", "x=1", "80");
+	allow(cluster, "p2", "x=1", "x=2", "80");
+	add_policies(cluster,
+		"policies = ( { name = \"out\"; namespace = \"n\"; pods = \"x=1\"; egress = ( "
+		"{ to = ( { pods = \"x=2\"; }, { pods = \"x=3\"; } ); ports = ( { port "
+		"= 80; } ); } ); } );");
+	cr_expect_str_eq(selections(cluster), "n: x=1 | n: x=2 | n: x=3");
+	cluster_free(cluster);
+}
+
+/* A namespace whose name sorts before the bracket: the set's first selection names one, not all. */
+Test(compile, a_set_of_several_namespaces_is_filled_from_all)
+{
+	Cluster *cluster = cluster_new();
+	Diags diags = {};
+	Ruleset *ruleset;
+	bool has_other = false;
+
+	VEC_PUSH(arena, &cluster->sources,
+		parse(SOURCE_INVENTORY, "1.json",
+			"{\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\",\"namespace\":\"1\"},"
+			"\"spec\":{"
+			"\"nodeName\":\"w\"},\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0."
+			"9\"}}"));
+	add(cluster->model, cluster->sources.at[1]);
+	add_policies(cluster,
+		"policies = ( { name = \"in\"; namespace = \"1\"; ingress = ( { from = ( { pods "
+		"= \"\"; }, { namespaces = \"\"; pods = \"x=2\"; } ); } ); } );");
+	ruleset = run(cluster->model, false, &diags);
+	for (size_t i = 0; i < ruleset->sets.n; i++)
+		if (ruleset->sets.at[i]->kind == SET_PODS &&
+			ruleset->sets.at[i]->family == FAMILY_IPV4) {
+			cr_expect_str_eq(ruleset->sets.at[i]->comment, "1: *; [*]: x=2");
+			cr_expect_eq(ruleset->sets.at[i]->elements.n, 3);
+			has_other = true;
+		}
+	cr_expect(has_other);
+	ruleset_free(ruleset);
 	cluster_free(cluster);
 }
 
