@@ -375,10 +375,19 @@ static void add_peers_text(Why *w, Buf *buf, const Policy *policy, const Rule *r
 	}
 }
 
-/* Of several rules the first of the policy that sorts first. */
-static void add_allowing(Why *w, Buf *buf)
+/* A rule, by how well it fits the flow. */
+typedef struct Fit {
+	const Policy *policy;
+	const Rule *rule;
+	int score; /* 3: it lets the flow through; 2: the peer is right; 1: the port is; 0: neither
+		    */
+} Fit;
+
+/* The rule that fits best, of several the first of the policy that sorts first. */
+static Fit best_fit(Why *w)
 {
 	const Policies *policies = policies_of(w);
+	Fit best = {};
 
 	for (size_t i = 0; i < policies->n; i++) {
 		const Policy *policy = policies->at[i];
@@ -386,52 +395,33 @@ static void add_allowing(Why *w, Buf *buf)
 		for (size_t r = 0; is_isolating(w, policy) && r < policy->rules[w->direction].n;
 			r++) {
 			const Rule *rule = &policy->rules[w->direction].at[r];
+			int score = 2 * rule_has_peer(w, policy, rule) + rule_has_port(w, rule);
 
-			if (!rule_has_port(w, rule) || !rule_has_peer(w, policy, rule))
-				continue;
-			buf_printf(buf, "    let through by the rule at %s of %s/%s\n",
-				place_text(w->arena, rule->origin), policy->space, policy->name);
-			return;
+			if (score > best.score)
+				best = (Fit){policy, rule, score};
 		}
 	}
+	return best;
 }
 
-/* The rule that lacks least: the peer is right and the port is not, or the other way round. */
-static void add_nearest(Why *w, Buf *buf)
+static void add_reason(Why *w, Buf *buf)
 {
-	const Policies *policies = policies_of(w);
-	const Policy *nearest_policy = NULL;
-	const Rule *nearest = NULL;
-	bool has_peer = false;
+	const Fit best = best_fit(w);
 
-	for (size_t i = 0; i < policies->n; i++) {
-		const Policy *policy = policies->at[i];
-
-		for (size_t r = 0; is_isolating(w, policy) && r < policy->rules[w->direction].n;
-			r++) {
-			const Rule *rule = &policy->rules[w->direction].at[r];
-			bool peer = rule_has_peer(w, policy, rule), port = rule_has_port(w, rule);
-
-			if ((peer && !has_peer) || (!nearest && port)) {
-				nearest = rule;
-				nearest_policy = policy;
-				has_peer = peer;
-			}
-		}
-	}
-	if (!nearest) {
+	if (best.score == 0) {
 		buf_add(buf, "    no rule comes near: none has this peer or this port\n");
 		return;
 	}
-	buf_printf(buf, "    nearest: rule at %s of %s/%s: ", place_text(w->arena, nearest->origin),
-		nearest_policy->space, nearest_policy->name);
-	if (has_peer) {
-		buf_add(buf, "the peer is right, but its ports are ");
-		add_ports_text(w, buf, nearest);
-	} else {
-		buf_printf(buf, "the port is right, but it is for %s ",
+	buf_printf(buf, "    %s rule at %s of %s/%s",
+		best.score == 3 ? "let through by the" : "nearest:",
+		place_text(w->arena, best.rule->origin), best.policy->space, best.policy->name);
+	if (best.score == 2) {
+		buf_add(buf, ": the peer is right, but its ports are ");
+		add_ports_text(w, buf, best.rule);
+	} else if (best.score == 1) {
+		buf_printf(buf, ": the port is right, but it is for %s ",
 			w->direction == INGRESS ? "sources" : "destinations");
-		add_peers_text(w, buf, nearest_policy, nearest);
+		add_peers_text(w, buf, best.policy, best.rule);
 	}
 	buf_add(buf, "\n");
 }
@@ -477,10 +467,7 @@ static void add_direction(Why *w, Buf *buf, const Judgement *judgement)
 	buf_printf(buf, ": %s\n    isolated by ", judgement->is_allowed ? "allowed" : "denied");
 	add_isolating(w, buf);
 	buf_add(buf, "\n");
-	if (judgement->is_allowed)
-		add_allowing(w, buf);
-	else
-		add_nearest(w, buf);
+	add_reason(w, buf);
 }
 
 static void add_flow(Why *w, Buf *buf)
