@@ -44,8 +44,7 @@ static const char *check_tables(Daemon *d)
 	return NULL;
 }
 
-/* A mount over the directory, a lost event: what inotify did not tell. */
-static const char *check_files(Daemon *d)
+static const char *compare_files(Daemon *d)
 {
 	if (!watch_is_alive(d->watch, d->dirs))
 		return "a directory is not watched any more, or is another one";
@@ -53,6 +52,15 @@ static const char *check_files(Daemon *d)
 		if (!daemon_is_gathering(d) && !source_dir_is_as_read(d->dirs[i]))
 			return "files are not what was read, and nothing told of it";
 	return NULL;
+}
+
+/* A mount over the directory, a lost event: what inotify did not tell. What it tells at this moment
+ * is news, and comes next: files may change while they are looked at. */
+static const char *check_files(Daemon *d)
+{
+	const char *why = compare_files(d);
+
+	return why && watch_has_news(d->watch) ? NULL : why;
 }
 
 static const char *find_fault(Daemon *d)

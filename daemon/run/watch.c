@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -179,4 +180,11 @@ bool watch_is_alive(Watch *watch, SourceDir *const dirs[2])
 			watch->wd[i])
 			return false;
 	return true;
+}
+
+bool watch_has_news(const Watch *watch)
+{
+	struct pollfd fd = {.fd = watch->fd, .events = POLLIN};
+
+	return poll(&fd, 1, 0) > 0;
 }

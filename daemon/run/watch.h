@@ -18,3 +18,5 @@ Watch *watch_free(Watch *watch);
 int watch_arm(Watch *watch, SourceDir *const dirs[2]);
 /* Whether what is watched is still what the paths name. */
 bool watch_is_alive(Watch *watch, SourceDir *const dirs[2]);
+/* Whether something was told that the loop has not come to yet. */
+bool watch_has_news(const Watch *watch);

@@ -297,6 +297,19 @@ def looks_for_itself():
         lab.hears("WATCHDOG=1")
 
 
+def looks_while_files_change():
+    """health: a file that changes while it is looked is news, and no fault"""
+    with StateLab() as lab:
+        lab.write_policy_file("p.yaml", deny("a"))
+        lab.start(WATCHDOG_USEC="2000")  # it looks all the time
+        for i in range(300):
+            lab.write_policy_file("p.yaml", deny(*("ab" if i % 2 else "a")))
+            time.sleep(0.003)
+        becomes(lab, [A, B], "the last of them")
+        equal("nothing told of it" in lab.log(), False, lab.log()[-1000:])
+        equal(lab.status()["repairs"], 0)
+
+
 def listener_lost():
     """health: more news at once than can be kept: what was lost among them is found, and repaired"""
     with StateLab() as lab:
@@ -327,6 +340,6 @@ def removes():
 
 
 for case in (full_disk, read_not_copied, read_only, damaged, damaged_tables, gone, ready, watchdog, looks_for_itself,
-             listener_lost, removes):
+             looks_while_files_change, listener_lost, removes):
     test(case)
 finish()
