@@ -1,7 +1,7 @@
 /*
  * Policies -> a chain: each rule becomes accepting rules, peers x ports; the sets that these look
  * up are asked for as they are needed. A chain serves one family, so an IPv4 packet never walks an
- * IPv6 rule. Origins stay with the rules: explain names the line that let a flow through.
+ * IPv6 rule.
  */
 #include "expand.h"
 #include "ports.h"
@@ -153,24 +153,22 @@ static Group *group_of_rule(Expansion *e)
 	return group;
 }
 
-static void expand_own(Expansion *e, const Selection *selection)
-{
-	Group *group = group_of_rule(e);
-
-	VEC_PUSH(e->arena, &group->own, (Own){selection_text(e->arena, selection), *selection});
-}
-
 static void expand_selections(Expansion *e)
 {
+	Group *group = NULL;
+
 	for (size_t i = 0; i < e->rule->peers.n; i++) {
 		Selection selection = selection_of(e->policy, &e->rule->peers.at[i]);
 
 		if (e->rule->peers.at[i].kind != PEER_PODS)
 			continue;
-		if (uses_are_of_one(e->x->uses, &selection))
-			expand_own(e, &selection);
-		else
+		if (!uses_are_of_one(e->x->uses, &selection)) {
 			expand_shared(e, &selection);
+			continue;
+		}
+		group = group ? group : group_of_rule(e);
+		VEC_PUSH(e->arena, &group->own,
+			(Own){selection_text(e->arena, &selection), selection});
 	}
 }
 

@@ -379,8 +379,7 @@ static void add_peers_text(Why *w, Buf *buf, const Policy *policy, const Rule *r
 typedef struct Fit {
 	const Policy *policy;
 	const Rule *rule;
-	int score; /* 3: it lets the flow through; 2: the peer is right; 1: the port is; 0: neither
-		    */
+	int score; /* 2 if the peer is right, and 1 if the port is: 3 lets the flow through */
 } Fit;
 
 /* The rule that fits best, of several the first of the policy that sorts first. */

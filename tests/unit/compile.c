@@ -321,23 +321,33 @@ static void cluster_free(Cluster *cluster)
 		source_free(cluster->sources.at[i]);
 }
 
-/* What the sets of pods of IPv4 select, by name: "n: a; n: b | n: c". */
-static const char *selections(const Cluster *cluster)
+/* Of the sets of pods of IPv4, sorted: their names, or what they select. */
+static Texts sets_of(const Cluster *cluster, bool is_name)
 {
 	Diags diags = {};
 	Ruleset *ruleset = run(cluster->model, false, &diags);
-	Texts comments = {};
+	Texts texts = {};
+
+	for (size_t i = 0; i < ruleset->sets.n; i++) {
+		const Set *set = ruleset->sets.at[i];
+
+		if (set->kind == SET_PODS && set->family == FAMILY_IPV4)
+			VEC_PUSH(arena, &texts,
+				arena_strdup(arena, is_name ? set->name : set->comment));
+	}
+	ruleset_free(ruleset);
+	qsort(texts.at, texts.n, sizeof(*texts.at), text_compare_p);
+	return texts;
+}
+
+/* "n: a; n: b | n: c" */
+static const char *selections(const Cluster *cluster)
+{
+	Texts comments = sets_of(cluster, false);
 	Buf buf = {.arena = arena};
 
-	for (size_t i = 0; i < ruleset->sets.n; i++)
-		if (ruleset->sets.at[i]->kind == SET_PODS &&
-			ruleset->sets.at[i]->family == FAMILY_IPV4)
-			VEC_PUSH(arena, &comments,
-				arena_strdup(arena, ruleset->sets.at[i]->comment));
-	qsort(comments.at, comments.n, sizeof(*comments.at), text_compare_p);
 	for (size_t i = 0; i < comments.n; i++)
 		buf_printf(&buf, "%s%s", i ? " | " : "", comments.at[i]);
-	ruleset_free(ruleset);
 	return buf_text(&buf);
 }
 
@@ -416,20 +426,6 @@ Test(compile, a_set_of_several_namespaces_is_filled_from_all)
 	cluster_free(cluster);
 }
 
-/* The names of the sets of pods. */
-static Texts sets_of(const Cluster *cluster)
-{
-	Diags diags = {};
-	Ruleset *ruleset = run(cluster->model, false, &diags);
-	Texts names = {};
-
-	for (size_t i = 0; i < ruleset->sets.n; i++)
-		if (ruleset->sets.at[i]->kind == SET_PODS)
-			VEC_PUSH(arena, &names, arena_strdup(arena, ruleset->sets.at[i]->name));
-	ruleset_free(ruleset);
-	return names;
-}
-
 static size_t count_of_both(const Texts *a, const Texts *b)
 {
 	size_t n = 0;
@@ -448,11 +444,11 @@ Test(compile, sets_of_many_selections_have_an_end)
 	for (int i = 0; i < 1000; i++)
 		allow(cluster, arena_printf(arena, "p%d", i), "x=1",
 			arena_printf(arena, "y=v%d", i), "80");
-	before = sets_of(cluster);
+	before = sets_of(cluster, true);
 	cr_expect_geq(before.n, 10);
 	cr_expect_leq(before.n, 1000 / 16 + 1);
 	allow(cluster, "another", "x=1", "y=v500a", "80");
-	after = sets_of(cluster);
+	after = sets_of(cluster, true);
 	cr_expect_geq(count_of_both(&before, &after), before.n - 4, "%zu of %u",
 		count_of_both(&before, &after), before.n);
 	cluster_free(cluster);
