@@ -90,6 +90,11 @@ void source_dir_clear_busy(SourceDir *dir);
  */
 bool source_dir_note(SourceDir *dir, const char *name);
 /*
+ * Reads the files that were noted so that refresh need not, if nothing more happens to them.
+ * Changes nothing that shows.
+ */
+void source_dir_read_ahead(SourceDir *dir);
+/*
  * Reads what was noted, or, the first time and whenever it must, looks at everything: what changed
  * (device, inode, size, times) is read again, what is gone is forgotten. When the directory itself
  * cannot be read, what was known stands. 0 or -ENOMEM.

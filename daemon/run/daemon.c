@@ -1,8 +1,8 @@
 /*
- * The loop: something may have changed (inotify, SIGHUP) -> a burst is gathered for settle_ms ->
- * reconcile -> report. When the kernel refuses, it is tried again every second. What others do to
- * our table comes before all else. Stopping leaves the table in the kernel: enforcement does not
- * depend on this process living.
+ * The loop: something may have changed (inotify, SIGHUP) -> a burst is gathered for settle_ms, its
+ * files read meanwhile -> reconcile -> report. When the kernel refuses, it is tried again every
+ * second. What others do to our table comes before all else. Stopping leaves the table in the
+ * kernel: enforcement does not depend on this process living.
  */
 #include "daemon.h"
 #include <errno.h>
@@ -53,6 +53,8 @@ static void on_news(void *context)
 	Daemon *d = context;
 
 	schedule(d, &d->settle, (uint64_t)d->settings.settle_ms * 1000);
+	for (int i = 0; i < 2; i++)
+		source_dir_read_ahead(d->dirs[i]);
 }
 
 /* Once, when enforcement has begun. */

@@ -12,7 +12,7 @@
 typedef struct Reading {
 	const SourceDir *dir;
 	int fd;
-	Entry *const *entries;
+	const char *const *names;
 	SourceFile *files;
 	size_t n, next; /* next: whoever comes takes it */
 	int result;
@@ -20,7 +20,7 @@ typedef struct Reading {
 
 static int read_one(const Reading *r, size_t i, Arena *scratch)
 {
-	const char *name = r->entries[i]->name;
+	const char *name = r->names[i];
 	char *file;
 	int result;
 
@@ -57,9 +57,9 @@ static size_t count_readers(size_t files)
 }
 
 int read_beside(
-	const SourceDir *dir, int fd, Entry *const *entries, size_t n, SourceFile *ret_files)
+	const SourceDir *dir, int fd, const char *const *names, size_t n, SourceFile *ret_files)
 {
-	Reading r = {.dir = dir, .fd = fd, .entries = entries, .files = ret_files, .n = n};
+	Reading r = {.dir = dir, .fd = fd, .names = names, .files = ret_files, .n = n};
 	size_t started = 0, readers = count_readers(n);
 	pthread_t threads[READERS_MOST];
 

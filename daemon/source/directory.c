@@ -44,7 +44,7 @@ SourceDir *source_dir_free(SourceDir *dir)
 		entry_free(dir_entry(dir, i));
 	dir_free_retired(dir);
 	free_names(&dir->gone);
-	free_names(&dir->noted);
+	dir_forget_noted(dir);
 	free(dir->entries.at);
 	free(dir->noted.at);
 	free(dir->changed.at);
@@ -95,36 +95,6 @@ void source_dir_clear_busy(SourceDir *dir)
 {
 	for (size_t i = 0; i < dir->entries.n; i++)
 		dir_entry(dir, i)->is_busy = false;
-}
-
-/* With more names than this, looking at everything costs less. */
-#define NOTED_MOST 256
-
-static bool is_noted(const SourceDir *dir, const char *name)
-{
-	for (size_t i = 0; i < dir->noted.n; i++)
-		if (strcmp(dir->noted.at[i], name) == 0)
-			return true;
-	return false;
-}
-
-/* Another name counts only where a symbolic link may lead through it. */
-bool source_dir_note(SourceDir *dir, const char *name)
-{
-	bool is_read = name && source_name_is_read(dir->kind, name);
-	char *copy;
-
-	if (!is_read && name && !dir->has_links)
-		return false;
-	dir->is_whole |= !is_read || dir->noted.n >= NOTED_MOST;
-	if (dir->is_whole || is_noted(dir, name))
-		return true;
-	copy = strdup(name);
-	if (!copy || pointers_add(&dir->noted, copy) < 0) {
-		free(copy);
-		dir->is_whole = true;
-	}
-	return true;
 }
 
 /* ---- Refresh ---- */
@@ -186,13 +156,19 @@ static int entry_take(SourceDir *dir, int fd, Entry *entry, const SourceFile *ne
 static int read_due(SourceDir *dir, int fd, const Pointers *due)
 {
 	SourceFile *files = calloc(due->n + 1, sizeof(*files));
-	int r = files ? read_beside(dir, fd, (Entry *const *)due->at, due->n, files) : -ENOMEM;
+	const char **names = calloc(due->n + 1, sizeof(*names));
+	int r = files && names ? 0 : -ENOMEM;
 
+	for (size_t i = 0; r == 0 && i < due->n; i++)
+		names[i] = ((Entry *)due->at[i])->name;
+	if (r == 0)
+		r = read_beside(dir, fd, names, due->n, files);
 	for (size_t i = 0, n = r == 0 ? due->n : 0; i < n; i++) {
 		int one = entry_take(dir, fd, due->at[i], &files[i]);
 
 		r = r ? r : one;
 	}
+	free(names);
 	free(files);
 	return r;
 }
@@ -265,23 +241,28 @@ static int refresh_all(SourceDir *dir, DIR *stream, Pointers *due)
 }
 
 /* ---- What was noted ---- */
-static int refresh_name(SourceDir *dir, int fd, const char *name, Pointers *due)
+/* Looks at no stamp: within a tick of its clock a file may be written twice. */
+static int refresh_name(SourceDir *dir, int fd, Noted *noted, Pointers *due)
 {
-	Entry *entry = entry_of(dir, name);
+	Entry *entry = entry_of(dir, noted->name);
+	SourceFile ahead;
 	struct stat own;
 	int r = 0;
 
-	if (fstatat(fd, name, &own, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+	if (fstatat(fd, noted->name, &own, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
 		return entry && !entry->is_kept ? forget(dir, entry) : 0;
 	if (!entry) {
-		r = entry_add(dir, name, &entry);
+		r = entry_add(dir, noted->name, &entry);
 		if (r < 0)
 			return r;
 		entries_sort(dir);
 	}
 	entry->is_seen = true;
 	entry->is_kept = false;
-	return !entry->is_busy && must_be_read(fd, entry) ? pointers_add(due, entry) : 0;
+	if (entry->is_busy)
+		return 0;
+	return noted_take(noted, fd, &ahead) ? entry_take(dir, fd, entry, &ahead)
+					     : pointers_add(due, entry);
 }
 
 static int refresh_noted(SourceDir *dir, int fd, Pointers *due)
@@ -293,7 +274,7 @@ static int refresh_noted(SourceDir *dir, int fd, Pointers *due)
 	if (r == 0)
 		r = read_due(dir, fd, due);
 	if (r == 0)
-		free_names(&dir->noted);
+		dir_forget_noted(dir);
 	return r;
 }
 
@@ -329,7 +310,7 @@ bool source_dir_is_kept(const SourceDir *dir)
 }
 
 /* The directory is not as it should be, or was not: names alone do not tell. */
-static bool must_look_at_all(const SourceDir *dir)
+bool dir_must_look_at_all(const SourceDir *dir)
 {
 	return dir->is_whole || dir->diags.list.n > 0;
 }
@@ -340,7 +321,7 @@ static int refresh_entries(SourceDir *dir, DIR *stream, bool is_whole)
 	int r;
 
 	if (is_whole) {
-		free_names(&dir->noted);
+		dir_forget_noted(dir);
 		dir->is_whole = true; /* until it is done */
 		r = refresh_all(dir, stream, &due);
 	} else {
@@ -354,7 +335,7 @@ static int refresh_dir(SourceDir *dir)
 {
 	struct stat st;
 	DIR *stream;
-	bool is_whole = must_look_at_all(dir);
+	bool is_whole = dir_must_look_at_all(dir);
 	int r = 0, fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	Arena *fresh = arena_new();
 
@@ -385,7 +366,7 @@ static int refresh_dir(SourceDir *dir)
 int source_dir_refresh(SourceDir *dir)
 {
 	dir_free_retired(dir);
-	return dir->noted.n || must_look_at_all(dir) ? refresh_dir(dir) : 0;
+	return dir->noted.n || dir_must_look_at_all(dir) ? refresh_dir(dir) : 0;
 }
 
 /* Whether the file is the one that was read; one that could not be read may be any. */

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * directory: what a SourceDir holds; for directory.c, entry.c, restore.c, snapshot.c. Private to
- * the room.
+ * directory: what a SourceDir holds; for directory.c, entry.c, noted.c, restore.c, snapshot.c.
+ * Private to the room.
  */
 #include "source.h"
 
@@ -26,12 +26,19 @@ typedef struct Pointers {
 	size_t n, room;
 } Pointers;
 
+/* A name that something happened to. */
+typedef struct Noted {
+	char *name;
+	SourceFile ahead; /* read since; without a source: it was not, or more has happened */
+	bool was_read;	  /* ahead, in this burst */
+} Noted;
+
 struct SourceDir {
 	SourceKind kind;
 	bool is_saving; /* texts are held until they are taken */
 	char *path;
 	Pointers entries; /* Entry, by name */
-	Pointers noted;	  /* names to be looked at */
+	Pointers noted;	  /* Noted: names to be looked at */
 	bool is_whole;	  /* everything is to be looked at */
 	bool has_links;	  /* some entries are symbolic links */
 	Pointers changed; /* Entry: for the snapshot */
@@ -67,13 +74,20 @@ void dir_free_retired(SourceDir *dir);
 void entry_drop_text(Entry *entry);
 void entry_free(Entry *entry);
 
+/* noted.c */
+void dir_forget_noted(SourceDir *dir);
+/* True: the file as it was read ahead, which still is the file; the caller's now. */
+bool noted_take(Noted *noted, int fd, SourceFile *ret_file);
+
 /*
- * beside.c: reads file i under the name of entries[i] into ret_files[i] (all zero before), side by
- * side. 0, or -ENOMEM: then there are none.
+ * beside.c: reads the file of names[i] into ret_files[i] (all zero before), side by side. 0, or
+ * -ENOMEM: then there are none.
  */
 int read_beside(
-	const SourceDir *dir, int fd, Entry *const *entries, size_t n, SourceFile *ret_files);
+	const SourceDir *dir, int fd, const char *const *names, size_t n, SourceFile *ret_files);
 
+/* Names alone do not tell: the directory is not as it should be, or was not. */
+bool dir_must_look_at_all(const SourceDir *dir);
 /* Says of the files from before a reboot that they have not been written again. */
 void dir_note_kept(SourceDir *dir);
 /* Nothing that a change would alter differs: device, inode, size, mode, times. */

@@ -250,6 +250,8 @@ static void touch(Way *way, int dir, const char *name, const char *text)
 	else
 		unlink(path(dir, name));
 	source_dir_note(way->dirs[dir], name);
+	if (roll(2))
+		source_dir_read_ahead(way->dirs[dir]); /* and perhaps it changes once more */
 }
 
 /*
