@@ -138,14 +138,74 @@ typedef struct Touched {
 	const Namespace *namespace;
 } Touched;
 
+/* A pod that a file names as before, and that nobody else names. */
+typedef struct Renewed {
+	Space *space;
+	const Pod *before, *after;
+} Renewed;
+
 typedef struct Replacing {
 	Model *model;
 	Changes *changes;
 	Arena *scratch;
-	Table *seen; /* of touched */
+	VEC(Renewed) renewed;
+	Part old, new; /* the rest */
+	Table *seen;   /* of touched */
 	VEC(Touched *) touched;
 } Replacing;
 
+/* ---- What the file names as before ---- */
+static bool has_same_name(const Pod *a, const Pod *b)
+{
+	return strcmp(a->name, b->name) == 0 && strcmp(a->space, b->space) == 0;
+}
+
+static void add_pod(Part *part, const Pod *pod)
+{
+	((const Pod **)part->pods)[part->n_pods++] = pod;
+}
+
+/* Together, unless there is a choice between several claims. */
+static void add_both(Replacing *r, const Pod *before, const Pod *after)
+{
+	Space *space = space_of(r->model, before->space);
+
+	if (claims_are_several(&space->pods, before->name)) {
+		add_pod(&r->old, before);
+		add_pod(&r->new, after);
+	} else {
+		VEC_PUSH(r->scratch, &r->renewed, (Renewed){space, before, after});
+	}
+}
+
+/* Of two lists in one order, in which some pods come or go. */
+static void split(Replacing *r, const Part *old, const Part *new)
+{
+	size_t i = 0, j = 0;
+
+	r->old = *old;
+	r->new = *new;
+	r->old.pods = arena_alloc(r->scratch, old->n_pods * sizeof(*old->pods));
+	r->new.pods = arena_alloc(r->scratch, new->n_pods * sizeof(*new->pods));
+	r->old.n_pods = r->new.n_pods = 0;
+	while (i < old->n_pods && j < new->n_pods)
+		if (has_same_name(old->pods[i], new->pods[j]))
+			add_both(r, old->pods[i++], new->pods[j++]);
+		else if (i + 1 < old->n_pods && has_same_name(old->pods[i + 1], new->pods[j]))
+			add_pod(&r->old, old->pods[i++]);
+		else if (j + 1 < new->n_pods && has_same_name(old->pods[i], new->pods[j + 1]))
+			add_pod(&r->new, new->pods[j++]);
+		else {
+			add_pod(&r->old, old->pods[i++]);
+			add_pod(&r->new, new->pods[j++]);
+		}
+	while (i < old->n_pods)
+		add_pod(&r->old, old->pods[i++]);
+	while (j < new->n_pods)
+		add_pod(&r->new, new->pods[j++]);
+}
+
+/* ---- What may be another ---- */
 static uint32_t touch_hash(const Space *space, const char *name)
 {
 	uint32_t hash = hash_bytes(HASH_START, &space, sizeof(space));
@@ -153,17 +213,25 @@ static uint32_t touch_hash(const Space *space, const char *name)
 	return name ? hash_text(hash, name) : hash;
 }
 
-/* Notes how it was, before anything is changed; once. */
-static void touch(Replacing *r, Space *space, const char *name)
+static bool is_touched(const Replacing *r, const Space *space, const char *name, uint32_t hash)
 {
-	uint32_t hash = touch_hash(space, name);
 	const Touched *seen;
-	Touched *new;
 	size_t cursor = 0;
 
 	while ((seen = table_find(r->seen, hash, &cursor)))
 		if (seen->space == space && text_is_equal(seen->name, name))
-			return;
+			return true;
+	return false;
+}
+
+/* Notes how it was, before anything is changed; once. */
+static void touch(Replacing *r, Space *space, const char *name)
+{
+	uint32_t hash = touch_hash(space, name);
+	Touched *new;
+
+	if (is_touched(r, space, name, hash))
+		return;
 	new = ARENA_NEW(r->scratch, Touched);
 	*new = (Touched){.space = space, .name = name, .namespace = space->namespace};
 	if (name) {
@@ -214,6 +282,20 @@ static void move_claims(Model *model, const Part *old, const Part *new)
 	}
 }
 
+/* A pod that the file names once more, too, is noted as touched. */
+static void renew_claims(Replacing *r)
+{
+	for (size_t i = 0; i < r->renewed.n; i++) {
+		const Renewed *n = &r->renewed.at[i];
+		const char *name = n->after->name;
+
+		claims_replace(&n->space->pods, name, n->before, n->after);
+		if (!is_touched(r, n->space, name, touch_hash(n->space, name)))
+			VEC_PUSH(r->changes->arena, &r->changes->pods,
+				(PodChange){n->before, n->after});
+	}
+}
+
 static void note_pod(Replacing *r, const Touched *t)
 {
 	const Pod *after = claims_holder(&t->space->pods, t->name);
@@ -244,9 +326,11 @@ void model_replace(Model *model, const Part *old, const Part *new, Changes *chan
 	Replacing r = {.model = model, .changes = changes, .scratch = arena_child(changes->arena)};
 
 	r.seen = table_new(r.scratch);
-	touch_part(&r, old);
-	touch_part(&r, new);
-	move_claims(model, old, new);
+	split(&r, old, new);
+	touch_part(&r, &r.old);
+	touch_part(&r, &r.new);
+	renew_claims(&r);
+	move_claims(model, &r.old, &r.new);
 	for (size_t i = 0; i < r.touched.n; i++)
 		if (r.touched.at[i]->name)
 			note_pod(&r, r.touched.at[i]);

@@ -130,6 +130,21 @@ static int start_look(Daemon *d)
 	return r;
 }
 
+static int on_time(sd_event_source *source, uint64_t at, void *context);
+
+static void look_at(Daemon *d, uint64_t usec)
+{
+	sd_event_add_time(d->event, &d->cut_timer, CLOCK_MONOTONIC, usec, 1000, on_time, d);
+}
+
+/* The kernel's walk takes milliseconds, which the burst would wait for. Only once: bursts may come
+ * without end. */
+static bool does_wait_for_burst(Daemon *d)
+{
+	d->has_cut_waited = !d->has_cut_waited && daemon_is_gathering(d);
+	return d->has_cut_waited;
+}
+
 static int on_time(sd_event_source *source, uint64_t at, void *context)
 {
 	Daemon *d = context;
@@ -137,6 +152,10 @@ static int on_time(sd_event_source *source, uint64_t at, void *context)
 
 	(void)source, (void)at;
 	d->cut_timer = sd_event_source_unref(d->cut_timer);
+	if (does_wait_for_burst(d)) {
+		look_at(d, daemon_now_usec() + CUT_USEC);
+		return 0;
+	}
 	d->cut_start = daemon_now_usec();
 	d->own_arena = arena_free(d->own_arena);
 	d->own_arena = arena_new();
@@ -172,5 +191,5 @@ void daemon_schedule_cut(Daemon *d)
 	d->may_have_tightened = false;
 	if (d->cut_next > at)
 		at = d->cut_next;
-	sd_event_add_time(d->event, &d->cut_timer, CLOCK_MONOTONIC, at, 1000, on_time, d);
+	look_at(d, at);
 }

@@ -26,6 +26,7 @@ typedef struct Daemon {
 	bool may_have_tightened;	   /* since they were looked through last */
 	unsigned cut_now;		   /* of the look under way */
 	uint64_t cut, cut_start, cut_next; /* when the look began; when the next may */
+	bool has_cut_waited;		   /* the look that is due, for the end of a burst */
 	Arena *own_arena;		   /* of: */
 	Elements own;			   /* the node's addresses */
 	bool is_ready;			   /* systemd was told */
