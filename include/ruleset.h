@@ -95,8 +95,17 @@ typedef struct BaseOptions {
 	const char *table;
 	TableKind kind;
 	Ranges services; /* addresses that `input` passes untranslated and `output` judges */
-	bool is_idle[RULESET_DIRECTIONS][FAMILY_N]; /* nobody is in the map: it is not asked */
+	bool is_idle[RULESET_DIRECTIONS][FAMILY_N];  /* nobody is in the map: it is not asked */
+	bool is_large[RULESET_DIRECTIONS][FAMILY_N]; /* more than MAP_SMALL_MOST are in the map */
 } BaseOptions;
+
+/*
+ * A map that says how many it holds at most is a table of fixed size in the kernel, where a
+ * packet's lookup costs less than in one that grows. Ours says twice of what it may hold: elements
+ * come before others go. A size cannot be changed: a map that outgrows it is made anew.
+ */
+#define MAP_SMALL_MOST 2048
+#define MAP_SMALL_SIZE (2 * MAP_SMALL_MOST)
 
 typedef struct Ruleset {
 	Arena *arena; /* owns everything but what is shared */
@@ -134,9 +143,10 @@ Set *ruleset_add_self(Ruleset *ruleset, Family family);
 const Set *ruleset_set(const Ruleset *ruleset, const char *name); /* NULL if absent */
 const Chain *ruleset_chain(const Ruleset *ruleset, const char *name);
 const Verdict *ruleset_verdict(const Ruleset *ruleset, int direction, Address address);
-/* Sorts everything that was added, and finds the idle maps; to be called once after filling. */
+/* Sorts everything that was added, and counts the maps; to be called once after filling. */
 void ruleset_sort(Ruleset *ruleset);
-void ruleset_find_idle(Ruleset *ruleset);			/* of verdicts that came sorted */
+/* Of verdicts that came sorted: which maps are idle, which large. */
+void ruleset_count_maps(Ruleset *ruleset);
 bool base_is_equal(const BaseOptions *a, const BaseOptions *b); /* but for the table's name */
 bool table_is_bridge(TableKind kind); /* in nft's family "bridge", else in "inet" */
 bool ruleset_is_equal(const Ruleset *a, const Ruleset *b);

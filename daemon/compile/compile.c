@@ -560,7 +560,7 @@ static void give(Update *u)
 	for (int d = 0; d < RULESET_DIRECTIONS; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			give_verdicts(u, d, f);
-	ruleset_find_idle(ruleset);
+	ruleset_count_maps(ruleset);
 }
 
 static int run(void *context)

@@ -114,18 +114,41 @@ static void compare_refusals(Check *c)
 	}
 }
 
-/* Which maps the base chain asks is the only thing that a ruleset decides of it. */
-static void find_idle(Check *c)
+static const char *map_block(const Check *c, const char *name)
+{
+	return strmap_get(c->listing.blocks, arena_printf(c->scratch, "map %s", name));
+}
+
+/* Which maps the base chain asks, and of what size they are, is what a ruleset decides of it. */
+static void find_maps(Check *c)
 {
 	const char *block = strmap_get(
 		c->listing.blocks, arena_printf(c->scratch, "chain %s", BASE_NAME[BASE_FORWARD]));
 
 	c->base = c->wanted->base;
 	for (int d = 0; block && d < RULESET_DIRECTIONS; d++)
-		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+			const char *name = map_name(c->scratch, d, f, false);
+			const char *map = map_block(c, name);
+
 			c->base.is_idle[d][f] =
-				!strstr(block, arena_printf(c->scratch, " vmap @%s\n",
-						       map_name(c->scratch, d, f, false)));
+				!strstr(block, arena_printf(c->scratch, " vmap @%s\n", name));
+			c->base.is_large[d][f] = map && !strstr(map, "\t\tsize ");
+		}
+}
+
+static void compare_maps(Check *c)
+{
+	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+			Buf buf = {.arena = c->scratch};
+
+			render_map(&buf, &c->base, d, f, false, NULL);
+			compare_block(c,
+				arena_printf(
+					c->scratch, "map %s", map_name(c->scratch, d, f, false)),
+				&buf, true);
+		}
 }
 
 static void compare_structure(Check *c)
@@ -141,6 +164,7 @@ static void compare_structure(Check *c)
 		compare_block(c, arena_printf(c->scratch, "chain %s", wanted->chains.at[i]->name),
 			&buf, false);
 	}
+	compare_maps(c);
 	compare_refusals(c);
 	for (BaseChain b = BASE_FORWARD; b < BASE_N; b++) {
 		Buf buf = {.arena = c->scratch};
@@ -241,16 +265,8 @@ static int take_object(Check *c, const char *key)
 	return 0;
 }
 
-static void check_all_there(Check *c)
+static void check_selves(Check *c)
 {
-	for (int d = 0; d < RULESET_DIRECTIONS; d++)
-		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
-			const char *name = map_name(c->scratch, d, f, false);
-
-			if (!strmap_get(
-				    c->listing.blocks, arena_printf(c->scratch, "map %s", name)))
-				find_odd(c, "missing: map", name);
-		}
 	for (int f = 4; f <= 6; f += 2)
 		if (!strmap_get(c->listing.blocks, arena_printf(c->scratch, "set self%d", f)))
 			find_odd(c, "missing: set", f == 4 ? "self4" : "self6");
@@ -269,9 +285,9 @@ static int read_table(Check *c, const char *text)
 {
 	c->listing = (Listing){.arena = c->scratch, .blocks = strmap_new(c->scratch)};
 	listing_parse(&c->listing, text);
-	find_idle(c);
+	find_maps(c);
 	compare_structure(c);
-	check_all_there(c);
+	check_selves(c);
 	for (size_t i = 0; i < c->listing.keys.n; i++) {
 		int r = take_object(c, c->listing.keys.at[i]);
 

@@ -78,13 +78,17 @@ void render_set(Buf *buf, const Set *set, bool has_elements)
 	buf_add(buf, "\t}\n");
 }
 
-void render_map(Buf *buf, const char *name, Family family, const Verdicts *verdicts, int direction)
+void render_map(Buf *buf, const BaseOptions *base, int direction, Family family, bool is_next,
+	const Verdicts *verdicts)
 {
 	const char *verb = direction == RULESET_IN ? "goto" : "jump";
 	char text[ADDRESS_TEXT_SIZE];
 	const char *before = ELEMENTS_START;
 
-	buf_printf(buf, "\tmap %s {\n\t\ttype %s : verdict\n", name, ADDRESS_TYPE[family]);
+	buf_printf(buf, "\tmap %s {\n\t\ttype %s : verdict\n",
+		map_name(buf->arena, direction, family, is_next), ADDRESS_TYPE[family]);
+	if (!base->is_large[direction][family])
+		buf_printf(buf, "\t\tsize %d\n", MAP_SMALL_SIZE);
 	for (size_t i = 0; verdicts && i < verdicts->n; i++, before = ELEMENTS_NEXT)
 		buf_printf(buf, "%s%s : %s %s", before, address_text(verdicts->at[i].address, text),
 			verb, verdicts->at[i].chain);
@@ -273,8 +277,7 @@ static void render_maps(Buf *buf, const Ruleset *ruleset)
 {
 	for (int d = 0; d < RULESET_DIRECTIONS; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
-			render_map(buf, map_name(buf->arena, d, f, false), f,
-				&ruleset->verdicts[d][f], d);
+			render_map(buf, &ruleset->base, d, f, false, &ruleset->verdicts[d][f]);
 }
 
 const char *nft_ruleset_text(Arena *arena, const Ruleset *ruleset)
@@ -305,8 +308,7 @@ static void render_addition(Buf *buf, const Op *op)
 	else if (op->kind == OP_ADD_CHAIN)
 		render_chain(buf, op->base, op->chain);
 	else if (op->kind == OP_ADD_MAP)
-		render_map(buf, map_name(buf->arena, op->direction, op->family, op->is_next),
-			op->family, NULL, op->direction);
+		render_map(buf, op->base, op->direction, op->family, op->is_next, NULL);
 }
 
 static bool is_addition(const Op *op)

@@ -11,7 +11,8 @@ const char *set_type(const Set *set);
 
 /* One object as nft lists it, indented by one tab, with its elements or without. */
 void render_set(Buf *buf, const Set *set, bool has_elements);
-void render_map(Buf *buf, const char *name, Family family, const Verdicts *verdicts, int direction);
+void render_map(Buf *buf, const BaseOptions *base, int direction, Family family, bool is_next,
+	const Verdicts *verdicts);
 void render_chain(Buf *buf, const BaseOptions *base, const Chain *chain);
 /* Where a chain sends what no rule of it lets in: the same for all, and always there. */
 typedef enum Refusal { REFUSE_IN, REFUSE_OUT, DROP_IN, DROP_OUT, REFUSAL_N } Refusal;

@@ -321,16 +321,22 @@ static void edit_map(const Difference *d, Commit *commit, OpKind kind, int direc
 				.verdicts = verdicts});
 }
 
+static void op_map(const Difference *d, Commit *commit, OpKind kind, int direction, Family family,
+	bool is_next)
+{
+	op_add(d->plan, commit,
+		(Op){.kind = kind,
+			.base = d->base,
+			.direction = direction,
+			.family = family,
+			.is_next = is_next});
+}
+
 static void each_map(const Difference *d, Commit *commit, OpKind kind, bool is_next)
 {
 	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
-			op_add(d->plan, commit,
-				(Op){.kind = kind,
-					.base = d->base,
-					.direction = direction,
-					.family = f,
-					.is_next = is_next});
+			op_map(d, commit, kind, direction, f, is_next);
 }
 
 static void add_chain(const Difference *d, Commit *commit, const Chain *chain)
@@ -578,6 +584,25 @@ static void grow_detour(Detour *t)
 	each_next_verdict(t, commit, OP_ADD_VERDICTS);
 }
 
+static bool is_made_anew(const Difference *d, int direction, Family family)
+{
+	return d->old->base.is_large[direction][family] != d->base->is_large[direction][family];
+}
+
+static void edit_map_behind(const Difference *d, Commit *commit, int direction, Family family)
+{
+	const MapEdit *map = &d->maps[direction][family];
+
+	if (is_made_anew(d, direction, family)) {
+		op_map(d, commit, OP_DEL_MAP, direction, family, false);
+		return;
+	}
+	edit_map(d, commit, OP_DEL_VERDICTS, direction, family, false, map->del);
+	edit_map(d, commit, OP_DEL_VERDICTS, direction, family, false, map->move);
+	edit_map(d, commit, OP_ADD_VERDICTS, direction, family, false, map->move);
+	edit_map(d, commit, OP_ADD_VERDICTS, direction, family, false, map->add);
+}
+
 /* Nobody looks at these maps now, and the moving members are judged elsewhere. */
 static void edit_behind(const Difference *d)
 {
@@ -588,14 +613,21 @@ static void edit_behind(const Difference *d)
 		edit_set(d, commit, OP_ADD_ELEMENTS, d->edits.at[i].set, d->edits.at[i].add);
 	}
 	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
-		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
-			const MapEdit *map = &d->maps[direction][f];
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+			edit_map_behind(d, commit, direction, f);
+}
 
-			edit_map(d, commit, OP_DEL_VERDICTS, direction, f, false, map->del);
-			edit_map(d, commit, OP_DEL_VERDICTS, direction, f, false, map->move);
-			edit_map(d, commit, OP_ADD_VERDICTS, direction, f, false, map->move);
-			edit_map(d, commit, OP_ADD_VERDICTS, direction, f, false, map->add);
-		}
+static void make_maps_anew(const Difference *d)
+{
+	Commit *commit = commit_add(d->plan, "maps", false);
+
+	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+			if (is_made_anew(d, direction, f)) {
+				op_map(d, commit, OP_ADD_MAP, direction, f, false);
+				edit_map(d, commit, OP_ADD_VERDICTS, direction, f, false,
+					d->new->verdicts[direction][f]);
+			}
 }
 
 static void plan_detour(const Difference *d)
@@ -608,6 +640,7 @@ static void plan_detour(const Difference *d)
 	grow_detour(&t);
 	set_base(d, commit_add(d->plan, "switch", true), true);
 	edit_behind(d);
+	make_maps_anew(d);
 	set_base(d, commit_add(d->plan, "switch back", false), false);
 	commit = commit_add(d->plan, "shrink", true);
 	each_next_verdict(&t, commit, OP_DEL_VERDICTS); /* their chains go below */

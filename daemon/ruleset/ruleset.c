@@ -96,11 +96,15 @@ void elements_sort(Elements *elements)
 	elements->n = kept + 1;
 }
 
-void ruleset_find_idle(Ruleset *ruleset)
+void ruleset_count_maps(Ruleset *ruleset)
 {
 	for (int d = 0; d < RULESET_DIRECTIONS; d++)
-		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
-			ruleset->base.is_idle[d][f] = ruleset->verdicts[d][f].n == 0;
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+			size_t n = ruleset->verdicts[d][f].n;
+
+			ruleset->base.is_idle[d][f] = n == 0;
+			ruleset->base.is_large[d][f] = n > MAP_SMALL_MOST;
+		}
 }
 
 void ruleset_sort(Ruleset *ruleset)
@@ -117,7 +121,7 @@ void ruleset_sort(Ruleset *ruleset)
 			if (ruleset->verdicts[d][f].n)
 				qsort(ruleset->verdicts[d][f].at, ruleset->verdicts[d][f].n,
 					sizeof(Verdict), verdict_compare);
-	ruleset_find_idle(ruleset);
+	ruleset_count_maps(ruleset);
 }
 
 /* ---- Lookups ---- */
@@ -355,7 +359,8 @@ static bool is_map_equal(const Verdicts *a, const Verdicts *b)
 bool base_is_equal(const BaseOptions *a, const BaseOptions *b)
 {
 	return a->kind == b->kind && ranges_are_equal(&a->services, &b->services) &&
-	       memcmp(a->is_idle, b->is_idle, sizeof(a->is_idle)) == 0;
+	       memcmp(a->is_idle, b->is_idle, sizeof(a->is_idle)) == 0 &&
+	       memcmp(a->is_large, b->is_large, sizeof(a->is_large)) == 0;
 }
 
 bool table_is_bridge(TableKind kind)

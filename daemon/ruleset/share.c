@@ -250,6 +250,7 @@ static int share(void *context)
 	to->base.table = arena_strdup(arena, from->base.table);
 	to->base.kind = from->base.kind;
 	memcpy(to->base.is_idle, from->base.is_idle, sizeof(to->base.is_idle));
+	memcpy(to->base.is_large, from->base.is_large, sizeof(to->base.is_large));
 	for (size_t i = 0; i < from->base.services.n; i++)
 		VEC_PUSH(arena, &to->base.services, from->base.services.at[i]);
 	for (size_t i = 0; i < from->sets.n; i++) {

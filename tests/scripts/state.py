@@ -326,6 +326,40 @@ def listener_lost():
         equal("vmap" in lab.in_node("nft", "list", "chain", "inet", "netpol", "forward").stdout, True)
 
 
+def map_of_pods(lab):
+    """(whether it says its size, how many are in it)"""
+    text = lab.in_node("nft", "list", "map", "inet", "netpol", "ingress4").stdout
+    return "size 4096" in text, text.count(" : goto ")
+
+
+def sizes():
+    """maps: one that outgrows its size is made anew, and again when pods go; one without a size is taken over, too"""
+    with StateLab() as lab:
+        more = [Pod("default", f"p{i}", [f"10.200.{i >> 8}.{i & 255}"]) for i in range(1, 2048)]
+        lab.pods.update({f"default/{p.name}": p for p in more[1:]})
+        lab.write_inventory()
+        lab.write_policy_file("p.yaml", deny("a").replace("matchLabels: {pod: a}", ""))
+        lab.start()
+        equal(map_of_pods(lab), (True, 2048))
+        lab.pods["default/p1"] = more[0]
+        lab.write_inventory()
+        wait_for(lambda: map_of_pods(lab) == (False, 2049), 15, "a large map")
+        lab.stop()
+        lab.start()
+        equal(map_of_pods(lab), (False, 2049), "as it was found")
+        del lab.pods["default/p1"]
+        lab.write_inventory()
+        wait_for(lambda: map_of_pods(lab) == (True, 2048), 15, "a small one")
+        lab.stop()
+        table = lab.in_node("nft", "list", "table", "inet", "netpol").stdout
+        lab.in_node("nft", "-f", "-", input="delete table inet netpol\n" + table.replace("\t\tsize 4096\n", ""))
+        equal(map_of_pods(lab), (False, 2048))
+        lab.start()
+        equal(map_of_pods(lab), (True, 2048), "from a version that gave no sizes")
+        equal((lab.status()["repairs"], lab.status()["health"]), (0, "healthy"))
+        equal("netpol_guard" in lab.in_node("nft", "list", "tables").stdout, False)
+
+
 def removes():
     """service: --remove takes all of ours out of the kernel, and nothing else"""
     with StateLab() as lab:
@@ -340,6 +374,6 @@ def removes():
 
 
 for case in (full_disk, read_not_copied, read_only, damaged, damaged_tables, gone, ready, watchdog, looks_for_itself,
-             looks_while_files_change, listener_lost, removes):
+             looks_while_files_change, listener_lost, sizes, removes):
     test(case)
 finish()

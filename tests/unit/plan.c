@@ -17,6 +17,7 @@ typedef struct Kernel {
 	Ruleset *table; /* canonical sets, chains, maps */
 	Verdicts next[RULESET_DIRECTIONS][FAMILY_N];
 	bool has_next, is_next, is_hooked;
+	bool is_gone[RULESET_DIRECTIONS][FAMILY_N]; /* ours, while they are made anew */
 } Kernel;
 
 static Arena *arena;
@@ -113,6 +114,7 @@ static void do_verdicts(Kernel *k, const Op *op)
 {
 	Verdicts *map = kernel_map(k, op);
 
+	cr_assert(op->is_next || !k->is_gone[op->direction][op->family]);
 	for (size_t i = 0; i < op->verdicts.n; i++) {
 		if (op->kind == OP_DEL_VERDICTS) {
 			del_verdict(map, op->verdicts.at[i].address);
@@ -148,6 +150,23 @@ static void do_del_set(Kernel *k, const char *name)
 	cr_assert_fail("no set %s", name);
 }
 
+/* A map of ours that is made anew: while nobody looks at it. */
+static void do_map(Kernel *k, const Op *op)
+{
+	bool is_there = op->kind == OP_ADD_MAP;
+
+	if (op->is_next) {
+		k->has_next = is_there;
+	} else {
+		cr_assert(k->is_next, "a map that is asked goes");
+		cr_assert_eq(k->is_gone[op->direction][op->family], is_there);
+		k->is_gone[op->direction][op->family] = !is_there;
+	}
+	if (!is_there && !op->is_next)
+		kernel_map(k, op)->n = 0;
+	cr_assert_eq(kernel_map(k, op)->n, 0);
+}
+
 static void do_op(Kernel *k, const Op *op)
 {
 	Set set;
@@ -173,13 +192,14 @@ static void do_op(Kernel *k, const Op *op)
 		break;
 	case OP_SET_BASE:
 		k->is_next = op->is_next;
+		for (int d = 0; d < RULESET_DIRECTIONS; d++)
+			for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+				cr_assert(k->is_next || !k->is_gone[d][f]);
 		k->table->base = *op->base;
 		break;
 	case OP_ADD_MAP:
 	case OP_DEL_MAP:
-		if (op->is_next)
-			k->has_next = op->kind == OP_ADD_MAP;
-		cr_assert(kernel_map(k, op)->n == 0 || op->kind == OP_ADD_MAP);
+		do_map(k, op);
 		break;
 	case OP_DEL_CHAIN:
 		do_del_chain(k, op->chain->name);
@@ -313,6 +333,7 @@ static void add_members(unsigned *seed, Ruleset *r, unsigned members[SETS])
 typedef struct Recipe {
 	unsigned members[SETS], chain_seed[RULESET_DIRECTIONS][ADDRESSES];
 	bool is_isolated[RULESET_DIRECTIONS][ADDRESSES];
+	bool is_large; /* the ingress map, whatever is in it */
 } Recipe;
 
 static Recipe random_recipe(unsigned *seed)
@@ -320,6 +341,7 @@ static Recipe random_recipe(unsigned *seed)
 	Recipe recipe;
 	int share = rand_r(seed) % 4; /* who is isolated: sometimes nobody, so that maps are idle */
 
+	recipe.is_large = rand_r(seed) % 3 == 0;
 	for (int s = 0; s < SETS; s++)
 		recipe.members[s] = (unsigned)rand_r(seed) % (1u << ADDRESSES);
 	for (int d = 0; d < RULESET_DIRECTIONS; d++)
@@ -332,6 +354,7 @@ static Recipe random_recipe(unsigned *seed)
 
 static Recipe changed(unsigned *seed, Recipe recipe)
 {
+	recipe.is_large ^= rand_r(seed) % 5 == 0;
 	for (int n = 1 + rand_r(seed) % 4; n > 0; n--) {
 		int kind = rand_r(seed) % 4, d = rand_r(seed) % 2, a = rand_r(seed) % ADDRESSES;
 
@@ -369,6 +392,7 @@ static Ruleset *cook(const Recipe *recipe)
 		}
 	add_members(NULL, r, (unsigned *)recipe->members);
 	ruleset_sort(r);
+	r->base.is_large[RULESET_IN][FAMILY_IPV4] = recipe->is_large;
 	return r;
 }
 
