@@ -28,9 +28,18 @@ static bool visit(cpu_set_t *set, size_t size, long n)
 	return visited >= sysconf(_SC_NPROCESSORS_ONLN);
 }
 
+/* Asked once: it is all that there ever may be, and glibc reads files to tell. */
+static long count_processors(void)
+{
+	static long n;
+
+	n = n > 0 ? n : sysconf(_SC_NPROCESSORS_CONF);
+	return n;
+}
+
 static bool visit_processors(void)
 {
-	long n = sysconf(_SC_NPROCESSORS_CONF);
+	long n = count_processors();
 	size_t size = n > 0 ? CPU_ALLOC_SIZE((size_t)n) : 0;
 	cpu_set_t *set = size ? CPU_ALLOC((size_t)n) : NULL,
 		  *before = size ? CPU_ALLOC((size_t)n) : NULL;

@@ -475,6 +475,8 @@ static void judge_round(unsigned round, unsigned *n_in_place)
 	ruleset_sort(k.table);
 	k.table->base = base;
 	cr_assert(ruleset_is_equal(k.table, new), "seed %u: the end is not the new ruleset", round);
+	cr_assert_eq(k.table->base.is_large[RULESET_IN][FAMILY_IPV4],
+		new->base.is_large[RULESET_IN][FAMILY_IPV4]);
 	cr_assert_not(k.has_next || k.is_next);
 	ruleset_free(old);
 	ruleset_free(new);
