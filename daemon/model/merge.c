@@ -149,8 +149,8 @@ typedef struct Replacing {
 	Changes *changes;
 	Arena *scratch;
 	VEC(Renewed) renewed;
-	Part old, new; /* the rest */
-	Table *seen;   /* of touched */
+	Pods gone, come; /* the rest */
+	Table *seen;	 /* of touched */
 	VEC(Touched *) touched;
 } Replacing;
 
@@ -160,19 +160,24 @@ static bool has_same_name(const Pod *a, const Pod *b)
 	return strcmp(a->name, b->name) == 0 && strcmp(a->space, b->space) == 0;
 }
 
-static void add_pod(Part *part, const Pod *pod)
+static void goes(Replacing *r, const Pod *pod)
 {
-	((const Pod **)part->pods)[part->n_pods++] = pod;
+	VEC_PUSH(r->scratch, &r->gone, pod);
 }
 
-/* Together, unless there is a choice between several claims. */
-static void add_both(Replacing *r, const Pod *before, const Pod *after)
+static void comes(Replacing *r, const Pod *pod)
+{
+	VEC_PUSH(r->scratch, &r->come, pod);
+}
+
+/* As one, unless there is a choice between several claims. */
+static void stays(Replacing *r, const Pod *before, const Pod *after)
 {
 	Space *space = space_of(r->model, before->space);
 
 	if (claims_are_several(&space->pods, before->name)) {
-		add_pod(&r->old, before);
-		add_pod(&r->new, after);
+		goes(r, before);
+		comes(r, after);
 	} else {
 		VEC_PUSH(r->scratch, &r->renewed, (Renewed){space, before, after});
 	}
@@ -183,26 +188,21 @@ static void split(Replacing *r, const Part *old, const Part *new)
 {
 	size_t i = 0, j = 0;
 
-	r->old = *old;
-	r->new = *new;
-	r->old.pods = arena_alloc(r->scratch, old->n_pods * sizeof(*old->pods));
-	r->new.pods = arena_alloc(r->scratch, new->n_pods * sizeof(*new->pods));
-	r->old.n_pods = r->new.n_pods = 0;
 	while (i < old->n_pods && j < new->n_pods)
-		if (has_same_name(old->pods[i], new->pods[j]))
-			add_both(r, old->pods[i++], new->pods[j++]);
-		else if (i + 1 < old->n_pods && has_same_name(old->pods[i + 1], new->pods[j]))
-			add_pod(&r->old, old->pods[i++]);
-		else if (j + 1 < new->n_pods && has_same_name(old->pods[i], new->pods[j + 1]))
-			add_pod(&r->new, new->pods[j++]);
-		else {
-			add_pod(&r->old, old->pods[i++]);
-			add_pod(&r->new, new->pods[j++]);
+		if (has_same_name(old->pods[i], new->pods[j])) {
+			stays(r, old->pods[i++], new->pods[j++]);
+		} else if (i + 1 < old->n_pods && has_same_name(old->pods[i + 1], new->pods[j])) {
+			goes(r, old->pods[i++]);
+		} else if (j + 1 < new->n_pods && has_same_name(old->pods[i], new->pods[j + 1])) {
+			comes(r, new->pods[j++]);
+		} else {
+			goes(r, old->pods[i++]);
+			comes(r, new->pods[j++]);
 		}
 	while (i < old->n_pods)
-		add_pod(&r->old, old->pods[i++]);
+		goes(r, old->pods[i++]);
 	while (j < new->n_pods)
-		add_pod(&r->new, new->pods[j++]);
+		comes(r, new->pods[j++]);
 }
 
 /* ---- What may be another ---- */
@@ -242,14 +242,18 @@ static void touch(Replacing *r, Space *space, const char *name)
 	VEC_PUSH(r->scratch, &r->touched, new);
 }
 
-static void touch_part(Replacing *r, const Part *part)
+static void touch_pods(Replacing *r, const Pods *pods)
 {
-	for (size_t i = 0; i < part->n_pods; i++) {
-		Space *space = space_of(r->model, part->pods[i]->space);
+	for (size_t i = 0; i < pods->n; i++) {
+		Space *space = space_of(r->model, pods->at[i]->space);
 
 		touch(r, space, NULL);
-		touch(r, space, part->pods[i]->name);
+		touch(r, space, pods->at[i]->name);
 	}
+}
+
+static void touch_namespaces(Replacing *r, const Part *part)
+{
 	for (size_t i = 0; i < part->n_namespaces; i++)
 		touch(r, space_of(r->model, part->namespaces[i]->name), NULL);
 }
@@ -265,14 +269,22 @@ static void remove_claim(Space *space, const Namespace *claim)
 		}
 }
 
-static void move_claims(Model *model, const Part *old, const Part *new)
+static void move_claims(const Replacing *r)
 {
-	for (size_t i = 0; i < old->n_pods; i++)
-		claims_remove(&space_of(model, old->pods[i]->space)->pods, old->pods[i]->name,
-			old->pods[i]);
-	for (size_t i = 0; i < new->n_pods; i++)
-		claims_add(&space_of(model, new->pods[i]->space)->pods, new->pods[i]->name,
-			new->pods[i]);
+	for (size_t i = 0; i < r->gone.n; i++) {
+		const Pod *pod = r->gone.at[i];
+
+		claims_remove(&space_of(r->model, pod->space)->pods, pod->name, pod);
+	}
+	for (size_t i = 0; i < r->come.n; i++) {
+		const Pod *pod = r->come.at[i];
+
+		claims_add(&space_of(r->model, pod->space)->pods, pod->name, pod);
+	}
+}
+
+static void move_namespaces(Model *model, const Part *old, const Part *new)
+{
 	for (size_t i = 0; i < old->n_namespaces; i++)
 		remove_claim(space_of(model, old->namespaces[i]->name), old->namespaces[i]);
 	for (size_t i = 0; i < new->n_namespaces; i++) {
@@ -327,10 +339,13 @@ void model_replace(Model *model, const Part *old, const Part *new, Changes *chan
 
 	r.seen = table_new(r.scratch);
 	split(&r, old, new);
-	touch_part(&r, &r.old);
-	touch_part(&r, &r.new);
+	touch_pods(&r, &r.gone);
+	touch_pods(&r, &r.come);
+	touch_namespaces(&r, old);
+	touch_namespaces(&r, new);
 	renew_claims(&r);
-	move_claims(model, &r.old, &r.new);
+	move_claims(&r);
+	move_namespaces(model, old, new);
 	for (size_t i = 0; i < r.touched.n; i++)
 		if (r.touched.at[i]->name)
 			note_pod(&r, r.touched.at[i]);
