@@ -114,22 +114,21 @@ static void compare_refusals(Check *c)
 	}
 }
 
-static const char *map_block(const Check *c, const char *name)
+static const char *block_of(const Check *c, const char *kind, const char *name)
 {
-	return strmap_get(c->listing.blocks, arena_printf(c->scratch, "map %s", name));
+	return strmap_get(c->listing.blocks, arena_printf(c->scratch, "%s %s", kind, name));
 }
 
 /* Which maps the base chain asks, and of what size they are, is what a ruleset decides of it. */
 static void find_maps(Check *c)
 {
-	const char *block = strmap_get(
-		c->listing.blocks, arena_printf(c->scratch, "chain %s", BASE_NAME[BASE_FORWARD]));
+	const char *block = block_of(c, "chain", BASE_NAME[BASE_FORWARD]);
 
 	c->base = c->wanted->base;
 	for (int d = 0; block && d < RULESET_DIRECTIONS; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 			const char *name = map_name(c->scratch, d, f, false);
-			const char *map = map_block(c, name);
+			const char *map = block_of(c, "map", name);
 
 			c->base.is_idle[d][f] =
 				!strstr(block, arena_printf(c->scratch, " vmap @%s\n", name));

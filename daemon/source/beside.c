@@ -12,21 +12,20 @@
 typedef struct Reading {
 	const SourceDir *dir;
 	int fd;
-	const char *const *names;
-	SourceFile *files;
+	DueFile *due;
 	size_t n, next; /* next: whoever comes takes it */
 	int result;
 } Reading;
 
 static int read_one(const Reading *r, size_t i, Arena *scratch)
 {
-	const char *name = r->names[i];
+	DueFile *due = &r->due[i];
 	char *file;
 	int result;
 
-	if (asprintf(&file, "%s/%s", r->dir->path, name) < 0)
+	if (asprintf(&file, "%s/%s", r->dir->path, due->name) < 0)
 		return -ENOMEM;
-	result = source_file_read(r->fd, r->dir->kind, file, name, scratch, &r->files[i]);
+	result = source_file_read(r->fd, r->dir->kind, file, due->name, scratch, &due->file);
 	free(file);
 	return result;
 }
@@ -56,10 +55,9 @@ static size_t count_readers(size_t files)
 	return n < 1 ? 1 : n < READERS_MOST ? n : READERS_MOST;
 }
 
-int read_beside(
-	const SourceDir *dir, int fd, const char *const *names, size_t n, SourceFile *ret_files)
+int read_beside(const SourceDir *dir, int fd, DueFile *due, size_t n)
 {
-	Reading r = {.dir = dir, .fd = fd, .names = names, .files = ret_files, .n = n};
+	Reading r = {.dir = dir, .fd = fd, .due = due, .n = n};
 	size_t started = 0, readers = count_readers(n);
 	pthread_t threads[READERS_MOST];
 
@@ -69,8 +67,8 @@ int read_beside(
 	for (size_t i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
 	for (size_t i = 0; r.result < 0 && i < n; i++) {
-		source_free(ret_files[i].source);
-		free(ret_files[i].text);
+		source_free(due[i].file.source);
+		free(due[i].file.text);
 	}
 	return r.result;
 }

@@ -155,20 +155,18 @@ static int entry_take(SourceDir *dir, int fd, Entry *entry, const SourceFile *ne
 /* What is due is read, whatever becomes of one of them. */
 static int read_due(SourceDir *dir, int fd, const Pointers *due)
 {
-	SourceFile *files = calloc(due->n + 1, sizeof(*files));
-	const char **names = calloc(due->n + 1, sizeof(*names));
-	int r = files && names ? 0 : -ENOMEM;
+	DueFile *files = calloc(due->n + 1, sizeof(*files));
+	int r = files ? 0 : -ENOMEM;
 
 	for (size_t i = 0; r == 0 && i < due->n; i++)
-		names[i] = ((Entry *)due->at[i])->name;
+		files[i].name = ((Entry *)due->at[i])->name;
 	if (r == 0)
-		r = read_beside(dir, fd, names, due->n, files);
+		r = read_beside(dir, fd, files, due->n);
 	for (size_t i = 0, n = r == 0 ? due->n : 0; i < n; i++) {
-		int one = entry_take(dir, fd, due->at[i], &files[i]);
+		int one = entry_take(dir, fd, due->at[i], &files[i].file);
 
 		r = r ? r : one;
 	}
-	free(names);
 	free(files);
 	return r;
 }
@@ -309,7 +307,6 @@ bool source_dir_is_kept(const SourceDir *dir)
 	return false;
 }
 
-/* The directory is not as it should be, or was not: names alone do not tell. */
 bool dir_must_look_at_all(const SourceDir *dir)
 {
 	return dir->is_whole || dir->diags.list.n > 0;

@@ -79,12 +79,14 @@ void dir_forget_noted(SourceDir *dir);
 /* True: the file as it was read ahead, which still is the file; the caller's now. */
 bool noted_take(Noted *noted, int fd, SourceFile *ret_file);
 
-/*
- * beside.c: reads the file of names[i] into ret_files[i] (all zero before), side by side. 0, or
- * -ENOMEM: then there are none.
- */
-int read_beside(
-	const SourceDir *dir, int fd, const char *const *names, size_t n, SourceFile *ret_files);
+/* A file of the directory that is to be read. */
+typedef struct DueFile {
+	const char *name;
+	SourceFile file; /* zero, until it was read */
+} DueFile;
+
+/* beside.c: reads the files of these names, side by side. 0, or -ENOMEM: then none was read. */
+int read_beside(const SourceDir *dir, int fd, DueFile *due, size_t n);
 
 /* Names alone do not tell: the directory is not as it should be, or was not. */
 bool dir_must_look_at_all(const SourceDir *dir);

@@ -79,45 +79,52 @@ bool source_dir_note(SourceDir *dir, const char *name)
 /* Once a burst: who is written again and again is read when it ends. */
 static bool is_to_be_read(const SourceDir *dir, const Noted *noted)
 {
-	const Entry *entry = entry_of(dir, noted->name);
+	const Entry *entry;
 
-	return !noted->was_read && !(entry && entry->is_busy);
+	if (noted->was_read)
+		return false;
+	entry = entry_of(dir, noted->name);
+	return !entry || !entry->is_busy;
 }
 
-static void read_ahead(SourceDir *dir, int fd, const char **names, SourceFile *files)
+static size_t list_due(const SourceDir *dir, DueFile *ret_due)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < dir->noted.n; i++)
 		if (is_to_be_read(dir, dir->noted.at[i]))
-			names[n++] = ((Noted *)dir->noted.at[i])->name;
-	if (n == 0 || read_beside(dir, fd, names, n, files) < 0)
-		return;
-	for (size_t i = 0; i < n; i++) {
-		Noted *noted = noted_of(dir, names[i]);
+			ret_due[n++].name = ((Noted *)dir->noted.at[i])->name;
+	return n;
+}
 
-		noted->ahead = files[i];
-		noted->was_read = true;
-	}
+static void read_ahead(SourceDir *dir, DueFile *due, size_t n)
+{
+	int fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (read_beside(dir, fd, due, n) == 0)
+		for (size_t i = 0; i < n; i++) {
+			Noted *noted = noted_of(dir, due[i].name);
+
+			noted->ahead = due[i].file;
+			noted->was_read = true;
+		}
+	close(fd);
 }
 
 void source_dir_read_ahead(SourceDir *dir)
 {
-	const char **names;
-	SourceFile *files;
-	int fd;
+	DueFile *due;
+	size_t n;
 
 	if (dir_must_look_at_all(dir) || dir->noted.n == 0)
 		return;
-	fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	names = calloc(dir->noted.n, sizeof(*names));
-	files = calloc(dir->noted.n, sizeof(*files));
-	if (fd >= 0 && names && files)
-		read_ahead(dir, fd, names, files);
-	free(files);
-	free(names);
-	if (fd >= 0)
-		close(fd);
+	due = calloc(dir->noted.n, sizeof(*due));
+	n = due ? list_due(dir, due) : 0;
+	if (n > 0)
+		read_ahead(dir, due, n);
+	free(due);
 }
 
 /* The file of today is the one that was read, and nobody told of anything since. */
