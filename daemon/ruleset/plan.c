@@ -25,9 +25,9 @@
  *             whose members are about to move, those members are left out of that lookup and
  *             found in a small set of their own instead. Behind that the real sets and maps are
  *             edited, or made anew, and the base chains switched back to them. Both switches are
- * one replaced rule list: a packet is judged by exactly one version. replace   The table's state is
- * not known (a crash half-way, somebody's edit): a second table enforces the new ruleset while ours
- * is made again.
+ *             one replaced rule list: a packet is judged by exactly one version.
+ *   replace   The table's state is not known (a crash half-way, somebody's edit): a second table
+ *             enforces the new ruleset while ours is made again.
  */
 #include "ruleset.h"
 #include <string.h>
