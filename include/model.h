@@ -226,11 +226,11 @@ typedef struct Part {
 
 Model *model_new(Arena *parent); /* in a child of the arena */
 /*
- * From now on a file says `new`, where it said `old`; either may be empty. A pod in two files: the
- * higher resourceVersion counts, else the file that sorts last. A namespace that only pods name
- * exists, with the one label that every namespace has. Appends to `changes` what that changed,
- * also pods that say the same at another place in memory. `old` must stay until the changes have
- * been looked at.
+ * From now on a file says `new`, where it said `old`; either may be empty. A pod or a namespace in
+ * two files: the higher resourceVersion counts, else the file that sorts last. A namespace that
+ * only pods name exists, with the one label that every namespace has. Appends to `changes` what
+ * that changed, also pods that say the same at another place in memory. `old` must stay until the
+ * changes have been looked at.
  */
 void model_replace(Model *model, const Part *old, const Part *new, Changes *changes);
 /*

@@ -31,19 +31,23 @@ static const char *base_name(const char *path)
 }
 
 /* The higher resourceVersion, else the file that sorts last, else the place that comes last. */
-static bool is_later(const void *one, const void *two)
+static bool is_later(uint64_t version, Origin at, uint64_t than_version, Origin than)
 {
-	const Pod *a = one, *b = two;
 	int r;
 
-	if (a->version != b->version)
-		return a->version > b->version;
-	r = strcmp(base_name(a->origin.file), base_name(b->origin.file));
+	if (version != than_version)
+		return version > than_version;
+	r = strcmp(base_name(at.file), base_name(than.file));
 	if (r)
 		return r > 0;
-	if (a->origin.line != b->origin.line)
-		return a->origin.line > b->origin.line;
-	return a->origin.column > b->origin.column;
+	return at.line != than.line ? at.line > than.line : at.column > than.column;
+}
+
+static bool is_later_pod(const void *one, const void *two)
+{
+	const Pod *a = one, *b = two;
+
+	return is_later(a->version, a->origin, b->version, b->origin);
 }
 
 static size_t name_size(const void *name)
@@ -56,7 +60,7 @@ static bool has_name(const void *item, const void *name)
 	return strcmp(((const Pod *)item)->name, name) == 0;
 }
 
-static const ClaimKind BY_NAME = {name_size, has_name, is_later};
+static const ClaimKind BY_NAME = {name_size, has_name, is_later_pod};
 
 /* ---- Spaces ---- */
 static const Namespace *implied_namespace(Arena *arena, const char *name)
@@ -123,9 +127,12 @@ static const Namespace *namespace_of(const Space *space)
 {
 	const Namespace *best = NULL;
 
-	for (size_t i = 0; i < space->claims.n; i++)
-		if (!best || space->claims.at[i]->version >= best->version)
-			best = space->claims.at[i];
+	for (size_t i = 0; i < space->claims.n; i++) {
+		const Namespace *one = space->claims.at[i];
+
+		if (!best || is_later(one->version, one->origin, best->version, best->origin))
+			best = one;
+	}
 	return best ? best : claims_count(&space->pods) ? space->implied : NULL;
 }
 
@@ -525,7 +532,7 @@ static int compare_places(const void *a, const void *b)
 {
 	const Pod *const *x = a, *const *y = b;
 
-	return is_later(*x, *y) ? -1 : 1;
+	return is_later_pod(*x, *y) ? -1 : 1;
 }
 
 static void warn_twice(const Twice *twice, Diags *diags)

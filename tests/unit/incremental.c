@@ -263,8 +263,9 @@ static void event(Way *way)
 	int i;
 
 	switch (roll(10)) {
-	case 0:
-		touch(way, 1, "namespaces.json", roll(4) ? namespaces_text() : NULL);
+	case 0: /* a namespace in two files, too */
+		touch(way, 1, roll(2) ? "namespaces.json" : "again.json",
+			roll(4) ? namespaces_text() : NULL);
 		break;
 	case 1:
 	case 2:
