@@ -2,8 +2,8 @@
 /*
  * model: what the files say. Policies with their selectors, pods, namespaces.
  *
- * Everything here is immutable once read and lives in the arena of the source it came from; a
- * Model only points at it and must not outlive those sources.
+ * Everything here is immutable once read, but for where in its file it is, and lives in the arena
+ * of the source it came from; a Model only points at it and must not outlive those sources.
  */
 #include "base.h"
 
@@ -167,11 +167,14 @@ typedef struct Namespace {
 bool pod_is_live(const Pod *pod);
 /* It counts for policies: live, and not on the host's network. */
 bool pod_is_subject(const Pod *pod);
+/* A deep copy, whose origin names `file`, which is borrowed. */
+Pod *pod_copy(Arena *arena, const Pod *pod, const char *file);
 /* "namespace/name" */
 const char *pod_text(Arena *arena, const Pod *pod);
 
 /* By everything that policies, and whom an address counts for, look at. */
 bool pod_is_equal(const Pod *a, const Pod *b);
+bool namespace_is_equal(const Namespace *a, const Namespace *b);
 /* By what they say, not where; cidr_sets by name. */
 bool policy_is_equal(const Policy *a, const Policy *b);
 bool rules_have_same_ports(const Rule *a, const Rule *b); /* as they are written */
@@ -226,11 +229,11 @@ typedef struct Part {
 
 Model *model_new(Arena *parent); /* in a child of the arena */
 /*
- * From now on a file says `new`, where it said `old`; either may be empty. A pod or a namespace in
- * two files: the higher resourceVersion counts, else the file that sorts last. A namespace that
- * only pods name exists, with the one label that every namespace has. Appends to `changes` what
- * that changed, also pods that say the same at another place in memory. `old` must stay until the
- * changes have been looked at.
+ * From now on a file says `new`, where it said `old`; either may be empty, and what is in neither
+ * stays. A pod or a namespace in two files: the higher resourceVersion counts, else the file that
+ * sorts last. A namespace that only pods name exists, with the one label that every namespace has.
+ * Appends to `changes` what that changed, also pods that say the same at another place in memory.
+ * `old` must stay until the changes have been looked at.
  */
 void model_replace(Model *model, const Part *old, const Part *new, Changes *changes);
 /*
@@ -248,6 +251,8 @@ void model_list_changes(const Model *model, Changes *changes);
 
 const Pod *model_pod(const Model *model, const char *space, const char *name);
 const Namespace *model_namespace(const Model *model, const char *name);
+/* Whether more than one file, or place, names the pod. */
+bool model_is_twice(const Model *model, const Pod *pod);
 const CidrSet *model_set(const Model *model, const char *name);
 const Space *model_space(const Model *model, const char *name);
 /* All of them, one a call, in no order; *cursor is 0 at first. NULL: no more. */

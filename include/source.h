@@ -36,6 +36,7 @@ typedef struct Source {
 	VEC(const CidrSet *) sets;
 	VEC(const Pod *) pods;
 	VEC(const Namespace *) namespaces;
+	size_t n_left;	  /* pods in the arena that other readings of the file have replaced */
 	bool names_sets;  /* a policy has a peer that is a cidr_set */
 	StrMap *resolved; /* cidr_set name -> const CidrSet *, as when this was accepted, or NULL */
 } Source;

@@ -34,6 +34,10 @@ struct Compiler {
 	Table *chains; /* LiveChain by name */
 	LiveChain *free_chains;
 	VEC(const Chain *) sorted;
+	/* what pods of a class lead to, as the policies are: class key -> the chain's name, which
+	 * may have gone since */
+	Arena *class_arena;
+	StrMap *classes;
 	Verdicts verdicts[RULESET_DIRECTIONS][FAMILY_N];
 	bool is_started;
 };
@@ -90,7 +94,6 @@ typedef struct Update {
 	StrMap *spaces; /* namespaces that changed: name -> NamespaceChange */
 	Table *seen;	/* of touched, by address */
 	VEC(Touched *) touched;
-	StrMap *classes; /* class key -> LiveChain */
 	VEC(const Chain *) new_chains;
 	bool has_idle_chains;
 	Verdicts edits[RULESET_DIRECTIONS][FAMILY_N]; /* chain NULL: none any more */
@@ -373,20 +376,38 @@ static LiveChain *add_chain(Update *u, const Chain *draft)
 	return chain;
 }
 
+/* Of more classes than this nothing is remembered until the next update. */
+#define CLASSES_MOST 4096
+
+static void begin_classes(Update *u)
+{
+	Compiler *c = u->c;
+
+	if (c->classes && u->changes->policies.n == 0 && strmap_count(c->classes) <= CLASSES_MOST)
+		return;
+	c->class_arena = arena_free(c->class_arena);
+	c->class_arena = arena_child(c->arena);
+	c->classes = strmap_new(c->class_arena);
+}
+
 static LiveChain *chain_of(
 	Update *u, Direction direction, Family family, const Policies *policies, const Pod *pod)
 {
+	Compiler *c = u->c;
 	const char *key = expand_key(u->scratch, direction, family, policies, pod);
-	LiveChain *chain = strmap_get(u->classes, key);
+	const char *name = strmap_get(c->classes, key);
+	LiveChain *chain = name ? find_chain(c, name) : NULL;
 	Chain draft;
 
 	if (chain)
 		return chain;
 	draft = expand(&u->expander, direction, family, policies, pod);
-	chain = find_chain(u->c, draft.name);
+	chain = find_chain(c, draft.name);
 	if (!chain)
 		chain = add_chain(u, &draft);
-	strmap_put(u->classes, key, chain);
+	if (!name)
+		strmap_put(c->classes, arena_strdup(c->class_arena, key),
+			arena_strdup(c->class_arena, draft.name));
 	return chain;
 }
 
@@ -447,7 +468,7 @@ static bool may_be_isolated(const Compiler *c, const Touched *t)
 
 static void judge_all(Update *u)
 {
-	u->classes = strmap_new(u->scratch);
+	begin_classes(u);
 	for (size_t i = 0; i < u->touched.n; i++) {
 		const Touched *t = u->touched.at[i];
 		Isolation in, out;

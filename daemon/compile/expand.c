@@ -278,15 +278,17 @@ static void add_port_numbers(Buf *key, const Policy *policy, const Pod *pod)
 	}
 }
 
-/* What decides the chain: family, direction, policies, the numbers behind names. */
+/* What decides the chain: family, direction, policies, by name, the numbers behind named ports. */
 const char *expand_key(
 	Arena *arena, Direction direction, Family family, const Policies *policies, const Pod *pod)
 {
 	Buf key = {.arena = arena};
 
-	buf_printf(&key, "%d %d", direction, family);
+	buf_printf(&key, "%d %d %s", direction, family, pod->space);
 	for (size_t i = 0; i < policies->n; i++) {
-		buf_printf(&key, " %p:", (const void *)policies->at[i]);
+		buf_add(&key, " ");
+		buf_add(&key, policies->at[i]->name);
+		buf_add(&key, ":");
 		if (direction == INGRESS)
 			add_port_numbers(&key, policies->at[i], pod);
 	}

@@ -11,7 +11,7 @@ typedef struct Expander {
 	bool is_drop;
 } Expander;
 
-/* Pods of one key have one chain. */
+/* Pods of one key have one chain, as long as no policy changes. */
 const char *expand_key(
 	Arena *arena, Direction direction, Family family, const Policies *policies, const Pod *pod);
 /* A draft, named by its content. Named ports of ingress rules are the pod's. */

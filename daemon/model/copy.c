@@ -97,3 +97,32 @@ const CidrSet *cidr_set_copy(Arena *arena, const CidrSet *set, const char *file)
 	copy->origin.file = file;
 	return copy;
 }
+
+static const Host *copy_host(Arena *arena, const Host *host)
+{
+	Host *copy = ARENA_NEW(arena, Host);
+
+	*copy = (Host){copy_text(arena, host->name), VEC_COPY(arena, host->addresses)};
+	return copy;
+}
+
+Pod *pod_copy(Arena *arena, const Pod *pod, const char *file)
+{
+	Pod *copy = ARENA_NEW(arena, Pod);
+
+	*copy = *pod;
+	copy->origin.file = file;
+	copy->space = copy_text(arena, pod->space);
+	copy->name = copy_text(arena, pod->name);
+	copy->host = copy_host(arena, pod->host);
+	copy->labels.list = VEC_COPY(arena, pod->labels.list);
+	for (size_t i = 0; i < copy->labels.list.n; i++)
+		copy->labels.list.at[i] = (Label){copy_text(arena, pod->labels.list.at[i].key),
+			copy_text(arena, pod->labels.list.at[i].value)};
+	copy->addresses = VEC_COPY(arena, pod->addresses);
+	copy->ports = VEC_COPY(arena, pod->ports);
+	for (size_t i = 0; i < copy->ports.n; i++)
+		copy->ports.at[i].name = copy_text(arena, pod->ports.at[i].name);
+	copy->started = copy_text(arena, pod->started);
+	return copy;
+}

@@ -145,72 +145,13 @@ typedef struct Touched {
 	const Namespace *namespace;
 } Touched;
 
-/* A pod that a file names as before, and that nobody else names. */
-typedef struct Renewed {
-	Space *space;
-	const Pod *before, *after;
-} Renewed;
-
 typedef struct Replacing {
 	Model *model;
 	Changes *changes;
 	Arena *scratch;
-	VEC(Renewed) renewed;
-	Pods gone, come; /* the rest */
-	Table *seen;	 /* of touched */
+	Table *seen; /* of touched */
 	VEC(Touched *) touched;
 } Replacing;
-
-/* ---- What the file names as before ---- */
-static bool has_same_name(const Pod *a, const Pod *b)
-{
-	return strcmp(a->name, b->name) == 0 && strcmp(a->space, b->space) == 0;
-}
-
-static void goes(Replacing *r, const Pod *pod)
-{
-	VEC_PUSH(r->scratch, &r->gone, pod);
-}
-
-static void comes(Replacing *r, const Pod *pod)
-{
-	VEC_PUSH(r->scratch, &r->come, pod);
-}
-
-/* As one, unless there is a choice between several claims. */
-static void stays(Replacing *r, const Pod *before, const Pod *after)
-{
-	Space *space = space_of(r->model, before->space);
-
-	if (claims_are_several(&space->pods, before->name)) {
-		goes(r, before);
-		comes(r, after);
-	} else {
-		VEC_PUSH(r->scratch, &r->renewed, (Renewed){space, before, after});
-	}
-}
-
-/* Of two lists in one order, in which some pods come or go. */
-static void split(Replacing *r, const Part *old, const Part *new)
-{
-	size_t i = 0, j = 0;
-
-	while (i < old->n_pods && j < new->n_pods)
-		if (has_same_name(old->pods[i], new->pods[j])) {
-			stays(r, old->pods[i++], new->pods[j++]);
-		} else if (i + 1 < old->n_pods && has_same_name(old->pods[i + 1], new->pods[j])) {
-			goes(r, old->pods[i++]);
-		} else if (j + 1 < new->n_pods && has_same_name(old->pods[i], new->pods[j + 1])) {
-			comes(r, new->pods[j++]);
-		} else {
-			goes(r, old->pods[i++]);
-			comes(r, new->pods[j++]);
-		}
-	while (i < old->n_pods)
-		goes(r, old->pods[i++]);
-	while (j < new->n_pods)
-		comes(r, new->pods[j++]);
-}
 
 /* ---- What may be another ---- */
 static uint32_t touch_hash(const Space *space, const char *name)
@@ -220,25 +161,17 @@ static uint32_t touch_hash(const Space *space, const char *name)
 	return name ? hash_text(hash, name) : hash;
 }
 
-static bool is_touched(const Replacing *r, const Space *space, const char *name, uint32_t hash)
-{
-	const Touched *seen;
-	size_t cursor = 0;
-
-	while ((seen = table_find(r->seen, hash, &cursor)))
-		if (seen->space == space && text_is_equal(seen->name, name))
-			return true;
-	return false;
-}
-
 /* Notes how it was, before anything is changed; once. */
 static void touch(Replacing *r, Space *space, const char *name)
 {
 	uint32_t hash = touch_hash(space, name);
+	const Touched *seen;
 	Touched *new;
+	size_t cursor = 0;
 
-	if (is_touched(r, space, name, hash))
-		return;
+	while ((seen = table_find(r->seen, hash, &cursor)))
+		if (seen->space == space && text_is_equal(seen->name, name))
+			return;
 	new = ARENA_NEW(r->scratch, Touched);
 	*new = (Touched){.space = space, .name = name, .namespace = space->namespace};
 	if (name) {
@@ -249,18 +182,14 @@ static void touch(Replacing *r, Space *space, const char *name)
 	VEC_PUSH(r->scratch, &r->touched, new);
 }
 
-static void touch_pods(Replacing *r, const Pods *pods)
+static void touch_part(Replacing *r, const Part *part)
 {
-	for (size_t i = 0; i < pods->n; i++) {
-		Space *space = space_of(r->model, pods->at[i]->space);
+	for (size_t i = 0; i < part->n_pods; i++) {
+		Space *space = space_of(r->model, part->pods[i]->space);
 
 		touch(r, space, NULL);
-		touch(r, space, pods->at[i]->name);
+		touch(r, space, part->pods[i]->name);
 	}
-}
-
-static void touch_namespaces(Replacing *r, const Part *part)
-{
 	for (size_t i = 0; i < part->n_namespaces; i++)
 		touch(r, space_of(r->model, part->namespaces[i]->name), NULL);
 }
@@ -276,17 +205,17 @@ static void remove_claim(Space *space, const Namespace *claim)
 		}
 }
 
-static void move_claims(const Replacing *r)
+static void move_pods(Model *model, const Part *old, const Part *new)
 {
-	for (size_t i = 0; i < r->gone.n; i++) {
-		const Pod *pod = r->gone.at[i];
+	for (size_t i = 0; i < old->n_pods; i++) {
+		const Pod *pod = old->pods[i];
 
-		claims_remove(&space_of(r->model, pod->space)->pods, pod->name, pod);
+		claims_remove(&space_of(model, pod->space)->pods, pod->name, pod);
 	}
-	for (size_t i = 0; i < r->come.n; i++) {
-		const Pod *pod = r->come.at[i];
+	for (size_t i = 0; i < new->n_pods; i++) {
+		const Pod *pod = new->pods[i];
 
-		claims_add(&space_of(r->model, pod->space)->pods, pod->name, pod);
+		claims_add(&space_of(model, pod->space)->pods, pod->name, pod);
 	}
 }
 
@@ -298,20 +227,6 @@ static void move_namespaces(Model *model, const Part *old, const Part *new)
 		Space *space = space_of(model, new->namespaces[i]->name);
 
 		VEC_PUSH(space->arena, &space->claims, new->namespaces[i]);
-	}
-}
-
-/* A pod that the file names once more, too, is noted as touched. */
-static void renew_claims(Replacing *r)
-{
-	for (size_t i = 0; i < r->renewed.n; i++) {
-		const Renewed *n = &r->renewed.at[i];
-		const char *name = n->after->name;
-
-		claims_replace(&n->space->pods, name, n->before, n->after);
-		if (!is_touched(r, n->space, name, touch_hash(n->space, name)))
-			VEC_PUSH(r->changes->arena, &r->changes->pods,
-				(PodChange){n->before, n->after});
 	}
 }
 
@@ -345,13 +260,9 @@ void model_replace(Model *model, const Part *old, const Part *new, Changes *chan
 	Replacing r = {.model = model, .changes = changes, .scratch = arena_child(changes->arena)};
 
 	r.seen = table_new(r.scratch);
-	split(&r, old, new);
-	touch_pods(&r, &r.gone);
-	touch_pods(&r, &r.come);
-	touch_namespaces(&r, old);
-	touch_namespaces(&r, new);
-	renew_claims(&r);
-	move_claims(&r);
+	touch_part(&r, old);
+	touch_part(&r, new);
+	move_pods(model, old, new);
 	move_namespaces(model, old, new);
 	for (size_t i = 0; i < r.touched.n; i++)
 		if (r.touched.at[i]->name)
@@ -429,6 +340,13 @@ const Pod *model_pod(const Model *model, const char *space, const char *name)
 	const Space *at = model_space(model, space);
 
 	return at ? claims_holder(&at->pods, name) : NULL;
+}
+
+bool model_is_twice(const Model *model, const Pod *pod)
+{
+	const Space *space = model->counts.twice ? model_space(model, pod->space) : NULL;
+
+	return space && claims_are_several(&space->pods, pod->name);
 }
 
 const Namespace *model_namespace(const Model *model, const char *name)

@@ -71,13 +71,25 @@ static bool are_ports_equal(const Pod *a, const Pod *b)
 	return true;
 }
 
+static bool is_host_equal(const Host *a, const Host *b)
+{
+	return a == b || (text_is_equal(a->name, b->name) &&
+				 addresses_are_equal(&a->addresses, &b->addresses));
+}
+
 bool pod_is_equal(const Pod *a, const Pod *b)
 {
 	return a->phase == b->phase && a->is_host_network == b->is_host_network &&
 	       a->version == b->version && strcmp(a->name, b->name) == 0 &&
-	       strcmp(a->space, b->space) == 0 && text_is_equal(a->host->name, b->host->name) &&
+	       strcmp(a->space, b->space) == 0 && is_host_equal(a->host, b->host) &&
 	       strcmp(a->started, b->started) == 0 && labels_are_equal(&a->labels, &b->labels) &&
 	       addresses_are_equal(&a->addresses, &b->addresses) && are_ports_equal(a, b);
+}
+
+bool namespace_is_equal(const Namespace *a, const Namespace *b)
+{
+	return a->version == b->version && strcmp(a->name, b->name) == 0 &&
+	       labels_are_equal(&a->labels, &b->labels);
 }
 
 static bool are_texts_equal(const Texts *a, const Texts *b)

@@ -181,7 +181,7 @@ static void diff_map(Arena *arena, const Verdicts *old, const Verdicts *new, Map
 			VEC_PUSH(arena, &edit->del, old->at[i]);
 		else if (r > 0)
 			VEC_PUSH(arena, &edit->add, new->at[j]);
-		else if (strcmp(old->at[i].chain, new->at[j].chain) != 0)
+		else if (!text_is_equal(old->at[i].chain, new->at[j].chain))
 			VEC_PUSH(arena, &edit->move, new->at[j]);
 		i += r <= 0;
 		j += r >= 0;

@@ -351,7 +351,7 @@ static bool is_map_equal(const Verdicts *a, const Verdicts *b)
 		return false;
 	for (size_t i = 0; i < a->n; i++)
 		if (!address_is_equal(a->at[i].address, b->at[i].address) ||
-			strcmp(a->at[i].chain, b->at[i].chain) != 0)
+			!text_is_equal(a->at[i].chain, b->at[i].chain))
 			return false;
 	return true;
 }

@@ -1,6 +1,7 @@
 #pragma once
 /*
- * directory: what a SourceDir holds; for directory.c, entry.c, noted.c, restore.c, snapshot.c.
+ * directory: what a SourceDir holds; for directory.c, entry.c, fold.c, noted.c, restore.c,
+ * snapshot.c.
  * Private to the room.
  */
 #include "source.h"
@@ -73,6 +74,16 @@ int dir_begin_changes(SourceDir *dir);
 void dir_free_retired(SourceDir *dir);
 void entry_drop_text(Entry *entry);
 void entry_free(Entry *entry);
+
+/* What the current version says was folded into the accepted one. */
+void entry_fold(Entry *entry);
+
+/*
+ * fold.c: `into`, which is in the model, says from now on what `next` says; the model, and the
+ * changes, hear of what differs. Where that is much nothing is done. 0 or -ENOMEM.
+ */
+int source_fold(
+	Source *into, const Source *next, Model *model, Changes *changes, bool *ret_is_folded);
 
 /* noted.c */
 void dir_forget_noted(SourceDir *dir);

@@ -132,6 +132,12 @@ int entry_accept(SourceDir *dir, Entry *entry)
 	return r;
 }
 
+void entry_fold(Entry *entry)
+{
+	source_free(entry->current);
+	entry->current = entry->accepted;
+}
+
 static int retire(SourceDir *dir, Entry *entry)
 {
 	int r = 0;

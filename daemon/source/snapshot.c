@@ -457,9 +457,17 @@ static int merge_entry(Snapshot *snapshot, Entry *entry, Changes *changes)
 {
 	const Source *chosen = entry->is_gone ? NULL : good_version(entry);
 	Part old = part_of(entry->merged), new = part_of(chosen);
+	bool is_folded = false;
+	int r = 0;
 
 	if (chosen == entry->merged)
 		return 0;
+	if (chosen && entry->merged)
+		r = source_fold(entry->accepted, chosen, snapshot->model, changes, &is_folded);
+	if (is_folded)
+		entry_fold(entry);
+	if (r < 0 || is_folded)
+		return r;
 	model_replace(snapshot->model, &old, &new, changes);
 	entry->merged = chosen;
 	return chosen && chosen == entry->current ? entry_accept(snapshot->inventory, entry) : 0;

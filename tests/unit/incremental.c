@@ -75,16 +75,51 @@ static void add_pod(Buf *buf, int node)
 	buf_add(buf, "}}");
 }
 
+/* A file is mostly what it was: pods come and go, change, and change places. */
+#define PODS_MOST 10
+static const char *pods_of[NODES][PODS_MOST];
+
+static const char *new_pod(int node)
+{
+	Buf buf = {.arena = arena};
+
+	add_pod(&buf, node);
+	return buf_text(&buf);
+}
+
+static void change_pods(const char *pods[PODS_MOST], int node)
+{
+	int i = roll(PODS_MOST), k = roll(PODS_MOST);
+	const char *one = pods[i];
+
+	switch (roll(4)) {
+	case 0:
+		pods[i] = pods[k]; /* twice, or gone */
+		break;
+	case 1:
+		pods[i] = pods[k];
+		pods[k] = one;
+		break;
+	default:
+		pods[i] = roll(3) ? new_pod(node) : NULL;
+	}
+}
+
 static const char *pods_text(int node)
 {
 	Buf buf = {.arena = arena};
-	int n = roll(8);
+	int n = 0;
 
+	if (roll(10) == 0)
+		for (int i = 0; i < PODS_MOST; i++)
+			pods_of[node][i] = roll(2) ? new_pod(node) : NULL;
+	else
+		for (int i = roll(3); i >= 0; i--)
+			change_pods(pods_of[node], node);
 	buf_add(&buf, "{\"kind\":\"PodList\",\"items\":[");
-	for (int i = 0; i < n; i++) {
-		buf_add(&buf, i ? "," : "");
-		add_pod(&buf, node);
-	}
+	for (int i = 0; i < PODS_MOST; i++)
+		if (pods_of[node][i])
+			buf_printf(&buf, "%s\n%s", n++ ? "," : "", pods_of[node][i]);
 	buf_add(&buf, roll(15) ? "]}" : "]"); /* now and then broken */
 	return buf_text(&buf);
 }
@@ -336,6 +371,7 @@ static void play(bool is_all, unsigned *n_compared, unsigned *n_edits)
 	Ruleset *held;
 
 	clear();
+	memset(pods_of, 0, sizeof(pods_of));
 	way = way_new(is_all);
 	held = go(&way);
 	for (int e = 0; e < EVENTS; e++) {

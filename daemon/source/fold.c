@@ -1,0 +1,194 @@
+/*
+ * A file's next reading says mostly what the one in force says. It is folded into that: what is the
+ * same stays where it is in memory, with whoever points at it; what is not is copied beside. So the
+ * model hears of what changed, however much the file holds.
+ *
+ * What was replaced is left behind in the arena of the reading in force. Before that is half of it,
+ * the next reading takes the place of the whole.
+ */
+#include "directory.h"
+#include <errno.h>
+
+/* A pod in force, and whether the next reading says the same of it. */
+typedef struct Known {
+	const Pod *pod;
+	bool stays, is_twice;
+} Known;
+
+typedef struct Fold {
+	Source *into;
+	const Source *next;
+	Known *known;	  /* into's pods */
+	const Pod **pods; /* next's pods, those that stay where they are; NULL: yet to be copied */
+	Pods gone, come;
+	size_t n_come;
+	const Pod **list; /* into's list, as it will be */
+} Fold;
+
+/* ---- What stays ---- */
+/* Of a pod that is named twice, where it is named may decide which counts: such do not stay. */
+static void list_known(Fold *f, const Model *model, Arena *scratch)
+{
+	f->known = arena_alloc(scratch, f->into->pods.n * sizeof(Known));
+	for (size_t i = 0; i < f->into->pods.n; i++) {
+		const Pod *pod = f->into->pods.at[i];
+
+		f->known[i] = (Known){.pod = pod, .is_twice = model_is_twice(model, pod)};
+	}
+}
+
+static const Pod *let_stay(Known *known, const Pod *pod)
+{
+	if (known->stays || known->is_twice || !pod_is_equal(known->pod, pod))
+		return NULL;
+	known->stays = true;
+	return known->pod;
+}
+
+/* Most files name their pods in the order of before, though here and there one comes or goes. */
+static void match_in_order(Fold *f)
+{
+	size_t at = 0, n = f->into->pods.n;
+
+	for (size_t i = 0; i < f->next->pods.n; i++) {
+		const Pod *pod = f->next->pods.at[i];
+
+		for (size_t k = at; !f->pods[i] && k < n && k < at + 2; k++) {
+			f->pods[i] = let_stay(&f->known[k], pod);
+			at = f->pods[i] ? k + 1 : at;
+		}
+		if (!f->pods[i] && at < n && strcmp(f->known[at].pod->name, pod->name) == 0)
+			at++; /* it is another now */
+	}
+}
+
+static uint32_t pod_hash(const Pod *pod)
+{
+	return hash_text(hash_text(HASH_START, pod->space), pod->name);
+}
+
+static void match_by_name(Fold *f, Arena *scratch)
+{
+	Table *rest = table_new(scratch);
+
+	for (size_t i = 0; i < f->into->pods.n; i++)
+		if (!f->known[i].stays && !f->known[i].is_twice)
+			table_add(rest, pod_hash(f->known[i].pod), &f->known[i]);
+	for (size_t i = 0; table_count(rest) && i < f->next->pods.n; i++) {
+		const Pod *pod = f->next->pods.at[i];
+		const Known *known;
+		size_t cursor = 0;
+
+		while (!f->pods[i] && (known = table_find(rest, pod_hash(pod), &cursor)))
+			f->pods[i] = let_stay((Known *)known, pod);
+	}
+}
+
+static void match(Fold *f, const Model *model, Arena *scratch)
+{
+	f->pods = arena_alloc(scratch, f->next->pods.n * sizeof(Pod *));
+	list_known(f, model, scratch);
+	match_in_order(f);
+	match_by_name(f, scratch);
+	for (size_t i = 0; i < f->next->pods.n; i++)
+		f->n_come += !f->pods[i];
+	f->come.at = arena_alloc(scratch, f->n_come * sizeof(Pod *));
+	for (size_t i = 0; i < f->into->pods.n; i++)
+		if (!f->known[i].stays)
+			VEC_PUSH(scratch, &f->gone, f->known[i].pod);
+}
+
+static bool have_same_namespaces(const Source *a, const Source *b)
+{
+	if (a->namespaces.n != b->namespaces.n)
+		return false;
+	for (size_t i = 0; i < a->namespaces.n; i++)
+		if (!namespace_is_equal(a->namespaces.at[i], b->namespaces.at[i]))
+			return false;
+	return true;
+}
+
+/* ---- What comes ---- */
+/* Everything that may fail for want of memory, of that of `into` alone. */
+static int copy(void *context)
+{
+	Fold *f = context;
+	Source *into = f->into;
+
+	f->list = into->pods.at;
+	if (f->next->pods.n > into->pods.room)
+		f->list = arena_alloc(into->arena, f->next->pods.n * sizeof(Pod *));
+	for (size_t i = 0; i < f->next->pods.n; i++)
+		if (!f->pods[i]) {
+			f->pods[i] = pod_copy(into->arena, f->next->pods.at[i], into->file);
+			f->come.at[f->come.n++] = f->pods[i];
+		}
+	return 0;
+}
+
+/* What stays has perhaps moved within the file. */
+static void move_origins(const Fold *f)
+{
+	for (size_t i = 0; i < f->next->pods.n; i++) {
+		Origin *origin = &((Pod *)f->pods[i])->origin;
+
+		origin->line = f->next->pods.at[i]->origin.line;
+		origin->column = f->next->pods.at[i]->origin.column;
+	}
+	for (size_t i = 0; i < f->next->namespaces.n; i++) {
+		Origin *origin = &((Namespace *)f->into->namespaces.at[i])->origin;
+
+		origin->line = f->next->namespaces.at[i]->origin.line;
+		origin->column = f->next->namespaces.at[i]->origin.column;
+	}
+}
+
+static void put_list(const Fold *f)
+{
+	Source *into = f->into;
+
+	if (f->list != into->pods.at)
+		into->pods.room = f->next->pods.n;
+	into->pods.at = f->list;
+	into->pods.n = f->next->pods.n;
+	if (into->pods.n)
+		memcpy(into->pods.at, f->pods, into->pods.n * sizeof(Pod *));
+	into->n_left += f->gone.n;
+}
+
+static bool is_worth(const Fold *f)
+{
+	return 2 * (f->into->n_left + f->gone.n) <= f->next->pods.n;
+}
+
+/* The reading in force may be of a saved copy: then all that is said of places is of that. */
+static bool is_next_of(const Source *into, const Source *next)
+{
+	return strcmp(into->file, next->file) == 0 &&
+	       into->diags.list.n + next->diags.list.n == 0 && have_same_namespaces(into, next);
+}
+
+int source_fold(
+	Source *into, const Source *next, Model *model, Changes *changes, bool *ret_is_folded)
+{
+	Fold f = {.into = into, .next = next};
+	Part gone = {}, come = {};
+	int r;
+
+	*ret_is_folded = false;
+	if (!is_next_of(into, next))
+		return 0;
+	match(&f, model, changes->arena);
+	if (!is_worth(&f))
+		return 0;
+	r = arena_try(into->arena, copy, &f);
+	if (r < 0)
+		return r;
+	move_origins(&f);
+	gone = (Part){.pods = f.gone.at, .n_pods = f.gone.n};
+	come = (Part){.pods = f.come.at, .n_pods = f.come.n};
+	model_replace(model, &gone, &come, changes);
+	put_list(&f);
+	*ret_is_folded = true;
+	return 0;
+}

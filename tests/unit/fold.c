@@ -1,0 +1,305 @@
+/*
+ * fold: a file that is read again mostly says what it said. What is the same stays where it is in
+ * memory, the changes name the rest, and what each pod says of its place in the file is true.
+ */
+#include "source.h"
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PODS 20
+
+static char root[] = "/tmp/netpol-fold-XXXXXX";
+static Arena *arena;
+static SourceDir *dirs[2];
+static Snapshot *snapshot;
+static Changes changes;
+
+static const char *path(const char *name)
+{
+	return arena_printf(arena, "%s/%s", root, name);
+}
+
+static void set_up(void)
+{
+	arena = arena_new();
+	cr_assert(mkdtemp(root));
+	for (int i = 0; i < 2; i++) {
+		const char *folder = path(i == 0 ? "policies" : "inventory");
+
+		cr_assert_eq(mkdir(folder, 0755), 0);
+		dirs[i] =
+			source_dir_new(i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, folder, false);
+		cr_assert(dirs[i]);
+	}
+	snapshot = snapshot_new(dirs[0], dirs[1]);
+	cr_assert(snapshot);
+}
+
+static void tear_down(void)
+{
+	snapshot_free(snapshot);
+	for (int i = 0; i < 2; i++)
+		source_dir_free(dirs[i]);
+	cr_expect_eq(system(arena_printf(arena, "rm -r %s", root)), 0);
+	arena_free(arena);
+}
+
+/* ---- A file of pods, a line each, and what it says of them ---- */
+typedef struct Line {
+	int name, label, host;
+} Line;
+
+static char *pods_text(const Line *lines, size_t n)
+{
+	Buf buf = {.arena = arena};
+
+	buf_add(&buf, "{\"kind\":\"PodList\",\"items\":[\n");
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&buf,
+			"{\"metadata\":{\"name\":\"p%d\",\"namespace\":\"n\",\"labels\":{\"a\":\"%"
+			"d\"}},\"spec\":{\"nodeName\":\"node\",\"containers\":[{\"ports\":[{"
+			"\"name\":\"web\",\"containerPort\":80}]}]},\"status\":{\"hostIP\":\"10.9."
+			"0.%d\",\"startTime\":\"2026-01-01T00:00:00Z\",\"phase\":\"Running\","
+			"\"podIP\":\"10.0.0.%d\"}}%s\n",
+			lines[i].name, lines[i].label, 1 + lines[i].host, lines[i].name + 1,
+			i + 1 < n ? "," : "");
+	buf_add(&buf, "]}");
+	return strdup(buf_text(&buf));
+}
+
+static void write_pods(const char *file, const Line *lines, size_t n)
+{
+	char *text = pods_text(lines, n);
+	FILE *to = fopen(path("new"), "w");
+
+	cr_assert(to && fputs(text, to) >= 0 && fclose(to) == 0);
+	free(text);
+	cr_assert_eq(rename(path("new"), path(file)), 0);
+	source_dir_note(dirs[1], strrchr(file, '/') + 1);
+}
+
+static void update(void)
+{
+	changes = (Changes){.arena = arena};
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(source_dir_refresh(dirs[i]), 0);
+	cr_assert_eq(snapshot_update(snapshot, &changes), 0);
+	cr_assert_eq(snapshot_diags(snapshot)->n_errors, 0);
+}
+
+static void read_again(const Line *lines, size_t n)
+{
+	write_pods("inventory/pods.json", lines, n);
+	update();
+}
+
+static const Pod *pod(int name)
+{
+	return model_pod(snapshot_model(snapshot), "n", arena_printf(arena, "p%d", name));
+}
+
+static const char *label(int name)
+{
+	return labels_get(&pod(name)->labels, "a");
+}
+
+/* The model has what the file says, and says where. */
+static void expect(const Line *lines, size_t n)
+{
+	cr_expect_eq(model_counts(snapshot_model(snapshot)).pods, n);
+	for (size_t i = 0; i < n; i++) {
+		const Pod *p = pod(lines[i].name);
+
+		cr_assert(p, "p%d is missing", lines[i].name);
+		cr_expect_str_eq(label(lines[i].name), arena_printf(arena, "%d", lines[i].label));
+		cr_expect_eq(
+			p->origin.line, i + 2, "p%d is on line %u", lines[i].name, p->origin.line);
+		cr_expect_str_eq(p->origin.file, path("inventory/pods.json"));
+		cr_expect_str_eq(p->host->name, "node");
+		cr_expect_str_eq(p->ports.at[0].name, "web");
+		cr_expect_str_eq(p->started, "2026-01-01T00:00:00Z");
+		cr_expect_eq(p->addresses.at[0].value & 255, lines[i].name + 1);
+		cr_expect_eq(p->host->addresses.at[0].value & 255, lines[i].host + 1);
+	}
+}
+
+static void fill(Line lines[PODS])
+{
+	for (int i = 0; i < PODS; i++)
+		lines[i] = (Line){i, 0, 0};
+}
+
+static const Pod **places(void)
+{
+	const Pod **at = arena_alloc(arena, PODS * sizeof(*at));
+
+	for (int i = 0; i < PODS; i++)
+		at[i] = pod(i);
+	return at;
+}
+
+static int count_moved(const Pod **before)
+{
+	int n = 0;
+
+	for (int i = 0; i < PODS; i++)
+		n += pod(i) != before[i];
+	return n;
+}
+
+Test(fold, what_says_the_same_stays_where_it_is, .init = set_up, .fini = tear_down)
+{
+	Line lines[PODS];
+	const Pod **before;
+
+	fill(lines);
+	read_again(lines, PODS);
+	expect(lines, PODS);
+	before = places();
+	lines[7].label = 1;
+	read_again(lines, PODS);
+	expect(lines, PODS);
+	cr_expect_eq(count_moved(before), 1);
+	cr_assert_eq(changes.pods.n, 1);
+	cr_expect_eq(changes.pods.at[0].before, before[7]);
+	cr_expect_eq(changes.pods.at[0].after, pod(7));
+	cr_expect_str_eq(labels_get(&before[7]->labels, "a"), "0", "it is looked at still");
+	lines[9].host = 1;
+	read_again(lines, PODS);
+	expect(lines, PODS);
+	cr_expect_eq(count_moved(before), 2);
+}
+
+Test(fold, pods_come_and_go, .init = set_up, .fini = tear_down)
+{
+	Line lines[PODS], fewer[PODS];
+	const Pod **before;
+
+	fill(lines);
+	read_again(lines, PODS);
+	before = places();
+	memcpy(fewer, lines + 1,
+		(PODS - 1) * sizeof(Line)); /* the first goes: all others move up */
+	read_again(fewer, PODS - 1);
+	expect(fewer, PODS - 1);
+	cr_assert_eq(changes.pods.n, 1);
+	cr_expect_eq(changes.pods.at[0].before, before[0]);
+	cr_expect_null(changes.pods.at[0].after);
+	fewer[PODS - 1] = lines[0]; /* and comes, as the last */
+	read_again(fewer, PODS);
+	expect(fewer, PODS);
+	cr_assert_eq(changes.pods.n, 1);
+	cr_expect_null(changes.pods.at[0].before);
+	cr_expect_eq(count_moved(before), 1);
+}
+
+Test(fold, the_order_of_a_file_is_no_matter, .init = set_up, .fini = tear_down)
+{
+	Line lines[PODS];
+	const Pod **before;
+
+	fill(lines);
+	read_again(lines, PODS);
+	before = places();
+	for (int i = 0; i < PODS / 2; i++) {
+		Line one = lines[i];
+
+		lines[i] = lines[PODS - 1 - i];
+		lines[PODS - 1 - i] = one;
+	}
+	read_again(lines, PODS);
+	expect(lines, PODS);
+	cr_expect_eq(count_moved(before), 0);
+	cr_expect_eq(changes.pods.n, 0);
+}
+
+Test(fold, what_was_left_behind_goes_in_time, .init = set_up, .fini = tear_down)
+{
+	Line lines[PODS];
+	bool has_moved = false;
+
+	fill(lines);
+	read_again(lines, PODS);
+	for (int round = 1; round <= 3 * PODS; round++) {
+		const Pod **before = places();
+		int moved;
+
+		lines[round % PODS].label = round;
+		read_again(lines, PODS);
+		expect(lines, PODS);
+		moved = count_moved(before);
+		cr_expect(moved == 1 || moved == PODS);
+		cr_expect(source_dir_file(dirs[1], 0).accepted->n_left <= PODS / 2);
+		has_moved |= moved == PODS;
+	}
+	cr_expect(has_moved, "the arena grows for ever");
+}
+
+/* Which of two counts is told by where they are: neither may be taken for what it was. */
+Test(fold, a_pod_that_is_named_twice_does_not_stay, .init = set_up, .fini = tear_down)
+{
+	Line lines[PODS];
+
+	fill(lines);
+	lines[3] = (Line){5, 1, 0}; /* as 5 is, before it */
+	read_again(lines, PODS);
+	cr_expect_str_eq(label(5), "0");
+	for (int round = 0; round < 4; round++) {
+		Line one = lines[3];
+
+		lines[3] = lines[5];
+		lines[5] = one;
+		read_again(lines, PODS);
+		cr_expect_str_eq(label(5), round % 2 ? "0" : "1", "round %d", round);
+	}
+	fill(lines);
+	read_again(lines, PODS);
+	expect(lines, PODS);
+}
+
+/* It stays, until another file says of it what counts more. */
+Test(fold, another_file_may_name_what_stays, .init = set_up, .fini = tear_down)
+{
+	Line lines[PODS], one = {5, 9, 0};
+
+	fill(lines);
+	read_again(lines, PODS);
+	lines[8].label = 1;
+	read_again(lines, PODS);
+	write_pods("inventory/zzz.json", &one, 1);
+	update();
+	cr_expect_str_eq(label(5), "9", "the file that sorts last");
+	lines[9].label = 1;
+	read_again(lines, PODS);
+	cr_expect_str_eq(label(5), "9");
+	cr_assert_eq(unlink(path("inventory/zzz.json")), 0);
+	source_dir_note(dirs[1], "zzz.json");
+	update();
+	expect(lines, PODS);
+}
+
+/* After a reboot a saved copy stands: what is said of places is of the file, once that is there. */
+Test(fold, a_saved_copy_is_another_file, .init = set_up, .fini = tear_down)
+{
+	Line lines[PODS];
+	Diags diags = {.arena = arena};
+	StateText *saved;
+
+	fill(lines);
+	saved = state_text_new("inventory/pods.json", pods_text(lines, PODS), 0);
+	cr_assert(saved);
+	saved->n = strlen(saved->text);
+	cr_assert_eq(mkdir(path("state"), 0755), 0);
+	cr_assert_eq(state_store(path("state"), saved), 0);
+	state_text_free(saved);
+	cr_assert_eq(source_dir_refresh(dirs[1]), 0);
+	cr_assert_eq(source_dir_restore(dirs[1], path("state"), true, &diags), 0);
+	update();
+	cr_assert(pod(0));
+	lines[7].label = 1;
+	read_again(lines, PODS);
+	expect(lines, PODS);
+}
