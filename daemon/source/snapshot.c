@@ -14,6 +14,7 @@
 typedef struct Choice {
 	Entry *entry;
 	const Source *source; /* chosen; NULL: nothing of this file is in force */
+	bool is_claimed;      /* the names of its policies are taken */
 } Choice;
 
 typedef VEC(const CidrSet *) CidrSets;
@@ -30,6 +31,7 @@ struct Snapshot {
 	Arena *arena;
 	Model *model;
 	SourceDir *policies, *inventory;
+	Table *names; /* policies of the files in force, by namespace and name */
 	Settlement settled;
 	bool is_new; /* nothing was merged yet */
 	/* every diagnostic: made anew when one may be another */
@@ -66,9 +68,13 @@ static const Source *good_version(const Entry *entry)
 
 static void choose(Settlement *s, const SourceDir *dir)
 {
-	for (size_t i = 0; i < dir->entries.n; i++)
+	for (size_t i = 0; i < dir->entries.n; i++) {
+		Entry *entry = dir_entry(dir, i);
+		const Source *source = good_version(entry);
+
 		VEC_PUSH(s->arena, &s->choices,
-			(Choice){dir_entry(dir, i), good_version(dir_entry(dir, i))});
+			(Choice){entry, source, source && source == entry->merged});
+	}
 }
 
 static bool is_new(const Choice *choice)
@@ -76,18 +82,10 @@ static bool is_new(const Choice *choice)
 	return choice->source && choice->source != choice->entry->accepted;
 }
 
-static void reject(
-	Settlement *s, Choice *choice, Origin origin, const char *code, const char *message)
-{
-	DIAG_ERROR(&s->diags, origin, code,
-		choice->entry->accepted ? "the file's last good version stays in force" : NULL,
-		"%s", message);
-	choice->source = choice->entry->accepted;
-}
-
+/* ---- Names ---- */
 typedef struct Names {
 	Arena *arena;
-	Table *policies; /* by namespace and name */
+	Table *policies; /* the snapshot's */
 	StrMap *sets;	 /* name -> CidrSet */
 } Names;
 
@@ -143,13 +141,44 @@ static const char *find_conflict(const Names *names, const Source *source, Origi
 	return NULL;
 }
 
-static void claim(Names *names, const Source *source)
+static void claim_policies(Table *policies, const Source *source)
 {
 	for (size_t i = 0; i < source->policies.n; i++)
-		table_add(names->policies, policy_hash(source->policies.at[i]),
-			source->policies.at[i]);
+		table_add(policies, policy_hash(source->policies.at[i]), source->policies.at[i]);
+}
+
+static void release_policies(Table *policies, const Source *source)
+{
+	for (size_t i = 0; i < source->policies.n; i++)
+		table_remove(policies, policy_hash(source->policies.at[i]), source->policies.at[i]);
+}
+
+static void claim(Names *names, Choice *choice)
+{
+	const Source *source = choice->source;
+
+	if (!choice->is_claimed)
+		claim_policies(names->policies, source);
+	choice->is_claimed = true;
 	for (size_t i = 0; i < source->sets.n; i++)
 		strmap_put(names->sets, source->sets.at[i]->name, (void *)source->sets.at[i]);
+}
+
+static void release(Table *policies, Choice *choice)
+{
+	if (choice->is_claimed)
+		release_policies(policies, choice->source);
+	choice->is_claimed = false;
+}
+
+static void reject(Settlement *s, const Names *names, Choice *choice, Origin origin,
+	const char *code, const char *message)
+{
+	release(names->policies, choice);
+	DIAG_ERROR(&s->diags, origin, code,
+		choice->entry->accepted ? "the file's last good version stays in force" : NULL,
+		"%s", message);
+	choice->source = choice->entry->accepted;
 }
 
 typedef void (*PeerVisit)(void *context, const Source *source, const Peer *peer);
@@ -197,16 +226,16 @@ static bool reject_conflicts(Settlement *s, Names *names)
 				continue;
 			conflict = pass_new ? find_conflict(names, choice->source, &origin) : NULL;
 			if (conflict) {
-				reject(s, choice, origin, "duplicate-policy", conflict);
+				reject(s, names, choice, origin, "duplicate-policy", conflict);
 				has_rejected = true;
 			} else {
-				claim(names, choice->source);
+				claim(names, choice);
 			}
 		}
 	return has_rejected;
 }
 
-static bool reject_unresolved(Settlement *s, Names *names)
+static bool reject_unresolved(Settlement *s, const Names *names)
 {
 	bool has_rejected = false;
 
@@ -219,7 +248,7 @@ static bool reject_unresolved(Settlement *s, Names *names)
 		visit_set_peers(choice->source, find_unresolved, &u);
 		if (!u.peer)
 			continue;
-		reject(s, choice, u.peer->origin, "unknown-set",
+		reject(s, names, choice, u.peer->origin, "unknown-set",
 			arena_printf(
 				s->arena, "cidr_set \"%s\" is not defined anywhere", u.peer->set));
 		has_rejected = true;
@@ -227,13 +256,41 @@ static bool reject_unresolved(Settlement *s, Names *names)
 	return has_rejected;
 }
 
-static Names settle_names(Settlement *s, Arena *scratch)
+/* What is in force no more, or perhaps not, has no claim on its names. */
+static void release_replaced(Snapshot *snapshot, const Settlement *s)
+{
+	const Pointers *changed = &snapshot->policies->changed;
+
+	for (size_t i = 0; i < s->choices.n; i++) {
+		const Choice *choice = &s->choices.at[i];
+
+		if (choice->entry->merged && choice->source != choice->entry->merged)
+			release_policies(snapshot->names, choice->entry->merged);
+	}
+	for (size_t i = 0; i < changed->n; i++) {
+		const Entry *entry = changed->at[i];
+
+		if (entry->is_gone && entry->merged)
+			release_policies(snapshot->names, entry->merged);
+	}
+}
+
+static void release_new(Table *policies, Settlement *s)
+{
+	for (size_t i = 0; i < s->choices.n; i++)
+		if (is_new(&s->choices.at[i]))
+			release(policies, &s->choices.at[i]);
+}
+
+static Names settle_names(Snapshot *snapshot, Settlement *s, Arena *scratch)
 {
 	Names names;
 
-	do
-		names = (Names){scratch, table_new(scratch), strmap_new(scratch)};
-	while (reject_conflicts(s, &names) || reject_unresolved(s, &names));
+	release_replaced(snapshot, s);
+	do {
+		release_new(snapshot->names, s);
+		names = (Names){scratch, snapshot->names, strmap_new(scratch)};
+	} while (reject_conflicts(s, &names) || reject_unresolved(s, &names));
 	return names;
 }
 
@@ -434,7 +491,7 @@ static int settle(Snapshot *snapshot, Changes *changes)
 
 	new.diags.arena = new.arena;
 	choose(&new, snapshot->policies);
-	names = settle_names(&new, scratch);
+	names = settle_names(snapshot, &new, scratch);
 	gather_sets(&new, &names);
 	arena_free(scratch);
 	merge_same(snapshot, &old, &new, changes);
@@ -572,6 +629,7 @@ static int start(void *context)
 	int r;
 
 	snapshot->model = model_new(snapshot->arena);
+	snapshot->names = table_new(snapshot->arena);
 	snapshot->are_diags_old = snapshot->is_new = true;
 	r = dir_begin_changes(snapshot->policies);
 	return r < 0 ? r : dir_begin_changes(snapshot->inventory);
