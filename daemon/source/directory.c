@@ -119,6 +119,7 @@ static int hold_text(SourceDir *dir, Entry *entry)
 {
 	int r = 0;
 
+	entry->was_saved = !entry->is_unsaved;
 	if (entry->current->diags.n_errors || !dir->is_saving)
 		entry_drop_text(entry);
 	else if (!entry->is_unsaved)

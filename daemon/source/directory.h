@@ -20,6 +20,7 @@ typedef struct Entry {
 	bool is_gone;	 /* only for the snapshot to take leave of it */
 	bool had_diags;	 /* when the snapshot looked last */
 	bool is_unsaved;
+	bool was_saved; /* what was in force when `current` was read was to be saved no more */
 } Entry;
 
 typedef struct Pointers {
@@ -76,14 +77,16 @@ void entry_drop_text(Entry *entry);
 void entry_free(Entry *entry);
 
 /* What the current version says was folded into the accepted one. */
-void entry_fold(Entry *entry);
+void entry_fold(SourceDir *dir, Entry *entry, bool is_same);
+
+typedef enum Folded { FOLDED_NOT, FOLDED_SAME, FOLDED_OTHER } Folded;
 
 /*
  * fold.c: `into`, which is in the model, says from now on what `next` says; the model, and the
  * changes, hear of what differs. Where that is much nothing is done. 0 or -ENOMEM.
  */
 int source_fold(
-	Source *into, const Source *next, Model *model, Changes *changes, bool *ret_is_folded);
+	Source *into, const Source *next, Model *model, Changes *changes, Folded *ret_folded);
 
 /* noted.c */
 void dir_forget_noted(SourceDir *dir);

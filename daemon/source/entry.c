@@ -132,10 +132,16 @@ int entry_accept(SourceDir *dir, Entry *entry)
 	return r;
 }
 
-void entry_fold(Entry *entry)
+/* Kubelet lists its pods in another order each time: that is not worth a write to the disk. */
+void entry_fold(SourceDir *dir, Entry *entry, bool is_same)
 {
 	source_free(entry->current);
 	entry->current = entry->accepted;
+	if (!is_same || !entry->was_saved)
+		return;
+	entry_drop_text(entry);
+	pointers_remove(&dir->unsaved, entry);
+	entry->is_unsaved = false;
 }
 
 static int retire(SourceDir *dir, Entry *entry)

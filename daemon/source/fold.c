@@ -169,13 +169,13 @@ static bool is_next_of(const Source *into, const Source *next)
 }
 
 int source_fold(
-	Source *into, const Source *next, Model *model, Changes *changes, bool *ret_is_folded)
+	Source *into, const Source *next, Model *model, Changes *changes, Folded *ret_folded)
 {
 	Fold f = {.into = into, .next = next};
 	Part gone = {}, come = {};
 	int r;
 
-	*ret_is_folded = false;
+	*ret_folded = FOLDED_NOT;
 	if (!is_next_of(into, next))
 		return 0;
 	match(&f, model, changes->arena);
@@ -189,6 +189,6 @@ int source_fold(
 	come = (Part){.pods = f.come.at, .n_pods = f.come.n};
 	model_replace(model, &gone, &come, changes);
 	put_list(&f);
-	*ret_is_folded = true;
+	*ret_folded = gone.n_pods + come.n_pods ? FOLDED_OTHER : FOLDED_SAME;
 	return 0;
 }

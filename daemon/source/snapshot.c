@@ -514,16 +514,16 @@ static int merge_entry(Snapshot *snapshot, Entry *entry, Changes *changes)
 {
 	const Source *chosen = entry->is_gone ? NULL : good_version(entry);
 	Part old = part_of(entry->merged), new = part_of(chosen);
-	bool is_folded = false;
+	Folded folded = FOLDED_NOT;
 	int r = 0;
 
 	if (chosen == entry->merged)
 		return 0;
 	if (chosen && entry->merged)
-		r = source_fold(entry->accepted, chosen, snapshot->model, changes, &is_folded);
-	if (is_folded)
-		entry_fold(entry);
-	if (r < 0 || is_folded)
+		r = source_fold(entry->accepted, chosen, snapshot->model, changes, &folded);
+	if (folded != FOLDED_NOT)
+		entry_fold(snapshot->inventory, entry, folded == FOLDED_SAME);
+	if (r < 0 || folded != FOLDED_NOT)
 		return r;
 	model_replace(snapshot->model, &old, &new, changes);
 	entry->merged = chosen;

@@ -31,7 +31,7 @@ static void set_up(void)
 
 		cr_assert_eq(mkdir(folder, 0755), 0);
 		dirs[i] =
-			source_dir_new(i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, folder, false);
+			source_dir_new(i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, folder, true);
 		cr_assert(dirs[i]);
 	}
 	snapshot = snapshot_new(dirs[0], dirs[1]);
@@ -236,6 +236,45 @@ Test(fold, what_was_left_behind_goes_in_time, .init = set_up, .fini = tear_down)
 		has_moved |= moved == PODS;
 	}
 	cr_expect(has_moved, "the arena grows for ever");
+}
+
+static size_t count_unsaved(const char *has)
+{
+	StateText *list = NULL;
+	size_t n = 0;
+
+	cr_assert_eq(source_dir_take_unsaved(dirs[1], &list), 0);
+	for (StateText *next; list; list = next, n++) {
+		next = list->next;
+		cr_expect(strstr(list->text, has), "%s", list->text);
+		state_text_free(list);
+	}
+	return n;
+}
+
+/* As kubelet gives it, every other second. */
+Test(fold, another_order_is_not_saved, .init = set_up, .fini = tear_down)
+{
+	Line lines[PODS], one;
+
+	fill(lines);
+	read_again(lines, PODS);
+	cr_expect_eq(count_unsaved("\"p0\""), 1);
+	for (int round = 0; round < 3; round++) {
+		one = lines[round];
+		lines[round] = lines[7];
+		lines[7] = one;
+		read_again(lines, PODS);
+		cr_expect_eq(count_unsaved(""), 0);
+	}
+	lines[7].label = 4;
+	read_again(lines, PODS);
+	lines[3] = lines[7]; /* once more, before the other was saved */
+	lines[7] = (Line){3, 0, 0};
+	read_again(lines, PODS);
+	cr_expect_eq(count_unsaved("\"4\""), 1);
+	read_again(lines, PODS);
+	cr_expect_eq(count_unsaved(""), 0);
 }
 
 /* Which of two counts is told by where they are: neither may be taken for what it was. */
