@@ -30,8 +30,7 @@ static void set_up(void)
 		const char *folder = path(i == 0 ? "policies" : "inventory");
 
 		cr_assert_eq(mkdir(folder, 0755), 0);
-		dirs[i] =
-			source_dir_new(i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, folder, true);
+		dirs[i] = source_dir_new(i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, folder, true);
 		cr_assert(dirs[i]);
 	}
 	snapshot = snapshot_new(dirs[0], dirs[1]);
