@@ -63,7 +63,8 @@ typedef struct SourceFile {
  * Opens NAME beneath the directory (symbolic links too may not lead out of it), refuses what is
  * no regular file, what everybody may write, and what is too big. Then parses. A file that cannot
  * be read gives a Source with that error. What is only needed meanwhile is in `scratch`, which is
- * clear afterwards: whoever reads many files keeps it for all of them. Returns 0 or -ENOMEM.
+ * clear afterwards: whoever reads many files keeps it for all of them. Returns 0 or -errno: the
+ * machine has no memory, or no descriptors, for it now.
  */
 int source_file_read(int directory, SourceKind kind, const char *file, const char *name,
 	Arena *scratch, SourceFile *ret_file);
@@ -98,7 +99,7 @@ void source_dir_read_ahead(SourceDir *dir);
 /*
  * Reads what was noted, or, the first time and whenever it must, looks at everything: what changed
  * (device, inode, size, times) is read again, what is gone is forgotten. When the directory itself
- * cannot be read, what was known stands. 0 or -ENOMEM.
+ * cannot be read, what was known stands. 0 or -errno, as source_file_read: try again later.
  */
 int source_dir_refresh(SourceDir *dir);
 /* Whether refresh would find nothing new. Reads no file. */

@@ -67,18 +67,21 @@ static void put(Table *table, uint32_t hash, const void *item)
 	table->hashes[i] = hash;
 }
 
+/* Out of memory it is what it was. */
 static void grow(Table *table)
 {
-	Table old = *table;
+	Table grown = {.parent = table->parent,
+		.n = table->n,
+		.room = table->room ? table->room + table->room / 4 : ROOM_LEAST};
 
-	table->room = old.room ? old.room + old.room / 4 : ROOM_LEAST;
-	table->arena = arena_child(table->parent);
-	table->items = arena_alloc(table->arena, table->room * sizeof(*table->items));
-	table->hashes = arena_alloc(table->arena, table->room * sizeof(*table->hashes));
-	for (size_t i = 0; i < old.room; i++)
-		if (old.items[i])
-			put(table, old.hashes[i], old.items[i]);
-	arena_free(old.arena);
+	grown.arena = arena_child(table->parent);
+	grown.items = arena_alloc(grown.arena, grown.room * sizeof(*grown.items));
+	grown.hashes = arena_alloc(grown.arena, grown.room * sizeof(*grown.hashes));
+	for (size_t i = 0; i < table->room; i++)
+		if (table->items[i])
+			put(&grown, table->hashes[i], table->items[i]);
+	arena_free(table->arena);
+	*table = grown;
 }
 
 void table_add(Table *table, uint32_t hash, const void *item)

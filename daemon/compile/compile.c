@@ -53,6 +53,7 @@ Compiler *compiler_free(Compiler *compiler)
 	while (compiler->chains && (chain = table_next(compiler->chains, &cursor)))
 		chain_release(chain->chain);
 	arena_free(compiler->arena);
+	free(compiler);
 	return NULL;
 }
 
@@ -70,14 +71,12 @@ static int start(void *context)
 
 Compiler *compiler_new(const Model *model, const CompileOptions *options)
 {
-	Arena *arena = arena_new();
-	Compiler *c;
+	Compiler *c = calloc(1, sizeof(*c));
 
-	if (!arena)
+	if (!c)
 		return NULL;
-	c = ARENA_NEW(arena, Compiler);
-	*c = (Compiler){.arena = arena, .model = model, .options = *options};
-	return arena_try(arena, start, c) < 0 ? compiler_free(c) : c;
+	*c = (Compiler){.arena = arena_new(), .model = model, .options = *options};
+	return !c->arena || arena_try(c->arena, start, c) < 0 ? compiler_free(c) : c;
 }
 
 /* ---- An update ---- */
@@ -364,15 +363,15 @@ static LiveChain *add_chain(Update *u, const Chain *draft)
 {
 	Compiler *c = u->c;
 	LiveChain *chain = c->free_chains ? c->free_chains : ARENA_NEW(c->arena, LiveChain);
-	const Chain *made = chain_make(draft);
 
-	if (!made)
-		arena_out_of_memory(c->arena);
 	c->free_chains = chain->next_free;
-	*chain = (LiveChain){.chain = made};
-	table_add(c->chains, hash_text(HASH_START, made->name), chain);
-	VEC_PUSH(u->scratch, &u->new_chains, made);
-	use_sets(c, made, 1);
+	*chain = (LiveChain){};
+	table_add(c->chains, hash_text(HASH_START, draft->name), chain); /* who will free it */
+	chain->chain = chain_make(draft);
+	if (!chain->chain)
+		arena_out_of_memory(c->arena);
+	VEC_PUSH(u->scratch, &u->new_chains, chain->chain);
+	use_sets(c, chain->chain, 1);
 	return chain;
 }
 

@@ -329,25 +329,36 @@ static int refresh_entries(SourceDir *dir, DIR *stream, bool is_whole)
 	return r;
 }
 
-static int refresh_dir(SourceDir *dir)
+static int open_stream(const SourceDir *dir, DIR **ret_stream)
 {
-	struct stat st;
-	DIR *stream;
-	bool is_whole = dir_must_look_at_all(dir);
-	int r = 0, fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
+	int error = stream ? 0 : errno;
+
+	if (!stream && fd >= 0)
+		close(fd);
+	*ret_stream = stream;
+	return -error;
+}
+
+static int begin_diags(SourceDir *dir)
+{
 	Arena *fresh = arena_new();
 
 	if (!fresh)
-		return fd >= 0 ? close(fd), -ENOMEM : -ENOMEM;
+		return -ENOMEM;
 	arena_free(dir->diag_arena);
 	dir->diag_arena = fresh;
 	dir->diags = (Diags){.arena = fresh};
-	stream = fd >= 0 ? fdopendir(fd) : NULL;
-	if (!stream) {
-		dir_error(dir, strerror(errno));
-		return fd >= 0 ? close(fd), 0 : 0;
-	}
-	if (fstat(fd, &st) == 0 && st.st_mode & S_IWOTH)
+	return 0;
+}
+
+static int refresh_stream(SourceDir *dir, DIR *stream, bool is_whole)
+{
+	struct stat st;
+	int r = 0;
+
+	if (fstat(dirfd(stream), &st) == 0 && st.st_mode & S_IWOTH)
 		dir_error(dir, "everybody may write to this directory (chmod o-w)");
 	else
 		r = refresh_entries(dir, stream, is_whole);
@@ -357,7 +368,22 @@ static int refresh_dir(SourceDir *dir)
 	}
 	if (is_whole)
 		dir_note_kept(dir);
-	closedir(stream);
+	return r;
+}
+
+static int refresh_dir(SourceDir *dir)
+{
+	DIR *stream;
+	bool is_whole = dir_must_look_at_all(dir);
+	int error = open_stream(dir, &stream);
+	int r = is_of_environment(-error) ? error : begin_diags(dir);
+
+	if (r == 0 && error)
+		dir_error(dir, strerror(-error));
+	else if (r == 0)
+		r = refresh_stream(dir, stream, is_whole);
+	if (stream)
+		closedir(stream);
 	return r;
 }
 

@@ -99,7 +99,7 @@ typedef struct DueFile {
 	SourceFile file; /* zero, until it was read */
 } DueFile;
 
-/* beside.c: reads the files of these names, side by side. 0, or -ENOMEM: then none was read. */
+/* beside.c: reads the files of these names, side by side. 0, or -errno: then none was read. */
 int read_beside(const SourceDir *dir, int fd, DueFile *due, size_t n);
 
 /* Names alone do not tell: the directory is not as it should be, or was not. */
@@ -108,6 +108,12 @@ bool dir_must_look_at_all(const SourceDir *dir);
 void dir_note_kept(SourceDir *dir);
 /* Nothing that a change would alter differs: device, inode, size, mode, times. */
 bool stat_is_same(const struct stat *a, const struct stat *b);
+
+/*
+ * What will pass, and says nothing of the file or directory: no memory, no descriptors. It is not
+ * an error of it, for then it would stay so until something happens to it.
+ */
+bool is_of_environment(int error);
 
 /* Reads size bytes, or fewer if the file has shrunk; NUL-terminated. NULL with errno. */
 char *read_whole(int fd, size_t size, size_t *ret_n);

@@ -299,29 +299,34 @@ static int open_found(int found)
 	return fd < 0 ? -errno : fd;
 }
 
-/* The file's content, or why there is none: sets p->error. The caller frees the text. */
-static char *read_found(Parsing *p, int found, struct stat *ret_stat)
+bool is_of_environment(int error)
 {
-	char *text;
-	int fd;
+	return error == ENOMEM || error == EMFILE || error == ENFILE;
+}
 
-	if (fstat(found, ret_stat) < 0) {
+/* 0: the file's content, or p->error says why there is none. Or -errno. */
+static int read_found(Parsing *p, int found, SourceFile *ret_file)
+{
+	int fd, error;
+
+	if (fstat(found, &ret_file->stamp) < 0) {
 		p->error = strerror(errno);
-		return NULL;
+		return 0;
 	}
-	p->error = stat_error(ret_stat, p->kind);
+	p->error = stat_error(&ret_file->stamp, p->kind);
 	if (p->error)
-		return NULL;
+		return 0;
 	fd = open_found(found);
 	if (fd < 0) {
 		p->error = open_error(-fd);
-		return NULL;
+		return is_of_environment(-fd) ? fd : 0;
 	}
-	text = read_whole(fd, (size_t)ret_stat->st_size, &p->n);
-	if (!text)
-		p->error = strerror(errno);
+	ret_file->text = read_whole(fd, (size_t)ret_file->stamp.st_size, &ret_file->n);
+	error = ret_file->text ? 0 : errno;
 	close(fd);
-	return text;
+	if (error)
+		p->error = strerror(error);
+	return is_of_environment(error) ? -error : 0;
 }
 
 int source_file_read(int directory, SourceKind kind, const char *file, const char *name,
@@ -333,13 +338,15 @@ int source_file_read(int directory, SourceKind kind, const char *file, const cha
 
 	if (found < 0) {
 		p.error = open_error(-found);
+		r = is_of_environment(-found) ? found : 0;
 	} else {
-		result.text = read_found(&p, found, &result.stamp);
+		r = read_found(&p, found, &result);
 		close(found);
 	}
 	p.text = result.text;
-	result.n = p.n;
-	r = run_parse(&p, &result.source);
+	p.n = result.n;
+	if (r == 0)
+		r = run_parse(&p, &result.source);
 	if (r < 0)
 		free(result.text);
 	else

@@ -55,6 +55,7 @@ Snapshot *snapshot_free(Snapshot *snapshot)
 {
 	if (snapshot)
 		arena_free(snapshot->arena);
+	free(snapshot);
 	return NULL;
 }
 
@@ -312,6 +313,22 @@ static const CidrSet *copy_set(Arena *arena, const CidrSet *set)
 	return copy;
 }
 
+typedef struct Keeping {
+	Source *source;
+	const CidrSet *set;
+} Keeping;
+
+static int keep_set(void *context)
+{
+	const Keeping *k = context;
+	const CidrSet *copy = copy_set(k->source->arena, k->set);
+
+	if (!k->source->resolved)
+		k->source->resolved = strmap_new(k->source->arena);
+	strmap_put(k->source->resolved, copy->name, (void *)copy);
+	return 0;
+}
+
 static void resolve_set(void *context, const Source *source, const Peer *peer)
 {
 	Resolving *r = context;
@@ -328,10 +345,8 @@ static void resolve_set(void *context, const Source *source, const Peer *peer)
 	}
 	if (!set || (last && ranges_are_equal(&set->ranges, &last->ranges)))
 		return;
-	if (!mine->resolved)
-		mine->resolved = strmap_new(mine->arena);
-	set = copy_set(mine->arena, set);
-	strmap_put(mine->resolved, set->name, (void *)set);
+	if (arena_try(mine->arena, keep_set, &(Keeping){mine, set}) < 0)
+		arena_out_of_memory(r->s->arena);
 }
 
 static void note_set(void *context, const Source *source, const Peer *peer)
@@ -637,12 +652,12 @@ static int start(void *context)
 
 Snapshot *snapshot_new(SourceDir *policies, SourceDir *inventory)
 {
-	Arena *arena = arena_new();
-	Snapshot *snapshot;
+	Snapshot *snapshot = calloc(1, sizeof(*snapshot));
 
-	if (!arena)
+	if (!snapshot)
 		return NULL;
-	snapshot = ARENA_NEW(arena, Snapshot);
-	*snapshot = (Snapshot){.arena = arena, .policies = policies, .inventory = inventory};
-	return arena_try(arena, start, snapshot) < 0 ? snapshot_free(snapshot) : snapshot;
+	*snapshot = (Snapshot){.arena = arena_new(), .policies = policies, .inventory = inventory};
+	if (!snapshot->arena || arena_try(snapshot->arena, start, snapshot) < 0)
+		return snapshot_free(snapshot);
+	return snapshot;
 }
