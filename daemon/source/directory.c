@@ -378,10 +378,10 @@ static int refresh_dir(SourceDir *dir)
 	int error = open_stream(dir, &stream);
 	int r = is_of_environment(-error) ? error : begin_diags(dir);
 
-	if (r == 0 && error)
-		dir_error(dir, strerror(-error));
-	else if (r == 0)
+	if (r == 0 && stream)
 		r = refresh_stream(dir, stream, is_whole);
+	else if (r == 0)
+		dir_error(dir, strerror(-error));
 	if (stream)
 		closedir(stream);
 	return r;

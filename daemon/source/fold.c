@@ -37,12 +37,12 @@ static void list_known(Fold *f, const Model *model, Arena *scratch)
 	}
 }
 
-static const Pod *let_stay(Known *known, const Pod *pod)
+static bool let_stay(Known *known, const Pod *pod)
 {
 	if (known->stays || known->is_twice || !pod_is_equal(known->pod, pod))
-		return NULL;
+		return false;
 	known->stays = true;
-	return known->pod;
+	return true;
 }
 
 /* Most files name their pods in the order of before, though here and there one comes or goes. */
@@ -52,13 +52,16 @@ static void match_in_order(Fold *f)
 
 	for (size_t i = 0; i < f->next->pods.n; i++) {
 		const Pod *pod = f->next->pods.at[i];
+		size_t k = at, end = at + 2 < n ? at + 2 : n;
 
-		for (size_t k = at; !f->pods[i] && k < n && k < at + 2; k++) {
-			f->pods[i] = let_stay(&f->known[k], pod);
-			at = f->pods[i] ? k + 1 : at;
-		}
-		if (!f->pods[i] && at < n && strcmp(f->known[at].pod->name, pod->name) == 0)
+		while (k < end && !let_stay(&f->known[k], pod))
+			k++;
+		if (k < end) {
+			f->pods[i] = f->known[k].pod;
+			at = k + 1;
+		} else if (at < n && strcmp(f->known[at].pod->name, pod->name) == 0) {
 			at++; /* it is another now */
+		}
 	}
 }
 
@@ -80,7 +83,8 @@ static void match_by_name(Fold *f, Arena *scratch)
 		size_t cursor = 0;
 
 		while (!f->pods[i] && (known = table_find(rest, pod_hash(pod), &cursor)))
-			f->pods[i] = let_stay((Known *)known, pod);
+			if (let_stay((Known *)known, pod))
+				f->pods[i] = known->pod;
 	}
 }
 
