@@ -200,6 +200,11 @@ int daemon_reconcile(Daemon *d)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
 	Changes changes = {.arena = arena};
+	int r = arena ? reconcile(d, &changes) : -ENOMEM;
 
-	return arena ? reconcile(d, &changes) : -ENOMEM;
+	if (r < 0 && !d->unhealthy[0])
+		snprintf(d->unhealthy, sizeof(d->unhealthy),
+			"what is wanted could not be read or compiled, and is tried again: %s",
+			strerror(-r));
+	return r;
 }

@@ -2,6 +2,7 @@
 """What outlives netpold: with a full disk, a read-only directory, damaged files, a power cut between two words. And
 what it tells systemd: ready, reloading, alive only while it is well."""
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -310,6 +311,27 @@ def looks_while_files_change():
         equal(lab.status()["repairs"], 0)
 
 
+def no_descriptors():
+    """state: where a file cannot be opened for want of descriptors, what stands stays, and it is tried again"""
+    with StateLab() as lab:
+        lab.write_policy_file("p.yaml", deny("a"))
+        lab.start()
+        wait_for(lab.is_saved, 15, "the saving")
+        pid = lab.daemon.pid
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        lowest = min(set(range(1000)) - {int(fd) for fd in os.listdir(f"/proc/{pid}/fd")})
+        for more in range(5):
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (lowest + more, before[1]))
+            lab.write_policy_file("p.yaml", deny(*("a" if more % 2 else "ab")))
+            time.sleep(0.3)
+            equal(A in isolated(lab), True, "what stood")
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+            becomes(lab, [A] if more % 2 else [A, B], f"with {more} descriptors, and then with more")
+            wait_for(lambda: lab.status()["health"] == "healthy", 15, "healthy again")
+        equal("is tried again: Too many open files" in lab.log(), True, lab.log()[-1000:])
+        equal(lab.status()["repairs"], 0)
+
+
 def listener_lost():
     """health: more news at once than can be kept: what was lost among them is found, and repaired"""
     with StateLab() as lab:
@@ -374,6 +396,6 @@ def removes():
 
 
 for case in (full_disk, read_not_copied, read_only, damaged, damaged_tables, gone, ready, watchdog, looks_for_itself,
-             looks_while_files_change, listener_lost, sizes, removes):
+             looks_while_files_change, no_descriptors, listener_lost, sizes, removes):
     test(case)
 finish()
