@@ -79,11 +79,19 @@ static void add_pod(Buf *buf, int node)
 #define PODS_MOST 10
 static const char *pods_of[NODES][PODS_MOST];
 
+/* Or a namespace, as in what kubectl gives of both. */
 static const char *new_pod(int node)
 {
 	Buf buf = {.arena = arena};
 
-	add_pod(&buf, node);
+	if (roll(12) == 0)
+		buf_printf(&buf,
+			"{\"kind\":\"Namespace\",\"metadata\":{\"name\":\"n%d\","
+			"\"resourceVersion\":"
+			"\"%d\",\"labels\":{\"team\":\"%d\"}}}",
+			roll(SPACES), roll(2), roll(2));
+	else
+		add_pod(&buf, node);
 	return buf_text(&buf);
 }
 
