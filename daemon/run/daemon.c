@@ -262,7 +262,7 @@ static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
 	Daemon *d = context;
 
 	(void)source, (void)info;
-	sd_notify(0, "STOPPING=1");
+	daemon_notify("STOPPING=1");
 	return sd_event_exit(d->event, 0);
 }
 

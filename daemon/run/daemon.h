@@ -95,5 +95,7 @@ uint64_t daemon_now_usec(void); /* CLOCK_MONOTONIC */
  */
 void daemon_report(Daemon *daemon);
 void daemon_report_now(Daemon *daemon);
+/* notify.c: to systemd; what it has no room for now is not said. */
+void daemon_notify(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* settings, over which the options go; what is wrong is logged. */
 int daemon_load_settings(Daemon *daemon);

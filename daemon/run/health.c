@@ -97,5 +97,5 @@ void daemon_check_health(Daemon *d)
 	if (!daemon_is_saved(d))
 		saver_add(d->saver, d->settings.state, NULL);
 	if (!d->unhealthy[0])
-		sd_notify(0, "WATCHDOG=1");
+		daemon_notify("WATCHDOG=1");
 }

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 /* The last reconciliation's, and what the saver says. In the arena. */
@@ -118,7 +117,7 @@ static void write_status(Daemon *d, Arena *arena, const Status *status, const ch
 	if (r < 0)
 		log_line(LOG_WARNING, "status", "%s/" CONTROL_STATUS_FILE ": %s", runtime,
 			strerror(-r));
-	sd_notifyf(0, "STATUS=%s", status_line(arena, status));
+	daemon_notify("STATUS=%s", status_line(arena, status));
 }
 
 static void report(Daemon *d)

@@ -283,6 +283,18 @@ def watchdog():
             equal(lab.status()["health"], "healthy", what)
 
 
+def deaf():
+    """notify: a systemd that reads nothing is not waited for"""
+    with StateLab() as lab:
+        lab.write_policy_file("p.yaml", deny("a"))
+        lab.start(**lab.listen())
+        for i in range(40):
+            lab.write_policy_file("p.yaml", deny(*("ab" if i % 2 else "a")))
+            time.sleep(0.05)
+        becomes(lab, [A, B], "the last of them")
+        lab.stop()
+
+
 def looks_for_itself():
     """health: what nothing told of is found: a mount over the policies, a change of the table that was not heard"""
     with StateLab() as lab:
@@ -395,7 +407,7 @@ def removes():
         equal(lab.in_node(NETPOLD, "-c", lab.conf, "--remove").returncode, 0, "twice")
 
 
-for case in (full_disk, read_not_copied, read_only, damaged, damaged_tables, gone, ready, watchdog, looks_for_itself,
-             looks_while_files_change, no_descriptors, listener_lost, sizes, removes):
+for case in (full_disk, read_not_copied, read_only, damaged, damaged_tables, gone, ready, watchdog, deaf,
+             looks_for_itself, looks_while_files_change, no_descriptors, listener_lost, sizes, removes):
     test(case)
 finish()
