@@ -304,7 +304,8 @@ bool is_of_environment(int error)
 	return error == ENOMEM || error == EMFILE || error == ENFILE;
 }
 
-/* 0: the file's content, or p->error says why there is none. Or -errno. */
+/* 0: the file's content, or p->error if it is one that is not to be had. Or -errno, and p->error.
+ */
 static int read_found(Parsing *p, int found, SourceFile *ret_file)
 {
 	int fd, error;
@@ -319,33 +320,32 @@ static int read_found(Parsing *p, int found, SourceFile *ret_file)
 	fd = open_found(found);
 	if (fd < 0) {
 		p->error = open_error(-fd);
-		return is_of_environment(-fd) ? fd : 0;
+		return fd;
 	}
 	ret_file->text = read_whole(fd, (size_t)ret_file->stamp.st_size, &ret_file->n);
 	error = ret_file->text ? 0 : errno;
 	close(fd);
 	if (error)
 		p->error = strerror(error);
-	return is_of_environment(error) ? -error : 0;
+	return -error;
 }
 
 int source_file_read(int directory, SourceKind kind, const char *file, const char *name,
 	Arena *scratch, SourceFile *ret_file)
 {
 	Parsing p = {.scratch = scratch, .kind = kind, .file = file};
-	int r, found = find_beneath(directory, name);
+	int found = find_beneath(directory, name), r = found;
 	SourceFile result = {};
 
 	if (found < 0) {
 		p.error = open_error(-found);
-		r = is_of_environment(-found) ? found : 0;
 	} else {
 		r = read_found(&p, found, &result);
 		close(found);
 	}
 	p.text = result.text;
 	p.n = result.n;
-	if (r == 0)
+	if (!is_of_environment(-r)) /* what else went wrong is said of the file */
 		r = run_parse(&p, &result.source);
 	if (r < 0)
 		free(result.text);

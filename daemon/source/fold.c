@@ -7,7 +7,6 @@
  * the next reading takes the place of the whole.
  */
 #include "directory.h"
-#include <errno.h>
 
 /* A pod in force, and whether the next reading says the same of it. */
 typedef struct Known {
@@ -21,7 +20,6 @@ typedef struct Fold {
 	Known *known;	  /* into's pods */
 	const Pod **pods; /* next's pods, those that stay where they are; NULL: yet to be copied */
 	Pods gone, come;
-	size_t n_come;
 	const Pod **list; /* into's list, as it will be */
 } Fold;
 
@@ -94,9 +92,7 @@ static void match(Fold *f, const Model *model, Arena *scratch)
 	list_known(f, model, scratch);
 	match_in_order(f);
 	match_by_name(f, scratch);
-	for (size_t i = 0; i < f->next->pods.n; i++)
-		f->n_come += !f->pods[i];
-	f->come.at = arena_alloc(scratch, f->n_come * sizeof(Pod *));
+	f->come.at = arena_alloc(scratch, f->next->pods.n * sizeof(Pod *));
 	for (size_t i = 0; i < f->into->pods.n; i++)
 		if (!f->known[i].stays)
 			VEC_PUSH(scratch, &f->gone, f->known[i].pod);
@@ -176,7 +172,7 @@ int source_fold(
 	Source *into, const Source *next, Model *model, Changes *changes, Folded *ret_folded)
 {
 	Fold f = {.into = into, .next = next};
-	Part gone = {}, come = {};
+	Part gone, come;
 	int r;
 
 	*ret_folded = FOLDED_NOT;

@@ -302,17 +302,6 @@ typedef struct Resolving {
 	StrMap *noted; /* sets that are in the settlement */
 } Resolving;
 
-static const CidrSet *copy_set(Arena *arena, const CidrSet *set)
-{
-	CidrSet *copy = ARENA_NEW(arena, CidrSet);
-
-	copy->name = arena_strdup(arena, set->name);
-	copy->origin = (Origin){arena_strdup(arena, set->origin.file), set->origin.line, 0};
-	for (size_t i = 0; i < set->ranges.n; i++)
-		VEC_PUSH(arena, &copy->ranges, set->ranges.at[i]);
-	return copy;
-}
-
 typedef struct Keeping {
 	Source *source;
 	const CidrSet *set;
@@ -321,10 +310,12 @@ typedef struct Keeping {
 static int keep_set(void *context)
 {
 	const Keeping *k = context;
-	const CidrSet *copy = copy_set(k->source->arena, k->set);
+	Arena *arena = k->source->arena;
+	const CidrSet *copy =
+		cidr_set_copy(arena, k->set, arena_strdup(arena, k->set->origin.file));
 
 	if (!k->source->resolved)
-		k->source->resolved = strmap_new(k->source->arena);
+		k->source->resolved = strmap_new(arena);
 	strmap_put(k->source->resolved, copy->name, (void *)copy);
 	return 0;
 }
