@@ -304,8 +304,7 @@ bool is_of_environment(int error)
 	return error == ENOMEM || error == EMFILE || error == ENFILE;
 }
 
-/* 0: the file's content, or p->error if it is one that is not to be had. Or -errno, and p->error.
- */
+/* The file's content, or p->error says why there is none. 0, or -errno of opening or reading. */
 static int read_found(Parsing *p, int found, SourceFile *ret_file)
 {
 	int fd, error;

@@ -2,37 +2,21 @@
  * fold: a file that is read again mostly says what it said. What is the same stays where it is in
  * memory, the changes name the rest, and what each pod says of its place in the file is true.
  */
-#include "source.h"
-#include <criterion/criterion.h>
-#include <stdio.h>
+#include "files.h"
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define PODS 20
 
-static char root[] = "/tmp/netpol-fold-XXXXXX";
-static Arena *arena;
 static SourceDir *dirs[2];
 static Snapshot *snapshot;
 static Changes changes;
 
-static const char *path(const char *name)
-{
-	return arena_printf(arena, "%s/%s", root, name);
-}
-
 static void set_up(void)
 {
 	arena = arena_new();
-	cr_assert(mkdtemp(root));
-	for (int i = 0; i < 2; i++) {
-		const char *folder = path(i == 0 ? "policies" : "inventory");
-
-		cr_assert_eq(mkdir(folder, 0755), 0);
-		dirs[i] = source_dir_new(i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, folder, true);
-		cr_assert(dirs[i]);
-	}
+	files_begin();
+	files_clear();
+	dirs_new(dirs, true);
 	snapshot = snapshot_new(dirs[0], dirs[1]);
 	cr_assert(snapshot);
 }
@@ -40,9 +24,8 @@ static void set_up(void)
 static void tear_down(void)
 {
 	snapshot_free(snapshot);
-	for (int i = 0; i < 2; i++)
-		source_dir_free(dirs[i]);
-	cr_expect_eq(system(arena_printf(arena, "rm -r %s", root)), 0);
+	dirs_free(dirs);
+	files_end();
 	arena_free(arena);
 }
 
@@ -51,7 +34,7 @@ typedef struct Line {
 	int name, label, host;
 } Line;
 
-static char *pods_text(const Line *lines, size_t n)
+static const char *pods_text(const Line *lines, size_t n)
 {
 	Buf buf = {.arena = arena};
 
@@ -66,18 +49,13 @@ static char *pods_text(const Line *lines, size_t n)
 			lines[i].name, lines[i].label, 1 + lines[i].host, lines[i].name + 1,
 			i + 1 < n ? "," : "");
 	buf_add(&buf, "]}");
-	return strdup(buf_text(&buf));
+	return buf_text(&buf);
 }
 
-static void write_pods(const char *file, const Line *lines, size_t n)
+static void write_pods(const char *name, const Line *lines, size_t n)
 {
-	char *text = pods_text(lines, n);
-	FILE *to = fopen(path("new"), "w");
-
-	cr_assert(to && fputs(text, to) >= 0 && fclose(to) == 0);
-	free(text);
-	cr_assert_eq(rename(path("new"), path(file)), 0);
-	source_dir_note(dirs[1], strrchr(file, '/') + 1);
+	put(1, name, pods_text(lines, n));
+	source_dir_note(dirs[1], name);
 }
 
 static void update(void)
@@ -91,7 +69,7 @@ static void update(void)
 
 static void read_again(const Line *lines, size_t n)
 {
-	write_pods("inventory/pods.json", lines, n);
+	write_pods("pods.json", lines, n);
 	update();
 }
 
@@ -116,7 +94,7 @@ static void expect(const Line *lines, size_t n)
 		cr_expect_str_eq(label(lines[i].name), arena_printf(arena, "%d", lines[i].label));
 		cr_expect_eq(
 			p->origin.line, i + 2, "p%d is on line %u", lines[i].name, p->origin.line);
-		cr_expect_str_eq(p->origin.file, path("inventory/pods.json"));
+		cr_expect_str_eq(p->origin.file, path(1, "pods.json"));
 		cr_expect_str_eq(p->host->name, "node");
 		cr_expect_str_eq(p->ports.at[0].name, "web");
 		cr_expect_str_eq(p->started, "2026-01-01T00:00:00Z");
@@ -307,13 +285,13 @@ Test(fold, another_file_may_name_what_stays, .init = set_up, .fini = tear_down)
 	read_again(lines, PODS);
 	lines[8].label = 1;
 	read_again(lines, PODS);
-	write_pods("inventory/zzz.json", &one, 1);
+	write_pods("zzz.json", &one, 1);
 	update();
 	cr_expect_str_eq(label(5), "9", "the file that sorts last");
 	lines[9].label = 1;
 	read_again(lines, PODS);
 	cr_expect_str_eq(label(5), "9");
-	cr_assert_eq(unlink(path("inventory/zzz.json")), 0);
+	cr_assert_eq(unlink(path(1, "zzz.json")), 0);
 	source_dir_note(dirs[1], "zzz.json");
 	update();
 	expect(lines, PODS);
@@ -324,17 +302,18 @@ Test(fold, a_saved_copy_is_another_file, .init = set_up, .fini = tear_down)
 {
 	Line lines[PODS];
 	Diags diags = {.arena = arena};
+	const char *state = arena_printf(arena, "%s/state", root);
 	StateText *saved;
 
 	fill(lines);
-	saved = state_text_new("inventory/pods.json", pods_text(lines, PODS), 0);
+	saved = state_text_new("inventory/pods.json", strdup(pods_text(lines, PODS)), 0);
 	cr_assert(saved);
 	saved->n = strlen(saved->text);
-	cr_assert_eq(mkdir(path("state"), 0755), 0);
-	cr_assert_eq(state_store(path("state"), saved), 0);
+	cr_assert_eq(mkdir(state, 0755), 0);
+	cr_assert_eq(state_store(state, saved), 0);
 	state_text_free(saved);
 	cr_assert_eq(source_dir_refresh(dirs[1]), 0);
-	cr_assert_eq(source_dir_restore(dirs[1], path("state"), true, &diags), 0);
+	cr_assert_eq(source_dir_restore(dirs[1], state, true, &diags), 0);
 	update();
 	cr_assert(pod(0));
 	lines[7].label = 1;

@@ -2,14 +2,10 @@
  * incremental: whatever happened to the files, in whatever order, what was kept up to date change
  * by change is what a fresh start would make of them: to the byte, and in every warning.
  */
+#include "files.h"
 #include "compile.h"
 #include "nft.h"
-#include "source.h"
-#include <criterion/criterion.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define NODES 6
 #define SPACES 4
@@ -17,22 +13,7 @@
 #define ROUNDS 100
 #define EVENTS 60
 
-static Arena *arena; /* of a round */
-static char root[] = "/tmp/netpol-incremental-XXXXXX";
 static unsigned seed;
-
-static void set_up(void)
-{
-	cr_assert(mkdtemp(root));
-}
-
-static void tear_down(void)
-{
-	char command[100];
-
-	snprintf(command, sizeof(command), "rm -r %s", root);
-	cr_expect_eq(system(command), 0);
-}
 
 static int roll(int n)
 {
@@ -40,19 +21,6 @@ static int roll(int n)
 }
 
 /* ---- Random files ---- */
-static const char *path(int dir, const char *name)
-{
-	return arena_printf(arena, "%s/%s/%s", root, dir == 0 ? "policies" : "inventory", name);
-}
-
-static void put(int dir, const char *name, const char *text)
-{
-	FILE *file = fopen(path(dir, ".new"), "w");
-
-	cr_assert(file && fputs(text, file) >= 0 && fclose(file) == 0);
-	cr_assert_eq(rename(path(dir, ".new"), path(dir, name)), 0);
-}
-
 /* Few names and addresses, so that pods move, claim each other's addresses and come twice. */
 static void add_pod(Buf *buf, int node)
 {
@@ -87,8 +55,7 @@ static const char *new_pod(int node)
 	if (roll(12) == 0)
 		buf_printf(&buf,
 			"{\"kind\":\"Namespace\",\"metadata\":{\"name\":\"n%d\","
-			"\"resourceVersion\":"
-			"\"%d\",\"labels\":{\"team\":\"%d\"}}}",
+			"\"resourceVersion\":\"%d\",\"labels\":{\"team\":\"%d\"}}}",
 			roll(SPACES), roll(2), roll(2));
 	else
 		add_pod(&buf, node);
@@ -228,11 +195,7 @@ static Way way_new(bool is_all)
 	Way way = {};
 	CompileOptions options = {.node = "node0", .is_all = is_all, .table = "netpol"};
 
-	for (int i = 0; i < 2; i++) {
-		way.dirs[i] = source_dir_new(
-			i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, path(i, ""), false);
-		cr_assert(way.dirs[i]);
-	}
+	dirs_new(way.dirs, false);
 	way.snapshot = snapshot_new(way.dirs[0], way.dirs[1]);
 	cr_assert(way.snapshot);
 	way.compiler = compiler_new(snapshot_model(way.snapshot), &options);
@@ -244,8 +207,7 @@ static void way_free(Way *way)
 {
 	compiler_free(way->compiler);
 	snapshot_free(way->snapshot);
-	for (int i = 0; i < 2; i++)
-		source_dir_free(way->dirs[i]);
+	dirs_free(way->dirs);
 }
 
 static Ruleset *go(Way *way)
@@ -364,21 +326,12 @@ static void check_step(const Ruleset *old, const Ruleset *new, const char *old_t
 	cr_assert_eq(plan.commits.n == 0, ruleset_is_equal(old, new));
 }
 
-static void clear(void)
-{
-	char command[200];
-
-	snprintf(command, sizeof(command), "rm -rf %s/policies %s/inventory", root, root);
-	cr_assert_eq(system(command), 0);
-	cr_assert_eq(mkdir(path(0, ""), 0755) | mkdir(path(1, ""), 0755), 0);
-}
-
 static void play(bool is_all, unsigned *n_compared, unsigned *n_edits)
 {
 	Way way;
 	Ruleset *held;
 
-	clear();
+	files_clear();
 	memset(pods_of, 0, sizeof(pods_of));
 	way = way_new(is_all);
 	held = go(&way);
@@ -409,7 +362,7 @@ static void play(bool is_all, unsigned *n_compared, unsigned *n_edits)
 	way_free(&way);
 }
 
-Test(incremental, change_by_change_is_as_all_at_once, .init = set_up, .fini = tear_down)
+Test(incremental, change_by_change_is_as_all_at_once, .init = files_begin, .fini = files_end)
 {
 	unsigned n_compared = 0, n_edits = 0;
 

@@ -3,17 +3,13 @@
  * nothing is half done: tried again as the daemon does, it is as if nothing had failed. So it is
  * with descriptors.
  */
+#include "files.h"
 #include "compile.h"
 #include "nft.h"
-#include "source.h"
-#include <criterion/criterion.h>
 #include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* ---- Allocations of netpol's own that fail: the linker leads them here (tests/meson.build) ----
  */
@@ -62,27 +58,16 @@ WRAP_ARENA(void *, vec_grow,
 	room, item, align)
 
 /* ---- Files ---- */
-static char root[] = "/tmp/netpol-memory-XXXXXX";
-static Arena *arena;
-
 static void set_up(void)
 {
 	arena = arena_new();
-	cr_assert(mkdtemp(root));
+	files_begin();
 }
 
 static void tear_down(void)
 {
-	char command[100];
-
-	snprintf(command, sizeof(command), "rm -r %s", root);
-	cr_expect_eq(system(command), 0);
+	files_end();
 	arena_free(arena);
-}
-
-static const char *path(int dir, const char *name)
-{
-	return arena_printf(arena, "%s/%s/%s", root, dir == 0 ? "policies" : "inventory", name);
 }
 
 /* What happens: some files are written, or go. */
@@ -93,17 +78,14 @@ typedef struct Told {
 static Told told[4];
 static size_t n_told;
 
-static void put(int dir, const char *name, const char *text)
+/* No text: it goes. */
+static void tell(int dir, const char *name, const char *text)
 {
-	FILE *file = text ? fopen(path(dir, ".new"), "w") : NULL;
-
 	told[n_told++] = (Told){dir, name};
-	if (!text) {
+	if (text)
+		put(dir, name, text);
+	else
 		cr_assert_eq(unlink(path(dir, name)), 0);
-		return;
-	}
-	cr_assert(file && fputs(text, file) >= 0 && fclose(file) == 0);
-	cr_assert_eq(rename(path(dir, ".new"), path(dir, name)), 0);
 }
 
 #define PODS 8
@@ -148,29 +130,29 @@ static void event(int i)
 	n_told = 0;
 	switch (i) {
 	case 0:
-		put(0, "x.conf", POLICY);
-		put(1, "pods.json", pods_text(-1));
+		tell(0, "x.conf", POLICY);
+		tell(1, "pods.json", pods_text(-1));
 		break;
 	case 1:
-		put(1, "pods.json", pods_text(3));
+		tell(1, "pods.json", pods_text(3));
 		break;
 	case 2:
-		put(0, "y.yaml", MANIFEST);
-		put(1, "spaces.json", SPACES);
+		tell(0, "y.yaml", MANIFEST);
+		tell(1, "spaces.json", SPACES);
 		break;
 	case 3:
-		put(1, "pods.json", pods_text(5));
-		put(1, "again.json", pods_text(2)); /* every pod twice */
+		tell(1, "pods.json", pods_text(5));
+		tell(1, "again.json", pods_text(2)); /* every pod twice */
 		break;
 	case 4:
-		put(0, "z.conf", TAKEN);
+		tell(0, "z.conf", TAKEN);
 		break;
 	case 5:
-		put(0, "x.conf", NULL);
-		put(1, "again.json", NULL);
+		tell(0, "x.conf", NULL);
+		tell(1, "again.json", NULL);
 		break;
 	default:
-		put(1, "pods.json", NULL);
+		tell(1, "pods.json", NULL);
 	}
 }
 
@@ -188,11 +170,7 @@ static Way way_new(void)
 {
 	Way way = {};
 
-	for (int i = 0; i < 2; i++) {
-		way.dirs[i] = source_dir_new(
-			i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, path(i, ""), true);
-		cr_assert(way.dirs[i]);
-	}
+	dirs_new(way.dirs, true);
 	way.held = ruleset_new();
 	cr_assert(way.held);
 	return way;
@@ -203,8 +181,7 @@ static void way_free(Way *way)
 	ruleset_free(way->held);
 	compiler_free(way->compiler);
 	snapshot_free(way->snapshot);
-	for (int i = 0; i < 2; i++)
-		source_dir_free(way->dirs[i]);
+	dirs_free(way->dirs);
 }
 
 static int merge(Way *way, Changes *changes)
@@ -317,11 +294,7 @@ static const char *wanted[EVENTS];
 
 static Way begin(void)
 {
-	char command[200];
-
-	snprintf(command, sizeof(command), "rm -rf %s/policies %s/inventory", root, root);
-	cr_assert_eq(system(command), 0);
-	cr_assert_eq(mkdir(path(0, ""), 0755) | mkdir(path(1, ""), 0755), 0);
+	files_clear();
 	return way_new();
 }
 
