@@ -188,8 +188,7 @@ static int make_dirs(Daemon *d, const Settings *settings)
 	for (int i = 0; i < 2; i++) {
 		if (d->dirs[i] && strcmp(source_dir_path(d->dirs[i]), paths[i]) == 0)
 			continue;
-		d->compiler = compiler_free(d->compiler);
-		d->snapshot = snapshot_free(d->snapshot);
+		daemon_drop_model(d);
 		source_dir_free(d->dirs[i]);
 		d->dirs[i] =
 			source_dir_new(i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, paths[i], true);
@@ -234,7 +233,7 @@ int daemon_load_settings(Daemon *d)
 			d->settings.table);
 		settings.table = arena_strdup(arena, d->settings.table);
 	}
-	d->compiler = compiler_free(d->compiler);
+	daemon_drop_model(d); /* it borrows them */
 	arena_free(d->settings_arena);
 	d->settings_arena = arena;
 	d->settings = settings;
@@ -356,8 +355,7 @@ static void end(Daemon *d)
 	sd_event_source_unref(d->flows);
 	sd_event_source_unref(d->cut_timer);
 	sd_event_unref(d->event);
-	compiler_free(d->compiler);
-	snapshot_free(d->snapshot);
+	daemon_drop_model(d);
 	for (int i = 0; i < 2; i++)
 		source_dir_free(d->dirs[i]);
 	for (int t = 0; t < OURS_N; t++)

@@ -30,8 +30,8 @@ typedef struct Daemon {
 	Arena *own_arena;		   /* of: */
 	Elements own;			   /* the node's addresses */
 	bool is_ready;			   /* systemd was told */
-	Snapshot *snapshot;		   /* NULL: to be begun anew */
-	Compiler *compiler; /* likewise; it borrows the settings, and the snapshot's model */
+	Snapshot *snapshot;		   /* NULL: to be begun anew, and so is: */
+	Compiler *compiler;		   /* it borrows the settings, and the snapshot's model */
 	Arena *diag_arena;
 	Diags diags;			    /* of the last reconciliation */
 	char shown[2 * DIGEST_NAME_LENGTH]; /* digest of the diagnostics that were logged last */
@@ -57,6 +57,8 @@ void daemon_take_news(Daemon *daemon);
 bool daemon_is_gathering(const Daemon *daemon); /* a burst of file events */
 /* reconcile.c: all files are looked at, and everything is compiled, by the next reconciliation. */
 void daemon_begin_anew(Daemon *daemon);
+/* Everything is compiled, by the next reconciliation. */
+void daemon_drop_model(Daemon *daemon);
 /* Files -> kernel, once. 0, CONTROL_E_REFUSED (the kernel refused) or -errno. */
 int daemon_reconcile(Daemon *daemon);
 /*

@@ -17,7 +17,7 @@ static CompileOptions options_of(const Settings *settings)
 }
 
 /* ---- Files -> ruleset ---- */
-static void drop_snapshot(Daemon *d)
+void daemon_drop_model(Daemon *d)
 {
 	d->compiler = compiler_free(d->compiler);
 	d->snapshot = snapshot_free(d->snapshot);
@@ -25,7 +25,7 @@ static void drop_snapshot(Daemon *d)
 
 void daemon_begin_anew(Daemon *d)
 {
-	drop_snapshot(d);
+	daemon_drop_model(d);
 	for (int i = 0; i < 2; i++)
 		source_dir_note(d->dirs[i], NULL);
 }
@@ -41,6 +41,20 @@ static int read_dirs(Daemon *d)
 	return r;
 }
 
+/* A compiler knows every change of its model from the first on, or it goes with that. */
+static int begin_model(Daemon *d)
+{
+	CompileOptions options = options_of(&d->settings);
+
+	if (d->snapshot)
+		return 0;
+	d->has_garbage = true;
+	d->snapshot = snapshot_new(d->dirs[0], d->dirs[1]);
+	if (d->snapshot)
+		d->compiler = compiler_new(snapshot_model(d->snapshot), &options);
+	return d->compiler ? 0 : -ENOMEM;
+}
+
 static int refresh(Daemon *d, Changes *ret_changes)
 {
 	int r = read_dirs(d);
@@ -50,11 +64,11 @@ static int refresh(Daemon *d, Changes *ret_changes)
 		r = daemon_restore_files(d);
 	if (r < 0)
 		return r;
-	if (!d->snapshot)
-		d->snapshot = snapshot_new(d->dirs[0], d->dirs[1]);
-	r = d->snapshot ? snapshot_update(d->snapshot, ret_changes) : -ENOMEM;
+	r = begin_model(d);
+	if (r == 0)
+		r = snapshot_update(d->snapshot, ret_changes);
 	if (r < 0)
-		drop_snapshot(d);
+		daemon_drop_model(d);
 	return r;
 }
 
@@ -62,8 +76,10 @@ static int start_diags(Daemon *d)
 {
 	Arena *arena = arena_new();
 
-	if (!arena)
+	if (!arena) {
+		daemon_drop_model(d); /* the compiler has missed these changes */
 		return -ENOMEM;
+	}
 	arena_free(d->diag_arena);
 	d->diag_arena = arena;
 	d->diags = (Diags){.arena = arena};
@@ -74,50 +90,25 @@ static int start_diags(Daemon *d)
 /* What more of them leave behind is worth giving back. */
 #define CHANGES_SMALL 500
 
-typedef struct Compiling {
-	Daemon *d;
-	Changes *changes;
-	Ruleset *inet;
-} Compiling;
-
-static int compile_inet(void *context)
-{
-	Compiling *c = context;
-	const Model *model = snapshot_model(c->d->snapshot);
-
-	if (!c->d->compiler) {
-		CompileOptions options = options_of(&c->d->settings);
-
-		c->d->compiler = compiler_new(model, &options);
-		if (!c->d->compiler)
-			return -ENOMEM;
-		c->d->has_garbage = true;
-		*c->changes = (Changes){.arena = c->changes->arena};
-		model_list_changes(model, c->changes);
-	}
-	c->d->has_garbage |= c->changes->pods.n > CHANGES_SMALL;
-	return compiler_update(c->d->compiler, c->changes, &c->inet);
-}
-
 /* The rulesets of both tables; without a bridge table NULL for that. */
-static int compile_tables(Daemon *d, Changes *changes, Ruleset *ret_new[OURS_N])
+static int compile_tables(Daemon *d, const Changes *changes, Ruleset *ret_new[OURS_N])
 {
-	Compiling c = {d, changes, NULL};
-	Ruleset *bridge = NULL;
-	int r = arena_try(changes->arena, compile_inet, &c);
+	Ruleset *inet, *bridge = NULL;
+	int r = compiler_update(d->compiler, changes, &inet);
 
+	d->has_garbage |= changes->pods.n > CHANGES_SMALL;
 	if (r < 0) {
-		d->compiler = compiler_free(d->compiler);
+		daemon_drop_model(d);
 		return r;
 	}
 	compiler_warn(d->compiler, &d->diags);
 	if (d->bridge.has_table)
-		r = compile_bridge(c.inet, &d->bridge.options, &bridge);
+		r = compile_bridge(inet, &d->bridge.options, &bridge);
 	if (r < 0) {
-		ruleset_free(c.inet);
+		ruleset_free(inet);
 		return r;
 	}
-	ret_new[OURS_INET] = c.inet;
+	ret_new[OURS_INET] = inet;
 	ret_new[OURS_BRIDGE] = bridge;
 	return 0;
 }
@@ -181,7 +172,7 @@ static int reconcile(Daemon *d, Changes *changes)
 	if (!d->bridge.is_well)
 		add_fault(d, d->bridge.why);
 	if (judge_directories(d)) {
-		d->compiler = compiler_free(d->compiler); /* it has missed these changes */
+		daemon_drop_model(d); /* the compiler has missed these changes */
 		return 0;
 	}
 	daemon_take_news(d);
