@@ -4,7 +4,7 @@
  *
  * A Ruleset is sorted throughout, so that equal ones are equal item by item. Chains and CIDR sets
  * are named by their content and never change; pod and port sets are named by what they select,
- * and only their elements change. No pointer leads back to a source.
+ * and how large they are, and only their elements change. No pointer leads back to a source.
  *
  * Nothing in a ruleset changes once it is made. The next one shares with it what is the same, so
  * that making it, and telling the two apart, costs what differs: sets and chains have several
@@ -100,12 +100,18 @@ typedef struct BaseOptions {
 } BaseOptions;
 
 /*
- * A map that says how many it holds at most is a table of fixed size in the kernel, where a
- * packet's lookup costs less than in one that grows. Ours says twice of what it may hold: elements
+ * What says how many elements it holds at most is a table of fixed size in the kernel, where a
+ * packet's lookup costs less than in one that grows. Ours say twice of what they may hold: elements
  * come before others go. A size cannot be changed: a map that outgrows it is made anew.
  */
 #define MAP_SMALL_MOST 2048
 #define MAP_SMALL_SIZE (2 * MAP_SMALL_MOST)
+/*
+ * What a set of so many elements says; 0: nothing, as one of very many, or where lookups gain
+ * nothing by it. It is part of its name: a set that outgrows its size, or shrinks far below it, is
+ * another set, and the chains that look it up are others.
+ */
+size_t set_size(const Set *set);
 
 typedef struct Ruleset {
 	Arena *arena; /* owns everything but what is shared */
@@ -120,9 +126,10 @@ typedef struct Ruleset {
 /*
  * One piece of memory of its own, with one owner. NULL: out of memory. release takes NULL, and what
  * lives in an arena. Of a set: the same without `del`, with `add` (both sorted), and with `ranges`
- * instead of its own if given.
+ * instead of its own if given; the same under another name.
  */
 const Set *set_edit(const Set *set, const Elements *add, const Elements *del, const Ranges *ranges);
+const Set *set_rename(const Set *set, const char *name);
 const Set *set_hold(const Set *set);
 void set_release(const Set *set);
 const Chain *chain_make(const Chain *draft);

@@ -10,7 +10,8 @@
  *               share one (expand.c)
  *   4. count    chains that no address leads to go, and sets that no chain looks up
  *   5. fill     sets that chains look up for the first time
- *   6. give     the ruleset: what did not change is shared with the one before
+ *   6. name     chains anew that look up sets whose names changed with their sizes
+ *   7. give     the ruleset: what did not change is shared with the one before
  */
 #include "expand.h"
 #include <errno.h>
@@ -21,6 +22,13 @@ typedef struct LiveChain {
 	size_t users; /* verdicts that lead to it */
 	struct LiveChain *next_free;
 } LiveChain;
+
+typedef struct LiveVerdict {
+	Address address;
+	LiveChain *chain; /* of an edit: NULL: none any more */
+} LiveVerdict;
+
+typedef VEC(LiveVerdict) LiveVerdicts;
 
 struct Compiler {
 	Arena *arena;
@@ -33,12 +41,12 @@ struct Compiler {
 	Live live;
 	Table *chains; /* LiveChain by name */
 	LiveChain *free_chains;
-	VEC(const Chain *) sorted;
+	VEC(LiveChain *) sorted; /* by name */
 	/* what pods of a class lead to, as the policies are: class key -> the chain's name, which
 	 * may have gone since */
 	Arena *class_arena;
 	StrMap *classes;
-	Verdicts verdicts[RULESET_DIRECTIONS][FAMILY_N];
+	LiveVerdicts verdicts[RULESET_DIRECTIONS][FAMILY_N]; /* by address */
 	bool is_started;
 };
 
@@ -93,9 +101,9 @@ typedef struct Update {
 	StrMap *spaces; /* namespaces that changed: name -> NamespaceChange */
 	Table *seen;	/* of touched, by address */
 	VEC(Touched *) touched;
-	VEC(const Chain *) new_chains;
+	VEC(LiveChain *) new_chains;
 	bool has_idle_chains;
-	Verdicts edits[RULESET_DIRECTIONS][FAMILY_N]; /* chain NULL: none any more */
+	LiveVerdicts edits[RULESET_DIRECTIONS][FAMILY_N];
 	Ruleset *ruleset;
 } Update;
 
@@ -370,7 +378,7 @@ static LiveChain *add_chain(Update *u, const Chain *draft)
 	chain->chain = chain_make(draft);
 	if (!chain->chain)
 		arena_out_of_memory(c->arena);
-	VEC_PUSH(u->scratch, &u->new_chains, chain->chain);
+	VEC_PUSH(u->scratch, &u->new_chains, chain);
 	use_sets(c, chain->chain, 1);
 	return chain;
 }
@@ -423,12 +431,22 @@ static Policies isolating(const Update *u, const Pod *pod, Direction direction)
 	return policies;
 }
 
-static const Verdict *verdict_of(const Compiler *c, int direction, Address address)
+static int live_verdict_compare(const void *a, const void *b)
 {
-	const Verdicts *map = &c->verdicts[direction][address.family];
-	Verdict wanted = {.address = address};
+	return address_compare(
+		((const LiveVerdict *)a)->address, ((const LiveVerdict *)b)->address);
+}
 
-	return map->n ? bsearch(&wanted, map->at, map->n, sizeof(Verdict), verdict_compare) : NULL;
+/* Where the address leads to as yet; NULL: nowhere. */
+static LiveChain *verdict_of(const Compiler *c, int direction, Address address)
+{
+	const LiveVerdicts *map = &c->verdicts[direction][address.family];
+	LiveVerdict wanted = {.address = address}, *found = NULL;
+
+	if (map->n)
+		found = bsearch(
+			&wanted, map->at, map->n, sizeof(LiveVerdict), live_verdict_compare);
+	return found ? found->chain : NULL;
 }
 
 /* Whether the address was, and is, isolated in that direction. */
@@ -439,22 +457,21 @@ typedef struct Isolation {
 static Isolation judge(Update *u, const Touched *t, Direction direction)
 {
 	int d = direction == INGRESS ? RULESET_IN : RULESET_OUT;
-	const Verdict *old = verdict_of(u->c, d, t->address);
 	const Pod *pod = t->after.pod;
 	Policies policies = {};
-	LiveChain *chain = NULL, *old_chain = old ? find_chain(u->c, old->chain) : NULL;
+	LiveChain *old = verdict_of(u->c, d, t->address), *chain = NULL;
 
 	if (pod && is_local(u->c, pod))
 		policies = isolating(u, pod, direction);
 	if (policies.n)
 		chain = chain_of(u, direction, t->address.family, &policies, pod);
-	if (chain != old_chain) {
+	if (chain != old) {
 		VEC_PUSH(u->scratch, &u->edits[d][t->address.family],
-			(Verdict){t->address, chain ? chain->chain->name : NULL});
+			(LiveVerdict){t->address, chain});
 		if (chain)
 			chain->users++;
-		if (old_chain)
-			u->has_idle_chains |= --old_chain->users == 0;
+		if (old)
+			u->has_idle_chains |= --old->users == 0;
 	}
 	return (Isolation){old != NULL, chain != NULL};
 }
@@ -482,11 +499,6 @@ static void judge_all(Update *u)
 }
 
 /* ---- 4. Count ---- */
-static int chain_compare(const void *a, const void *b)
-{
-	return strcmp((*(const Chain *const *)a)->name, (*(const Chain *const *)b)->name);
-}
-
 static void drop_chain(Compiler *c, LiveChain *chain)
 {
 	use_sets(c, chain->chain, (size_t)-1);
@@ -496,50 +508,114 @@ static void drop_chain(Compiler *c, LiveChain *chain)
 	c->free_chains = chain;
 }
 
-/* The sorted list of those that stay, with the new ones in their places. */
+static size_t drop_idle(Compiler *c, LiveChain **chains, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (chains[i]->users > 0)
+			chains[kept++] = chains[i];
+		else
+			drop_chain(c, chains[i]);
+	return kept;
+}
+
 static void count_chains(Update *u)
 {
+	if (u->has_idle_chains)
+		u->c->sorted.n = (uint32_t)drop_idle(u->c, u->c->sorted.at, u->c->sorted.n);
+	u->new_chains.n = (uint32_t)drop_idle(u->c, u->new_chains.at, u->new_chains.n);
+}
+
+/* ---- 6. Name ---- */
+static int chain_compare(const void *a, const void *b)
+{
+	return strcmp((*(LiveChain *const *)a)->chain->name, (*(LiveChain *const *)b)->chain->name);
+}
+
+static void rename_chain(Update *u, LiveChain *chain)
+{
 	Compiler *c = u->c;
-	VEC(const Chain *) old = {};
+	Chain draft = {.direction = chain->chain->direction, .is_drop = chain->chain->is_drop};
+	const Chain *made;
+	bool is_another = false;
+
+	for (size_t i = 0; i < chain->chain->rules.n; i++) {
+		ChainRule rule = chain->chain->rules.at[i];
+		const char *set = rule.set ? live_new_name(&c->live, rule.set) : NULL;
+
+		is_another |= set != rule.set;
+		rule.set = set;
+		VEC_PUSH(u->scratch, &draft.rules, rule);
+	}
+	if (!is_another)
+		return;
+	chain_finish(u->scratch, &draft);
+	made = chain_make(&draft);
+	if (!made)
+		arena_out_of_memory(c->arena);
+	table_remove(c->chains, hash_text(HASH_START, chain->chain->name), chain);
+	chain_release(chain->chain);
+	chain->chain = made;
+	table_add(c->chains, hash_text(HASH_START, made->name), chain);
+}
+
+/* The sorted list of those that were there, with the new ones in their places. */
+static void merge_chains(Update *u)
+{
+	Compiler *c = u->c;
+	VEC(LiveChain *) old = {};
 	size_t i = 0, j = 0;
 
-	if (u->new_chains.n == 0 && !u->has_idle_chains)
+	if (u->new_chains.n == 0)
 		return;
+	qsort(u->new_chains.at, u->new_chains.n, sizeof(LiveChain *), chain_compare);
 	for (; i < c->sorted.n; i++)
 		VEC_PUSH(u->scratch, &old, c->sorted.at[i]);
-	if (u->new_chains.n)
-		qsort(u->new_chains.at, u->new_chains.n, sizeof(Chain *), chain_compare);
 	c->sorted.n = i = 0;
 	while (i < old.n || j < u->new_chains.n) {
 		bool is_old = j == u->new_chains.n ||
 			      (i < old.n && chain_compare(&old.at[i], &u->new_chains.at[j]) < 0);
-		const Chain *chain = is_old ? old.at[i++] : u->new_chains.at[j++];
-		LiveChain *live = find_chain(c, chain->name);
 
-		if (live->users > 0)
-			VEC_PUSH(c->arena, &c->sorted, chain);
-		else
-			drop_chain(c, live);
+		VEC_PUSH(c->arena, &c->sorted, is_old ? old.at[i] : u->new_chains.at[j]);
+		i += is_old;
+		j += !is_old;
 	}
 }
 
-/* ---- 6. Give ---- */
-static void edit_verdicts(Update *u, Verdicts *map, Verdicts *edits)
+/* Chains that were there before look up no set that is new. */
+static void name_chains(Update *u)
 {
-	Verdicts old = {};
+	Compiler *c = u->c;
+
+	for (size_t i = 0; c->live.renamed && i < u->new_chains.n; i++)
+		rename_chain(u, u->new_chains.at[i]);
+	for (size_t i = 0; c->live.is_old_renamed && i < c->sorted.n; i++)
+		rename_chain(u, c->sorted.at[i]);
+	if (c->live.renamed) /* what was remembered of chains is by name */
+		c->classes = NULL;
+	if (c->live.is_old_renamed && c->sorted.n)
+		qsort(c->sorted.at, c->sorted.n, sizeof(LiveChain *), chain_compare);
+	merge_chains(u);
+}
+
+/* ---- 7. Give ---- */
+static void edit_verdicts(Update *u, LiveVerdicts *map, LiveVerdicts *edits)
+{
+	LiveVerdicts old = {};
 	size_t i = 0, j = 0;
 
 	if (edits->n == 0)
 		return;
-	qsort(edits->at, edits->n, sizeof(Verdict), verdict_compare);
+	qsort(edits->at, edits->n, sizeof(LiveVerdict), live_verdict_compare);
 	for (; i < map->n; i++)
 		VEC_PUSH(u->scratch, &old, map->at[i]);
 	map->n = i = 0;
 	while (i < old.n || j < edits->n) {
 		int r = i == old.n	? 1
 			: j == edits->n ? -1
-					: verdict_compare(&old.at[i], &edits->at[j]);
-		const Verdict *verdict = r < 0 ? &old.at[i] : &edits->at[j];
+					: live_verdict_compare(&old.at[i], &edits->at[j]);
+		const LiveVerdict *verdict = r < 0 ? &old.at[i] : &edits->at[j];
 
 		if (verdict->chain)
 			VEC_PUSH(u->c->arena, map, *verdict);
@@ -550,15 +626,15 @@ static void edit_verdicts(Update *u, Verdicts *map, Verdicts *edits)
 
 static void give_verdicts(Update *u, int direction, Family family)
 {
-	Verdicts *map = &u->c->verdicts[direction][family];
-	Arena *arena = u->ruleset->arena;
+	LiveVerdicts *map = &u->c->verdicts[direction][family];
+	Verdicts *given = &u->ruleset->verdicts[direction][family];
 
 	edit_verdicts(u, map, &u->edits[direction][family]);
-	if (map->n == 0)
-		return;
-	u->ruleset->verdicts[direction][family] =
-		(Verdicts){arena_alloc(arena, map->n * sizeof(Verdict)), map->n, map->n};
-	memcpy(u->ruleset->verdicts[direction][family].at, map->at, map->n * sizeof(Verdict));
+	given->at = arena_alloc(u->ruleset->arena, map->n * sizeof(Verdict));
+	given->room = map->n;
+	for (size_t i = 0; i < map->n; i++)
+		VEC_PUSH(u->ruleset->arena, given,
+			(Verdict){map->at[i].address, map->at[i].chain->chain->name});
 }
 
 static void give(Update *u)
@@ -574,8 +650,8 @@ static void give(Update *u)
 		set_hold(c->live.sorted.at[i]->set);
 	}
 	for (size_t i = 0; i < c->sorted.n; i++) {
-		VEC_PUSH(ruleset->arena, &ruleset->chains, c->sorted.at[i]);
-		chain_hold(c->sorted.at[i]);
+		VEC_PUSH(ruleset->arena, &ruleset->chains, c->sorted.at[i]->chain);
+		chain_hold(c->sorted.at[i]->chain);
 	}
 	for (int d = 0; d < RULESET_DIRECTIONS; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
@@ -598,6 +674,7 @@ static int run(void *context)
 	count_chains(u);
 	live_fill(&c->live, c->model, &c->index);
 	live_end(&c->live);
+	name_chains(u);
 	uses_end(&c->uses);
 	give(u);
 	c->is_started = true;

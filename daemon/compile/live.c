@@ -198,14 +198,6 @@ static void ask_by_key(Live *live, uint32_t hash, LiveSets *sets)
 		ask_peer(live, (LivePeer *)peer, sets);
 }
 
-static void ask_by_labels(Live *live, const Labels *labels, uint32_t whose, LiveSets *sets)
-{
-	for (size_t i = 0; i < labels->list.n; i++)
-		ask_by_key(live,
-			key_of(whose, label_hash(labels->list.at[i].key, labels->list.at[i].value)),
-			sets);
-}
-
 /* Every set that may hold the member, and few others; each once. */
 static void ask_for(Live *live, const Member *member, LiveSets *sets)
 {
@@ -217,11 +209,19 @@ static void ask_for(Live *live, const Member *member, LiveSets *sets)
 	space = OF_SPACE(pod->space);
 	for (size_t i = 0; i < live->unkeyed.n; i++)
 		ask(live, live->unkeyed.at[i], sets);
-	ask_by_labels(live, &pod->labels, space, sets);
-	ask_by_labels(live, &pod->labels, OF_ANY_POD, sets);
+	for (size_t i = 0; i < pod->labels.list.n; i++) {
+		const Label *label = &pod->labels.list.at[i];
+		uint32_t hash = label_hash(label->key, label->value);
+
+		ask_by_key(live, key_of(space, hash), sets);
+		ask_by_key(live, key_of(OF_ANY_POD, hash), sets);
+	}
 	ask_by_key(live, key_of(space, ANY_LABEL), sets);
-	if (member->space)
-		ask_by_labels(live, &member->space->labels, OF_NAMESPACE, sets);
+	for (size_t i = 0; member->space && i < member->space->labels.list.n; i++) {
+		const Label *label = &member->space->labels.list.at[i];
+
+		ask_by_key(live, key_of(OF_NAMESPACE, label_hash(label->key, label->value)), sets);
+	}
 }
 
 /* ---- Sets that come and go ---- */
@@ -248,20 +248,26 @@ static Definition copy_definition(Arena *arena, const Definition *from)
 	return to;
 }
 
-static const char *name_of(Arena *arena, const Definition *is)
+/* By what it selects and the size that it says. */
+static void name_set(const Definition *is, size_t size, char name[SET_NAME_SIZE])
 {
 	static const char *const prefixes[] = {
 		[SET_PODS] = "pods", [SET_PORTS] = "ports", [SET_CIDR] = "cidr"};
 	char hash[DIGEST_NAME_LENGTH + 1];
 	int digit = is->family == FAMILY_IPV4 ? 4 : 6;
+	uint64_t number = size;
 	Digest digest;
 
-	if (is->kind == SET_SELF)
-		return arena_printf(arena, "self%d", digit);
+	if (is->kind == SET_SELF) {
+		snprintf(name, SET_NAME_SIZE, "self%d", digit);
+		return;
+	}
 	digest_start(&digest);
 	digest_add_text(&digest, is->key);
+	if (size)
+		digest_add(&digest, &number, sizeof(number));
 	digest_end_name(&digest, hash);
-	return arena_printf(arena, "%s%d_%s", prefixes[is->kind], digit, hash);
+	snprintf(name, SET_NAME_SIZE, "%s%d_%s", prefixes[is->kind], digit, hash);
 }
 
 LiveSet *live_find(const Live *live, const char *name)
@@ -310,9 +316,8 @@ LiveSet *live_set(Live *live, const Definition *definition)
 		return set;
 	arena = arena_child(live->arena);
 	set = ARENA_NEW(arena, LiveSet);
-	*set = (LiveSet){.arena = arena,
-		.name = name_of(arena, definition),
-		.is = copy_definition(arena, definition)};
+	*set = (LiveSet){.arena = arena, .is = copy_definition(arena, definition)};
+	name_set(&set->is, 0, set->name);
 	set->peers = arena_alloc(arena, set->is.peers.n * sizeof(LivePeer));
 	for (size_t i = 0; i < set->is.peers.n; i++)
 		set->peers[i] = (LivePeer){.set = set, .selection = &set->is.peers.at[i]};
@@ -474,6 +479,8 @@ void live_begin(Live *live, Arena *scratch)
 	live->scratch = scratch;
 	live->fresh.n = live->fresh.room = live->edited.n = live->edited.room = 0;
 	live->fresh.at = live->edited.at = NULL;
+	live->renamed = NULL;
+	live->is_old_renamed = false;
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 		if (!live->self[f])
 			live->self[f] = live_set(
@@ -482,24 +489,70 @@ void live_begin(Live *live, Arena *scratch)
 	}
 }
 
-static void make(Live *live, LiveSet *set)
+static void take_made(Live *live, LiveSet *set, const Set *made)
 {
-	const Set draft = {.name = set->name,
-		.comment = set->is.comment,
-		.kind = set->is.kind,
-		.family = set->is.family};
-	const Set *made;
-
-	elements_sort(&set->add);
-	elements_sort(&set->del);
-	made = set_edit(set->set ? set->set : &draft, &set->add, &set->del,
-		set->is.kind == SET_CIDR ? &set->is.ranges : NULL);
 	if (!made)
 		arena_out_of_memory(live->arena);
 	set_release(set->set);
 	set->set = made;
+}
+
+static void rename_set(Live *live, LiveSet *set, size_t size)
+{
+	if (!live->renamed)
+		live->renamed = strmap_new(live->scratch);
+	strmap_put(live->renamed, arena_strdup(live->scratch, set->name), set->name);
+	table_remove(live->by_name, hash_text(HASH_START, set->name), set);
+	name_set(&set->is, size, set->name);
+	table_add(live->by_name, hash_text(HASH_START, set->name), set);
+}
+
+/* What comes is all that is in it. */
+static void make_first(Live *live, LiveSet *set)
+{
+	Set draft = {.kind = set->is.kind, .family = set->is.family, .elements = set->add};
+	size_t size = set_size(&draft);
+
+	if (size)
+		rename_set(live, set, size);
+	draft = (Set){.name = set->name,
+		.comment = set->is.comment,
+		.kind = set->is.kind,
+		.family = set->is.family};
+	take_made(live, set,
+		set_edit(&draft, &set->add, &(Elements){},
+			set->is.kind == SET_CIDR ? &set->is.ranges : NULL));
+}
+
+static void make_next(Live *live, LiveSet *set)
+{
+	size_t size = set_size(set->set);
+
+	take_made(live, set, set_edit(set->set, &set->add, &set->del, NULL));
+	if (set_size(set->set) == size)
+		return;
+	rename_set(live, set, set_size(set->set));
+	take_made(live, set, set_rename(set->set, set->name));
+	live->is_old_renamed = true;
+}
+
+static void make(Live *live, LiveSet *set)
+{
+	elements_sort(&set->add);
+	elements_sort(&set->del);
+	if (set->set)
+		make_next(live, set);
+	else
+		make_first(live, set);
 	set->is_edited = false;
 	set->add = set->del = (Elements){};
+}
+
+const char *live_new_name(const Live *live, const char *name)
+{
+	const char *new = live->renamed ? strmap_get(live->renamed, name) : NULL;
+
+	return new ? new : name;
 }
 
 static int set_compare(const void *a, const void *b)
@@ -528,6 +581,8 @@ static void sort(Live *live)
 		else
 			forget(live, set);
 	}
+	if (live->is_old_renamed)
+		qsort(live->sorted.at, live->sorted.n, sizeof(LiveSet *), set_compare);
 }
 
 void live_end(Live *live)

@@ -18,6 +18,8 @@ typedef struct Definition {
 	const char *key, *comment; /* the name is made from the key */
 } Definition;
 
+#define SET_NAME_SIZE (sizeof("ports4_") + DIGEST_NAME_LENGTH)
+
 /* One of a set's peers, to be asked for itself: a set may have many. */
 typedef struct LivePeer {
 	struct LiveSet *set;
@@ -28,7 +30,7 @@ typedef struct LivePeer {
 
 typedef struct LiveSet {
 	Arena *arena; /* of this and all below */
-	const char *name;
+	char name[SET_NAME_SIZE];
 	Definition is;
 	bool is_unkeyed; /* no label tells who may be in it */
 	LivePeer *peers; /* of its definition */
@@ -53,6 +55,8 @@ typedef struct Live {
 	/* of the update under way */
 	Arena *scratch;
 	VEC(LiveSet *) fresh, edited;
+	StrMap *renamed;     /* by the name that they had in this update: LiveSet */
+	bool is_old_renamed; /* one that was there before, too */
 } Live;
 
 void live_start(Live *live, Arena *arena);
@@ -67,5 +71,10 @@ void live_move(Live *live, Address address, Member before, Member after);
 void live_edit_self(Live *live, Address address, bool is_in);
 /* Fills the sets that are new, from all pods. */
 void live_fill(Live *live, const Model *model, const Index *index);
-/* Makes what was edited, and forgets what no rule looks up. */
+/*
+ * Makes what was edited, and forgets what no rule looks up. A set's name tells its size, which is
+ * known only now: some have another name from here on.
+ */
 void live_end(Live *live);
+/* What the set is called now that had the name until live_end. */
+const char *live_new_name(const Live *live, const char *name);

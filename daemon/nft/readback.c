@@ -280,6 +280,26 @@ static void check_idle(Check *c)
 				find_odd(c, "not asked: map", map_name(c->scratch, d, f, false));
 }
 
+/* What comes, comes before what goes: one that somebody filled up would never take it. */
+static void check_room(Check *c)
+{
+	for (size_t i = 0; i < c->held->sets.n; i++) {
+		const Set *set = c->held->sets.at[i], *wanted = ruleset_set(c->wanted, set->name);
+		size_t size = wanted ? set_size(wanted) : 0;
+
+		if (size && set->elements.n + wanted->elements.n > size)
+			find_odd(c, "no room in set", set->name);
+	}
+	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+			size_t n = c->held->verdicts[d][f].n + c->wanted->verdicts[d][f].n;
+
+			if (!c->base.is_large[d][f] && !c->wanted->base.is_large[d][f] &&
+				n > MAP_SMALL_SIZE)
+				find_odd(c, "no room in map", map_name(c->scratch, d, f, false));
+		}
+}
+
 static int read_table(Check *c, const char *text)
 {
 	c->listing = (Listing){.arena = c->scratch, .blocks = strmap_new(c->scratch)};
@@ -296,6 +316,7 @@ static int read_table(Check *c, const char *text)
 			find_odd(c, "unknown element in", c->listing.keys.at[i]);
 	}
 	check_idle(c);
+	check_room(c);
 	ruleset_sort(c->held);
 	c->held->base = c->base;
 	c->state->is_known = !c->state->why_not;

@@ -71,6 +71,8 @@ void render_set(Buf *buf, const Set *set, bool has_elements)
 	buf_printf(buf, "\tset %s {\n\t\ttype %s\n", set->name, set_type(set));
 	if (set->kind == SET_CIDR)
 		buf_add(buf, "\t\tflags interval\n");
+	if (set_size(set))
+		buf_printf(buf, "\t\tsize %zu\n", set_size(set));
 	if (set->comment)
 		buf_printf(buf, "\t\tcomment \"%s\"\n", set->comment);
 	if (has_elements)

@@ -96,6 +96,20 @@ void elements_sort(Elements *elements)
 	elements->n = kept + 1;
 }
 
+/* ---- Sizes ---- */
+enum { SET_SIZE_LEAST = 64, SET_SIZE_STEP = 8, SET_SIZE_MOST = 262144 };
+
+/* Measured: a lookup of an IPv4 address costs a new flow a hundredth less; of IPv6, as much. */
+size_t set_size(const Set *set)
+{
+	if (set->kind != SET_PODS || set->family != FAMILY_IPV4)
+		return 0;
+	for (size_t size = SET_SIZE_LEAST; size <= SET_SIZE_MOST; size *= SET_SIZE_STEP)
+		if (set->elements.n <= size / 2)
+			return size;
+	return 0;
+}
+
 void ruleset_count_maps(Ruleset *ruleset)
 {
 	for (int d = 0; d < RULESET_DIRECTIONS; d++)

@@ -194,6 +194,15 @@ const Set *set_edit(const Set *set, const Elements *add, const Elements *del, co
 	return made;
 }
 
+const Set *set_rename(const Set *set, const char *name)
+{
+	Set renamed = *set;
+
+	renamed.name = name;
+	renamed.serial = 0; /* a set of another name is no edit of this one */
+	return set_edit(&renamed, &(Elements){}, &(Elements){}, NULL);
+}
+
 /* ---- Chains ---- */
 static ChainRule write_rule(Piece *piece, const ChainRule *draft)
 {

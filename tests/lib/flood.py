@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 
-from netlab import BUILD, Lab, wait_for
+from netlab import BUILD, Lab, Pod, wait_for
 
 ALLOWED, FORBIDDEN = 1000, 2000
 ADDRESSES = {"ip": ("10.244.1.10", "10.244.1.11"), "ip6": ("fd00:244:1::a", "fd00:244:1::b")}
@@ -107,7 +107,7 @@ class Versions:
     """Files that differ from step to step, all of which allow a -> b ALLOWED and forbid a -> b FORBIDDEN."""
 
     def __init__(self, lab, chance):
-        self.lab, self.chance = lab, chance
+        self.lab, self.chance, self.is_crowded = lab, chance, False
         self.role, self.open_side, self.junk, self.others = "x", "ingress", 0, False
         self.is_one_way = False  # only ingress looks at roles: then both pods' change goes in place
         self.write_policies()
@@ -139,12 +139,19 @@ class Versions:
         self.lab.write_policies(self.policies())
 
     def write_labels(self):
+        """A crowd of role x makes its set one of another size."""
         for pod in (self.lab.a, self.lab.b):
             pod.labels["role"] = self.role
+        for i in range(40):
+            pod = Pod("default", f"c{i}", [f"10.250.0.{i}", f"fd00:250::{i:x}"], {"role": "x"}, "node-2")
+            if self.is_crowded:
+                self.lab.pods[pod.key] = pod
+            else:
+                self.lab.pods.pop(pod.key, None)
         self.lab.write_inventory()
 
     def step(self):
-        kind = self.chance.choice(["edit", "swap", "labels", "policy", "both", "ways"])
+        kind = self.chance.choice(["edit", "swap", "labels", "policy", "both", "ways", "crowd", "crowd and labels"])
         if kind == "ways":
             self.is_one_way = not self.is_one_way
         if kind in ("edit", "both"):
@@ -153,8 +160,11 @@ class Versions:
             self.open_side = "egress" if self.open_side == "ingress" else "ingress"
         if kind == "policy":
             self.others = not self.others
-        if kind in ("labels", "both"):
+        if kind in ("labels", "both", "crowd and labels"):
             self.role = "y" if self.role == "x" else "x"
+        if kind in ("crowd", "crowd and labels"):
+            self.is_crowded = not self.is_crowded
+        if kind in ("labels", "both", "crowd", "crowd and labels"):
             self.write_labels()
-        if kind != "labels":
+        if kind not in ("labels", "crowd", "crowd and labels"):
             self.write_policies()

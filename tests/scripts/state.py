@@ -2,6 +2,7 @@
 """What outlives netpold: with a full disk, a read-only directory, damaged files, a power cut between two words. And
 what it tells systemd: ready, reloading, alive only while it is well."""
 import os
+import re
 import resource
 import shutil
 import signal
@@ -394,6 +395,46 @@ def sizes():
         equal("netpol_guard" in lab.in_node("nft", "list", "tables").stdout, False)
 
 
+def set_of_pods(lab):
+    """(the size it says, how many are in it) of every set of pods' addresses"""
+    text = lab.in_node("nft", "list", "table", "inet", "netpol", check=False).stdout
+    return [(int(size), elements.count("10.")) for size, elements in
+            re.findall(r"set pods4_\w+ {.*?size (\d+).*?elements = {(.*?)}", text, re.DOTALL)]
+
+
+def outgrown():
+    """sets: one that outgrows its size is another one, as is one that shrinks; one that somebody filled up is no end"""
+    with StateLab() as lab:
+        more = [Pod("default", f"p{i}", [f"10.200.0.{i}"]) for i in range(1, 34)]
+        lab.pods.update({f"default/{p.name}": p for p in more[:30]})
+        lab.write_inventory()
+        lab.write_policy_file("p.yaml", deny("a").replace("}}}", "}}, ingress: [{from: [{podSelector: {}}]}]}"))
+        lab.start()
+        equal(set_of_pods(lab), [(64, 32)])
+        lab.pods["default/p31"] = more[30]
+        lab.write_inventory()
+        wait_for(lambda: set_of_pods(lab) == [(512, 33)], 15, "a larger set")
+        equal(isolated(lab), {A})
+        lab.stop()
+        lab.start()
+        equal(set_of_pods(lab), [(512, 33)], "as it was found")
+        del lab.pods["default/p31"]
+        lab.write_inventory()
+        wait_for(lambda: set_of_pods(lab) == [(64, 32)], 15, "a smaller one")
+        equal((lab.status()["repairs"], lab.status()["health"]), (0, "healthy"))
+        lab.stop()
+        name = re.search(r"set (pods4_\w+) {", lab.in_node("nft", "list", "table", "inet", "netpol").stdout).group(1)
+        strangers = ", ".join(f"10.201.0.{i}" for i in range(32))
+        lab.in_node("nft", f"add element inet netpol {name} {{ {strangers} }}")
+        lab.pods["default/p32"] = more[31]
+        del lab.pods["default/p1"]
+        lab.write_inventory()
+        lab.start()
+        equal(set_of_pods(lab), [(64, 32)])
+        equal("10.201" in lab.in_node("nft", "list", "table", "inet", "netpol").stdout, False)
+        equal((lab.status()["health"], isolated(lab)), ("healthy", {A}))
+
+
 def removes():
     """service: --remove takes all of ours out of the kernel, and nothing else"""
     with StateLab() as lab:
@@ -408,6 +449,6 @@ def removes():
 
 
 for case in (full_disk, read_not_copied, read_only, damaged, damaged_tables, gone, ready, watchdog, deaf,
-             looks_for_itself, looks_while_files_change, no_descriptors, listener_lost, sizes, removes):
+             looks_for_itself, looks_while_files_change, no_descriptors, listener_lost, sizes, outgrown, removes):
     test(case)
 finish()

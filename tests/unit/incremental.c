@@ -99,6 +99,27 @@ static const char *pods_text(int node)
 	return buf_text(&buf);
 }
 
+/* About as many as make a small set a larger one (set_size). */
+#define CROWD (32 + 4)
+static int in_crowd;
+
+static const char *crowd_text(void)
+{
+	Buf buf = {.arena = arena};
+	int n = in_crowd + roll(9) - 4;
+
+	in_crowd = n < 20 || n > CROWD ? 28 : n;
+	buf_add(&buf, "{\"kind\":\"PodList\",\"items\":[");
+	for (int i = 0; i < in_crowd; i++)
+		buf_printf(&buf,
+			"%s{\"metadata\":{\"name\":\"c%d\",\"namespace\":\"n0\",\"labels\":{"
+			"\"a\":\"%d\"}},\"spec\":{\"nodeName\":\"node%d\"},\"status\":{\"phase\":"
+			"\"Running\",\"podIP\":\"10.0.1.%d\"}}",
+			i ? "," : "", i, roll(40) ? 0 : roll(3), i % 3, i);
+	buf_add(&buf, "]}");
+	return buf_text(&buf);
+}
+
 static const char *namespaces_text(void)
 {
 	Buf buf = {.arena = arena};
@@ -267,7 +288,7 @@ static void event(Way *way)
 {
 	int i;
 
-	switch (roll(10)) {
+	switch (roll(11)) {
 	case 0: /* a namespace in two files, too */
 		touch(way, 1, roll(2) ? "namespaces.json" : "again.json",
 			roll(4) ? namespaces_text() : NULL);
@@ -276,6 +297,9 @@ static void event(Way *way)
 	case 2:
 		i = roll(FILES);
 		touch(way, 0, arena_printf(arena, "%d.conf", i), roll(4) ? policies_text(i) : NULL);
+		break;
+	case 3:
+		touch(way, 1, "crowd.json", crowd_text());
 		break;
 	default:
 		i = roll(NODES);
@@ -316,6 +340,35 @@ static unsigned check_edits(const Ruleset *old, const Ruleset *new)
 	return n;
 }
 
+/* A set of one name says one size, which is enough for what it was and is together. */
+static void check_sizes(const Ruleset *old, const Ruleset *new)
+{
+	for (size_t i = 0; i < new->sets.n; i++) {
+		const Set *set = new->sets.at[i], *was = ruleset_set(old, set->name);
+
+		if (!was)
+			continue;
+		cr_assert_eq(set_size(set), set_size(was));
+		cr_assert(set_size(set) == 0 || set->elements.n + was->elements.n <= set_size(set));
+	}
+}
+
+/* Sets that select what they selected, but are of another size now. */
+static unsigned count_resized(const Ruleset *old, const Ruleset *new)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < new->sets.n; i++)
+		for (size_t k = 0; k < old->sets.n; k++) {
+			const Set *set = new->sets.at[i], *was = old->sets.at[k];
+
+			n += set->kind == SET_PODS && set->family == was->family &&
+			     set->kind == was->kind && text_is_equal(set->comment, was->comment) &&
+			     set_size(set) != set_size(was);
+		}
+	return n;
+}
+
 /* Old and new, and nothing but what differs, lead to each other; old stays what it was. */
 static void check_step(const Ruleset *old, const Ruleset *new, const char *old_text)
 {
@@ -326,13 +379,19 @@ static void check_step(const Ruleset *old, const Ruleset *new, const char *old_t
 	cr_assert_eq(plan.commits.n == 0, ruleset_is_equal(old, new));
 }
 
-static void play(bool is_all, unsigned *n_compared, unsigned *n_edits)
+/* What came up, so that a test which tests nothing does not pass. */
+typedef struct Seen {
+	unsigned n_compared, n_edits, n_resized;
+} Seen;
+
+static void play(bool is_all, Seen *seen)
 {
 	Way way;
 	Ruleset *held;
 
 	files_clear();
 	memset(pods_of, 0, sizeof(pods_of));
+	in_crowd = 0;
 	way = way_new(is_all);
 	held = go(&way);
 	for (int e = 0; e < EVENTS; e++) {
@@ -344,7 +403,9 @@ static void play(bool is_all, unsigned *n_compared, unsigned *n_edits)
 			event(&way);
 		new = go(&way);
 		check_step(held, new, old_text);
-		*n_edits += check_edits(held, new);
+		seen->n_edits += check_edits(held, new);
+		check_sizes(held, new);
+		seen->n_resized += count_resized(held, new);
 		ruleset_free(held);
 		held = new;
 		if (!is_clean(&way))
@@ -354,7 +415,7 @@ static void play(bool is_all, unsigned *n_compared, unsigned *n_edits)
 		cr_assert(are_equal(&way, held, &again, fresh), "seed %u, event %d:\n%s\n----\n%s",
 			seed, e, all_text(&way, held), all_text(&again, fresh));
 		cr_assert(ruleset_is_equal(held, fresh));
-		++*n_compared;
+		seen->n_compared++;
 		ruleset_free(fresh);
 		way_free(&again);
 	}
@@ -364,14 +425,15 @@ static void play(bool is_all, unsigned *n_compared, unsigned *n_edits)
 
 Test(incremental, change_by_change_is_as_all_at_once, .init = files_begin, .fini = files_end)
 {
-	unsigned n_compared = 0, n_edits = 0;
+	Seen all = {};
 
 	for (unsigned round = 1; round <= ROUNDS; round++) {
 		arena = arena_new();
 		seed = round;
-		play(round % 2, &n_compared, &n_edits);
+		play(round % 2, &all);
 		arena_free(arena);
 	}
-	cr_assert_gt(n_compared, ROUNDS * EVENTS / 10, "files were hardly ever all good");
-	cr_assert_gt(n_edits, ROUNDS, "sets were hardly ever edited");
+	cr_assert_gt(all.n_compared, ROUNDS * EVENTS / 10, "files were hardly ever all good");
+	cr_assert_gt(all.n_edits, ROUNDS, "sets were hardly ever edited");
+	cr_assert_gt(all.n_resized, ROUNDS, "sets hardly ever changed their size");
 }
