@@ -38,6 +38,27 @@ def conntrack(scene):
                                " ct state established,related accept\n }\n}\n")]
 
 
+def least(scene):
+    """No engine's, and no policy's: the three lookups that any needs in nftables, who is the pod, which is its port, who
+    may come in, written by hand, in tables of a declared size. What it costs is what there is to be had."""
+    ip, kind = FAMILY[scene.family][0], f"ipv{FAMILY[scene.family][4]}_addr"
+    members = scene.members(scene.policies - 1)
+    return [("nft", "-f", "-", f"""table inet least {{
+ set peers {{ type {kind}; size {4 * len(members)}; elements = {{ {", ".join(members)} }} }}
+ chain pod {{
+  udp dport {scene.port} {ip} saddr @peers accept
+  drop
+ }}
+ map pods {{ type {kind} : verdict; size 4096; elements = {{ {", ".join(f"{a} : goto pod" for a in scene.pods)} }} }}
+ chain forward {{
+  type filter hook forward priority 0; policy accept;
+  ct state established,related accept
+  {ip} daddr vmap @pods
+ }}
+}}
+""")]
+
+
 def ipsets(scene, name="peers"):
     family = FAMILY[scene.family][2]
     return [("ipset", "restore", "".join(
@@ -151,4 +172,4 @@ def manifests(scene, node):
             {"apiVersion": "v1", "kind": "List", "items": policies})
 
 
-OTHERS = {"conntrack": conntrack, "seed": seed, "kube_router": kube_router, "calico": calico}
+OTHERS = {"conntrack": conntrack, "least": least, "seed": seed, "kube_router": kube_router, "calico": calico}
