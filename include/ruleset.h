@@ -108,8 +108,9 @@ typedef struct BaseOptions {
 #define MAP_SMALL_SIZE (2 * MAP_SMALL_MOST)
 /*
  * What a set of so many elements says; 0: nothing, as one of very many, or where lookups gain
- * nothing by it. It is part of its name: a set that outgrows its size, or shrinks far below it, is
- * another set, and the chains that look it up are others.
+ * nothing by it. It is part of its name: a set that outgrows its size, or would do with a smaller
+ * one, is another set, and the chains that look it up are others. It follows from the elements
+ * alone, not from how many there were before: equal rulesets are equal whatever their history.
  */
 size_t set_size(const Set *set);
 
