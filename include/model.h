@@ -118,6 +118,15 @@ typedef struct CidrSet {
 	Ranges ranges;
 } CidrSet;
 
+/* Where in a policy; begin with all 0. */
+typedef struct PeerCursor {
+	Direction direction;
+	size_t rule, peer;
+} PeerCursor;
+
+/* The next of its peers that name a cidr_set; NULL: there is none. */
+const Peer *policy_next_set(const Policy *policy, PeerCursor *cursor);
+
 /* Deep copies, whose origins name `file`, which is borrowed. */
 const Policy *policy_copy(Arena *arena, const Policy *policy, const char *file);
 const CidrSet *cidr_set_copy(Arena *arena, const CidrSet *set, const char *file);
@@ -167,6 +176,8 @@ typedef struct Namespace {
 bool pod_is_live(const Pod *pod);
 /* It counts for policies: live, and not on the host's network. */
 bool pod_is_subject(const Pod *pod);
+/* "named port: resolved on the destination pod, by name and protocol" */
+bool named_port_is(const NamedPort *port, const char *name, Protocol protocol);
 /* A deep copy, whose origin names `file`, which is borrowed. */
 Pod *pod_copy(Arena *arena, const Pod *pod, const char *file);
 /* "namespace/name" */

@@ -159,8 +159,7 @@ static const char *parse_port_number(Explainer *x, const char *text, Flow *flow)
 		return NULL;
 	}
 	for (size_t i = 0; pod && i < pod->ports.n; i++) {
-		if (strcmp(pod->ports.at[i].name, text) == 0 &&
-			pod->ports.at[i].protocol == (Protocol)flow->protocol) {
+		if (named_port_is(&pod->ports.at[i], text, (Protocol)flow->protocol)) {
 			flow->port = pod->ports.at[i].number;
 			return NULL;
 		}
@@ -304,9 +303,8 @@ static bool port_has(const Why *w, const Port *port)
 	if (port->kind == PORT_RANGE)
 		return port->first <= w->flow->port && w->flow->port <= port->last;
 	for (size_t i = 0; port->kind == PORT_NAME && pod && i < pod->ports.n; i++)
-		if (pod->ports.at[i].protocol == port->protocol &&
-			pod->ports.at[i].number == w->flow->port &&
-			strcmp(pod->ports.at[i].name, port->name) == 0)
+		if (pod->ports.at[i].number == w->flow->port &&
+			named_port_is(&pod->ports.at[i], port->name, port->protocol))
 			return true;
 	return port->kind == PORT_ALL;
 }

@@ -39,14 +39,13 @@ static bool takes(const LiveSet *set, Address address, const Member *member)
 	return false;
 }
 
-/* "named port: resolved on the destination pod, by name and protocol" */
 static void add_ports(
 	Arena *arena, const Definition *is, Address address, const Pod *pod, Elements *elements)
 {
 	for (size_t i = 0; i < is->ports.n; i++)
 		for (size_t k = 0; k < pod->ports.n; k++)
-			if (pod->ports.at[k].protocol == is->ports.at[i].protocol &&
-				strcmp(pod->ports.at[k].name, is->ports.at[i].name) == 0)
+			if (named_port_is(&pod->ports.at[k], is->ports.at[i].name,
+				    is->ports.at[i].protocol))
 				VEC_PUSH(arena, elements,
 					(Element){address, (uint8_t)is->ports.at[i].protocol,
 						pod->ports.at[k].number});

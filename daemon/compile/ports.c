@@ -40,8 +40,7 @@ static void ports_normalise(PortRanges *ranges)
 void port_resolve(Arena *arena, const Port *port, const Pod *pod, PortRanges *ranges)
 {
 	for (size_t i = 0; i < pod->ports.n; i++)
-		if (pod->ports.at[i].protocol == port->protocol &&
-			strcmp(pod->ports.at[i].name, port->name) == 0)
+		if (named_port_is(&pod->ports.at[i], port->name, port->protocol))
 			VEC_PUSH(arena, ranges,
 				(PortRange){pod->ports.at[i].number, pod->ports.at[i].number});
 }

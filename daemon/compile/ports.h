@@ -16,5 +16,5 @@ typedef struct Ports {
 Ports ports_of(Arena *arena, const Rule *rule, Direction direction, const Pod *pod);
 /* Whether anything but names of other pods' ports is in it. */
 bool ports_have_numbers(const Ports *ports);
-/* "named port: resolved on the destination pod, by name and protocol": here the pod itself. */
+/* The numbers of a named port, where the pod itself is the destination. */
 void port_resolve(Arena *arena, const Port *port, const Pod *pod, PortRanges *ranges);

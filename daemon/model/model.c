@@ -32,9 +32,27 @@ const char *direction_text(Direction direction)
 	return direction == INGRESS ? "ingress" : "egress";
 }
 
+const Peer *policy_next_set(const Policy *policy, PeerCursor *c)
+{
+	for (; c->direction < DIRECTION_N; c->direction++, c->rule = 0)
+		for (; c->rule < policy->rules[c->direction].n; c->rule++, c->peer = 0) {
+			const Rule *rule = &policy->rules[c->direction].at[c->rule];
+
+			while (c->peer < rule->peers.n)
+				if (rule->peers.at[c->peer++].kind == PEER_SET)
+					return &rule->peers.at[c->peer - 1];
+		}
+	return NULL;
+}
+
 bool pod_is_live(const Pod *pod)
 {
 	return pod->addresses.n > 0 && pod->phase != PHASE_SUCCEEDED && pod->phase != PHASE_FAILED;
+}
+
+bool named_port_is(const NamedPort *port, const char *name, Protocol protocol)
+{
+	return port->protocol == protocol && strcmp(port->name, name) == 0;
 }
 
 bool pod_is_subject(const Pod *pod)

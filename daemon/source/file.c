@@ -119,14 +119,8 @@ static void parse_whole(const Parsing *p, Source *source)
 static bool names_sets(const Source *source)
 {
 	for (size_t i = 0; i < source->policies.n; i++)
-		for (Direction d = INGRESS; d < DIRECTION_N; d++)
-			for (size_t r = 0; r < source->policies.at[i]->rules[d].n; r++) {
-				const Rule *rule = &source->policies.at[i]->rules[d].at[r];
-
-				for (size_t p = 0; p < rule->peers.n; p++)
-					if (rule->peers.at[p].kind == PEER_SET)
-						return true;
-			}
+		if (policy_next_set(source->policies.at[i], &(PeerCursor){}))
+			return true;
 	return false;
 }
 

@@ -186,15 +186,13 @@ typedef void (*PeerVisit)(void *context, const Source *source, const Peer *peer)
 
 static void visit_set_peers(const Source *source, PeerVisit visit, void *context)
 {
-	for (size_t i = 0; source->names_sets && i < source->policies.n; i++)
-		for (Direction d = INGRESS; d < DIRECTION_N; d++)
-			for (size_t r = 0; r < source->policies.at[i]->rules[d].n; r++) {
-				const Rule *rule = &source->policies.at[i]->rules[d].at[r];
+	for (size_t i = 0; source->names_sets && i < source->policies.n; i++) {
+		PeerCursor cursor = {};
+		const Peer *peer;
 
-				for (size_t p = 0; p < rule->peers.n; p++)
-					if (rule->peers.at[p].kind == PEER_SET)
-						visit(context, source, &rule->peers.at[p]);
-			}
+		while ((peer = policy_next_set(source->policies.at[i], &cursor)))
+			visit(context, source, peer);
+	}
 }
 
 typedef struct Unresolved {
@@ -392,15 +390,12 @@ static bool is_set_same(const Settlement *a, const Settlement *b, const char *na
 /* A policy that is the same may name a cidr_set that is not. */
 static bool has_other_set(const Settlement *old, const Settlement *new, const Policy *policy)
 {
-	for (Direction d = INGRESS; d < DIRECTION_N; d++)
-		for (size_t r = 0; r < policy->rules[d].n; r++) {
-			const Rule *rule = &policy->rules[d].at[r];
+	PeerCursor cursor = {};
+	const Peer *peer;
 
-			for (size_t p = 0; p < rule->peers.n; p++)
-				if (rule->peers.at[p].kind == PEER_SET &&
-					!is_set_same(old, new, rule->peers.at[p].set))
-					return true;
-		}
+	while ((peer = policy_next_set(policy, &cursor)))
+		if (!is_set_same(old, new, peer->set))
+			return true;
 	return false;
 }
 
