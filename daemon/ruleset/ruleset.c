@@ -97,7 +97,7 @@ void elements_sort(Elements *elements)
 }
 
 /* ---- Sizes ---- */
-enum { SET_SIZE_LEAST = 64, SET_SIZE_STEP = 8, SET_SIZE_MOST = 262144 };
+enum { SET_SIZE_LEAST = 1024, SET_SIZE_STEP = 8, SET_SIZE_MOST = 524288 };
 
 /* Measured: a lookup of an IPv4 address costs a new flow a hundredth less; of IPv6, as much. */
 size_t set_size(const Set *set)

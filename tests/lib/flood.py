@@ -139,16 +139,19 @@ class Versions:
         self.lab.write_policies(self.policies())
 
     def write_labels(self):
-        """A crowd of role x makes its set one of another size."""
         for pod in (self.lab.a, self.lab.b):
             pod.labels["role"] = self.role
-        for i in range(40):
-            pod = Pod("default", f"c{i}", [f"10.250.0.{i}", f"fd00:250::{i:x}"], {"role": "x"}, "node-2")
-            if self.is_crowded:
-                self.lab.pods[pod.key] = pod
-            else:
-                self.lab.pods.pop(pod.key, None)
         self.lab.write_inventory()
+
+    def write_crowd(self):
+        """So many of role x that its set is one of another size."""
+        path = os.path.join(self.lab.inventory, "crowd.json")
+        if not self.is_crowded:
+            os.unlink(path)
+            return
+        self.lab.put(path, json.dumps({"apiVersion": "v1", "kind": "List", "items": [
+            Pod("default", f"c{i}", [f"10.250.{i >> 8}.{i & 255}"], {"role": "x"}, "node-2").manifest()
+            for i in range(520)]}))
 
     def step(self):
         kind = self.chance.choice(["edit", "swap", "labels", "policy", "both", "ways", "crowd", "crowd and labels"])
@@ -164,7 +167,8 @@ class Versions:
             self.role = "y" if self.role == "x" else "x"
         if kind in ("crowd", "crowd and labels"):
             self.is_crowded = not self.is_crowded
-        if kind in ("labels", "both", "crowd", "crowd and labels"):
+            self.write_crowd()
+        if kind in ("labels", "both", "crowd and labels"):
             self.write_labels()
         if kind not in ("labels", "crowd", "crowd and labels"):
             self.write_policies()

@@ -405,32 +405,32 @@ def set_of_pods(lab):
 def outgrown():
     """sets: one that outgrows its size is another one, as is one that shrinks; one that somebody filled up is no end"""
     with StateLab() as lab:
-        more = [Pod("default", f"p{i}", [f"10.200.0.{i}"]) for i in range(1, 34)]
-        lab.pods.update({f"default/{p.name}": p for p in more[:30]})
+        more = [Pod("default", f"p{i}", [f"10.200.{i >> 8}.{i & 255}"]) for i in range(1, 513)]
+        lab.pods.update({f"default/{p.name}": p for p in more[:510]})
         lab.write_inventory()
         lab.write_policy_file("p.yaml", deny("a").replace("}}}", "}}, ingress: [{from: [{podSelector: {}}]}]}"))
         lab.start()
-        equal(set_of_pods(lab), [(64, 32)])
-        lab.pods["default/p31"] = more[30]
+        equal(set_of_pods(lab), [(1024, 512)])
+        lab.pods["default/p511"] = more[510]
         lab.write_inventory()
-        wait_for(lambda: set_of_pods(lab) == [(512, 33)], 15, "a larger set")
+        wait_for(lambda: set_of_pods(lab) == [(8192, 513)], 15, "a larger set")
         equal(isolated(lab), {A})
         lab.stop()
         lab.start()
-        equal(set_of_pods(lab), [(512, 33)], "as it was found")
-        del lab.pods["default/p31"]
+        equal(set_of_pods(lab), [(8192, 513)], "as it was found")
+        del lab.pods["default/p511"]
         lab.write_inventory()
-        wait_for(lambda: set_of_pods(lab) == [(64, 32)], 15, "a smaller one")
+        wait_for(lambda: set_of_pods(lab) == [(1024, 512)], 15, "a smaller one")
         equal((lab.status()["repairs"], lab.status()["health"]), (0, "healthy"))
         lab.stop()
         name = re.search(r"set (pods4_\w+) {", lab.in_node("nft", "list", "table", "inet", "netpol").stdout).group(1)
-        strangers = ", ".join(f"10.201.0.{i}" for i in range(32))
+        strangers = ", ".join(f"10.201.{i >> 8}.{i & 255}" for i in range(512))
         lab.in_node("nft", f"add element inet netpol {name} {{ {strangers} }}")
-        lab.pods["default/p32"] = more[31]
+        lab.pods["default/p512"] = more[511]
         del lab.pods["default/p1"]
         lab.write_inventory()
         lab.start()
-        equal(set_of_pods(lab), [(64, 32)])
+        equal(set_of_pods(lab), [(1024, 512)])
         equal("10.201" in lab.in_node("nft", "list", "table", "inet", "netpol").stdout, False)
         equal((lab.status()["health"], isolated(lab)), ("healthy", {A}))
 

@@ -100,22 +100,22 @@ static const char *pods_text(int node)
 }
 
 /* About as many as make a small set a larger one (set_size). */
-#define CROWD (32 + 4)
+#define CROWD (512 + 4)
 static int in_crowd;
 
 static const char *crowd_text(void)
 {
 	Buf buf = {.arena = arena};
-	int n = in_crowd + roll(9) - 4;
+	int n = in_crowd + roll(17) - 8;
 
-	in_crowd = n < 20 || n > CROWD ? 28 : n;
+	in_crowd = n < CROWD - 32 || n > CROWD ? CROWD - 16 : n;
 	buf_add(&buf, "{\"kind\":\"PodList\",\"items\":[");
 	for (int i = 0; i < in_crowd; i++)
 		buf_printf(&buf,
 			"%s{\"metadata\":{\"name\":\"c%d\",\"namespace\":\"n0\",\"labels\":{"
 			"\"a\":\"%d\"}},\"spec\":{\"nodeName\":\"node%d\"},\"status\":{\"phase\":"
-			"\"Running\",\"podIP\":\"10.0.1.%d\"}}",
-			i ? "," : "", i, roll(40) ? 0 : roll(3), i % 3, i);
+			"\"Running\",\"podIP\":\"10.0.%d.%d\"}}",
+			i ? "," : "", i, roll(4000) ? 0 : roll(3), i % 3, 1 + i / 256, i % 256);
 	buf_add(&buf, "]}");
 	return buf_text(&buf);
 }
