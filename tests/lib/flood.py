@@ -147,7 +147,8 @@ class Versions:
         """So many of role x that its set is one of another size."""
         path = os.path.join(self.lab.inventory, "crowd.json")
         if not self.is_crowded:
-            os.unlink(path)
+            if os.path.exists(path):
+                os.unlink(path)
             return
         self.lab.put(path, json.dumps({"apiVersion": "v1", "kind": "List", "items": [
             Pod("default", f"c{i}", [f"10.250.{i >> 8}.{i & 255}"], {"role": "x"}, "node-2").manifest()
