@@ -108,6 +108,7 @@ class Versions:
 
     def __init__(self, lab, chance):
         self.lab, self.chance, self.is_crowded = lab, chance, False
+        self.kinds = ["edit", "swap", "labels", "policy", "both", "ways"]
         self.role, self.open_side, self.junk, self.others = "x", "ingress", 0, False
         self.is_one_way = False  # only ingress looks at roles: then both pods' change goes in place
         self.write_policies()
@@ -155,7 +156,7 @@ class Versions:
             for i in range(520)]}))
 
     def step(self):
-        kind = self.chance.choice(["edit", "swap", "labels", "policy", "both", "ways", "crowd", "crowd and labels"])
+        kind = self.chance.choice(self.kinds)
         if kind == "ways":
             self.is_one_way = not self.is_one_way
         if kind in ("edit", "both"):

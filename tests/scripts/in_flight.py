@@ -30,6 +30,7 @@ def run_edits(lab, versions, n, enough=lambda: False):
 def measure(family, edits, *options, is_naive=False, mode="routed"):
     with FloodLab(mode) as lab:
         versions = Versions(lab, random.Random(SEED))
+        versions.kinds += ["crowd", "crowd and labels"]
         lab.start(*options)
         lab.count()
         lab.start_flood(family)

@@ -120,7 +120,6 @@ def cold_starts():
         if is_inventory_gone:
             equal("not written again" in str(lab.status()["diagnostics"]), True, "the inventory of before")
             versions.write_labels()
-            versions.write_crowd()
             wait_for(lambda: not lab.status()["diagnostics"], 20, "the inventory of now")
         elif i % 10 == 0:
             versions.step()
