@@ -36,7 +36,7 @@ typedef struct Set {
 	SetKind kind;
 	Family family;
 	Elements elements; /* sorted; not of SET_CIDR */
-	uint64_t serial;   /* no other set has it; 0: it was not made by set_edit */
+	uint64_t serial;   /* no other set has it; 0: it lives in an arena */
 	uint64_t edit_of;  /* the serial of the set that these made it from; 0: of none */
 	Elements added, removed;
 	Ranges ranges; /* sorted, disjoint; of SET_CIDR */
@@ -126,11 +126,10 @@ typedef struct Ruleset {
 
 /*
  * One piece of memory of its own, with one owner. NULL: out of memory. release takes NULL, and what
- * lives in an arena. Of a set: the same without `del`, with `add` (both sorted), and with `ranges`
- * instead of its own if given; the same under another name.
+ * lives in an arena. set_edit: the same without `del`, with `add` (both sorted).
  */
-const Set *set_edit(const Set *set, const Elements *add, const Elements *del, const Ranges *ranges);
-const Set *set_rename(const Set *set, const char *name);
+const Set *set_make(const Set *draft);
+const Set *set_edit(const Set *set, const Elements *add, const Elements *del);
 const Set *set_hold(const Set *set);
 void set_release(const Set *set);
 const Chain *chain_make(const Chain *draft);

@@ -509,29 +509,31 @@ static void rename_set(Live *live, LiveSet *set, size_t size)
 /* What comes is all that is in it. */
 static void make_first(Live *live, LiveSet *set)
 {
-	Set draft = {.kind = set->is.kind, .family = set->is.family, .elements = set->add};
+	const Set draft = {.name = set->name,
+		.comment = set->is.comment,
+		.kind = set->is.kind,
+		.family = set->is.family,
+		.elements = set->add,
+		.ranges = set->is.kind == SET_CIDR ? set->is.ranges : (Ranges){}};
 	size_t size = set_size(&draft);
 
 	if (size)
 		rename_set(live, set, size);
-	draft = (Set){.name = set->name,
-		.comment = set->is.comment,
-		.kind = set->is.kind,
-		.family = set->is.family};
-	take_made(live, set,
-		set_edit(&draft, &set->add, &(Elements){},
-			set->is.kind == SET_CIDR ? &set->is.ranges : NULL));
+	take_made(live, set, set_make(&draft));
 }
 
 static void make_next(Live *live, LiveSet *set)
 {
 	size_t size = set_size(set->set);
+	Set renamed;
 
-	take_made(live, set, set_edit(set->set, &set->add, &set->del, NULL));
+	take_made(live, set, set_edit(set->set, &set->add, &set->del));
 	if (set_size(set->set) == size)
 		return;
 	rename_set(live, set, set_size(set->set));
-	take_made(live, set, set_rename(set->set, set->name));
+	renamed = *set->set;
+	renamed.name = set->name;
+	take_made(live, set, set_make(&renamed));
 	live->is_old_renamed = true;
 }
 

@@ -175,7 +175,7 @@ static uint64_t next_serial(void)
 	return __atomic_add_fetch(&serial, 1, __ATOMIC_RELAXED);
 }
 
-const Set *set_edit(const Set *set, const Elements *add, const Elements *del, const Ranges *ranges)
+const Set *set_edit(const Set *set, const Elements *add, const Elements *del)
 {
 	bool is_small = add->n + del->n <= set->elements.n / 4; /* else it is not worth noting */
 	Set draft = *set, *made;
@@ -185,8 +185,6 @@ const Set *set_edit(const Set *set, const Elements *add, const Elements *del, co
 	draft.elements.n = set->elements.n + add->n;
 	draft.added.n = draft.edit_of ? add->n : 0;
 	draft.removed.n = draft.edit_of ? del->n : 0;
-	if (ranges)
-		draft.ranges = *ranges;
 	made = make_room(&draft);
 	if (!made)
 		return NULL;
@@ -194,13 +192,12 @@ const Set *set_edit(const Set *set, const Elements *add, const Elements *del, co
 	return made;
 }
 
-const Set *set_rename(const Set *set, const char *name)
+const Set *set_make(const Set *draft)
 {
-	Set renamed = *set;
+	Set original = *draft;
 
-	renamed.name = name;
-	renamed.serial = 0; /* a set of another name is no edit of this one */
-	return set_edit(&renamed, &(Elements){}, &(Elements){}, NULL);
+	original.serial = 0; /* what is made is no edit of it */
+	return set_edit(&original, &(Elements){}, &(Elements){});
 }
 
 /* ---- Chains ---- */

@@ -148,8 +148,7 @@ class Versions:
         """So many of role x that its set is one of another size."""
         path = os.path.join(self.lab.inventory, "crowd.json")
         if not self.is_crowded:
-            if os.path.exists(path):
-                os.unlink(path)
+            os.unlink(path)
             return
         self.lab.put(path, json.dumps({"apiVersion": "v1", "kind": "List", "items": [
             Pod("default", f"c{i}", [f"10.250.{i >> 8}.{i & 255}"], {"role": "x"}, "node-2").manifest()
@@ -165,12 +164,11 @@ class Versions:
             self.open_side = "egress" if self.open_side == "ingress" else "ingress"
         if kind == "policy":
             self.others = not self.others
-        if kind in ("labels", "both", "crowd and labels"):
-            self.role = "y" if self.role == "x" else "x"
         if kind in ("crowd", "crowd and labels"):
             self.is_crowded = not self.is_crowded
             self.write_crowd()
         if kind in ("labels", "both", "crowd and labels"):
+            self.role = "y" if self.role == "x" else "x"
             self.write_labels()
         if kind not in ("labels", "crowd", "crowd and labels"):
             self.write_policies()
