@@ -315,7 +315,7 @@ static bool is_key(const char *wanted, const char *key, size_t n)
 {
 	if (*wanted == '*')
 		return true;
-	return n > 0 && *wanted == *key && strncmp(wanted, key, n) == 0 && !wanted[n];
+	return n > 0 && *wanted == *key && strlen(wanted) == n && memcmp(wanted, key, n) == 0;
 }
 
 static const Place *child_of(const Place *place, const char *key, size_t n)
@@ -457,6 +457,12 @@ static bool on_end(void *context)
 	return true;
 }
 
+static bool fail_nul(Inventory *v)
+{
+	FAIL(v, "a NUL character in a string");
+	return false;
+}
+
 static bool on_key(void *context, const char *text, size_t n)
 {
 	Inventory *v = context;
@@ -464,8 +470,11 @@ static bool on_key(void *context, const char *text, size_t n)
 	if (v->skipped)
 		return true;
 	v->next = child_of(v->stack[v->depth], text, n);
-	if (v->next && v->next->want == WANT_LABEL)
-		v->label = keep_text(v, text, n);
+	if (!v->next || v->next->want != WANT_LABEL)
+		return true;
+	if (memchr(text, '\0', n))
+		return fail_nul(v);
+	v->label = keep_text(v, text, n);
 	return true;
 }
 
@@ -483,10 +492,8 @@ static bool on_scalar(void *context, ScalarKind kind, const char *text, size_t n
 	}
 	if (place->shape != SHAPE_SCALAR || place->scalar != kind)
 		return fail_shape(v, place, found[kind]);
-	if (memchr(text, '\0', n)) {
-		FAIL(v, "a NUL character in a string");
-		return false;
-	}
+	if (memchr(text, '\0', n))
+		return fail_nul(v);
 	return set_value(
 		v, place->want, is_kept(place->want) ? keep_text(v, text, n) : look_at(v, text, n));
 }

@@ -107,6 +107,15 @@ static void resolve_plain(Node *node)
 	node->truth = node->kind == NODE_BOOL && is_one_of(node->text, truths);
 }
 
+static bool is_text(Builder *b)
+{
+	bool has_nul = memchr(b->event.data.scalar.value, '\0', b->event.data.scalar.length);
+
+	if (has_nul)
+		FAIL(b, here(b), "syntax", NULL, "a NUL character in a string");
+	return !has_nul;
+}
+
 static void read_scalar(Builder *b, Node *node)
 {
 	const char *value = (const char *)b->event.data.scalar.value;
@@ -114,9 +123,9 @@ static void read_scalar(Builder *b, Node *node)
 
 	node->text = arena_strdup(b->reader->arena, value);
 	node->kind = NODE_STRING;
-	if (strlen(value) != b->event.data.scalar.length)
-		FAIL(b, node->origin, "syntax", NULL, "a NUL character in a string");
-	else if (tag && strcmp(tag, YAML_STR_TAG) != 0 && strcmp(tag, "!") != 0)
+	if (!is_text(b))
+		return;
+	if (tag && strcmp(tag, YAML_STR_TAG) != 0 && strcmp(tag, "!") != 0)
 		FAIL(b, node->origin, "syntax", "write the value plainly", "unknown tag \"%s\"",
 			tag);
 	else if (!tag && b->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
@@ -183,6 +192,8 @@ static bool read_pair(Builder *b, Node *node, StrMap *keys, Documents *merges, u
 		FAIL(b, pair.origin, "syntax", NULL, "a key must be a plain word or a string");
 		return false;
 	}
+	if (!is_text(b))
+		return false;
 	is_plain = b->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	pair.key = arena_strdup(b->reader->arena, (const char *)b->event.data.scalar.value);
 	first = strmap_get(keys, pair.key);

@@ -224,6 +224,41 @@ Test(source, failed_exports_are_errors)
 	source_free(good(SOURCE_INVENTORY, "pods.json", "{\"kind\":\"PodList\",\"items\":null}"));
 }
 
+/* "app\0x" is not "app": what reads it as such selects other pods than were meant. */
+Test(source, a_key_does_not_end_at_a_nul)
+{
+	static const struct {
+		SourceKind kind;
+		const char *file, *text;
+	} bad[] = {
+		{SOURCE_POLICIES, "f.yaml",
+			"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: "
+			"x}\nspec: {podSelector: {matchLabels: {\"app\\0x\": v}}}\n"},
+		{SOURCE_POLICIES, "f.json",
+			"{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"NetworkPolicy\","
+			"\"metadata\":{\"name\":\"x\"},\"spec\":{\"podSelector\":{},"
+			"\"ingress\\u0000\":"
+			"[]}}"},
+		{SOURCE_INVENTORY, "f.json",
+			"{\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\",\"labels\":{"
+			"\"app\\u0000x\":"
+			"\"v\"}}}"},
+		{SOURCE_INVENTORY, "f.yaml",
+			"kind: Pod\nmetadata: {name: a, labels: {\"app\\0x\": v}}\n"}};
+	Source *source;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		source = parse(bad[i].kind, bad[i].file, bad[i].text);
+		cr_expect_gt(source->diags.n_errors, 0, "%s", bad[i].text);
+		source_free(source);
+	}
+	source = good(SOURCE_INVENTORY, "f.json",
+		"{\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\",\"name\\u0000, and much that "
+		"follows\":\"b\"}}");
+	cr_expect_str_eq(source->pods.at[0]->name, "a");
+	source_free(source);
+}
+
 /* ---- netpol.conf ---- */
 static size_t settings(Arena *arena, const char *text, Settings *ret_settings)
 {
