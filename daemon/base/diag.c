@@ -106,6 +106,7 @@ void diags_excerpt(Diags *diags, const char *text, size_t n)
 		const char *end = start ? memchr(start, '\n', (size_t)(text + n - start)) : NULL;
 		size_t length = start ? (size_t)((end ? end : text + n) - start) : 0;
 
+		length -= length > 0 && start[length - 1] == '\r';
 		if (length == 0 || diag->origin.column > EXCERPT_MOST)
 			continue;
 		diag->excerpt = without_controls(arena_strndup(

@@ -325,12 +325,25 @@ static void say_unknown_fields(Source *source, const Documents *documents)
 	}
 }
 
+static bool read_trees(Reader *reader, const char *file, const char *text, size_t n, Documents *ret)
+{
+	Arena *own = arena_child(reader->arena);
+	const Node *json = json_tree(own, file, text, n);
+
+	if (json) {
+		VEC_PUSH(reader->arena, ret, json);
+		return true;
+	}
+	arena_free(own);
+	return yaml_read(reader, file, text, n, ret);
+}
+
 void manifest_read(Source *source, const char *text, size_t n)
 {
 	Reader reader = {source->arena, &source->diags};
 	Documents documents = {};
 
-	if (yaml_read(&reader, source->file, text, n, &documents))
+	if (read_trees(&reader, source->file, text, n, &documents))
 		read_documents(source, &reader, &documents);
 	else
 		say_unknown_fields(source, &documents);

@@ -28,7 +28,7 @@ struct Node {
 	const char *text;	 /* of scalars, as written */
 	long long number;	 /* NODE_INT */
 	bool truth;		 /* NODE_BOOL */
-	size_t weight;		 /* nodes below and itself, aliases expanded */
+	size_t weight;		 /* of YAML: nodes below and itself, aliases expanded */
 	VEC(const Node *) items; /* NODE_LIST */
 	VEC(Pair) pairs;	 /* NODE_MAP */
 };
@@ -71,6 +71,13 @@ static inline size_t node_count(const Node *list)
  * document is what had been read of it. */
 typedef VEC(const Node *) Documents;
 bool yaml_read(Reader *reader, const char *file, const char *text, size_t n, Documents *ret);
+/* The kind of a scalar that was written without quotes, and its value. */
+void yaml_resolve(Node *node);
+/*
+ * json_tree.c: the tree of a JSON text, the same as yaml_read's; NULL if it is none, or one that
+ * yaml_read says an error of.
+ */
+const Node *json_tree(Arena *arena, const char *file, const char *text, size_t n);
 /* conf.c: the root group of a libconfig text; NULL after an error in diags. */
 const Node *conf_read(Reader *reader, const char *file, const char *text);
 

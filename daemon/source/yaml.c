@@ -1,7 +1,7 @@
 /*
- * YAML and JSON manifests: libyaml's events into a tree that keeps line, column and scalar style.
- * The guards that libyaml lacks are here: depth, nodes, anchors, alias budget, cycles, duplicate
- * keys, surrogate pairs of JSON strings.
+ * YAML, and manifests that are nearly JSON (json_tree.c has the others): libyaml's events into a
+ * tree that keeps line, column and scalar style. The guards that libyaml lacks are here: depth,
+ * nodes, anchors, alias budget, cycles, duplicate keys, NULs, surrogate pairs of JSON strings.
  */
 #include "node.h"
 #include <errno.h>
@@ -87,7 +87,7 @@ static bool is_float(const char *text)
 	return *end == '\0';
 }
 
-static void resolve_plain(Node *node)
+void yaml_resolve(Node *node)
 {
 	static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
 	static const char *const truths[] = {
@@ -129,7 +129,7 @@ static void read_scalar(Builder *b, Node *node)
 		FAIL(b, node->origin, "syntax", "write the value plainly", "unknown tag \"%s\"",
 			tag);
 	else if (!tag && b->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
-		resolve_plain(node);
+		yaml_resolve(node);
 }
 
 /* ---- Collections ---- */

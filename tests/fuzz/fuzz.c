@@ -136,7 +136,7 @@ static void add_policy(Model *model, const Policy *policy, Changes *changes)
 	model_set_policy(model, NULL, policy, false, changes);
 }
 
-static void compile_and_render(Arena *arena, const Reader *reader, const Source *source)
+static const char *compile_and_render(Arena *arena, const Reader *reader, const Source *source)
 {
 	CompileOptions options = {.node = "", .is_all = true, .table = "netpol"};
 	Model *model = model_new(arena);
@@ -144,6 +144,7 @@ static void compile_and_render(Arena *arena, const Reader *reader, const Source 
 	Part none = {},
 	     part = {source->pods.at, source->pods.n, source->namespaces.at, source->namespaces.n};
 	Diags diags = {.arena = arena};
+	const char *text = "";
 	Ruleset *ruleset;
 
 	if (source->pods.n == 0)
@@ -153,8 +154,7 @@ static void compile_and_render(Arena *arena, const Reader *reader, const Source 
 		add_policy(model, source->policies.at[i], &changes);
 	model_set_cidr_sets(model, source->sets.at, source->sets.n);
 	if (compile(model, &options, &diags, &ruleset) == 0) {
-		const char *text = nft_ruleset_text(arena, ruleset);
-
+		text = nft_ruleset_text(arena, ruleset);
 		check_comments(text);
 		if (reader->is_applied) {
 			hold_alarm(SIG_BLOCK);
@@ -164,6 +164,7 @@ static void compile_and_render(Arena *arena, const Reader *reader, const Source 
 		ruleset_free(ruleset);
 	}
 	explain(arena, model);
+	return text;
 }
 
 static void print(Arena *arena, const Diags *diags)
@@ -172,16 +173,36 @@ static void print(Arena *arena, const Diags *diags)
 		diag_block(arena, &diags->list.at[i], true);
 }
 
+/* A comment at its end makes JSON YAML, for another parser: what that accepts means the same. */
+static void check_as_yaml(Arena *arena, const Reader *reader, const char *file, const char *text,
+	const Source *source, const char *ruleset)
+{
+	const char *yaml = arena_printf(arena, "%s\n# not JSON\n", text);
+	Source *other;
+
+	if (source_parse(reader->kind, file, yaml, strlen(yaml), &other) != 0)
+		return;
+	if (other->diags.n_errors == 0) {
+		must(source->diags.n_errors == 0, "refused", "as JSON", text);
+		must(strcmp(compile_and_render(arena, reader, other), ruleset) == 0, "another",
+			ruleset, text);
+	}
+	source_free(other);
+}
+
 static void read_source(
 	Arena *arena, const Reader *reader, bool is_second, const char *text, size_t n)
 {
+	const char *ruleset = "", *file = reader->files[is_second];
 	Source *source;
 
-	if (source_parse(reader->kind, reader->files[is_second], text, n, &source) != 0)
+	if (source_parse(reader->kind, file, text, n, &source) != 0)
 		return;
 	print(arena, &source->diags);
 	if (source->diags.n_errors == 0)
-		compile_and_render(arena, reader, source);
+		ruleset = compile_and_render(arena, reader, source);
+	if (strcmp(reader->name, "manifest") == 0 && strlen(text) == n)
+		check_as_yaml(arena, reader, file, text, source, ruleset);
 	source_free(source);
 }
 

@@ -245,6 +245,8 @@ Test(base, diagnostics_are_bounded_and_cannot_write_escapes)
 	diags_excerpt(&diags, "a\033b", 3);
 	text = diag_block(arena, &diags.list.at[0], false);
 	cr_assert_null(strchr(text, '\033'));
+	diags_excerpt(&diags, "a: b\r\nc", 7);
+	cr_assert_str_eq(diags.list.at[0].excerpt, "a: b");
 }
 
 /* ---- Table ---- */

@@ -2,6 +2,7 @@
  */
 #include "source.h"
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 static Source *parse(SourceKind kind, const char *file, const char *text)
@@ -116,6 +117,45 @@ Test(source, lists_documents_and_json)
 		"\"spec\":{\"podSelector\":{\"matchLabels\":{\"a\":\"1\"}}}}");
 	cr_expect_eq(source->policies.n, 1);
 	source_free(source);
+}
+
+/* Two parsers read JSON: one that knows nothing else, and, with a comment at its end, YAML's. What
+ * they make of it is the same, with the same errors in the same places. */
+Test(source, json_is_read_as_the_yaml_that_it_is)
+{
+	static const char *const specs[] = {"{\"podSelector\":{}}",
+		"{\"podSelector\":{\"matchLabels\":{\"\\u0061\":\"\\\"\\\\\\/"
+		"\\t\"}},\n\"ingres\":7}",
+		"{ \"é\\u00e9\" : \"日本\",\"podSelector\":3,\r\n\t\"ingress\":[ null , "
+		"{},{\"from\":"
+		"[\n{\"podSelector\":[]}]}]}",
+		"{\"ingress\":[{\"ports\":[{\"port\":1e3},{\"port\":-0},{\"port\":80.0},{\"port\":"
+		"123456789012345678901234567890},{\"port\":true},{\"port\":\"80\"},{\"port\":null"
+		"},{\"port\":65536},{\"prot\\u006f\":1}]}]}",
+		"{\"podSelector\":{},\"podSelector\":{}}",
+		"{\"policyTypes\":[\"\",\"x\\\"\\\\\"],\"a\":[]}", "{\"podSelector\":{}",
+		"{\"podSelector\":{}}}", "{\"a\":01}", "{'podSelector': {},}",
+		"{\"<<\":{\"podSelector\":{}}}", "\"\"", "[[[]]]", "null", "-", ""};
+
+	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
+		char text[4096], yaml[sizeof(text) + 16];
+		Source *x, *y;
+
+		snprintf(text, sizeof(text),
+			"{\"apiVersion\":\"networking.k8s.io/v1\",\n  \"kind\":\"NetworkPolicy\","
+			"\"metadata\":{\"name\":\"x\"},\n\"spec\": %s}",
+			specs[i]);
+		snprintf(yaml, sizeof(yaml), "%s # not JSON", text);
+		x = parse(SOURCE_POLICIES, "f.json", text);
+		y = parse(SOURCE_POLICIES, "f.json", yaml);
+		cr_expect_eq(x->policies.n, y->policies.n, "%s", text);
+		cr_expect_eq(x->diags.list.n, y->diags.list.n, "%s", text);
+		for (size_t k = 0; k < x->diags.list.n && k < y->diags.list.n; k++)
+			cr_expect_str_eq(diag_line(x->arena, &x->diags.list.at[k]),
+				diag_line(x->arena, &y->diags.list.at[k]));
+		source_free(x);
+		source_free(y);
+	}
 }
 
 Test(source, anchors_and_merge_keys_work)
