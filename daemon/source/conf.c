@@ -3,6 +3,7 @@
  * would open any path, so it is refused: every file of the directory is read anyway.
  */
 #include "node.h"
+#include <ctype.h>
 #include <libconfig.h>
 #include <string.h>
 
@@ -97,23 +98,65 @@ static const char *skip_opaque(const char *s)
 	return *s ? s + 1 : s;
 }
 
-static bool has_include(Reader *reader, const char *file, const char *text)
+/* A name or a number ends where none of its characters follows. */
+static const char *skip_word(const char *s)
+{
+	return s + strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-*");
+}
+
+static bool has_nul(const char *s, const char *end)
+{
+	for (; s < end; s++) {
+		if (s[0] != '\\')
+			continue;
+		if ((s[1] == 'x' || s[1] == 'X') && s[2] == '0' && s[3] == '0')
+			return true;
+		s++;
+	}
+	return false;
+}
+
+static bool is_too_large(const char *s)
+{
+	bool is_hex = s[0] == '0' && (s[1] == 'x' || s[1] == 'X');
+
+	return isdigit((unsigned char)s[0]) && strtoull(s, NULL, is_hex ? 16 : 10) > INT32_MAX;
+}
+
+/* What libconfig follows anywhere, cuts off, or takes modulo 2^32, without a word. */
+static const char *why_unfit(const char *s, const char *end)
+{
+	if (strncmp(s, "@include", 8) == 0)
+		return "@include is not followed";
+	if (*s == '"' && has_nul(s, end))
+		return "a NUL character in a string";
+	return is_too_large(s) ? "a number greater than 2147483647" : NULL;
+}
+
+static bool is_fit(Reader *reader, const char *file, const char *text)
 {
 	unsigned line = 1;
 
 	for (const char *s = text, *end; *s; s = end) {
+		const char *why;
+
 		end = skip_opaque(s);
-		if (end == s && strncmp(s, "@include", 8) == 0) {
-			DIAG_ERROR(reader->diags, ((Origin){file, line, 0}), "include",
-				"every file of the directory is read by itself; put it there",
-				"@include is not followed");
-			return true;
-		}
+		end = end == s ? skip_word(s) : end;
 		end = end == s ? s + 1 : end;
+		why = why_unfit(s, end);
+		if (why) {
+			DIAG_ERROR(reader->diags, ((Origin){file, line, 0}),
+				*s == '@' ? "include" : "syntax",
+				*s == '@' ? "every file of the directory is read by itself; put it "
+					    "there"
+					  : NULL,
+				"%s", why);
+			return false;
+		}
 		for (const char *c = s; c < end; c++)
 			line += *c == '\n';
 	}
-	return false;
+	return true;
 }
 
 static void config_free(void *handle)
@@ -126,7 +169,7 @@ const Node *conf_read(Reader *reader, const char *file, const char *text)
 	config_t *config = ARENA_NEW(reader->arena, config_t);
 	Converter c = {reader, file};
 
-	if (has_include(reader, file, text))
+	if (!is_fit(reader, file, text))
 		return NULL;
 	config_init(config);
 	arena_defer(reader->arena, config_free, config);

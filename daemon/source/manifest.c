@@ -327,15 +327,12 @@ static void say_unknown_fields(Source *source, const Documents *documents)
 
 static bool read_trees(Reader *reader, const char *file, const char *text, size_t n, Documents *ret)
 {
-	Arena *own = arena_child(reader->arena);
-	const Node *json = json_tree(own, file, text, n);
+	const Node *json = json_tree(reader->arena, file, text, n);
 
-	if (json) {
-		VEC_PUSH(reader->arena, ret, json);
-		return true;
-	}
-	arena_free(own);
-	return yaml_read(reader, file, text, n, ret);
+	if (!json)
+		return yaml_read(reader, file, text, n, ret);
+	VEC_PUSH(reader->arena, ret, json);
+	return true;
 }
 
 void manifest_read(Source *source, const char *text, size_t n)

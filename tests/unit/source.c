@@ -299,6 +299,37 @@ Test(source, a_key_does_not_end_at_a_nul)
 	source_free(source);
 }
 
+/* libconfig reads 4294967376 as 80, and ends a string at its "\x00". */
+Test(source, a_libconfig_text_is_not_cut_or_wrapped)
+{
+	static const struct {
+		const char *selector, *port;
+		bool is_good;
+	} cases[] = {{"a=b", "80", true}, {"a=b", "0x50", true}, {"a=b", "80L", true},
+		{"a=b", "80 # 4294967376, \"\\x00\"\n", true}, {"a1=x4294967376", "80", true},
+		{"a=\\x62", "80", true}, {"a=b", "4294967376", false},
+		{"a=b", "18446744073709551696", false}, {"a=b", "0x100000050", false},
+		{"a=b", "0X100000050L", false}, {"a=b\\x00,c=d", "80", false},
+		{"a=b\\\"\\X00,c=d", "80", false}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[512];
+		Source *source;
+
+		snprintf(text, sizeof(text),
+			"\npolicies = ( { name = \"x\"; pods = \"%s\";\ningress = ( { ports = ( { "
+			"port = %s; } ); } ); } );",
+			cases[i].selector, cases[i].port);
+		source = parse(SOURCE_POLICIES, "f.conf", text);
+		cr_expect_eq(source->diags.n_errors == 0, cases[i].is_good, "%s: %s", text,
+			first_error(source));
+		if (!cases[i].is_good)
+			cr_expect_eq(source->diags.list.at[0].origin.line,
+				strcmp(cases[i].port, "80") == 0 ? 2 : 3);
+		source_free(source);
+	}
+}
+
 /* ---- netpol.conf ---- */
 static size_t settings(Arena *arena, const char *text, Settings *ret_settings)
 {
