@@ -163,7 +163,9 @@ size_t text_utf8_check(const char *text, size_t n);
 /* The entry of `known` (NULL-terminated) within two edits of `word`, or NULL. */
 const char *text_nearest(const char *word, const char *const *known);
 int text_compare_p(const void *a, const void *b); /* for qsort of const char * */
-void text_add_json(Buf *buf, const char *text);	  /* with quotes */
+void text_add_json(Buf *buf, const char *text);	  /* with quotes; valid, whatever the text */
+/* The same text, with '?' for what a terminal would obey and what is no UTF-8. */
+char *text_printable(char *text);
 
 /* ---- Content names: SHA-256, because whoever writes a policy must not choose what collides. ----
  */

@@ -12,15 +12,6 @@ const char *severity_text(Severity severity)
 	return text[severity];
 }
 
-/* No terminal escapes out of a file's names. */
-static char *without_controls(char *text)
-{
-	for (char *c = text; *c; c++)
-		if (((unsigned char)*c < 0x20 && *c != '\t') || *c == 0x7f)
-			*c = '?';
-	return text;
-}
-
 static const char *copy_or_null(Arena *arena, const char *text)
 {
 	return text ? arena_strdup(arena, text) : NULL;
@@ -45,9 +36,9 @@ void diag_add(Diags *diags, Severity severity, Origin origin, const char *code, 
 
 	if (diags->list.n < DIAGS_MOST) {
 		va_start(arguments, format);
-		diag.message = without_controls(arena_vprintf(diags->arena, format, arguments));
+		diag.message = text_printable(arena_vprintf(diags->arena, format, arguments));
 		va_end(arguments);
-		diag.hint = hint ? without_controls(arena_strdup(diags->arena, hint)) : NULL;
+		diag.hint = hint ? text_printable(arena_strdup(diags->arena, hint)) : NULL;
 		diag.origin.file = copy_or_null(diags->arena, origin.file);
 	}
 	diag_push(diags, diag);
@@ -109,14 +100,15 @@ void diags_excerpt(Diags *diags, const char *text, size_t n)
 		length -= length > 0 && start[length - 1] == '\r';
 		if (length == 0 || diag->origin.column > EXCERPT_MOST)
 			continue;
-		diag->excerpt = without_controls(arena_strndup(
+		diag->excerpt = text_printable(arena_strndup(
 			diags->arena, start, length < EXCERPT_MOST ? length : EXCERPT_MOST));
 	}
 }
 
 static void add_place(Buf *buf, const Origin *origin)
 {
-	buf_add(buf, origin->file ? origin->file : "netpol");
+	buf_add(buf,
+		origin->file ? text_printable(arena_strdup(buf->arena, origin->file)) : "netpol");
 	if (origin->line)
 		buf_printf(buf, ":%u", origin->line);
 	if (origin->line && origin->column)

@@ -185,16 +185,48 @@ int text_compare_p(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* How long the character at `s` is, of a text that ends with a NUL; 0: it is no UTF-8. */
+static size_t character_length(const char *s)
+{
+	return (unsigned char)*s < 0x80 ? 1 : utf8_sequence((const unsigned char *)s, 4);
+}
+
+static bool is_control(const char *s, size_t n)
+{
+	unsigned char first = (unsigned char)s[0];
+
+	if (n == 1)
+		return (first < 0x20 && first != '\t') || first == 0x7f;
+	return n == 2 && first == 0xc2 && (unsigned char)s[1] < 0xa0;
+}
+
+char *text_printable(char *text)
+{
+	for (char *s = text; *s;) {
+		size_t n = character_length(s);
+
+		if (n == 0 || is_control(s, n))
+			memset(s, '?', n ? n : 1);
+		s += n ? n : 1;
+	}
+	return text;
+}
+
 void text_add_json(Buf *buf, const char *text)
 {
+	size_t n;
+
 	buf_add(buf, "\"");
-	for (const char *s = text; *s; s++) {
-		if (*s == '"' || *s == '\\')
+	for (const char *s = text; *s; s += n ? n : 1) {
+		n = character_length(s);
+		if (n == 0)
+			buf_add(buf, "\\ufffd");
+		else if (*s == '"' || *s == '\\')
 			buf_printf(buf, "\\%c", *s);
-		else if ((unsigned char)*s < 0x20)
+		else if (is_control(s, 1) || *s == '\t')
 			buf_printf(buf, "\\u%04x", *s);
 		else
-			buf_add_n(buf, s, 1);
+			buf_add_n(buf, s, n);
 	}
 	buf_add(buf, "\"");
 }

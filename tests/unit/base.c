@@ -238,15 +238,26 @@ Test(base, diagnostics_are_bounded_and_cannot_write_escapes)
 	const char *text;
 
 	for (int i = 0; i < 500; i++)
-		DIAG_ERROR(&diags, ((Origin){"f", 1, 1}), "x", NULL, "\033[31m%d", i);
+		DIAG_ERROR(&diags, ((Origin){"f\033\n\xff", 1, 1}), "x", NULL,
+			"\033[31m%d \xc2\x9b\x80 \xc2\xa7", i);
 	cr_assert_eq(diags.list.n, DIAGS_MOST);
 	cr_assert_eq(diags.n_errors, 500);
 	cr_assert_eq(diags.n_dropped, 500 - DIAGS_MOST);
 	diags_excerpt(&diags, "a\033b", 3);
 	text = diag_block(arena, &diags.list.at[0], false);
-	cr_assert_null(strchr(text, '\033'));
+	cr_assert_str_eq(text, "f???:1:1: error: ?[31m0 ??? §\n     1 | a?b\n       | ^\n");
+	cr_assert_str_eq(diag_line(arena, &diags.list.at[0]), "f???:1:1: error: ?[31m0 ??? §");
 	diags_excerpt(&diags, "a: b\r\nc", 7);
 	cr_assert_str_eq(diags.list.at[0].excerpt, "a: b");
+}
+
+Test(base, json_strings_are_valid_whatever_they_say)
+{
+	Buf buf = {.arena = arena};
+
+	text_add_json(&buf, "a\"\\\n\t\033\177 \xff\xc3( é\xe2\x82");
+	cr_assert_str_eq(buf_text(&buf),
+		"\"a\\\"\\\\\\u000a\\u0009\\u001b\\u007f \\ufffd\\ufffd( é\\ufffd\\ufffd\"");
 }
 
 /* ---- Table ---- */
