@@ -19,11 +19,20 @@ static const Schema SCHEMA = {(const Field[]){{.key = "node"}, {.key = "policies
 	{.key = "enforce"}, {.key = "deny"}, {.key = "bridge"}, {.key = "service_cidrs"},
 	{.key = "settle_ms"}, {}}};
 
+/* Capitals of a host's name are small in its node's: kubelet makes them so. */
+static void name_node(char ret_name[HOST_NAME_MAX + 1])
+{
+	gethostname(ret_name, HOST_NAME_MAX);
+	for (char *c = ret_name; *c; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c |= 0x20;
+}
+
 void settings_default(Arena *arena, Settings *ret_settings)
 {
 	char host[HOST_NAME_MAX + 1] = "";
 
-	gethostname(host, sizeof(host) - 1);
+	name_node(host);
 	*ret_settings = (Settings){.node = arena_strdup(arena, host),
 		.policies = "/etc/netpol/conf.d",
 		.inventory = "/run/netpol/inventory",

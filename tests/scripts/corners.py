@@ -8,7 +8,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from netlab import Lab, Pod, Skip, can_track_bridges, wait_for
+from netlab import NETPOLCTL, Lab, Pod, Skip, can_track_bridges, run, wait_for
 from report import test, finish, equal
 from talk import ask, deny_all, policy, serve
 
@@ -229,6 +229,18 @@ def routed_pretenders():
         equal("counter packets 0 " in listing, True, listing)
 
 
+def host_with_capitals():
+    """service: a host whose name has capitals is the node that kubelet makes of it"""
+    with Lab("routed") as lab:
+        lab.put(f"{lab.inventory}/pods.json",
+                json.dumps({"kind": "PodList", "items": [Pod("default", "a", [A], {"pod": "a"}, "worker-1").manifest()]}))
+        lab.write_policies([deny_all("a", {"pod": "a"})])
+        lab.put(f"{lab.dir}/empty.conf", "")
+        said = run("unshare", "--uts", "sh", "-c", 'hostname Worker-1 && exec "$@"', "sh", NETPOLCTL, "-c",
+                   f"{lab.dir}/empty.conf", "--policies", lab.policies, "--inventory", lab.inventory, "ruleset")
+        equal((A in said.stdout, said.stderr), (True, ""), said.stdout)
+
+
 def large():
     """service: 60,000 peers in one change, and out again"""
     with Lab("routed") as lab:
@@ -300,6 +312,7 @@ for case, modes, title in (
 test(switched_off)
 test(conntrack_not_there)
 test(routed_pretenders)
+test(host_with_capitals)
 test(large)
 test(others_sets)
 finish()
