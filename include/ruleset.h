@@ -86,8 +86,10 @@ typedef VEC(Verdict) Verdicts;
 /* Which packets a table is for; each kind has base chains of its own (design.md 5.4). */
 typedef enum TableKind {
 	TABLE_INET,   /* routed ones, and those that br_netfilter lifts: forward, input, output */
-	TABLE_BRIDGE, /* bridged ones, with connection tracking of the bridge's own: forward */
-	TABLE_TAGGED, /* bridged ones with a VLAN tag, which br_netfilter does not lift: forward */
+	TABLE_BRIDGE, /* bridged ones, with connection tracking of the bridge's own: forward, input
+		       */
+	TABLE_TAGGED, /* bridged ones that br_netfilter does not lift (with a VLAN tag), or nobody
+			 could judge by their addresses: forward, input */
 } TableKind;
 
 /* What the base chains depend on, and where they are. */
@@ -97,6 +99,8 @@ typedef struct BaseOptions {
 	Ranges services; /* addresses that `input` passes untranslated and `output` judges */
 	bool is_idle[RULESET_DIRECTIONS][FAMILY_N];  /* nobody is in the map: it is not asked */
 	bool is_large[RULESET_DIRECTIONS][FAMILY_N]; /* more than MAP_SMALL_MOST are in the map */
+	/* somebody is in one, on this node: what names no pod's address is refused beside them */
+	bool is_isolating[RULESET_DIRECTIONS];
 } BaseOptions;
 
 /*

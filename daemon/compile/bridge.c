@@ -1,7 +1,8 @@
 /*
  * What the table for bridged packets holds, made of what the table for routed ones holds: the same
  * sets and chains, shared with it, where bridges judge for themselves; or nothing but a refusal of
- * the isolated pods, where only frames with a VLAN tag are left to judge.
+ * the isolated pods, where only frames with a VLAN tag are left to judge. Either refuses what names
+ * no pod's address.
  */
 #include "compile.h"
 #include <errno.h>
@@ -48,6 +49,8 @@ static int run(void *context)
 	if (!c->options->is_tagged_judged)
 		refuse_isolated(c);
 	ruleset_sort(c->to);
+	memcpy(c->to->base.is_isolating, c->from->base.is_isolating,
+		sizeof(c->to->base.is_isolating));
 	return 0;
 }
 

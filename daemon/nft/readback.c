@@ -119,6 +119,19 @@ static const char *block_of(const Check *c, const char *kind, const char *name)
 	return strmap_get(c->listing.blocks, arena_printf(c->scratch, "%s %s", kind, name));
 }
 
+/* The table for tagged frames may refuse beside others' maps: its rules tell. */
+static void find_isolating(Check *c, const char *block)
+{
+	static const char *const refused[] = {
+		[RULESET_IN] = "ip6 daddr fe80::/10 ", [RULESET_OUT] = "ip6 saddr fe80::/10 "};
+
+	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+		c->base.is_isolating[d] = c->base.kind == TABLE_TAGGED
+						  ? block && strstr(block, refused[d])
+						  : !c->base.is_idle[d][FAMILY_IPV4] ||
+							    !c->base.is_idle[d][FAMILY_IPV6];
+}
+
 /* Which maps the base chain asks, and of what size they are, is what a ruleset decides of it. */
 static void find_maps(Check *c)
 {
@@ -134,6 +147,7 @@ static void find_maps(Check *c)
 				!strstr(block, arena_printf(c->scratch, " vmap @%s\n", name));
 			c->base.is_large[d][f] = map && !strstr(map, "\t\tsize ");
 		}
+	find_isolating(c, block);
 }
 
 static void compare_maps(Check *c)

@@ -235,8 +235,52 @@ static void render_services(Buf *buf, const Ranges *services)
 bool base_is_used(const BaseOptions *base, BaseChain chain)
 {
 	if (table_is_bridge(base->kind))
-		return chain == BASE_FORWARD;
+		return chain != BASE_OUTPUT;
 	return chain != BASE_OUTPUT || base->services.n > 0;
+}
+
+/*
+ * What a pod may send and get on its link without any pod's address: from and to IPv6's link-local
+ * addresses, which no inventory has, and to everybody on the link. The maps know nothing of it, and
+ * none of it is routed. From one pod to another (their ends of the link are of kind "veth"; those
+ * of virtual machines and network cards are not) it is refused beside pods that are isolated.
+ */
+#define LINK_LOCAL "fe80::/10"
+#define ESTABLISHED "\t\tct state established,related accept\n"
+
+static void render_link(Buf *buf, const BaseOptions *base)
+{
+	static const char between[] = "meta iifkind \"veth\" meta oifkind \"veth\"";
+
+	if (base->is_isolating[RULESET_OUT])
+		buf_printf(buf, "\t\tip6 saddr " LINK_LOCAL " %s goto %s\n", between,
+			REFUSAL_NAME[DROP_OUT]);
+	if (!base->is_isolating[RULESET_IN])
+		return;
+	buf_printf(
+		buf, "\t\tip6 daddr " LINK_LOCAL " %s goto %s\n", between, REFUSAL_NAME[DROP_IN]);
+	buf_printf(buf,
+		"\t\tmeta pkttype { broadcast, multicast } meta protocol { ip, ip6 } %s goto %s\n",
+		between, REFUSAL_NAME[DROP_IN]);
+}
+
+/* The same from a pod to its node. */
+static void render_link_to_node(Buf *buf, const BaseOptions *base)
+{
+	if (base->is_isolating[RULESET_OUT])
+		buf_printf(buf, "\t\tip6 saddr " LINK_LOCAL " meta iifkind \"veth\" goto %s\n",
+			REFUSAL_NAME[DROP_OUT]);
+}
+
+static void render_routed(Buf *buf, const BaseOptions *base, BaseChain chain)
+{
+	buf_add(buf, ESTABLISHED);
+	if (chain == BASE_OUTPUT)
+		buf_add(buf, "\t\tfib saddr type local accept\n"); /* the node's own processes */
+	if (chain != BASE_INPUT)
+		return;
+	render_link_to_node(buf, base);
+	render_services(buf, &base->services);
 }
 
 /*
@@ -245,23 +289,26 @@ bool base_is_used(const BaseOptions *base, BaseChain chain)
  * VLAN 0 twice would arrive all the same: such frames are refused. Where br_netfilter has judged
  * the others, only tagged ones are looked at.
  */
-static void render_frames(Buf *buf, TableKind kind)
+static void render_bridged(Buf *buf, const BaseOptions *base)
 {
 	buf_add(buf, "\t\tmeta protocol { 8021q, 8021ad } drop\n");
-	if (kind == TABLE_TAGGED)
+	if (base->kind == TABLE_BRIDGE)
+		buf_add(buf, ESTABLISHED);
+	render_link(buf, base);
+	if (base->kind == TABLE_TAGGED)
 		buf_add(buf, "\t\tether type != { 8021q, 8021ad } accept\n");
 }
 
 static void render_base_rules(Buf *buf, const BaseOptions *base, BaseChain chain, bool is_next)
 {
+	if (table_is_bridge(base->kind) && chain == BASE_INPUT) {
+		render_link_to_node(buf, base); /* what names a pod is judged by the node's input */
+		return;
+	}
 	if (table_is_bridge(base->kind))
-		render_frames(buf, base->kind);
-	if (base->kind != TABLE_TAGGED)
-		buf_add(buf, "\t\tct state established,related accept\n");
-	if (chain == BASE_OUTPUT)
-		buf_add(buf, "\t\tfib saddr type local accept\n"); /* the node's own processes */
-	if (chain == BASE_INPUT)
-		render_services(buf, &base->services);
+		render_bridged(buf, base);
+	else
+		render_routed(buf, base, chain);
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 		render_judging(buf, base, f, chain, is_next);
 }

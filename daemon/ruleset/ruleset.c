@@ -112,13 +112,18 @@ size_t set_size(const Set *set)
 
 void ruleset_count_maps(Ruleset *ruleset)
 {
-	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+	BaseOptions *base = &ruleset->base;
+
+	for (int d = 0; d < RULESET_DIRECTIONS; d++) {
+		base->is_isolating[d] = false;
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 			size_t n = ruleset->verdicts[d][f].n;
 
-			ruleset->base.is_idle[d][f] = n == 0;
-			ruleset->base.is_large[d][f] = n > MAP_SMALL_MOST;
+			base->is_idle[d][f] = n == 0;
+			base->is_large[d][f] = n > MAP_SMALL_MOST;
+			base->is_isolating[d] |= n > 0;
 		}
+	}
 }
 
 void ruleset_sort(Ruleset *ruleset)
@@ -374,7 +379,8 @@ bool base_is_equal(const BaseOptions *a, const BaseOptions *b)
 {
 	return a->kind == b->kind && ranges_are_equal(&a->services, &b->services) &&
 	       memcmp(a->is_idle, b->is_idle, sizeof(a->is_idle)) == 0 &&
-	       memcmp(a->is_large, b->is_large, sizeof(a->is_large)) == 0;
+	       memcmp(a->is_large, b->is_large, sizeof(a->is_large)) == 0 &&
+	       memcmp(a->is_isolating, b->is_isolating, sizeof(a->is_isolating)) == 0;
 }
 
 bool table_is_bridge(TableKind kind)

@@ -253,12 +253,9 @@ static int share(void *context)
 	Ruleset *to = s->to;
 	Arena *arena = to->arena;
 
+	to->base = from->base;
 	to->base.table = arena_strdup(arena, from->base.table);
-	to->base.kind = from->base.kind;
-	memcpy(to->base.is_idle, from->base.is_idle, sizeof(to->base.is_idle));
-	memcpy(to->base.is_large, from->base.is_large, sizeof(to->base.is_large));
-	for (size_t i = 0; i < from->base.services.n; i++)
-		VEC_PUSH(arena, &to->base.services, from->base.services.at[i]);
+	to->base.services = VEC_COPY(arena, from->base.services);
 	for (size_t i = 0; i < from->sets.n; i++) {
 		VEC_PUSH(arena, &to->sets, from->sets.at[i]);
 		set_hold(from->sets.at[i]);

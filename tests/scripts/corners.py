@@ -229,6 +229,99 @@ def routed_pretenders():
         equal("counter packets 0 " in listing, True, listing)
 
 
+RECEIVE = """import select, socket, sys, time
+v4 = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); v4.bind(("", 5000))
+v4.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("239.1.2.3") + socket.inet_aton(sys.argv[1]))
+v6 = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); v6.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+v6.bind(("::", 5000))
+print("ready", flush=True)
+while True:
+    for s in select.select([v4, v6], [], [])[0]:
+        print(s.recvfrom(99)[0].decode(), flush=True)
+"""
+SEND = """import socket, sys
+v4 = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); v4.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+v4.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(sys.argv[1]))
+v6 = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+for to in sys.argv[2:]:
+    where = (to, 5000, 0, socket.if_nametoindex("eth0"))
+    (v6.sendto(to.encode(), where) if ":" in to else v4.sendto(to.encode(), where[:2]))
+"""
+GROUPS = ["10.244.1.255", "255.255.255.255", "224.0.0.1", "239.1.2.3", "ff02::1"]
+
+
+def link_address(lab, netns, device):
+    found = json.loads(lab.inside(netns, "ip", "-j", "-6", "address", "show", "dev", device).stdout)[0]["addr_info"]
+    return next(a["local"] for a in found if a["scope"] == "link")
+
+
+def arrivals(lab, source, targets, receivers):
+    """What source sends to targets, by who got it. A last packet, from the node, shows that all had the time to."""
+    waiting = [subprocess.Popen(["ip", "netns", "exec", netns, sys.executable, "-c", RECEIVE, own],
+                                stdout=subprocess.PIPE, text=True) for netns, own in receivers]
+    for receiver in waiting:
+        equal(receiver.stdout.readline(), "ready\n")
+    lab.inside(source.netns, sys.executable, "-c", SEND, source.addresses[0], *targets)
+    found = []
+    for receiver, (_, own) in zip(waiting, receivers):
+        lab.in_node(sys.executable, "-c", "import socket, sys; socket.socket(socket.AF_INET, socket.SOCK_DGRAM)."
+                    "sendto(b'end', (sys.argv[1], 5000))", own)
+        found.append(sorted(line.strip() for line in iter(receiver.stdout.readline, "end\n")))
+        receiver.kill()
+        receiver.communicate()
+    return found
+
+
+def without_addresses(mode):
+    """Neighbour discovery goes on: cold_neighbours."""
+    lab, a, b, c = build(mode)
+    with lab:
+        ends = {p.name: link_address(lab, p.netns, "eth0") for p in (a, b, c)}
+        node = (lab.node, "10.244.1.1")
+        to_node = link_address(lab, lab.node, "cni0")
+        ingress, egress = (policy("b", {"pod": "b"}, policyTypes=[t]) for t in ("Ingress", "Egress"))
+        both = [ingress, egress | {"metadata": {"name": "c"}}]
+        for policies, is_in, is_out in (([], False, False), ([ingress], True, False), ([egress], False, True),
+                                        (both, True, True), ([], False, False)):
+            lab.write_policies(policies)
+            lab.apply()
+            equal(lab.apply().stderr.count("0 transactions"), 1, "what was written is what is read back")
+            groups = [] if is_in else sorted(GROUPS)
+            unicast = [] if is_in or is_out else [ends["b"]]
+            equal(arrivals(lab, a, GROUPS[:4], [(b.netns, B), (c.netns, C)]), [groups[:4], groups[:4]], policies)
+            equal(arrivals(lab, a, [ends["b"]], [(b.netns, B)]), [unicast], policies)
+            equal(arrivals(lab, a, ["ff02::1"], [(b.netns, B)]), [[] if is_in or is_out else ["ff02::1"]], policies)
+            equal(arrivals(lab, b, [ends["c"], to_node], [(c.netns, C), node]),
+                  [[] if is_in or is_out else [ends["c"]], [] if is_out else [to_node]], policies)
+        # a port that is no pod's, as those of virtual machines: of another kind
+        lab.in_node("ip", "link", "add", "other", "master", "cni0", "up", "type", "vxlan", "id", "7", "dstport", "4789")
+        lab.in_node("nft", "-f", "-", input='table bridge seen {\n chain c {\n  type filter hook postrouting priority 0;\n'
+                    '  oifname "other" udp dport 5000 counter\n }\n}\n')
+        lab.write_policies(both)
+        lab.apply()
+        equal(arrivals(lab, a, GROUPS, [(b.netns, B)]), [[]])
+        listing = lab.in_node("nft", "list", "table", "bridge", "seen").stdout
+        equal(f"counter packets {len(GROUPS)} " in listing, True, listing)
+
+
+def link_of_a_routed_pod():
+    """routed: a pod whose egress is refused reaches its node by no link-local address either"""
+    lab, a, b, c = build("routed")
+    with lab:
+        for p, own in ((a, "fe80::a"), (b, "fe80::b")):
+            lab.inside(p.netns, "ip", "address", "add", f"{own}/64", "dev", "eth0", "nodad")
+        veths = [link["ifname"] for link in json.loads(lab.in_node("ip", "-j", "link").stdout) if link["ifname"][0] == "v"]
+        for veth in veths:
+            lab.in_node("ip", "address", "add", "fe80::1/64", "dev", veth, "nodad")
+        lab.write_policies([policy("b", {"pod": "b"}, policyTypes=["Egress"])])
+        lab.apply()
+        equal(lab.apply().stderr.count("0 transactions"), 1, "what was written is what is read back")
+        equal(arrivals(lab, a, ["fe80::1"], [(lab.node, "192.168.50.1")]), [[]])
+        lab.write_policies([])
+        lab.apply()
+        equal(arrivals(lab, b, ["fe80::1"], [(lab.node, "192.168.50.1")]), [["fe80::1"]])
+
+
 def host_with_capitals():
     """service: a host whose name has capitals is the node that kubelet makes of it"""
     with Lab("routed") as lab:
@@ -302,6 +395,7 @@ for case, modes, title in (
         (errors_and_fragments, MODES, "ICMP errors of allowed flows pass; fragments are judged as their flow"),
         (cold_neighbours, MODES[1:], "neighbour discovery and ARP pass under deny-all, from a cold cache"),
         (bridge_table_repaired, MODES[1:], "what somebody else does to the bridge table is undone"),
+        (without_addresses, MODES[1:], "link-local addresses and groups lead past no policy"),
         (lambda mode: tagged(mode, False), ("bridged",), "frames with a VLAN tag are refused from and to isolated pods"),
         (lambda mode: tagged(mode, True), MODES[1:], "frames with a VLAN tag are judged, those with two refused")):
     for mode in modes:
@@ -312,6 +406,7 @@ for case, modes, title in (
 test(switched_off)
 test(conntrack_not_there)
 test(routed_pretenders)
+test(link_of_a_routed_pod)
 test(host_with_capitals)
 test(large)
 test(others_sets)

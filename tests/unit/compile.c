@@ -105,8 +105,9 @@ Test(compile, tagged_frames_are_refused_from_and_to_isolated_pods_alone)
 	Source *sources[3];
 	Model *model = model_of(false, sources);
 	Diags diags = {};
-	Ruleset *inet = run(model, false, &diags), *refused, *judged;
+	Ruleset *inet = run(model, false, &diags), *refused, *judged, *again;
 	const Verdicts *verdicts;
+	const char *text;
 
 	cr_assert_eq(compile_bridge(inet, &(BridgeOptions){}, &refused), 0);
 	cr_assert_eq(compile_bridge(inet, &(BridgeOptions){.is_tagged_judged = true}, &judged), 0);
@@ -120,10 +121,16 @@ Test(compile, tagged_frames_are_refused_from_and_to_isolated_pods_alone)
 	cr_assert_eq(refused->sets.n, 2, "no set but self4 and self6");
 	cr_assert_eq(judged->chains.n, 0);
 	cr_assert_eq(judged->verdicts[RULESET_IN][FAMILY_IPV4].n, 0);
-	cr_assert_not_null(strstr(nft_ruleset_text(arena, judged),
-		"meta protocol { 8021q, 8021ad } drop\n\t\tether "
-		"type != { 8021q, 8021ad } accept"));
+	text = strstr(nft_ruleset_text(arena, judged), "\t\tmeta protocol { 8021q, 8021ad } drop\n"
+						       "\t\tip6 daddr fe80::/10 ");
+	cr_assert_not_null(text, "what names no pod is refused beside isolated ones all the same");
+	cr_assert_not_null(strstr(text, "\t\tether type != { 8021q, 8021ad } accept\n"));
+	cr_assert_eq(compile_bridge(inet, &(BridgeOptions){.is_tagged_judged = true}, &again), 0);
+	cr_assert(ruleset_is_equal(judged, again));
+	again->base.is_isolating[RULESET_IN] = false;
+	cr_assert_not(ruleset_is_equal(judged, again));
 	ruleset_free(inet);
+	ruleset_free(again);
 	ruleset_free(refused);
 	ruleset_free(judged);
 	for (int i = 0; i < 3; i++)
