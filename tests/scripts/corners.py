@@ -229,7 +229,7 @@ def routed_pretenders():
         equal("counter packets 0 " in listing, True, listing)
 
 
-RECEIVE = """import select, socket, sys, time
+RECEIVE_ANY = """import select, socket, sys, time
 v4 = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); v4.bind(("", 5000))
 v4.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("239.1.2.3") + socket.inet_aton(sys.argv[1]))
 v6 = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); v6.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -239,7 +239,7 @@ while True:
     for s in select.select([v4, v6], [], [])[0]:
         print(s.recvfrom(99)[0].decode(), flush=True)
 """
-SEND = """import socket, sys
+SEND_ANY = """import socket, sys
 v4 = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); v4.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
 v4.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(sys.argv[1]))
 v6 = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
@@ -257,11 +257,11 @@ def link_address(lab, netns, device):
 
 def arrivals(lab, source, targets, receivers):
     """What source sends to targets, by who got it. A last packet, from the node, shows that all had the time to."""
-    waiting = [subprocess.Popen(["ip", "netns", "exec", netns, sys.executable, "-c", RECEIVE, own],
+    waiting = [subprocess.Popen(["ip", "netns", "exec", netns, sys.executable, "-c", RECEIVE_ANY, own],
                                 stdout=subprocess.PIPE, text=True) for netns, own in receivers]
     for receiver in waiting:
         equal(receiver.stdout.readline(), "ready\n")
-    lab.inside(source.netns, sys.executable, "-c", SEND, source.addresses[0], *targets)
+    lab.inside(source.netns, sys.executable, "-c", SEND_ANY, source.addresses[0], *targets)
     found = []
     for receiver, (_, own) in zip(waiting, receivers):
         lab.in_node(sys.executable, "-c", "import socket, sys; socket.socket(socket.AF_INET, socket.SOCK_DGRAM)."
