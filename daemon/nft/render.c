@@ -284,6 +284,19 @@ static void render_routed(Buf *buf, const BaseOptions *base, BaseChain chain)
 }
 
 /*
+ * Where br_netfilter lifts frames without a tag, they are judged there. Nearly all frames are such:
+ * they are told first, and by as little as does it: of an IPv6 address, 64 or 192 bits into the
+ * header, ten bits tell LINK_LOCAL. (By name, nft would list the rule without its `ether type`.)
+ */
+static void render_lifted(Buf *buf, const BaseOptions *base)
+{
+	buf_add(buf, "\t\tether type ip meta pkttype other accept\n");
+	buf_printf(buf, "\t\tether type ip6 meta pkttype other %s%saccept\n",
+		base->is_isolating[RULESET_OUT] ? "@nh,64,16 & 0xffc0 != 0xfe80 " : "",
+		base->is_isolating[RULESET_IN] ? "@nh,192,16 & 0xffc0 != 0xfe80 " : "");
+}
+
+/*
  * Frames on bridges. The kernel has taken one VLAN tag off and kept it beside; `meta protocol` is
  * what came under it, `ether type` the tag. A tag under the tag hides the addresses, and with
  * VLAN 0 twice would arrive all the same: such frames are refused. Where br_netfilter has judged
@@ -291,6 +304,8 @@ static void render_routed(Buf *buf, const BaseOptions *base, BaseChain chain)
  */
 static void render_bridged(Buf *buf, const BaseOptions *base)
 {
+	if (base->kind == TABLE_TAGGED)
+		render_lifted(buf, base);
 	buf_add(buf, "\t\tmeta protocol { 8021q, 8021ad } drop\n");
 	if (base->kind == TABLE_BRIDGE)
 		buf_add(buf, ESTABLISHED);
