@@ -283,6 +283,16 @@ static void render_routed(Buf *buf, const BaseOptions *base, BaseChain chain)
 	render_services(buf, &base->services);
 }
 
+static bool is_all_idle(const BaseOptions *base)
+{
+	bool is_so = true;
+
+	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+			is_so &= base->is_idle[d][f];
+	return is_so;
+}
+
 /*
  * Where br_netfilter lifts frames without a tag, they are judged there. Nearly all frames are such:
  * they are told first, and by as little as does it: of an IPv6 address, 64 or 192 bits into the
@@ -290,8 +300,11 @@ static void render_routed(Buf *buf, const BaseOptions *base, BaseChain chain)
  */
 static void render_lifted(Buf *buf, const BaseOptions *base)
 {
-	buf_add(buf, "\t\tether type ip meta pkttype other accept\n");
-	buf_printf(buf, "\t\tether type ip6 meta pkttype other %s%saccept\n",
+	bool is_tag_looked_at = !is_all_idle(base); /* which costs most of it */
+	const char *type = is_tag_looked_at ? "ether type" : "meta protocol";
+
+	buf_printf(buf, "\t\t%s ip meta pkttype other accept\n", type);
+	buf_printf(buf, "\t\t%s ip6 meta pkttype other %s%saccept\n", type,
 		base->is_isolating[RULESET_OUT] ? "@nh,64,16 & 0xffc0 != 0xfe80 " : "",
 		base->is_isolating[RULESET_IN] ? "@nh,192,16 & 0xffc0 != 0xfe80 " : "");
 }

@@ -126,11 +126,13 @@ Test(compile, tagged_frames_are_refused_from_and_to_isolated_pods_alone)
 	cr_assert_not_null(text, "what names no pod is refused beside isolated ones all the same");
 	cr_assert_not_null(strstr(text, "\t\tether type != { 8021q, 8021ad } accept\n"));
 	cr_assert_not_null(strstr(nft_ruleset_text(arena, judged),
-		"\t\tether type ip6 meta pkttype other @nh,192,16 & 0xffc0 != 0xfe80 accept\n"));
+		"\t\tmeta protocol ip6 meta pkttype other @nh,192,16 & 0xffc0 != 0xfe80 accept\n"));
 	cr_assert_eq(compile_bridge(inet, &(BridgeOptions){.is_tagged_judged = true}, &again), 0);
 	cr_assert(ruleset_is_equal(judged, again));
 	again->base.is_isolating[RULESET_IN] = false;
 	cr_assert_not(ruleset_is_equal(judged, again));
+	cr_assert_not_null(strstr(nft_ruleset_text(arena, refused),
+		"\t\tether type ip6 meta pkttype other @nh,192,16 & 0xffc0 != 0xfe80 accept\n"));
 	ruleset_free(inet);
 	ruleset_free(again);
 	ruleset_free(refused);
