@@ -280,6 +280,7 @@ def adopts():
     with new_lab() as lab:
         lab.write_policy_file("a.yaml", deny("a"))
         becomes(lab, [A], "good")
+        wait_for(lambda: "_next" not in table(lab), 10, "the end of the change")
         lab.stop(signal.SIGKILL)
         handles = lab.in_node("nft", "-a", "list", "table", "inet", "netpol").stdout
         lab.start()
