@@ -211,7 +211,8 @@ typedef VEC(Address) Addresses;
 bool addresses_are_equal(const Addresses *a, const Addresses *b); /* item by item */
 bool addresses_have(const Addresses *addresses, Address address);
 int address_compare(Address a, Address b);
-bool address_is_mapped(Address address); /* ::ffff:0:0/96 */
+bool address_is_mapped(Address address);     /* ::ffff:0:0/96 */
+bool address_is_link_local(Address address); /* fe80::/10 */
 /* Network byte order; returns how many bytes: 4 or 16. */
 size_t address_bytes(Address address, uint8_t ret_bytes[16]);
 Address address_from_bytes(Family family, const uint8_t *bytes);

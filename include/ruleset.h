@@ -85,11 +85,12 @@ typedef VEC(Verdict) Verdicts;
 
 /* Which packets a table is for; each kind has base chains of its own (design.md 5.4). */
 typedef enum TableKind {
-	TABLE_INET,   /* routed ones, and those that br_netfilter lifts: forward, input, output */
-	TABLE_BRIDGE, /* bridged ones, with connection tracking of the bridge's own: forward, input
-		       */
-	TABLE_TAGGED, /* bridged ones that br_netfilter does not lift (with a VLAN tag), or nobody
-			 could judge by their addresses: forward, input */
+	TABLE_INET, /* routed ones, and those that br_netfilter lifts: forward, input, output */
+	/* bridged ones, with connection tracking of the bridge's own: forward, input */
+	TABLE_BRIDGE,
+	/* bridged ones that br_netfilter does not lift (with a VLAN tag), or nobody could judge by
+	   their addresses: forward, input */
+	TABLE_TAGGED,
 } TableKind;
 
 /* What the base chains depend on, and where they are. */

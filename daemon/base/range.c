@@ -83,6 +83,11 @@ bool address_is_mapped(Address address)
 	return address.family == FAMILY_IPV6 && address.value >> 32 == 0xffff;
 }
 
+bool address_is_link_local(Address address)
+{
+	return address.family == FAMILY_IPV6 && address.value >> 118 == 0xfe80 >> 6;
+}
+
 static AddressValue host_mask(Family family, unsigned prefix)
 {
 	unsigned bits = family == FAMILY_IPV4 ? 32 : 128;

@@ -75,11 +75,6 @@ static const char *find_pod(Explainer *x, const char *text, const Pod **ret_pod)
 	return NULL;
 }
 
-static bool is_link_local(Address address)
-{
-	return address.family == FAMILY_IPV6 && address.value >> 118 == 0xfe80 >> 6;
-}
-
 static const char *find_endpoint(Explainer *x, const char *text, Endpoint *ret_endpoint)
 {
 	Endpoint endpoint = {};
@@ -92,11 +87,10 @@ static const char *find_endpoint(Explainer *x, const char *text, Endpoint *ret_e
 		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): find_pod found an address */
 		endpoint.address = endpoint.pod->addresses.at[0];
 	} else if (address_parse(text, &endpoint.address)) {
-		if (is_link_local(endpoint.address))
+		if (address_is_link_local(endpoint.address))
 			return arena_printf(x->arena,
 				"\"%s\" is link-local: whose it is, no inventory says; beside "
-				"isolated "
-				"pods it is refused between pods of a bridge",
+				"isolated pods it is refused between pods of a bridge",
 				text);
 		endpoint.pod = compiler_owner(x->compiler, endpoint.address);
 	} else {

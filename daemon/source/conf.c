@@ -123,14 +123,27 @@ static bool is_too_large(const char *s)
 	return isdigit((unsigned char)s[0]) && strtoull(s, NULL, is_hex ? 16 : 10) > INT32_MAX;
 }
 
-/* What libconfig follows anywhere, cuts off, or takes modulo 2^32, without a word. */
+/* What libconfig cuts off, or takes modulo 2^32, without a word. */
 static const char *why_unfit(const char *s, const char *end)
 {
-	if (strncmp(s, "@include", 8) == 0)
-		return "@include is not followed";
 	if (*s == '"' && has_nul(s, end))
 		return "a NUL character in a string";
 	return is_too_large(s) ? "a number greater than 2147483647" : NULL;
+}
+
+static bool is_token_fit(Reader *reader, Origin origin, const char *s, const char *end)
+{
+	const char *why = why_unfit(s, end);
+
+	if (strncmp(s, "@include", 8) == 0)
+		DIAG_ERROR(reader->diags, origin, "include",
+			"every file of the directory is read by itself; put it there",
+			"@include is not followed");
+	else if (why)
+		DIAG_ERROR(reader->diags, origin, "syntax", NULL, "%s", why);
+	else
+		return true;
+	return false;
 }
 
 static bool is_fit(Reader *reader, const char *file, const char *text)
@@ -138,21 +151,11 @@ static bool is_fit(Reader *reader, const char *file, const char *text)
 	unsigned line = 1;
 
 	for (const char *s = text, *end; *s; s = end) {
-		const char *why;
-
 		end = skip_opaque(s);
 		end = end == s ? skip_word(s) : end;
 		end = end == s ? s + 1 : end;
-		why = why_unfit(s, end);
-		if (why) {
-			DIAG_ERROR(reader->diags, ((Origin){file, line, 0}),
-				*s == '@' ? "include" : "syntax",
-				*s == '@' ? "every file of the directory is read by itself; put it "
-					    "there"
-					  : NULL,
-				"%s", why);
+		if (!is_token_fit(reader, (Origin){file, line, 0}, s, end))
 			return false;
-		}
 		for (const char *c = s; c < end; c++)
 			line += *c == '\n';
 	}
