@@ -1,6 +1,7 @@
 /*
  * watch: the kernel's news of our tables, as they may come: in pieces, between which netpold looks.
- * The kernel's part is played by a socket of the test, which needs root; no table is touched.
+ * The kernel's part is played by a socket of the test, which needs root, in a network namespace of
+ * its own: whoever changes the machine's tables meanwhile would be heard too. No table is touched.
  */
 #include "../../daemon/nft/netlink.h"
 #include <arpa/inet.h>
@@ -9,6 +10,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <sched.h>
 #include <unistd.h>
 
 static TableWatch *watch;
@@ -18,6 +20,7 @@ static void set_up(void)
 {
 	if (geteuid() != 0)
 		cr_skip("needs root: to speak as the kernel does");
+	cr_assert_eq(unshare(CLONE_NEWNET), 0);
 	cr_assert_eq(table_watch_open("ours", &watch), 0);
 	kernel = mnl_socket_open(NETLINK_NETFILTER);
 	cr_assert(kernel && mnl_socket_bind(kernel, 0, MNL_SOCKET_AUTOPID) == 0);
