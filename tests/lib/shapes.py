@@ -9,7 +9,7 @@ FAMILY = {"ip": ("ip", "iptables-restore", "inet", 32, "4"), "ip6": ("ip6", "ip6
 
 
 class Scene:
-    def __init__(self, family, source, target, pods, peers, policies, port, are_ports_apart=False):
+    def __init__(self, family, source, target, pods, peers, policies, port, are_ports_apart=False, is_bridged=False):
         self.family, self.source, self.target = family, source, target
         others = [self.address(1, i) for i in range(pods - 1)]
         self.pods = others[:pods // 2] + [target] + others[pods // 2:]
@@ -17,6 +17,7 @@ class Scene:
         self.local = self.pods + [source]
         self.links = {source: "v1", target: "v2"}  # as the routed lab names them
         self.policies, self.port, self.are_ports_apart = policies, port, are_ports_apart
+        self.is_bridged = is_bridged
 
     def address(self, block, i):
         if self.family == "ip":
@@ -38,9 +39,13 @@ def conntrack(scene):
                                " ct state established,related accept\n }\n}\n")]
 
 
+LEAST_HOOK = "table bridge least {\n chain forward {\n type filter hook forward priority -200; policy accept;\n }\n}\n"
+
+
 def least(scene):
     """No engine's, and no policy's: the three lookups that any needs in nftables, who is the pod, which is its port, who
-    may come in, written by hand, in tables of a declared size. What it costs is what there is to be had."""
+    may come in, written by hand, in tables of a declared size. What it costs is what there is to be had. Bridged
+    frames pass one more hook before br_netfilter lifts them, or their VLAN tag would lead past all: one without rules."""
     ip, kind = FAMILY[scene.family][0], f"ipv{FAMILY[scene.family][4]}_addr"
     members = scene.members(scene.policies - 1)
     return [("nft", "-f", "-", f"""table inet least {{
@@ -56,7 +61,7 @@ def least(scene):
   {ip} daddr vmap @pods
  }}
 }}
-""")]
+""")] + ([("nft", "-f", "-", LEAST_HOOK)] if scene.is_bridged else [])
 
 
 def ipsets(scene, name="peers"):
