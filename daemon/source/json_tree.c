@@ -53,6 +53,7 @@ static Node *add_node(Tree *t, NodeKind kind)
 	Node *node = ARENA_NEW(t->arena, Node);
 	Level *level = &t->levels[t->depth];
 
+	t->nodes++;
 	*node = (Node){.kind = kind, .origin = take_token(t)};
 	if (t->depth == 0) {
 		t->root = node;
@@ -71,7 +72,7 @@ static bool on_begin(void *context, bool is_map)
 	Node *node = add_node(t, is_map ? NODE_MAP : NODE_LIST);
 
 	t->levels[++t->depth] = (Level){.node = node, .keys = is_map ? strmap_new(t->arena) : NULL};
-	return ++t->nodes <= SOURCE_NODES_MOST;
+	return t->nodes <= SOURCE_NODES_MOST;
 }
 
 static bool on_end(void *context)
@@ -104,7 +105,7 @@ static bool on_scalar(void *context, ScalarKind kind, const char *text, size_t n
 	node->text = arena_strndup(t->arena, text, n);
 	if (kind != SCALAR_STRING)
 		yaml_resolve(node);
-	return !memchr(text, '\0', n) && ++t->nodes <= SOURCE_NODES_MOST;
+	return !memchr(text, '\0', n) && t->nodes <= SOURCE_NODES_MOST;
 }
 
 const Node *json_tree(Arena *arena, const char *file, const char *text, size_t n)

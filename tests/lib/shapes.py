@@ -89,13 +89,17 @@ def seed(scene):
     return [(FAMILY[scene.family][1], "*filter\n" + "\n".join(rules) + "\nCOMMIT\n")]
 
 
+ECHO = {"ip": "-p icmp -m icmp --icmp-type 8", "ip6": "-p ipv6-icmp -m icmp6 --icmpv6-type 128"}
+
+
 def kube_router(scene):
     """Per-pod jump lists and ipsets; conntrack inside each pod's chain; marks tell what was allowed."""
     head, rules = [":FORWARD ACCEPT [0:0]", ":KUBE-NWPLCY-COMMON - [0:0]"], []
     head += [f":KUBE-NWPLCY-{k} - [0:0]" for k in range(scene.policies)]
     head += [f":KUBE-POD-FW-{i} - [0:0]" for i in range(len(scene.local))]
     rules += ["-A KUBE-NWPLCY-COMMON -m conntrack --ctstate INVALID -j DROP",
-              "-A KUBE-NWPLCY-COMMON -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"]
+              "-A KUBE-NWPLCY-COMMON -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+              f"-A KUBE-NWPLCY-COMMON {ECHO[scene.family]} -j ACCEPT"]
     for k in range(scene.policies):
         match = (f"-A KUBE-NWPLCY-{k} -m set --match-set peers{k} src -m set --match-set pods dst -p udp -m udp "
                  f"--dport {scene.port_of(k)}")
@@ -111,7 +115,8 @@ def kube_router(scene):
             rules.append(f"{chain} -d {pod} -j MARK --set-xmark 0x10000/0x10000")
         else:
             rules += [f"{chain} -d {pod} -j KUBE-NWPLCY-{k}" for k in range(scene.policies)]
-        rules += [f"{chain} -m mark ! --mark 0x10000/0x10000 -j REJECT",
+        rules += [f"{chain} -m mark ! --mark 0x10000/0x10000 -m limit --limit 10/min --limit-burst 10 -j NFLOG "
+                  "--nflog-group 100", f"{chain} -m mark ! --mark 0x10000/0x10000 -j REJECT",
                   f"{chain} -j MARK --set-xmark 0x0/0x10000", f"{chain} -j MARK --set-xmark 0x20000/0x20000"]
     rules.append("-A FORWARD -m mark --mark 0x20000/0x20000 -j ACCEPT")
     return ipsets(scene) + [(FAMILY[scene.family][1], "*filter\n" + "\n".join(head + rules) + "\nCOMMIT\n")]
