@@ -246,7 +246,7 @@ bool base_is_used(const BaseOptions *base, BaseChain chain)
  * of virtual machines and network cards are not) it is refused beside pods that are isolated.
  */
 #define LINK_LOCAL "fe80::/10"
-#define ESTABLISHED "\t\tct state established,related accept\n"
+#define ESTABLISHED "\t\tct state established,related "
 
 static void render_link(Buf *buf, const BaseOptions *base)
 {
@@ -264,23 +264,44 @@ static void render_link(Buf *buf, const BaseOptions *base)
 		between, REFUSAL_NAME[DROP_IN]);
 }
 
-/* The same from a pod to its node. */
+/*
+ * The same from a pod to its node: before what is established goes on, for no map tells which of it
+ * a change forbids. What the node itself began goes on, where that can be told.
+ */
 static void render_link_to_node(Buf *buf, const BaseOptions *base)
 {
-	if (base->is_isolating[RULESET_OUT])
-		buf_printf(buf, "\t\tip6 saddr " LINK_LOCAL " meta iifkind \"veth\" goto %s\n",
-			REFUSAL_NAME[DROP_OUT]);
+	static const char from[] = "ip6 saddr " LINK_LOCAL " meta iifkind \"veth\"";
+
+	if (!base->is_isolating[RULESET_OUT])
+		return;
+	if (base->kind != TABLE_TAGGED)
+		buf_printf(buf, "\t\t%s ct direction reply accept\n", from);
+	buf_printf(buf, "\t\t%s goto %s\n", from, REFUSAL_NAME[DROP_OUT]);
+}
+
+/* But for flows on the link, which bridges judge packet by packet, for the same reason. */
+static void render_established(Buf *buf, const BaseOptions *base)
+{
+	bool is_in = base->is_isolating[RULESET_IN], is_out = base->is_isolating[RULESET_OUT];
+
+	if (base->kind != TABLE_BRIDGE || (!is_in && !is_out)) {
+		buf_add(buf, ESTABLISHED "accept\n");
+		return;
+	}
+	buf_add(buf, ESTABLISHED "meta protocol ip accept\n");
+	buf_printf(buf, ESTABLISHED "%s%saccept\n", is_out ? "ip6 saddr != " LINK_LOCAL " " : "",
+		is_in ? "ip6 daddr != " LINK_LOCAL " " : "");
 }
 
 static void render_routed(Buf *buf, const BaseOptions *base, BaseChain chain)
 {
-	buf_add(buf, ESTABLISHED);
+	if (chain == BASE_INPUT)
+		render_link_to_node(buf, base);
+	render_established(buf, base);
 	if (chain == BASE_OUTPUT)
 		buf_add(buf, "\t\tfib saddr type local accept\n"); /* the node's own processes */
-	if (chain != BASE_INPUT)
-		return;
-	render_link_to_node(buf, base);
-	render_services(buf, &base->services);
+	if (chain == BASE_INPUT)
+		render_services(buf, &base->services);
 }
 
 static bool is_all_idle(const BaseOptions *base)
@@ -321,7 +342,7 @@ static void render_bridged(Buf *buf, const BaseOptions *base)
 		render_lifted(buf, base);
 	buf_add(buf, "\t\tmeta protocol { 8021q, 8021ad } drop\n");
 	if (base->kind == TABLE_BRIDGE)
-		buf_add(buf, ESTABLISHED);
+		render_established(buf, base);
 	render_link(buf, base);
 	if (base->kind == TABLE_TAGGED)
 		buf_add(buf, "\t\tether type != { 8021q, 8021ad } accept\n");

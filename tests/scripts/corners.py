@@ -247,6 +247,19 @@ for to in sys.argv[2:]:
     where = (to, 5000, 0, socket.if_nametoindex("eth0"))
     (v6.sendto(to.encode(), where) if ":" in to else v4.sendto(to.encode(), where[:2]))
 """
+ANSWER = """import socket
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.bind(("::", 5001))
+print("ready", flush=True)
+while True:
+    s.sendto(*s.recvfrom(99))
+"""
+ASK = """import socket, sys
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.settimeout(0.5)
+for line in sys.stdin:
+    s.sendto(b"x", (sys.argv[1], 5001, 0, socket.if_nametoindex(sys.argv[2])))
+    try: s.recv(9); print("answer", flush=True)
+    except TimeoutError: print("silence", flush=True)
+"""
 GROUPS = ["10.244.1.255", "255.255.255.255", "224.0.0.1", "239.1.2.3", "ff02::1"]
 
 
@@ -272,6 +285,38 @@ def arrivals(lab, source, targets, receivers):
     return found
 
 
+def talk_on(lab, source, device, destination, address, versions):
+    """One flow's questions, one in each version of the policies: whether they are answered."""
+    server, client = (subprocess.Popen(["ip", "netns", "exec", netns, sys.executable, "-c", *more], text=True,
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                      for netns, *more in ((destination, ANSWER), (source, ASK, address, device)))
+    equal(server.stdout.readline(), "ready\n")
+    said = []
+    for policies in versions:
+        lab.write_policies(policies)
+        lab.apply()
+        client.stdin.write("go on\n")
+        client.stdin.flush()
+        said.append(client.stdout.readline().strip())
+    for process in (server, client):
+        process.kill()
+        process.communicate()
+    return said
+
+
+def established_on_the_link(lab, a, b, device, at_b, at_node, ingress, egress):
+    """No map knows such a flow, so that no look at what is established finds it forbidden. b is isolated."""
+    versions = [], ingress, [], egress, []
+    equal(talk_on(lab, lab.node, device, b.netns, at_b, versions),
+          ["answer"] * 3 + ["silence" if lab.mode == "bridged" else "answer", "answer"], "node to b")
+    equal(talk_on(lab, b.netns, "eth0", lab.node, at_node, versions),
+          ["answer", "answer", "answer", "silence", "answer"], "b to node")
+    if a:
+        for client, server in ((a, b), (b, a)):
+            equal(talk_on(lab, client.netns, "eth0", server.netns, link_address(lab, server.netns, "eth0"), versions),
+                  ["answer", "silence", "answer", "silence", "answer"], f"{client.key} to {server.key}")
+
+
 def without_addresses(mode):
     """Neighbour discovery goes on: cold_neighbours."""
     lab, a, b, c = build(mode)
@@ -293,6 +338,7 @@ def without_addresses(mode):
             equal(arrivals(lab, a, ["ff02::1"], [(b.netns, B)]), [[] if is_in or is_out else ["ff02::1"]], policies)
             equal(arrivals(lab, b, [ends["c"], to_node], [(c.netns, C), node]),
                   [[] if is_in or is_out else [ends["c"]], [] if is_out else [to_node]], policies)
+        established_on_the_link(lab, a, b, "cni0", ends["b"], to_node, [ingress], [egress])
         # a port that is no pod's, as those of virtual machines: of another kind
         lab.in_node("ip", "link", "add", "other", "master", "cni0", "up", "type", "vxlan", "id", "7", "dstport", "4789")
         lab.in_node("nft", "-f", "-", input='table bridge seen {\n chain c {\n  type filter hook postrouting priority 0;\n'
@@ -320,6 +366,8 @@ def link_of_a_routed_pod():
         lab.write_policies([])
         lab.apply()
         equal(arrivals(lab, b, ["fe80::1"], [(lab.node, "192.168.50.1")]), [["fe80::1"]])
+        ingress, egress = ([policy("b", {"pod": "b"}, policyTypes=[t])] for t in ("Ingress", "Egress"))
+        established_on_the_link(lab, None, b, veths[1], "fe80::b", "fe80::1", ingress, egress)
 
 
 def host_with_capitals():
