@@ -317,7 +317,8 @@ static bool is_all_idle(const BaseOptions *base)
 /*
  * Where br_netfilter lifts frames without a tag, they are judged there. Nearly all frames are such:
  * they are told first, and by as little as does it: of an IPv6 address, 64 or 192 bits into the
- * header, ten bits tell LINK_LOCAL. (By name, nft would list the rule without its `ether type`.)
+ * header, ten bits tell LINK_LOCAL. (By name, nft would list the rule without its `ether type`; of
+ * 32 bits a mask is cheap.)
  */
 static void render_lifted(Buf *buf, const BaseOptions *base)
 {
@@ -326,8 +327,8 @@ static void render_lifted(Buf *buf, const BaseOptions *base)
 
 	buf_printf(buf, "\t\t%s ip meta pkttype other accept\n", type);
 	buf_printf(buf, "\t\t%s ip6 meta pkttype other %s%saccept\n", type,
-		base->is_isolating[RULESET_OUT] ? "@nh,64,16 & 0xffc0 != 0xfe80 " : "",
-		base->is_isolating[RULESET_IN] ? "@nh,192,16 & 0xffc0 != 0xfe80 " : "");
+		base->is_isolating[RULESET_OUT] ? "@nh,64,32 & 0xffc00000 != 0xfe800000 " : "",
+		base->is_isolating[RULESET_IN] ? "@nh,192,32 & 0xffc00000 != 0xfe800000 " : "");
 }
 
 /*
