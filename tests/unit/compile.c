@@ -99,6 +99,9 @@ Test(compile, the_order_of_files_does_not_matter)
 	}
 }
 
+/* Of an unicast frame whose IPv6 address is no link-local one. */
+#define IS_TOLD "meta pkttype other @nh,192,32 & 0xffc00000 != 0xfe800000 accept\n"
+
 /* Where only tagged frames are left to judge, isolated pods' are refused, or nobody's. */
 Test(compile, tagged_frames_are_refused_from_and_to_isolated_pods_alone)
 {
@@ -125,18 +128,41 @@ Test(compile, tagged_frames_are_refused_from_and_to_isolated_pods_alone)
 						       "\t\tip6 daddr fe80::/10 ");
 	cr_assert_not_null(text, "what names no pod is refused beside isolated ones all the same");
 	cr_assert_not_null(strstr(text, "\t\tether type != { 8021q, 8021ad } accept\n"));
-	cr_assert_not_null(strstr(nft_ruleset_text(arena, judged),
-		"\t\tmeta protocol ip6 meta pkttype other @nh,192,16 & 0xffc0 != 0xfe80 accept\n"));
+	text = strstr(nft_ruleset_text(arena, judged), "\t\tmeta protocol ip6 " IS_TOLD);
+	cr_assert_not_null(text, "where all are judged, no tag is looked at");
 	cr_assert_eq(compile_bridge(inet, &(BridgeOptions){.is_tagged_judged = true}, &again), 0);
 	cr_assert(ruleset_is_equal(judged, again));
 	again->base.is_isolating[RULESET_IN] = false;
 	cr_assert_not(ruleset_is_equal(judged, again));
-	cr_assert_not_null(strstr(nft_ruleset_text(arena, refused),
-		"\t\tether type ip6 meta pkttype other @nh,192,16 & 0xffc0 != 0xfe80 accept\n"));
+	text = strstr(nft_ruleset_text(arena, refused), "\t\tether type ip6 " IS_TOLD);
+	cr_assert_not_null(text);
 	ruleset_free(inet);
 	ruleset_free(again);
 	ruleset_free(refused);
 	ruleset_free(judged);
+	for (int i = 0; i < 3; i++)
+		source_free(sources[i]);
+}
+
+/* Nothing in the maps could end them: they are judged packet by packet. */
+Test(compile, established_flows_on_a_bridge_go_on_but_for_link_local_ones)
+{
+	static const char *const established[] = {
+		"\t\tct state established,related meta protocol ip accept\n"
+		"\t\tct state established,related ip6 daddr != fe80::/10 accept\n",
+		"\t\tct state established,related accept\n"};
+	Source *sources[3];
+	Diags diags = {};
+	Ruleset *inet = run(model_of(false, sources), false, &diags), *bridge;
+
+	cr_assert_eq(compile_bridge(inet, &(BridgeOptions){.has_conntrack = true}, &bridge), 0);
+	for (int i = 0; i < 2; i++) {
+		cr_expect_not_null(strstr(nft_ruleset_text(arena, bridge), established[i]));
+		cr_expect_null(strstr(nft_ruleset_text(arena, bridge), established[!i]));
+		bridge->base.is_isolating[RULESET_IN] = false;
+	}
+	ruleset_free(inet);
+	ruleset_free(bridge);
 	for (int i = 0; i < 3; i++)
 		source_free(sources[i]);
 }
