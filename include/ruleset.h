@@ -30,7 +30,8 @@ typedef struct Element {
 typedef VEC(Element) Elements;
 
 typedef struct Set {
-	unsigned owners; /* 0: it lives in an arena, and goes with that */
+	unsigned owners; /* reference count; 0: it lives in a ruleset's arena, and cannot be shared
+			  */
 	const char *name;
 	const char *comment; /* what it selects, at most 128 bytes with the NUL; or NULL */
 	SetKind kind;
@@ -78,7 +79,7 @@ typedef struct Chain {
 /* An element of a per-pod verdict map: the pod's address leads to its chain. */
 typedef struct Verdict {
 	Address address;
-	const char *chain;
+	const char *chain; /* the name of a chain of the same ruleset, in that chain's memory */
 } Verdict;
 
 typedef VEC(Verdict) Verdicts;
@@ -119,8 +120,14 @@ typedef struct BaseOptions {
  */
 size_t set_size(const Set *set);
 
+/*
+ * A ruleset is filled by one thread and is constant from then on. It has a reference count of its
+ * own: whoever needs it longer than its maker, another thread above all, holds the whole of it, its
+ * arena included.
+ */
 typedef struct Ruleset {
-	Arena *arena; /* owns everything but what is shared */
+	unsigned owners; /* reference count */
+	Arena *arena;	 /* owns everything but what is shared */
 	BaseOptions base;
 	VEC(const Set *) sets;				 /* by name; self4 and self6 always there */
 	VEC(const Chain *) chains;			 /* by name */
@@ -135,6 +142,7 @@ typedef struct Ruleset {
  */
 const Set *set_make(const Set *draft);
 const Set *set_edit(const Set *set, const Elements *add, const Elements *del);
+/* One more owner; from any thread. Asserts that it does not live in an arena. */
 const Set *set_hold(const Set *set);
 void set_release(const Set *set);
 const Chain *chain_make(const Chain *draft);
@@ -142,10 +150,14 @@ const Chain *chain_hold(const Chain *chain);
 void chain_release(const Chain *chain);
 
 Ruleset *ruleset_new(void); /* empty, without its self sets; NULL: out of memory */
-Ruleset *ruleset_free(Ruleset *ruleset);
+/* One more owner, who lets go by ruleset_free; from any thread. */
+const Ruleset *ruleset_hold(const Ruleset *ruleset);
+/* Lets go; the last owner frees it. Takes NULL; returns NULL. */
+Ruleset *ruleset_free(const Ruleset *ruleset);
 /*
- * The same once more, for somebody else (another thread, too) to keep, of one whose sets and chains
- * do not live in its arena. NULL: out of memory.
+ * Another ruleset with the same content and an arena of its own, whose base options the caller may
+ * change. Sets and chains are shared: none of them may live in the arena of `ruleset`, which is
+ * asserted. NULL: out of memory.
  */
 Ruleset *ruleset_share(const Ruleset *ruleset);
 /* Adds a set or chain that lives in the ruleset's arena, to be filled before it is sorted. */

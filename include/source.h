@@ -116,17 +116,18 @@ typedef struct StateText {
 	size_t n;	/* bytes of text */
 	uint64_t stamp; /* which version of a file it is; 0: not said */
 	struct StateText *next;
-	/* a text that is yet to be made, by whoever stores it: from `from`, which it owns */
+	/* A text that is yet to be made, in the thread of whoever stores it: from `from`, of which
+	   it is an owner until then. Nobody may change `from` meanwhile. */
 	char *(*make)(const void *from);
-	void *(*drop)(void *from);
-	void *from;
+	void (*drop)(const void *from);
+	const void *from;
 } StateText;
 
 /* Copies the name, takes the text over (also when it fails: NULL, out of memory). */
 StateText *state_text_new(const char *name, char *text, size_t n);
 /* Takes `from` over likewise. make gives malloc's memory, or NULL: out of memory. */
-StateText *state_text_later(
-	const char *name, char *(*make)(const void *from), void *(*drop)(void *from), void *from);
+StateText *state_text_later(const char *name, char *(*make)(const void *from),
+	void (*drop)(const void *from), const void *from);
 StateText *state_text_free(StateText *text); /* this one, not the list; returns NULL */
 /* Makes the text if that is yet to be done. 0 or -ENOMEM. */
 int state_text_make(StateText *text);

@@ -646,12 +646,10 @@ static void give(Update *u)
 	for (size_t i = 0; i < c->options.services.n; i++)
 		VEC_PUSH(ruleset->arena, &ruleset->base.services, c->options.services.at[i]);
 	for (size_t i = 0; i < c->live.sorted.n; i++) {
-		VEC_PUSH(ruleset->arena, &ruleset->sets, c->live.sorted.at[i]->set);
-		set_hold(c->live.sorted.at[i]->set);
+		VEC_PUSH(ruleset->arena, &ruleset->sets, set_hold(c->live.sorted.at[i]->set));
 	}
 	for (size_t i = 0; i < c->sorted.n; i++) {
-		VEC_PUSH(ruleset->arena, &ruleset->chains, c->sorted.at[i]->chain);
-		chain_hold(c->sorted.at[i]->chain);
+		VEC_PUSH(ruleset->arena, &ruleset->chains, chain_hold(c->sorted.at[i]->chain));
 	}
 	for (int d = 0; d < RULESET_DIRECTIONS; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)

@@ -12,21 +12,9 @@ Ruleset *ruleset_new(void)
 		arena_free(arena);
 		return NULL;
 	}
+	ruleset->owners = 1;
 	ruleset->arena = arena;
 	return ruleset;
-}
-
-Ruleset *ruleset_free(Ruleset *ruleset)
-{
-	if (!ruleset)
-		return NULL;
-	for (size_t i = 0; i < ruleset->sets.n; i++)
-		set_release(ruleset->sets.at[i]);
-	for (size_t i = 0; i < ruleset->chains.n; i++)
-		chain_release(ruleset->chains.at[i]);
-	arena_free(ruleset->arena);
-	free(ruleset);
-	return NULL;
 }
 
 Set *ruleset_add_set(Ruleset *ruleset, Set draft)

@@ -1,5 +1,13 @@
-/* Sets and chains with several owners: each is one piece of memory, with all that belongs to it. */
+/*
+ * Reference counts: sets and chains that several rulesets share, each one piece of memory with all
+ * that belongs to it; and rulesets that several threads read.
+ *
+ * What lives in a ruleset's arena (readback, the tables for tagged frames and for lockdown are made
+ * so) goes with that arena: it has no count, and to hold it alone is a programming error that
+ * set_hold and chain_hold assert. Holding the whole ruleset keeps its arena.
+ */
 #include "ruleset.h"
+#include <assert.h>
 #include <string.h>
 
 /* A piece of memory that is measured by a first pass and written by a second. */
@@ -42,16 +50,24 @@ static const char *piece_text(Piece *piece, const char *text)
 	} while (0)
 
 /* ---- Owners ---- */
+/* The count is the one thing that changes in what is constant otherwise. */
 static void hold(const unsigned *owners)
 {
-	if (*owners)
-		__atomic_add_fetch((unsigned *)owners, 1, __ATOMIC_RELAXED);
+	unsigned before = __atomic_fetch_add((unsigned *)owners, 1, __ATOMIC_RELAXED);
+
+	assert(before > 0); /* an arena's, or freed already */
+	(void)before;
 }
 
 /* Whether that was the last. */
 static bool let_go(const unsigned *owners)
 {
-	return *owners && __atomic_sub_fetch((unsigned *)owners, 1, __ATOMIC_ACQ_REL) == 0;
+	return __atomic_sub_fetch((unsigned *)owners, 1, __ATOMIC_ACQ_REL) == 0;
+}
+
+static bool is_of_arena(const unsigned *owners)
+{
+	return __atomic_load_n(owners, __ATOMIC_RELAXED) == 0;
 }
 
 const Set *set_hold(const Set *set)
@@ -62,7 +78,7 @@ const Set *set_hold(const Set *set)
 
 void set_release(const Set *set)
 {
-	if (set && let_go(&set->owners))
+	if (set && !is_of_arena(&set->owners) && let_go(&set->owners))
 		free((Set *)set);
 }
 
@@ -74,7 +90,7 @@ const Chain *chain_hold(const Chain *chain)
 
 void chain_release(const Chain *chain)
 {
-	if (chain && let_go(&chain->owners))
+	if (chain && !is_of_arena(&chain->owners) && let_go(&chain->owners))
 		free((Chain *)chain);
 }
 
@@ -241,6 +257,25 @@ const Chain *chain_make(const Chain *draft)
 }
 
 /* ---- Rulesets ---- */
+const Ruleset *ruleset_hold(const Ruleset *ruleset)
+{
+	hold(&ruleset->owners);
+	return ruleset;
+}
+
+Ruleset *ruleset_free(const Ruleset *ruleset)
+{
+	if (!ruleset || !let_go(&ruleset->owners))
+		return NULL;
+	for (size_t i = 0; i < ruleset->sets.n; i++)
+		set_release(ruleset->sets.at[i]);
+	for (size_t i = 0; i < ruleset->chains.n; i++)
+		chain_release(ruleset->chains.at[i]);
+	arena_free(ruleset->arena);
+	free((Ruleset *)ruleset);
+	return NULL;
+}
+
 typedef struct Sharing {
 	const Ruleset *from;
 	Ruleset *to;
@@ -257,12 +292,10 @@ static int share(void *context)
 	to->base.table = arena_strdup(arena, from->base.table);
 	to->base.services = VEC_COPY(arena, from->base.services);
 	for (size_t i = 0; i < from->sets.n; i++) {
-		VEC_PUSH(arena, &to->sets, from->sets.at[i]);
-		set_hold(from->sets.at[i]);
+		VEC_PUSH(arena, &to->sets, set_hold(from->sets.at[i]));
 	}
 	for (size_t i = 0; i < from->chains.n; i++) {
-		VEC_PUSH(arena, &to->chains, from->chains.at[i]);
-		chain_hold(from->chains.at[i]);
+		VEC_PUSH(arena, &to->chains, chain_hold(from->chains.at[i]));
 	}
 	for (int d = 0; d < RULESET_DIRECTIONS; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)

@@ -16,7 +16,7 @@ typedef struct Daemon {
 	SourceDir *dirs[2]; /* policies, inventory */
 	Nft *nft;
 	/* what was applied last of each table, NULL: none; is_known: the kernel holds just that */
-	Ruleset *applied[OURS_N];
+	const Ruleset *applied[OURS_N];
 	bool is_known[OURS_N];
 	/* the state directory: its files were asked, once; what is not in it yet */
 	bool is_restored, is_boot_saved, are_tables_unsaved;

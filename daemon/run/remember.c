@@ -137,7 +137,7 @@ void daemon_save_files(Daemon *d)
 	saver_add(d->saver, d->settings.state, list);
 }
 
-/* The saver's thread prints it: that takes a while, and nobody changes a ruleset. */
+/* In the saver's thread, which is an owner of the ruleset: printing takes a while. */
 static char *table_text(const void *from)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
@@ -145,19 +145,17 @@ static char *table_text(const void *from)
 	return arena ? strdup(nft_ruleset_text(arena, from)) : NULL;
 }
 
-static void *drop_table(void *from)
+static void drop_table(const void *from)
 {
-	return ruleset_free(from);
+	ruleset_free(from);
 }
 
 /* As it stands, or, where there is none, that there is none. */
 static StateText *text_of_table(const Daemon *d, Ours t)
 {
-	Ruleset *share = d->applied[t] ? ruleset_share(d->applied[t]) : NULL;
-
 	if (!d->applied[t])
 		return state_text_new(TABLE_FILE[t], NULL, 0);
-	return share ? state_text_later(TABLE_FILE[t], table_text, drop_table, share) : NULL;
+	return state_text_later(TABLE_FILE[t], table_text, drop_table, ruleset_hold(d->applied[t]));
 }
 
 void daemon_save_tables(Daemon *d)

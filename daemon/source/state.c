@@ -45,8 +45,8 @@ StateText *state_text_new(const char *name, char *text, size_t n)
 	return NULL;
 }
 
-StateText *state_text_later(
-	const char *name, char *(*make)(const void *from), void *(*drop)(void *from), void *from)
+StateText *state_text_later(const char *name, char *(*make)(const void *from),
+	void (*drop)(const void *from), const void *from)
 {
 	StateText *new = state_text_new(name, NULL, 0);
 

@@ -3,6 +3,8 @@
 #include "nft.h"
 #include "source.h"
 #include <criterion/criterion.h>
+#include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -142,6 +144,48 @@ Test(compile, tagged_frames_are_refused_from_and_to_isolated_pods_alone)
 	ruleset_free(judged);
 	for (int i = 0; i < 3; i++)
 		source_free(sources[i]);
+}
+
+static const BridgeOptions BRIDGES[] = {{}, {.is_tagged_judged = true}, {.has_conntrack = true}};
+
+/* As the saving thread does: it prints what the main loop replaced long ago. */
+Test(compile, a_ruleset_that_is_held_outlives_all_its_makers)
+{
+	enum { N = ARRAY_SIZE(BRIDGES) + 2 };
+	Ruleset *made[N];
+	const Ruleset *held[N];
+	const char *before[N];
+	Source *sources[3];
+	Diags diags = {};
+
+	mallopt(M_PERTURB, 0x5a); /* what is freed reads as nothing that was written */
+	made[0] = run(model_of(false, sources), false, &diags);
+	made[1] = ruleset_shut(made[0], "guard");
+	for (size_t i = 2; i < N; i++)
+		cr_assert_eq(compile_bridge(made[0], &BRIDGES[i - 2], &made[i]), 0);
+	for (size_t i = 0; i < N; i++) {
+		held[i] = ruleset_hold(made[i]);
+		before[i] = nft_ruleset_text(arena, held[i]);
+	}
+	for (size_t i = 0; i < N; i++)
+		ruleset_free(made[i]);
+	for (int i = 0; i < 3; i++)
+		source_free(sources[i]);
+	for (size_t i = 0; i < N; i++) {
+		cr_expect_str_eq(nft_ruleset_text(arena, held[i]), before[i]);
+		ruleset_free(held[i]);
+	}
+}
+
+/* It goes with the arena: to share it without a copy is asserted not to happen. */
+Test(compile, what_lives_in_an_arena_is_not_shared, .signal = SIGABRT)
+{
+	Source *sources[3];
+	Diags diags = {};
+	Ruleset *inet = run(model_of(false, sources), false, &diags), *tagged;
+
+	cr_assert_eq(compile_bridge(inet, &BRIDGES[0], &tagged), 0);
+	ruleset_share(tagged);
 }
 
 /* Nothing in the maps could end them: they are judged packet by packet. */
