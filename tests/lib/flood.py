@@ -17,8 +17,8 @@ ADDRESSES = {"ip": ("10.244.1.10", "10.244.1.11"), "ip6": ("fd00:244:1::a", "fd0
 
 
 class FloodLab(Lab):
-    def __init__(self, mode="routed", deny="drop"):
-        super().__init__(mode, conf=f'settle_ms = 3;\ndeny = "{deny}";\n')
+    def __init__(self, mode="routed", deny="drop", **more):
+        super().__init__(mode, conf=f'settle_ms = 3;\ndeny = "{deny}";\n', **more)
         self.flooding, self.family = None, "ip"
         self.a, self.b = (self.pod("default", name, [ADDRESSES["ip"][i], ADDRESSES["ip6"][i]], {"pod": name})
                           for i, name in enumerate("ab"))

@@ -18,6 +18,7 @@ BUILD = os.environ.get("NETPOL_BUILD", os.path.join(os.path.dirname(TESTS), "bui
 NETPOLD = os.path.join(BUILD, "netpold")
 NETPOLCTL = os.path.join(BUILD, "netpolctl")
 PROBE = os.path.join(BUILD, "tests", "probe")
+MODE = os.environ.get("NETPOL_MODE", "routed")  # of labs to whose tests the mode does not matter
 NODE_ADDRESSES = ("192.168.50.1", "fd50::1")
 _serial = itertools.count()
 

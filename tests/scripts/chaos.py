@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from chance import Chance, NUMBERS, PROTOCOLS
 from flood import ALLOWED, FORBIDDEN, FloodLab, Versions
 from naive import Cluster
-from netlab import run, wait_for
+from netlab import MODE, run, wait_for
 from report import test, finish, equal
 
 SEED = int(os.environ.get("NETPOL_SEED", time.time_ns() % 1000000))
@@ -23,6 +23,7 @@ SECONDS = int(os.environ.get("NETPOL_SECONDS", 60))
 OWNS_CLOCK = os.environ.get("NETPOL_MACHINE")
 SPACES = ["one", "two"]
 OUTSIDE = ["172.17.0.5", "8.8.8.8", "2001:db8::5"]
+SUBNETS = (("10.244.0.1", 16), ("fd00:244::1", 32))
 FILES = [f"chaos{i}.json" for i in range(3)]
 TAMPERING = ["flush ruleset", "delete table inet netpol", "flush chain inet netpol forward",
              "insert rule inet netpol forward accept", "flush map inet netpol egress4",
@@ -233,7 +234,7 @@ class Chaos:
 
 def chaos():
     """chaos: whatever happens, packets get what the policies say"""
-    with FloodLab(deny="reject") as lab:
+    with FloodLab(MODE, deny="reject", subnets=SUBNETS) as lab:
         os.mkdir(lab.state, 0o755)
         run("mount", "-t", "tmpfs", "-o", "size=512k,mode=755", "netpol-chaos", lab.state)
         try:
@@ -244,7 +245,7 @@ def chaos():
             lab.start_flood()
             c.run()
         finally:
-            print(f"# chaos.py: {SECONDS} s: " + ", ".join(f"{v} {k}" for k, v in c.counted.items()))
+            print(f"# chaos.py: {MODE}, {SECONDS} s: " + ", ".join(f"{v} {k}" for k, v in c.counted.items()))
             if os.environ.get("VERBOSE"):
                 print(lab.log()[-3000:])
             lab.stop()

@@ -9,7 +9,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from chance import Chance
-from netlab import Lab, NETPOLD, wait_for
+from netlab import MODE, Lab, NETPOLD, wait_for
 from report import test, finish, equal
 
 SEED = int(os.environ.get("NETPOL_SEED", time.time_ns() % 1000000))
@@ -37,7 +37,7 @@ def becomes(lab, wanted, what):
 
 def new_lab(start=True, conf=""):
     """Pods a and b as the inventory has them; no wires: the kernel's table is what is looked at."""
-    lab = Lab("routed", conf)
+    lab = Lab(MODE, conf)
     from netlab import Pod
     for name, address in (("a", A), ("b", B)):
         lab.pods[f"default/{name}"] = Pod("default", name, [address], {"pod": name})

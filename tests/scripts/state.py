@@ -12,7 +12,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from netlab import Lab, Pod, run, wait_for
+from netlab import MODE, Lab, Pod, run, wait_for
 from report import test, finish, equal
 
 A, B = "10.244.1.10", "10.244.1.11"
@@ -41,7 +41,7 @@ class StateLab(Lab):
     """Pods a and b as the inventory has them, and a state directory on a disk of its own, 256 KiB of memory."""
 
     def __init__(self, has_disk=False, conf=""):
-        super().__init__("routed", conf)
+        super().__init__(MODE, conf)
         self.notify, self.disk = None, has_disk
         for name, address in (("a", A), ("b", B)):
             self.pods[f"default/{name}"] = Pod("default", name, [address], {"pod": name})
