@@ -1,5 +1,6 @@
 /* base: arenas, digests, text, ranges. */
 #include "base.h"
+#include "seed.h"
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@ static void set_up(void)
 
 static void tear_down(void)
 {
+	seed_report();
 	arena_free(arena);
 }
 
@@ -189,7 +191,7 @@ static Range random_block(unsigned *seed)
 /* Against asking every address. Both ends of the address space are in it. */
 Test(base, subtracting_agrees_with_asking_every_address)
 {
-	unsigned seed = 1;
+	unsigned seed = seed_of_round(1, 0);
 
 	for (int round = 0; round < 3000; round++) {
 		Range block = random_block(&seed), except[4];
@@ -214,6 +216,7 @@ Test(base, subtracting_agrees_with_asking_every_address)
 		for (size_t i = 1; i < result.n; i++)
 			cr_assert(result.at[i].first > result.at[i - 1].last, "overlap");
 	}
+	seed_end();
 }
 
 Test(base, excepts_that_cover_the_block_leave_nothing)
@@ -268,7 +271,7 @@ Test(base, a_table_holds_what_was_added_and_not_removed)
 	bool is_there[ARRAY_SIZE(items)] = {};
 	Arena *own = arena_new();
 	Table *table = table_new(own);
-	unsigned seed = 5;
+	unsigned seed = seed_of_round(5, 0);
 	size_t n = 0;
 
 	for (int round = 0; round < 20000; round++) {
@@ -295,6 +298,7 @@ Test(base, a_table_holds_what_was_added_and_not_removed)
 		cr_assert_eq(found, 0);
 	}
 	arena_free(own);
+	seed_end();
 }
 
 typedef struct Claimant {
@@ -359,7 +363,7 @@ Test(base, the_best_claim_holds_whatever_came_and_went)
 	Claimant *at[ARRAY_SIZE(items[0])] = {};
 	Arena *own = arena_new();
 	Claims claims;
-	unsigned seed = 7;
+	unsigned seed = seed_of_round(7, 0);
 
 	claims_start(&claims, own, &BY_LETTER);
 	for (int i = 0; i < (int)ARRAY_SIZE(at); i++)
@@ -382,6 +386,7 @@ Test(base, the_best_claim_holds_whatever_came_and_went)
 		expect_holders(&claims, at, ARRAY_SIZE(at));
 	}
 	arena_free(own);
+	seed_end();
 }
 
 static int exhaust_child(void *context)
