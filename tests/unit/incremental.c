@@ -278,15 +278,16 @@ static const char *as_file(const char *name, const char *text)
 	return where;
 }
 
-/* What diff -u says of two texts that differ. */
+/* What diff -u says of two texts that differ, its first lines. */
 static const char *difference(const char *wanted, const char *found)
 {
 	Buf buf = {.arena = arena};
 	char part[4096];
 	size_t n;
-	FILE *diff = popen(arena_printf(arena, "diff -u --label wanted %s --label found %s",
-				   as_file("wanted", wanted), as_file("found", found)),
-		"r");
+	FILE *diff =
+		popen(arena_printf(arena, "diff -u --label wanted %s --label found %s | head -n 60",
+			      as_file("wanted", wanted), as_file("found", found)),
+			"r");
 
 	cr_assert(diff);
 	while ((n = fread(part, 1, sizeof(part) - 1, diff)) > 0) {

@@ -19,7 +19,6 @@
 #include <criterion/criterion.h>
 #include <limits.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -47,7 +46,10 @@ static inline void seed_end(void)
 	seed_is_running = false;
 }
 
-/* As .fini: the command that repeats a failure. Indented, as the rest of a failure in TAP. */
+/*
+ * As .fini: the command that repeats a failure. It is one more failed assertion, because with --tap
+ * Criterion shows nothing else of a test.
+ */
 static inline void seed_report(void)
 {
 	char program[PATH_MAX];
@@ -55,6 +57,6 @@ static inline void seed_report(void)
 
 	if (!seed_is_running || n < 0)
 		return;
-	fprintf(stderr, "  repeat: NETPOL_SEED=%u %.*s --filter '%s/%s'\n", seed_running, (int)n,
+	cr_expect_fail("repeat: NETPOL_SEED=%u %.*s --filter '%s/%s'", seed_running, (int)n,
 		program, criterion_current_test->category, criterion_current_test->name);
 }
