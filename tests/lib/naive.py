@@ -99,6 +99,20 @@ class Cluster:
                 return True
         return not isolated
 
+    def wrong(self, flows, found):
+        """flows: (source, destination, protocol, number); found: a verdict each. A line for each that is wrong."""
+        lines = []
+        for (a, b, protocol, number), verdict in zip(flows, found):
+            wanted = self.allows(a, b, protocol, number)
+            if (verdict == "allow") != wanted:
+                lines.append(f"{self.named(a)} -> {self.named(b)} {number}/{protocol}: got {verdict}, "
+                             f"wanted {'allow' if wanted else 'deny'}")
+        return lines
+
+    def named(self, address):
+        pod = self.holder(address)
+        return f"{address} ({pod.namespace}/{pod.name})" if pod else address
+
     def allows(self, source, destination, protocol, number):
         """Addresses as text; protocol TCP, UDP, SCTP, or ICMP (number ignored)."""
         if source == destination:

@@ -1,34 +1,92 @@
-"""report: what tests/run counts. One line a test: PASS name, FAIL name: why, SKIP name: reason."""
+"""report: the cases of a test script, and what tests/run counts: one line a case, on standard output.
+
+    PASS script: case            FAIL script: case: why            SKIP script: case: reason
+
+A script names its cases with test() and ends with finish(), which runs them in that order: all of them, or those that
+the command line names. A script whose cases are random takes its seed from seed(). Lines that begin with "#" explain:
+after a FAIL they show what differs, and the command that repeats the one case.
+"""
+import argparse
+import contextlib
+import difflib
 import os
+import re
+import shlex
 import sys
+import time
 import traceback
 
 from netlab import Skip
 
-_failed = False
+SCRIPT = os.path.basename(sys.argv[0])
+DIFF_MOST = 60  # lines of a difference that are shown
+NO_MATTER = {"NETPOL_MACHINE", "NETPOL_MESON_OPTIONS", "NETPOL_QUICK", "NETPOL_SEED"}  # to one case of a script
+
+_cases = []
+_seed = None
 
 
-def test(function):
-    """Runs the function now, as a test of its own; its first docstring line is its name."""
-    global _failed
-    name = (function.__doc__ or function.__name__).strip().splitlines()[0]
-    script = os.path.basename(sys.argv[0])
+class Case:
+    """function is called with the arguments. name: what the reports say; by default the docstring's first line."""
+
+    def __init__(self, function, arguments, name):
+        self.function, self.arguments = function, arguments
+        self.name = name or (function.__doc__ or function.__name__).strip().splitlines()[0]
+
+    def is_called(self, wanted):
+        return wanted.lower() in (self.name.lower(), self.function.__name__.lower())
+
+    def matches(self, wanted):
+        return wanted.lower() in self.name.lower() or wanted.lower() in self.function.__name__.lower()
+
+
+# ---- What a script says ----
+def test(function, *arguments, name=None):
+    """One more case; finish() runs it."""
+    _cases.append(Case(function, arguments, name))
+
+
+def seed():
+    """NETPOL_SEED, or one of the clock. It is printed before the cases run."""
+    global _seed
+    _seed = int(os.environ.get("NETPOL_SEED", time.time_ns() % 1000000))
+    return _seed
+
+
+@contextlib.contextmanager
+def repeated_by(**environment):
+    """What fails in here is repeated by these settings, such as the seed of one round."""
     try:
-        function()
-        print(f"PASS {script}: {name}", flush=True)
-    except Skip as reason:
-        print(f"SKIP {script}: {name}: {reason}", flush=True)
+        yield
     except Exception as error:
-        _failed = True
-        detail = str(error) or traceback.format_exc().strip().splitlines()[-2].strip()
-        print(f"FAIL {script}: {name}: {type(error).__name__}: {detail}", flush=True)
-        if os.environ.get("VERBOSE"):
-            traceback.print_exc()
+        error.environment = environment
+        raise
 
 
+def finish(**flags):
+    """Runs the cases and exits. flags: options of the script's own, which it looks up in sys.argv, and their meaning."""
+    parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", nargs="*", help="a case: a part of its name or of its function's; without any, all")
+    parser.add_argument("--list", action="store_true", help="print the cases and their functions")
+    parser.add_argument("--tap", action="store_true", help="print TAP, for meson test")
+    for flag, meaning in flags.items():
+        parser.add_argument(f"--{flag}", action="store_true", help=meaning)
+    options = parser.parse_args()
+    chosen = _chosen(options.name)
+    if options.list:
+        for case in chosen:
+            print(f"{case.name}  [{case.function.__name__}]")
+        sys.exit(0)
+    sys.exit(_run_all(chosen, _tap if options.tap else _line))
+
+
+# ---- What is compared ----
 def equal(found, wanted, what=""):
     if found == wanted:
         return
+    if isinstance(found, str) and isinstance(wanted, str) and "\n" in found + wanted:
+        raise AssertionError(f"{what or 'the text'} is not as wanted\n{_difference(found, wanted)}")
     if isinstance(found, list) and isinstance(wanted, list):
         found, wanted = [x for x in found if x not in wanted][:3], [x for x in wanted if x not in found][:3]
     raise AssertionError(f"{what}: found {found!r}, wanted {wanted!r}")
@@ -36,10 +94,99 @@ def equal(found, wanted, what=""):
 
 def no_difference(found, wanted, names):
     """Lists of verdicts against each other; says the first differences by name."""
-    bad = [f"{n}: {f}, wanted {w}" for n, f, w in zip(names, found, wanted) if f != w]
-    if bad or len(found) != len(wanted):
-        raise AssertionError(f"{len(bad)} of {len(wanted)} differ: " + "; ".join(bad[:5]))
+    bad = [f"{n.strip()}: got {f}, wanted {w}" for n, f, w in zip(names, found, wanted) if f != w]
+    none_of(bad, len(wanted))
+    if len(found) != len(wanted):
+        raise AssertionError(f"{len(found)} verdicts for {len(wanted)} flows")
 
 
-def finish():
-    sys.exit(1 if _failed else 0)
+def none_of(bad, n):
+    """bad: what is wrong of n flows, a line each."""
+    if bad:
+        raise AssertionError(f"{len(bad)} of {n} differ: {bad[0]}\n" + "\n".join(bad[1:10]))
+
+
+def _difference(found, wanted):
+    lines = list(difflib.unified_diff(wanted.split("\n"), found.split("\n"), "wanted", "found", lineterm=""))
+    more = [f"... and {len(lines) - DIFF_MOST} lines more"] if len(lines) > DIFF_MOST else []
+    return "\n".join(lines[:DIFF_MOST] + more)
+
+
+# ---- Which cases, and how they went ----
+def _chosen(names):
+    if not names:
+        return _cases
+    chosen = []
+    for wanted in names:
+        some = [c for c in _cases if c.is_called(wanted)] or [c for c in _cases if c.matches(wanted)]
+        if not some:
+            near = "".join(f"\n  {c.name}  [{c.function.__name__}]" for c in _near(wanted))
+            print(f"{SCRIPT}: no case is called {wanted!r}" + (f"; near it are:{near}" if near else "") +
+                  f"\n{_program()} --list prints them all", file=sys.stderr)
+            sys.exit(2)
+        chosen += some
+    return [c for c in _cases if c in chosen]
+
+
+def _near(wanted):
+    """Cases that have a word like one of the wanted ones; at most five."""
+    def words(text):
+        return [w for w in re.split(r"[\W_]+", text.lower()) if w]
+    near = {word for w in words(wanted) for word in difflib.get_close_matches(
+        w, {word for c in _cases for word in words(f"{c.name} {c.function.__name__}")}, 3)}
+    return [c for c in _cases if near & set(words(f"{c.name} {c.function.__name__}"))][:5]
+
+
+def _run_all(cases, show):
+    if _seed is not None:
+        print(f"# {SCRIPT}: NETPOL_SEED={_seed}", flush=True)
+    results = [_run(case, show, i + 1) for i, case in enumerate(cases)]
+    if show is _tap:
+        print(f"1..{len(results)}")
+    return 0 if all(results) else 1
+
+
+def _run(case, show, n):
+    try:
+        case.function(*case.arguments)
+        show(n, "PASS", case)
+    except Skip as reason:
+        show(n, "SKIP", case, str(reason))
+    except Exception as error:
+        text = str(error) or traceback.format_exc().strip().splitlines()[-2].strip()
+        first, *more = text.splitlines()
+        more.append("repeat: " + _command(case, getattr(error, "environment", {})))
+        show(n, "FAIL", case, f"{type(error).__name__}: {first}")
+        print("".join(f"#   {line}\n" for line in more), end="", flush=True)
+        if os.environ.get("VERBOSE"):
+            traceback.print_exc()
+        return False
+    return True
+
+
+def _line(_, result, case, why=""):
+    print(f"{result} {SCRIPT}: {case.name}" + (f": {why}" if why else ""), flush=True)
+
+
+def _tap(n, result, case, why=""):
+    name = case.name.replace("#", "\\#")
+    print(("not ok" if result == "FAIL" else "ok") + f" {n} - {name}" + (f" # SKIP {why}" if result == "SKIP" else ""))
+    if result == "FAIL":
+        print(f"#   {why}")
+    sys.stdout.flush()
+
+
+def _program():
+    path = os.path.relpath(sys.argv[0])
+    return os.path.abspath(path) if path.startswith("..") else path
+
+
+def _command(case, environment):
+    """Runs this case as it was run now, with the settings that it depends on."""
+    settings = {k: v for k, v in os.environ.items() if k.startswith("NETPOL_") and k not in NO_MATTER
+                or k.endswith("SAN_OPTIONS")}
+    if _seed is not None:
+        settings["NETPOL_SEED"] = _seed
+    settings.update(environment)
+    return " ".join([f"{k}={shlex.quote(str(v))}" for k, v in sorted(settings.items())] +
+                    [_program(), shlex.quote(case.name)])

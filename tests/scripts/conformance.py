@@ -10,7 +10,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from netlab import Lab, Pod, NETPOLCTL, Skip, TESTS, run
-from report import test, finish, equal
+from report import test, finish, equal, none_of, repeated_by
 
 DATA = os.environ.get("NETPOL_CONFORMANCE", os.path.join(
     os.path.dirname(os.path.dirname(TESTS)), "shared", "conformance", "networkpolicy.json"))
@@ -49,6 +49,11 @@ def cells(step, pods):
                     yield pods[i], pods[k], probe["protocol"], probe["port"], cell == "."
 
 
+def differing(case, source, destination, protocol, port, found, is_allowed):
+    return (f"case {case}: {source.key} {source.addresses[0]} -> {destination.key} {destination.addresses[0]} "
+            f"{port}/{protocol}: got {found}, wanted {'allow' if is_allowed else 'deny'}")
+
+
 def through_explain():
     """conformance: every cell through explain"""
     data, n, bad = load(), 0, []
@@ -69,10 +74,9 @@ def through_explain():
                 equal(result.returncode, 0, result.stderr[:300])
                 for (s, t, proto, port, allowed), found in zip(wanted, result.stdout.split()):
                     n += 1
-                    if found != ("allow" if allowed else "deny"):
-                        bad.append(f"{case['id']}: {s.key} -> {t.key} {port}/{proto}: {found}")
-    if bad:
-        raise AssertionError(f"{len(bad)} of {n} cells differ: " + "; ".join(bad[:5]))
+                    if (found == "allow") != allowed:
+                        bad.append(differing(case["id"], s, t, proto, port, found, allowed))
+    none_of(bad, n)
     equal(n > 100000, True, f"{n} cells")
 
 
@@ -99,19 +103,15 @@ def through_kernel(mode, nth):
                 for (s, t, proto, port, allowed), verdict in zip(wanted, found):
                     n += 1
                     if (verdict == "allow") != allowed:
-                        bad.append(f"{name}: {s.key} -> {t.key} {port}/{proto}: {verdict}")
-    if bad:
-        raise AssertionError(f"{len(bad)} of {n} cells differ: " + "; ".join(bad[:5]))
+                        bad.append(differing(name, s, t, proto, port, verdict, allowed))
+    none_of(bad, n)
     equal(n > 100000 // nth // 2, True, f"{n} cells")
     print(f"# conformance.py: {mode}: {n} cells")
 
 
 test(through_explain)
 for mode, nth in (("routed", SAMPLE or 1), ("bridged", SAMPLE or 10), ("tracked", SAMPLE or 10)):
-    def one(mode=mode, nth=nth):
-        through_kernel(mode, nth)
-    one.__doc__ = f"conformance: {'every cell' if nth == 1 else f'one case in {nth}'} through the kernel, with real " \
-                  f"packets, {mode}"
     if not QUICK:
-        test(one)
+        test(through_kernel, mode, nth, name=f"conformance: {'every cell' if nth == 1 else f'one case in {nth}'} "
+                                             f"through the kernel, with real packets, {mode}")
 finish()

@@ -155,6 +155,14 @@ def tagged(mode, is_judged):
         equal(tagged_arrives(lab, b, c, 8081, "8100:0"), True, "nobody isolates b's egress, nor c")
 
 
+def tagged_refused(mode):
+    tagged(mode, False)
+
+
+def tagged_judged(mode):
+    tagged(mode, True)
+
+
 def switched_off():
     """bridged: a switch that is turned off is noticed: said, or the bridge judges for itself; and on again"""
     lab, a, b, c = build("bridged")
@@ -444,13 +452,10 @@ for case, modes, title in (
         (cold_neighbours, MODES[1:], "neighbour discovery and ARP pass under deny-all, from a cold cache"),
         (bridge_table_repaired, MODES[1:], "what somebody else does to the bridge table is undone"),
         (without_addresses, MODES[1:], "link-local addresses and groups lead past no policy"),
-        (lambda mode: tagged(mode, False), ("bridged",), "frames with a VLAN tag are refused from and to isolated pods"),
-        (lambda mode: tagged(mode, True), MODES[1:], "frames with a VLAN tag are judged, those with two refused")):
+        (tagged_refused, ("bridged",), "frames with a VLAN tag are refused from and to isolated pods"),
+        (tagged_judged, MODES[1:], "frames with a VLAN tag are judged, those with two refused")):
     for mode in modes:
-        def one(case=case, mode=mode):
-            case(mode)
-        one.__doc__ = f"{mode}: {title}"
-        test(one)
+        test(case, mode, name=f"{mode}: {title}")
 test(switched_off)
 test(conntrack_not_there)
 test(routed_pretenders)

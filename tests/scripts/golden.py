@@ -22,10 +22,7 @@ def against(path, found):
             f.write(found)
     with open(path) as f:
         wanted = f.read()
-    if found != wanted:
-        pairs = zip(found.splitlines() + [""] * 999, wanted.splitlines())
-        i, (a, b) = next((i, p) for i, p in enumerate(pairs) if p[0] != p[1])
-        raise AssertionError(f"{path} line {i + 1}: found {a!r}, wanted {b!r}")
+    equal(found, wanted, os.path.relpath(path, os.path.dirname(TESTS)))
 
 
 def check(name):
@@ -62,10 +59,7 @@ def shipped():
 
 for directory in ("check", "ruleset"):
     for case in sorted(os.listdir(os.path.join(GOLDEN, directory))):
-        def one(case=case, judge={"check": check, "ruleset": ruleset}[directory]):
-            judge(case)
-        one.__doc__ = f"golden: {directory}/{case}"
-        test(one)
+        test({"check": check, "ruleset": ruleset}[directory], case, name=f"golden: {directory}/{case}")
 test(commands)
 test(shipped)
-finish()
+finish(update="write the golden files anew")

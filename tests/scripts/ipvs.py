@@ -74,8 +74,5 @@ def services(mode, version):
 
 for mode in ("routed", "bridged"):
     for version in (4, 6):
-        def one(mode=mode, version=version):
-            services(mode, version)
-        one.__doc__ = f"{mode}: Services by IPVS, IPv{version}"
-        test(one)
+        test(services, mode, version, name=f"{mode}: Services by IPVS, IPv{version}")
 finish()

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """The seed's examples flow by flow with real packets: routed and bridged, IPv4 and IPv6, both
 directions; TCP, UDP, SCTP, ICMP; the pod's own node; what is nobody's."""
+import atexit
+import functools
 import os
 import shutil
 import sys
@@ -146,61 +148,62 @@ SHIPPED = [
     ("8.8.8.8", "edge/web", 8005, "tcp", "reject", (V4,)),
 ]
 
-def all_of(mode):
-    with build(mode) as lab:
-        def seed():
-            judge(lab, SEED)
 
-        def or_and():
-            judge(lab, OR_AND)
-
-        def shipped():
-            judge(lab, SHIPPED)
-
-        def explain_agrees():
-            rows = [(s, d, p, proto, v, f) for s, d, p, proto, v, f in SEED + OR_AND + SHIPPED
-                    if proto != "icmp"]
-            lines, wanted = [], []
-            for source, destination, port, protocol, verdict, families in rows:
-                for family in families:
-                    _, _, _, a, b, _ = flow(lab, source, destination, port, protocol, family)
-                    lines.append(f"{a} {b} {port}/{protocol}\n")
-                    wanted.append("allow" if verdict == "allow" else "deny")
-            result = lab.ctl("explain", "--batch", input="".join(lines))
-            no_difference(result.stdout.split(), wanted, lines)
-
-        def drop():
-            lab.put(lab.conf, open(lab.conf).read() + 'deny = "drop";\n')
-            lab.apply()
-            judge(lab, [(s, d, p, proto, "drop" if v == "reject" else v, f)
-                        for s, d, p, proto, v, f in SEED])
-
-        def untouched():
-            equal("drop" in lab.in_node("nft", "list", "ruleset").stdout, True)
-            tables = lab.in_node("nft", "list", "tables").stdout.split("\n")
-            equal([t for t in tables if t and "netpol" not in t], [])
-
-        seed.__doc__ = f"{mode}: the seed's full example, both directions"
-        or_and.__doc__ = f"{mode}: OR against AND"
-        shipped.__doc__ = f"{mode}: default deny, DNS egress, blocks with except"
-        explain_agrees.__doc__ = f"{mode}: explain says what the kernel does"
-        drop.__doc__ = f"{mode}: deny = \"drop\" refuses the same, silently"
-        untouched.__doc__ = f"{mode}: no table but ours was written"
-        for case in (seed, or_and, shipped, explain_agrees, drop, untouched):
-            test(case)
+@functools.cache
+def lab_of(mode):
+    """The cases of a mode share a lab: each leaves it as it was."""
+    lab = build(mode)
+    atexit.register(lab.close)
+    return lab
 
 
-def bridged_at_all():
-    """bridged: br_netfilter is there"""
-    all_of("bridged")
+def seed(mode):
+    judge(lab_of(mode), SEED)
 
 
-def tracked_at_all():
-    """tracked: nf_conntrack_bridge is there"""
-    all_of("tracked")
+def or_and(mode):
+    judge(lab_of(mode), OR_AND)
 
 
-all_of("routed")
-test(bridged_at_all)
-test(tracked_at_all)
+def shipped(mode):
+    judge(lab_of(mode), SHIPPED)
+
+
+def explain_agrees(mode):
+    lab, lines, wanted = lab_of(mode), [], []
+    for source, destination, port, protocol, verdict, families in SEED + OR_AND + SHIPPED:
+        for family in families if protocol != "icmp" else ():
+            _, _, _, a, b, _ = flow(lab, source, destination, port, protocol, family)
+            lines.append(f"{a} {b} {port}/{protocol}\n")
+            wanted.append("allow" if verdict == "allow" else "deny")
+    result = lab.ctl("explain", "--batch", input="".join(lines))
+    no_difference(result.stdout.split(), wanted, lines)
+
+
+def drop(mode):
+    lab = lab_of(mode)
+    conf = open(lab.conf).read()
+    try:
+        lab.put(lab.conf, conf + 'deny = "drop";\n')
+        lab.apply()
+        judge(lab, [(s, d, p, proto, "drop" if v == "reject" else v, f) for s, d, p, proto, v, f in SEED])
+    finally:
+        lab.put(lab.conf, conf)
+        lab.apply()
+
+
+def untouched(mode):
+    lab = lab_of(mode)
+    equal("drop" in lab.in_node("nft", "list", "ruleset").stdout, True)
+    tables = lab.in_node("nft", "list", "tables").stdout.split("\n")
+    equal([t for t in tables if t and "netpol" not in t], [])
+
+
+for mode in ("routed", "bridged", "tracked"):
+    for case, title in ((seed, "the seed's full example, both directions"), (or_and, "OR against AND"),
+                        (shipped, "default deny, DNS egress, blocks with except"),
+                        (explain_agrees, "explain says what the kernel does"),
+                        (drop, 'deny = "drop" refuses the same, silently'),
+                        (untouched, "no table but ours was written")):
+        test(case, mode, name=f"{mode}: {title}")
 finish()

@@ -7,20 +7,19 @@ import json
 import os
 import sys
 import tempfile
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import conf_form
 from chance import Chance
 from netlab import Lab, Pod, NETPOLCTL, run
-from report import test, finish, equal
+from report import test, finish, equal, repeated_by, seed
 
-SEED = int(os.environ.get("NETPOL_SEED", time.time_ns() % 1000000))
+SEED = seed()
 ROUNDS = int(os.environ.get("NETPOL_ROUNDS", 100))
 SPACES = ["default", "one", "two"]
 
 
-def compiled(files, inventory, seed):
+def compiled(files, inventory):
     """The ruleset that the files (name -> text) compile to."""
     with tempfile.TemporaryDirectory() as d:
         for folder, content in (("p", files), ("i", inventory)):
@@ -30,7 +29,7 @@ def compiled(files, inventory, seed):
         Lab.put(f"{d}/netpol.conf", "")
         result = run(NETPOLCTL, "-c", f"{d}/netpol.conf", "--policies", f"{d}/p", "--inventory", f"{d}/i", "--node", "node-1",
                      "ruleset", check=False)
-        equal(result.returncode, 0, f"NETPOL_SEED={seed}: {result.stderr[:400]}")
+        equal(result.returncode, 0, result.stderr[:400])
         equal("error" in result.stderr, False, result.stderr[:400])
         return result.stdout
 
@@ -49,23 +48,25 @@ def random_cluster(chance):
 
 
 def rounds(one):
-    for seed in range(SEED, SEED + ROUNDS):
-        chance = Chance(seed)
-        items, policies = random_cluster(chance)
-        one(chance, seed, items, policies, compiled({"a.json": manifests(policies)}, {"i.json": manifests(items)}, seed))
+    """one: is given the chance, the inventory's items, the policies, and what these compile to."""
+    for i in range(SEED, SEED + ROUNDS):
+        with repeated_by(NETPOL_SEED=i, NETPOL_ROUNDS=1):
+            chance = Chance(i)
+            items, policies = random_cluster(chance)
+            one(chance, items, policies, compiled({"a.json": manifests(policies)}, {"i.json": manifests(items)}))
 
 
 def both_formats():
     """properties: the libconfig form and the manifest of one policy compile to the same"""
-    def one(chance, seed, items, policies, whole):
-        equal(compiled({"a.conf": conf_form.policies(policies)}, {"i.json": manifests(items)}, seed), whole,
-              f"NETPOL_SEED={seed}")
+    def one(_, items, policies, whole):
+        equal(compiled({"a.conf": conf_form.policies(policies)}, {"i.json": manifests(items)}), whole,
+              "the libconfig form's ruleset")
     rounds(one)
 
 
 def any_order():
     """properties: files, their names, formats and order do not matter, nor the order of the inventory"""
-    def one(chance, seed, items, policies, whole):
+    def one(chance, items, policies, whole):
         files, inventory = {}, {}
         chance.shuffle(policies)
         chance.shuffle(items)
@@ -78,11 +79,10 @@ def any_order():
         half = chance.randint(0, len(items))
         for i, part in enumerate((items[:half], items[half:])):
             inventory[f"{chance.randint(0, 10 ** 6)}-{i}.json"] = manifests(part)
-        equal(compiled(files, inventory, seed), whole, f"NETPOL_SEED={seed}")
+        equal(compiled(files, inventory), whole, "the ruleset of the files in another order")
     rounds(one)
 
 
-print(f"# properties.py: NETPOL_SEED={SEED}")
 for case in (both_formats, any_order):
     test(case)
 finish()

@@ -6,15 +6,14 @@ import json
 import os
 import sys
 import tempfile
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from chance import Chance, NUMBERS, PROTOCOLS
 from naive import Cluster
 from netlab import Lab, Pod, NETPOLCTL, run
-from report import test, finish, equal
+from report import test, finish, equal, none_of, repeated_by, seed
 
-SEED = int(os.environ.get("NETPOL_SEED", time.time_ns() % 1000000))
+SEED = seed()
 ROUNDS = int(os.environ.get("NETPOL_ROUNDS", 0))
 QUICK = os.environ.get("NETPOL_QUICK")
 SPACES = ["default", "one", "two"]
@@ -69,26 +68,25 @@ def some_flows(chance, addresses, n):
     return flows
 
 
-def differences(naive, flows, found, seed):
-    bad = []
-    for (a, b, protocol, number), verdict in zip(flows, found):
-        wanted = naive.allows(a, b, protocol, number)
-        if (verdict == "allow") != wanted:
-            bad.append(f"{a} -> {b} {number}/{protocol}: {verdict}")
-    if bad or len(found) != len(flows):
-        raise AssertionError(f"NETPOL_SEED={seed}: {len(bad)} of {len(flows)} differ: " + "; ".join(bad[:5]))
+def compare(naive, flows, found, explain):
+    """Every flow's verdict with the naive evaluator's; of the first that differs, what explain says."""
+    equal(len(found), len(flows), "verdicts")
+    bad = naive.wrong(flows, found)
+    if bad:
+        a, b, protocol, number = next(f for f, verdict in zip(flows, found) if naive.wrong([f], [verdict]))
+        bad[0] += "\n" + explain(a, b, f"{number}/{protocol}").stdout.rstrip()
+    none_of(bad, len(flows))
 
 
-def reasons(explain, flows, seed):
+def reasons(explain, flows):
     """Whatever is judged has its reason: the rule that lets it through, or the one that comes nearest."""
     for a, b, protocol, number in flows:
         said = explain(a, b, f"{number}/{protocol}").stdout
         for verdict, reason in ((": allowed\n", "let through by the rule at "), (": denied\n", "    n")):
-            equal(said.count(reason), said.count(verdict), f"NETPOL_SEED={seed}: {said}")
+            equal(said.count(reason), said.count(verdict), f"reasons in: {said}")
 
 
-def explain_round(seed, d):
-    chance = Chance(seed)
+def explain_round(chance, d):
     pods = random_pods(chance)
     namespaces, policies, addresses = random_cluster(chance, pods)
     flows = some_flows(chance, addresses, 400)
@@ -101,9 +99,9 @@ def explain_round(seed, d):
                    "explain", *flow, check=False, **options)
 
     result = explain("--batch", input=text)
-    equal(result.returncode, 0, f"NETPOL_SEED={seed}: {result.stderr[:300]}")
-    differences(Cluster(namespaces, pods, policies), flows, result.stdout.split(), seed)
-    reasons(explain, flows[:10], seed)
+    equal(result.returncode, 0, result.stderr[:300])
+    compare(Cluster(namespaces, pods, policies), flows, result.stdout.split(), explain)
+    reasons(explain, flows[:10])
 
 
 def explain_against_naive():
@@ -113,10 +111,26 @@ def explain_against_naive():
         os.mkdir(f"{d}/i", 0o755)
         Lab.put(f"{d}/netpol.conf", "")
         for i in range(ROUNDS or 150):
-            explain_round(SEED + i, d)
+            with repeated_by(NETPOL_SEED=SEED + i, NETPOL_ROUNDS=1):
+                explain_round(Chance(SEED + i), d)
+
+
+def kernel_round(chance, lab, pods, where):
+    for p in pods:  # labels and ports move, addresses stay
+        if chance.random() < 0.3:
+            p.labels, p.ports = chance.labels(), chance.ports()
+    namespaces, policies, addresses = random_cluster(chance, pods)
+    lab.namespaces = {n: l for n, l in namespaces.items()}
+    lab.write_inventory()
+    lab.write_policies(policies)
+    lab.apply()
+    flows = some_flows(chance, addresses, 350)
+    found = lab.probe([(where[a], where[b], protocol.lower(), a, b, number) for a, b, protocol, number in flows])
+    compare(Cluster(namespaces, pods, policies), flows, found, lambda *flow: lab.ctl("explain", *flow))
 
 
 def kernel_rounds(mode, rounds):
+    """The table of a round is made from the last one's: what fails in one is repeated by all up to it."""
     chance = Chance(SEED)
     with Lab(mode) as lab:
         pods = []
@@ -126,18 +140,8 @@ def kernel_rounds(mode, rounds):
         outside = lab.world(*OUTSIDE)
         where = {a: p.netns for p in pods for a in p.addresses} | {a: outside for a in OUTSIDE}
         for i in range(rounds):
-            for p in pods:  # labels and ports move, addresses stay
-                if chance.random() < 0.3:
-                    p.labels, p.ports = chance.labels(), chance.ports()
-            namespaces, policies, addresses = random_cluster(chance, pods)
-            lab.namespaces = {n: l for n, l in namespaces.items()}
-            lab.write_inventory()
-            lab.write_policies(policies)
-            lab.apply()
-            flows = some_flows(chance, addresses, 350)
-            found = lab.probe([(where[a], where[b], protocol.lower(), a, b, number)
-                               for a, b, protocol, number in flows])
-            differences(Cluster(namespaces, pods, policies), flows, found, f"{SEED} (round {i}, {mode})")
+            with repeated_by(NETPOL_ROUNDS=i + 1):
+                kernel_round(chance, lab, pods, where)
 
 
 def kernel_routed():
@@ -155,7 +159,6 @@ def kernel_tracked():
     kernel_rounds("tracked", ROUNDS or 20)
 
 
-print(f"# random_flows.py: NETPOL_SEED={SEED}")
 test(explain_against_naive)
 if not QUICK:
     test(kernel_routed)

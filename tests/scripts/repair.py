@@ -14,11 +14,11 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import big
 from flood import ADDRESSES, ALLOWED, FORBIDDEN, FloodLab, Versions
 from netlab import Lab, wait_for
-from report import test, finish, equal
+from report import test, finish, equal, seed
 
 ROUNDS = int(os.environ.get("NETPOL_TIMES", 10))
 SIZE = [int(n) for n in os.environ.get("NETPOL_SIZE", "20000:2000:200").split(":")]
-SEED = int(os.environ.get("NETPOL_SEED", time.time_ns() % 1000000))
+SEED = seed()
 A = ADDRESSES["ip"][0]
 
 TAMPERING = {
@@ -131,7 +131,6 @@ def others():
         equal(ours < theirs / 5, True, f"{ours:.2f} s of processor against their {theirs:.2f} s")
 
 
-print(f"# repair.py: NETPOL_SEED={SEED}")
 for case in (small, large, burst, others):
     test(case)
 finish()

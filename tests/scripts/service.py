@@ -10,9 +10,9 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from chance import Chance
 from netlab import MODE, Lab, NETPOLD, wait_for
-from report import test, finish, equal
+from report import test, finish, equal, seed
 
-SEED = int(os.environ.get("NETPOL_SEED", time.time_ns() % 1000000))
+SEED = seed()
 A, B = "10.244.1.10", "10.244.1.11"
 
 
@@ -431,10 +431,9 @@ def same_as_from_scratch():
         lab.stop()
         lab.in_node("nft", "delete", "table", "inet", "netpol")
         lab.apply()
-        equal(found, lab.listing(), f"NETPOL_SEED={SEED}")
+        equal(found, lab.listing())
 
 
-print(f"# service.py: NETPOL_SEED={SEED}")
 for case in (notices_files, slow_writer, directories, config_map, bad_files, odd_files, conflicts, failed_export,
              overflow, burst, signals, adopts, repairs, remembers, not_ourselves, strangers, once, same_as_from_scratch):
     test(case)
