@@ -130,6 +130,13 @@ def mutants():
     equal(module.misplaced(), [])
 
 
-for case in (upwards, libraries, pure, headers_alone, functions, formatted, mutants):
+def units():
+    """layers: tests/meson.build builds every unit test that there is"""
+    listed = re.search(r"^units = \[(.*?)\]", open(f"{ROOT}/tests/meson.build").read(), re.M | re.S).group(1)
+    equal(sorted(re.findall(r"'(\w+)'", listed)),
+          sorted(n[:-2] for n in os.listdir(f"{ROOT}/tests/unit") if n.endswith(".c")))
+
+
+for case in (upwards, libraries, pure, headers_alone, functions, formatted, mutants, units):
     test(case)
 finish()
