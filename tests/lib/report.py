@@ -154,26 +154,27 @@ def _run(case, show, n):
         show(n, "SKIP", case, str(reason))
     except Exception as error:
         text = str(error) or traceback.format_exc().strip().splitlines()[-2].strip()
-        first, *more = text.splitlines()
+        why, *more = f"{type(error).__name__}: {text}".splitlines()
         more.append("repeat: " + _command(case, getattr(error, "environment", {})))
-        show(n, "FAIL", case, f"{type(error).__name__}: {first}")
-        print("".join(f"#   {line}\n" for line in more), end="", flush=True)
+        show(n, "FAIL", case, why, more)
         if os.environ.get("VERBOSE"):
             traceback.print_exc()
         return False
     return True
 
 
-def _line(_, result, case, why=""):
-    print(f"{result} {SCRIPT}: {case.name}" + (f": {why}" if why else ""), flush=True)
+def _line(_, result, case, why="", more=()):
+    print(f"{result} {SCRIPT}: {case.name}" + (f": {why}" if why else ""))
+    print("".join(f"#   {line}\n" for line in more), end="", flush=True)
 
 
-def _tap(n, result, case, why=""):
+def _tap(n, result, case, why="", more=()):
+    """meson shows of a failed test what it printed on standard error."""
     name = case.name.replace("#", "\\#")
-    print(("not ok" if result == "FAIL" else "ok") + f" {n} - {name}" + (f" # SKIP {why}" if result == "SKIP" else ""))
+    print(("not ok" if result == "FAIL" else "ok") + f" {n} - {name}" + (f" # SKIP {why}" if result == "SKIP" else ""),
+          flush=True)
     if result == "FAIL":
-        print(f"#   {why}")
-    sys.stdout.flush()
+        print("\n  ".join([f"{case.name}: {why}", *more]), file=sys.stderr, flush=True)
 
 
 def _program():
