@@ -6,14 +6,13 @@ import os
 import random
 import re
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from netlab import BUILD, Lab, Pod, wait_for
-from report import test, finish, equal
+from report import test, finish, equal, seed
 
 CHANGES = int(os.environ.get("NETPOL_CHANGES", 400))
-SEED = int(os.environ.get("NETPOL_SEED", time.time_ns() % 1000000))
+SEED = seed()
 FSYNC_MS = 100
 PODS = 3  # each isolated or not: 2 ** PODS versions of what is in force
 TABLES = {"inet": "ruleset/inet.nft", "bridge": "ruleset/bridge.nft"}
@@ -110,26 +109,10 @@ def slow_disk(mode):
             wrong = seen[family] - versions[family] - {None}
             print(f"# slow_disk.py: {mode}, {family}: {len(seen[family])} texts seen in {CHANGES} changes, "
                   f"{len(versions[family])} versions")
-            equal(wrong, set(), f"NETPOL_SEED={SEED}: texts of {family} that were never in force")
+            equal(wrong, set(), f"texts of {family} that were never in force")
         lab.stop()
 
 
-def slow_routed():
-    """slow disk, routed: churn while the disk syncs slowly; what is saved was in force"""
-    slow_disk("routed")
-
-
-def slow_bridged():
-    """slow disk, bridged by br_netfilter: churn while the disk syncs slowly; what is saved was in force"""
-    slow_disk("bridged")
-
-
-def slow_tracked():
-    """slow disk, bridges that track: churn while the disk syncs slowly; what is saved was in force"""
-    slow_disk("tracked")
-
-
-print(f"# slow_disk.py: NETPOL_SEED={SEED}")
-for case in (slow_routed, slow_bridged, slow_tracked):
-    test(case)
+for mode in ("routed", "bridged", "tracked"):
+    test(slow_disk, mode, name=f"slow disk, {mode}: churn while the disk syncs slowly; what is saved was in force")
 finish()
