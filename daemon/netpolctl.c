@@ -1,7 +1,7 @@
 /* netpolctl: checks, explains and prints what the files say; `status` asks netpold's status.json.
  */
 #include "compile.h"
-#include "control.h"
+#include "run.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -24,7 +24,7 @@ static const char USAGE[] =
 	"  status                          what netpold holds and how it is; 1 if unhealthy\n"
 	"\n"
 	"options:\n"
-	"  -c, --conf FILE      netpol.conf (default " CONTROL_CONF_DEFAULT ")\n"
+	"  -c, --conf FILE      netpol.conf (default " RUN_CONF_DEFAULT ")\n"
 	"      --policies DIR   over the setting of that name; so with the next three\n"
 	"      --inventory DIR\n"
 	"      --node NAME\n"
@@ -71,7 +71,6 @@ static int load_settings(Ctl *ctl)
 {
 	int r;
 
-	settings_default(ctl->arena, &ctl->settings);
 	r = settings_load(ctl->arena, ctl->conf, ctl->is_conf_default, &ctl->settings, &ctl->diags);
 	print_diags(ctl, &ctl->diags, stderr);
 	ctl->diags = (Diags){.arena = ctl->arena};
@@ -188,7 +187,7 @@ static bool has_nothing(const Source *source)
 static bool is_no_inventory(const Source *source)
 {
 	for (size_t i = 0; i < source->diags.list.n; i++)
-		if (strcmp(source->diags.list.at[i].code, SOURCE_CODE_NO_INVENTORY) == 0)
+		if (strcmp(source->diags.list.at[i].code, PARSE_CODE_NO_INVENTORY) == 0)
 			return true;
 	return false;
 }
@@ -545,7 +544,7 @@ static int run_status(Ctl *ctl)
 		return usage();
 	if (load_settings(ctl) != 0)
 		return 2;
-	path = arena_printf(ctl->arena, "%s/" CONTROL_STATUS_FILE, ctl->settings.runtime);
+	path = arena_printf(ctl->arena, "%s/" RUN_STATUS_FILE, ctl->settings.runtime);
 	file = fopen(path, "re");
 	if (!file) {
 		fprintf(stderr, "netpolctl: %s: %s (is netpold running?)\n", path, strerror(errno));
@@ -599,7 +598,7 @@ static int take_option(Ctl *ctl, int c)
 	} else if (c == OPT_BATCH) {
 		ctl->is_batch = true;
 	} else if (c == OPT_VERSION) {
-		puts("netpolctl " CONTROL_VERSION);
+		puts("netpolctl " RUN_VERSION);
 		return 0;
 	} else if (c == 'h') {
 		fputs(USAGE, stdout);
@@ -629,7 +628,7 @@ int main(int argc, char **argv)
 	ARENA_CLEANUP Arena *arena = arena_new();
 	Ctl ctl = {.arena = arena,
 		.diags = {.arena = arena},
-		.conf = CONTROL_CONF_DEFAULT,
+		.conf = RUN_CONF_DEFAULT,
 		.is_conf_default = true};
 	int c, r = -1;
 

@@ -1,5 +1,5 @@
 /* netpold: makes Kubernetes NetworkPolicy real on this node. */
-#include "control.h"
+#include "run.h"
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,7 @@ static const char USAGE[] =
 	"Compiles NetworkPolicy files and pod inventories into one nftables table, and keeps it "
 	"so.\n"
 	"\n"
-	"  -c, --conf FILE      netpol.conf (default " CONTROL_CONF_DEFAULT ")\n"
+	"  -c, --conf FILE      netpol.conf (default " RUN_CONF_DEFAULT ")\n"
 	"      --policies DIR   over the setting of that name; so with the next three\n"
 	"      --inventory DIR\n"
 	"      --node NAME\n"
@@ -48,7 +48,7 @@ static const struct option OPTIONS[] = {{"conf", required_argument, NULL, 'c'},
 
 int main(int argc, char **argv)
 {
-	DaemonOptions o = {.conf = CONTROL_CONF_DEFAULT, .is_conf_default = true};
+	DaemonOptions o = {.conf = RUN_CONF_DEFAULT, .is_conf_default = true};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:h", OPTIONS, NULL)) != -1) {
@@ -70,7 +70,7 @@ int main(int argc, char **argv)
 		} else if (c == OPT_NAIVE) {
 			o.is_naive = true;
 		} else if (c == OPT_VERSION) {
-			puts("netpold " CONTROL_VERSION);
+			puts("netpold " RUN_VERSION);
 			return 0;
 		} else {
 			fputs(USAGE, c == 'h' ? stdout : stderr);

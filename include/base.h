@@ -235,6 +235,21 @@ bool ranges_have(const Ranges *ranges, Address address);
 bool ranges_find(const Ranges *ranges, Address address); /* the same of normalised ones, faster */
 bool ranges_are_equal(const Ranges *a, const Ranges *b); /* item by item */
 
+/* ---- Directions: INGRESS is to the pod, EGRESS from it. ---- */
+typedef enum Direction { INGRESS, EGRESS, DIRECTION_N } Direction;
+const char *direction_text(Direction direction); /* "ingress", "egress" */
+
+/* ---- Protocols: IP's numbers ---- */
+typedef enum Protocol {
+	PROTOCOL_ANY = 0,
+	PROTOCOL_TCP = 6,
+	PROTOCOL_UDP = 17,
+	PROTOCOL_SCTP = 132
+} Protocol;
+
+const char *protocol_text(Protocol protocol);		       /* "TCP"; "any" for PROTOCOL_ANY */
+bool protocol_parse(const char *text, Protocol *ret_protocol); /* upper case, as the API has it */
+
 /* ---- Diagnostics: values, collected in a bounded list, printed by whoever is a program. ---- */
 typedef enum Severity { SEVERITY_NOTE, SEVERITY_WARNING, SEVERITY_ERROR } Severity;
 

@@ -7,17 +7,6 @@
  */
 #include "base.h"
 
-/* ---- Protocols and ports ---- */
-typedef enum Protocol {
-	PROTOCOL_ANY = 0,
-	PROTOCOL_TCP = 6,
-	PROTOCOL_UDP = 17,
-	PROTOCOL_SCTP = 132
-} Protocol;
-
-const char *protocol_text(Protocol protocol);		       /* "TCP"; "any" for PROTOCOL_ANY */
-bool protocol_parse(const char *text, Protocol *ret_protocol); /* upper case, as the API has it */
-
 /* ---- Selectors (metav1.LabelSelector): all requirements must hold; none: selects all. ---- */
 typedef enum Operator {
 	OPERATOR_IN,
@@ -67,9 +56,6 @@ const char *label_key_error(const char *key);
 const char *label_value_error(const char *value);
 
 /* ---- Policies (networking.k8s.io/v1 NetworkPolicy) ---- */
-typedef enum Direction { INGRESS, EGRESS, DIRECTION_N } Direction;
-const char *direction_text(Direction direction); /* "ingress", "egress" */
-
 typedef enum PeerKind { PEER_PODS, PEER_BLOCK, PEER_SET } PeerKind;
 
 typedef struct Block {

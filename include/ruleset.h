@@ -12,8 +12,6 @@
  */
 #include "base.h"
 
-enum { RULESET_IN, RULESET_OUT, RULESET_DIRECTIONS }; /* to the pod; from the pod */
-
 typedef enum SetKind {
 	SET_PODS,  /* addresses: hash */
 	SET_PORTS, /* address . protocol . port: hash */
@@ -56,7 +54,7 @@ typedef struct PortRange {
 
 typedef VEC(PortRange) PortRanges;
 
-/* One accepting rule: the peer's address (source when RULESET_IN), then protocol and port. */
+/* One accepting rule: the peer's address (source when INGRESS), then protocol and port. */
 typedef struct ChainRule {
 	MatchKind match;
 	Family family;
@@ -71,7 +69,7 @@ typedef struct ChainRule {
 typedef struct Chain {
 	unsigned owners; /* as a set's */
 	const char *name;
-	int direction;
+	Direction direction;
 	bool is_drop;	      /* what a refusal is: drop, else reject; on bridges always drop */
 	VEC(ChainRule) rules; /* sorted, unique */
 } Chain;
@@ -99,10 +97,10 @@ typedef struct BaseOptions {
 	const char *table;
 	TableKind kind;
 	Ranges services; /* addresses that `input` passes untranslated and `output` judges */
-	bool is_idle[RULESET_DIRECTIONS][FAMILY_N];  /* nobody is in the map: it is not asked */
-	bool is_large[RULESET_DIRECTIONS][FAMILY_N]; /* more than MAP_SMALL_MOST are in the map */
+	bool is_idle[DIRECTION_N][FAMILY_N];  /* nobody is in the map: it is not asked */
+	bool is_large[DIRECTION_N][FAMILY_N]; /* more than MAP_SMALL_MOST are in the map */
 	/* somebody is in one, on this node: what names no pod's address is refused beside them */
-	bool is_isolating[RULESET_DIRECTIONS];
+	bool is_isolating[DIRECTION_N];
 } BaseOptions;
 
 /*
@@ -129,9 +127,9 @@ typedef struct Ruleset {
 	unsigned owners; /* reference count */
 	Arena *arena;	 /* owns everything but what is shared */
 	BaseOptions base;
-	VEC(const Set *) sets;				 /* by name; self4 and self6 always there */
-	VEC(const Chain *) chains;			 /* by name */
-	Verdicts verdicts[RULESET_DIRECTIONS][FAMILY_N]; /* by address */
+	VEC(const Set *) sets;			  /* by name; self4 and self6 always there */
+	VEC(const Chain *) chains;		  /* by name */
+	Verdicts verdicts[DIRECTION_N][FAMILY_N]; /* by address */
 } Ruleset;
 
 #define RULESET_COMMENT_MOST 127
@@ -166,7 +164,7 @@ Chain *ruleset_add_chain(Ruleset *ruleset, Chain draft);
 Set *ruleset_add_self(Ruleset *ruleset, Family family);
 const Set *ruleset_set(const Ruleset *ruleset, const char *name); /* NULL if absent */
 const Chain *ruleset_chain(const Ruleset *ruleset, const char *name);
-const Verdict *ruleset_verdict(const Ruleset *ruleset, int direction, Address address);
+const Verdict *ruleset_verdict(const Ruleset *ruleset, Direction direction, Address address);
 /* Sorts everything that was added, and counts the maps; to be called once after filling. */
 void ruleset_sort(Ruleset *ruleset);
 /* Of verdicts that came sorted: which maps are idle, which large. */
@@ -206,7 +204,7 @@ typedef struct Judgement {
 } Judgement;
 
 /* By the chain of the pod that the direction is about. */
-Judgement ruleset_judge(const Ruleset *ruleset, const Tuple *tuple, int direction);
+Judgement ruleset_judge(const Ruleset *ruleset, const Tuple *tuple, Direction direction);
 /*
  * By both; a pod to itself, and what goes to a service address untranslated, is allowed. The node's
  * own processes are the caller's to know.
@@ -236,7 +234,7 @@ typedef struct Op {
 	const Set *set;
 	const Chain *chain;
 	const BaseOptions *base; /* the table that it is about */
-	int direction;
+	Direction direction;
 	Family family;
 	bool is_next;
 	Elements elements;

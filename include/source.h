@@ -1,56 +1,13 @@
 #pragma once
 /*
- * source: files -> model. One Source is one file's content, read, defaulted and validated as the
- * API server would; a SourceDir is a directory of them with the last good version of each; the
- * snapshot merges what stands into a Model.
- *
- * Parsing is pure (bytes in, Source out). Only source_dir_*, source_file_read, state_* and
- * settings_load touch the file system.
+ * source: files -> model. A SourceDir is a directory of files with the last good version of each;
+ * the snapshot merges what is in force into a Model; the state directory has what outlives a
+ * restart. This module reads files and writes the state directory; what a file says is parse's.
  */
-#include "model.h"
+#include "parse.h"
 #include <sys/stat.h>
 
-enum {
-	SOURCE_E_INVALID = 1, /* the content is wrong: see the diagnostics */
-};
-
-/* The code of the diagnostic that a file of another kind gets where an inventory is expected. */
-#define SOURCE_CODE_NO_INVENTORY "no-inventory"
-
-/* Limits on what one file may be; each is an error with words when passed. */
-#define SOURCE_POLICY_BYTES_MOST ((size_t)16 << 20)
-#define SOURCE_INVENTORY_BYTES_MOST ((size_t)2 << 30)
-#define SOURCE_FILES_MOST 100000
-#define SOURCE_DEPTH_MOST 64
-#define SOURCE_NODES_MOST ((size_t)4 << 20)
-#define SOURCE_ANCHORS_MOST 1000
-#define SOURCE_ALIAS_NODES_MOST ((size_t)100000)
-
-typedef enum SourceKind { SOURCE_POLICIES, SOURCE_INVENTORY } SourceKind;
-
-typedef struct Source {
-	Arena *arena;	  /* owns this struct and all below */
-	const char *file; /* the path as diagnostics name it */
-	Diags diags;
-	VEC(const Policy *) policies;
-	VEC(const CidrSet *) sets;
-	VEC(const Pod *) pods;
-	VEC(const Namespace *) namespaces;
-	size_t n_left;	  /* pods in the arena that other readings of the file have replaced */
-	bool names_sets;  /* a policy has a peer that is a cidr_set */
-	StrMap *resolved; /* cidr_set name -> const CidrSet *, as when this was accepted, or NULL */
-} Source;
-
-/*
- * Reads one file's content, by its suffix: .conf (libconfig), .yaml .yml .json (manifests, or
- * inventories). Always gives a Source, unless out of memory (-ENOMEM); it is good only if
- * diags.n_errors is 0. The caller frees it with source_free.
- */
-int source_parse(
-	SourceKind kind, const char *file, const char *text, size_t n, Source **ret_source);
-Source *source_free(Source *source);
-/* Whether files of this name are read at all: not hidden, and a known suffix. */
-bool source_name_is_read(SourceKind kind, const char *name);
+#define SOURCE_FILES_MOST 100000 /* of one directory */
 
 typedef struct SourceFile {
 	Source *source;	   /* the caller frees it */
@@ -179,29 +136,9 @@ const Model *snapshot_model(const Snapshot *snapshot);
 const Diags *snapshot_diags(const Snapshot *snapshot);
 
 /* ---- netpol.conf ---- */
-typedef enum Enforce { ENFORCE_LOCAL, ENFORCE_ALL } Enforce;
-typedef enum Deny { DENY_REJECT, DENY_DROP } Deny;
-typedef enum BridgeMode {
-	BRIDGE_AUTO,
-	BRIDGE_BR_NETFILTER,
-	BRIDGE_CONNTRACK,
-	BRIDGE_OFF
-} BridgeMode;
-
-typedef struct Settings {
-	const char *node, *policies, *inventory, *state, *runtime, *table;
-	int enforce, deny, bridge; /* Enforce, Deny, BridgeMode */
-	Ranges service_cidrs;
-	int settle_ms;
-} Settings;
-
-extern const char *const BRIDGE_MODE_TEXT[]; /* by BridgeMode, NULL-terminated */
-
-/* The defaults of design.md 3.1; `node` is the host name. Strings are the arena's. */
-void settings_default(Arena *arena, Settings *ret_settings);
-/* Reads the text over *settings; errors go to diags. 0, SOURCE_E_INVALID or -ENOMEM. */
-int settings_parse(
-	Arena *arena, const char *file, const char *text, Settings *settings, Diags *diags);
-/* The same from a file; when it is missing and `may_be_absent`, the defaults stand. */
+/*
+ * The defaults, with the host's name as the node's, and over them what the file says. A missing
+ * file is an error unless `may_be_absent`. Errors go to diags. 0 or PARSE_E_INVALID.
+ */
 int settings_load(
 	Arena *arena, const char *path, bool may_be_absent, Settings *settings, Diags *diags);

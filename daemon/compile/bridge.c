@@ -14,7 +14,7 @@ typedef struct Copying {
 	Ruleset *to;
 } Copying;
 
-static void copy_verdicts(Copying *c, int direction, Family family, const char *chain)
+static void copy_verdicts(Copying *c, Direction direction, Family family, const char *chain)
 {
 	const Verdicts *from = &c->from->verdicts[direction][family];
 	Arena *arena = c->to->arena;
@@ -26,7 +26,7 @@ static void copy_verdicts(Copying *c, int direction, Family family, const char *
 
 static void refuse_isolated(Copying *c)
 {
-	for (int d = 0; d < RULESET_DIRECTIONS; d++) {
+	for (Direction d = INGRESS; d < DIRECTION_N; d++) {
 		Chain *chain;
 
 		if (c->from->verdicts[d][FAMILY_IPV4].n + c->from->verdicts[d][FAMILY_IPV6].n == 0)

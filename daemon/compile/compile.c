@@ -46,7 +46,7 @@ struct Compiler {
 	 * may have gone since */
 	Arena *class_arena;
 	StrMap *classes;
-	LiveVerdicts verdicts[RULESET_DIRECTIONS][FAMILY_N]; /* by address */
+	LiveVerdicts verdicts[DIRECTION_N][FAMILY_N]; /* by address */
 	bool is_started;
 };
 
@@ -103,7 +103,7 @@ typedef struct Update {
 	VEC(Touched *) touched;
 	VEC(LiveChain *) new_chains;
 	bool has_idle_chains;
-	LiveVerdicts edits[RULESET_DIRECTIONS][FAMILY_N];
+	LiveVerdicts edits[DIRECTION_N][FAMILY_N];
 	Ruleset *ruleset;
 } Update;
 
@@ -438,7 +438,7 @@ static int live_verdict_compare(const void *a, const void *b)
 }
 
 /* Where the address leads to as yet; NULL: nowhere. */
-static LiveChain *verdict_of(const Compiler *c, int direction, Address address)
+static LiveChain *verdict_of(const Compiler *c, Direction direction, Address address)
 {
 	const LiveVerdicts *map = &c->verdicts[direction][address.family];
 	LiveVerdict wanted = {.address = address}, *found = NULL;
@@ -456,17 +456,16 @@ typedef struct Isolation {
 
 static Isolation judge(Update *u, const Touched *t, Direction direction)
 {
-	int d = direction == INGRESS ? RULESET_IN : RULESET_OUT;
 	const Pod *pod = t->after.pod;
 	Policies policies = {};
-	LiveChain *old = verdict_of(u->c, d, t->address), *chain = NULL;
+	LiveChain *old = verdict_of(u->c, direction, t->address), *chain = NULL;
 
 	if (pod && is_local(u->c, pod))
 		policies = isolating(u, pod, direction);
 	if (policies.n)
 		chain = chain_of(u, direction, t->address.family, &policies, pod);
 	if (chain != old) {
-		VEC_PUSH(u->scratch, &u->edits[d][t->address.family],
+		VEC_PUSH(u->scratch, &u->edits[direction][t->address.family],
 			(LiveVerdict){t->address, chain});
 		if (chain)
 			chain->users++;
@@ -624,7 +623,7 @@ static void edit_verdicts(Update *u, LiveVerdicts *map, LiveVerdicts *edits)
 	}
 }
 
-static void give_verdicts(Update *u, int direction, Family family)
+static void give_verdicts(Update *u, Direction direction, Family family)
 {
 	LiveVerdicts *map = &u->c->verdicts[direction][family];
 	Verdicts *given = &u->ruleset->verdicts[direction][family];
@@ -651,7 +650,7 @@ static void give(Update *u)
 	for (size_t i = 0; i < c->sorted.n; i++) {
 		VEC_PUSH(ruleset->arena, &ruleset->chains, chain_hold(c->sorted.at[i]->chain));
 	}
-	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			give_verdicts(u, d, f);
 	ruleset_count_maps(ruleset);

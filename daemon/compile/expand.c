@@ -298,8 +298,7 @@ const char *expand_key(
 Chain expand(const Expander *x, Direction direction, Family family, const Policies *policies,
 	const Pod *pod)
 {
-	Chain chain = {.direction = direction == INGRESS ? RULESET_IN : RULESET_OUT,
-		.is_drop = x->is_drop};
+	Chain chain = {.direction = direction, .is_drop = x->is_drop};
 	Expansion e = {.x = x,
 		.arena = x->scratch,
 		.chain = &chain,

@@ -212,7 +212,7 @@ int explain_parse(Explainer *x, const char *source, const char *destination, con
 }
 
 /* ---- The verdict, as the packet meets it ---- */
-static Judgement judge(const Explainer *x, const Flow *flow, int direction)
+static Judgement judge(const Explainer *x, const Flow *flow, Direction direction)
 {
 	Tuple tuple = {flow->source.address, flow->destination.address, flow->protocol, flow->port};
 
@@ -242,7 +242,7 @@ static const char *exemption(const Flow *flow)
 bool explain_verdict(const Explainer *x, const Flow *flow)
 {
 	return exemption(flow) ||
-	       (judge(x, flow, RULESET_OUT).is_allowed && judge(x, flow, RULESET_IN).is_allowed);
+	       (judge(x, flow, EGRESS).is_allowed && judge(x, flow, INGRESS).is_allowed);
 }
 
 /* ---- Why ---- */
@@ -486,7 +486,7 @@ static void add_flow(Why *w, Buf *buf)
 
 const char *explain_text(const Explainer *x, Arena *arena, const Flow *flow)
 {
-	static const int side[DIRECTION_N] = {[INGRESS] = RULESET_IN, [EGRESS] = RULESET_OUT};
+	static const int side[DIRECTION_N] = {[INGRESS] = INGRESS, [EGRESS] = EGRESS};
 	Buf buf = {.arena = arena};
 	Why w = {.x = x, .arena = arena, .flow = flow};
 

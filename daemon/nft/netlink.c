@@ -178,13 +178,13 @@ static void put_key(struct nlmsghdr *header, const uint8_t *key, uint32_t n)
 	mnl_attr_nest_end(header, nest);
 }
 
-static void put_verdict(struct nlmsghdr *header, int direction, const char *chain)
+static void put_verdict(struct nlmsghdr *header, Direction direction, const char *chain)
 {
 	struct nlattr *data = mnl_attr_nest_start(header, NFTA_SET_ELEM_DATA);
 	struct nlattr *verdict = mnl_attr_nest_start(header, NFTA_DATA_VERDICT);
 
 	mnl_attr_put_u32(header, NFTA_VERDICT_CODE,
-		htonl((uint32_t)(direction == RULESET_IN ? NFT_GOTO : NFT_JUMP)));
+		htonl((uint32_t)(direction == INGRESS ? NFT_GOTO : NFT_JUMP)));
 	mnl_attr_put_strz(header, NFTA_VERDICT_CHAIN, chain);
 	mnl_attr_nest_end(header, verdict);
 	mnl_attr_nest_end(header, data);
@@ -428,10 +428,10 @@ static int visit_map(struct nftnl_set_elem *element, void *context)
 }
 
 int netlink_read_map(Netlink *n, Arena *arena, const BaseOptions *base, const char *map,
-	Family family, int direction, Verdicts *ret_verdicts)
+	Family family, Direction direction, Verdicts *ret_verdicts)
 {
-	MapReading reading = {arena, family,
-		(uint32_t)(direction == RULESET_IN ? NFT_GOTO : NFT_JUMP), false, ret_verdicts};
+	MapReading reading = {arena, family, (uint32_t)(direction == INGRESS ? NFT_GOTO : NFT_JUMP),
+		false, ret_verdicts};
 	int r = dump_elements(n, base, map, &(Dump){visit_map, &reading});
 
 	return r < 0 ? r : reading.is_odd ? NFT_E_REFUSED : 0;

@@ -17,7 +17,7 @@ int netlink_edit(Netlink *netlink, Arena *scratch, const Commit *commit, unsigne
 /* All elements of a hash set, sorted; all of a verdict map. */
 int netlink_read_set(Netlink *netlink, Arena *arena, const BaseOptions *base, Set *set);
 int netlink_read_map(Netlink *netlink, Arena *arena, const BaseOptions *base, const char *map,
-	Family family, int direction, Verdicts *ret_verdicts);
+	Family family, Direction direction, Verdicts *ret_verdicts);
 typedef VEC(Tuple) Tuples;
 
 /* Adds them to a set of the table of cut flows, or deletes them, as one transaction. 0 or -errno.

@@ -123,9 +123,9 @@ static const char *block_of(const Check *c, const char *kind, const char *name)
 static void find_isolating(Check *c, const char *block)
 {
 	static const char *const refused[] = {
-		[RULESET_IN] = "ip6 daddr fe80::/10 ", [RULESET_OUT] = "ip6 saddr fe80::/10 "};
+		[INGRESS] = "ip6 daddr fe80::/10 ", [EGRESS] = "ip6 saddr fe80::/10 "};
 
-	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		c->base.is_isolating[d] = c->base.kind == TABLE_TAGGED
 						  ? block && strstr(block, refused[d])
 						  : !c->base.is_idle[d][FAMILY_IPV4] ||
@@ -138,7 +138,7 @@ static void find_maps(Check *c)
 	const char *block = block_of(c, "chain", BASE_NAME[BASE_FORWARD]);
 
 	c->base = c->wanted->base;
-	for (int d = 0; block && d < RULESET_DIRECTIONS; d++)
+	for (int d = 0; block && d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 			const char *name = map_name(c->scratch, d, f, false);
 			const char *map = block_of(c, "map", name);
@@ -152,7 +152,7 @@ static void find_maps(Check *c)
 
 static void compare_maps(Check *c)
 {
-	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 			Buf buf = {.arena = c->scratch};
 
@@ -226,7 +226,7 @@ static int take_self(Check *c, Family family)
 
 static int take_map(Check *c, const char *name)
 {
-	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			if (strcmp(map_name(c->scratch, d, f, false), name) == 0)
 				return netlink_read_map(c->nft->netlink, c->held->arena,
@@ -256,9 +256,8 @@ static void take_chain(Check *c, const char *name)
 	if ((!starts_with(name, "in_") && !starts_with(name, "out_")) ||
 		text_has_suffix(name, "_next"))
 		find_odd(c, "unknown chain", name);
-	ruleset_add_chain(
-		held, (Chain){.name = arena_strdup(held->arena, name),
-			      .direction = starts_with(name, "in_") ? RULESET_IN : RULESET_OUT});
+	ruleset_add_chain(held, (Chain){.name = arena_strdup(held->arena, name),
+					.direction = starts_with(name, "in_") ? INGRESS : EGRESS});
 }
 
 static int take_object(Check *c, const char *key)
@@ -288,7 +287,7 @@ static void check_selves(Check *c)
 /* Who is in a map that is not asked would be open. */
 static void check_idle(Check *c)
 {
-	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			if (c->base.is_idle[d][f] && c->held->verdicts[d][f].n > 0)
 				find_odd(c, "not asked: map", map_name(c->scratch, d, f, false));
@@ -304,7 +303,7 @@ static void check_room(Check *c)
 		if (size && set->elements.n + wanted->elements.n > size)
 			find_odd(c, "no room in set", set->name);
 	}
-	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 			size_t n = c->held->verdicts[d][f].n + c->wanted->verdicts[d][f].n;
 

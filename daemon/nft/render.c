@@ -13,9 +13,9 @@ const char *table_name(Arena *arena, const BaseOptions *base)
 		arena, "%s %s", table_is_bridge(base->kind) ? "bridge" : "inet", base->table);
 }
 
-const char *map_name(Arena *arena, int direction, Family family, bool is_next)
+const char *map_name(Arena *arena, Direction direction, Family family, bool is_next)
 {
-	return arena_printf(arena, "%s%d%s", direction == RULESET_IN ? "ingress" : "egress",
+	return arena_printf(arena, "%s%d%s", direction == INGRESS ? "ingress" : "egress",
 		family == FAMILY_IPV4 ? 4 : 6, is_next ? "_next" : "");
 }
 
@@ -80,10 +80,10 @@ void render_set(Buf *buf, const Set *set, bool has_elements)
 	buf_add(buf, "\t}\n");
 }
 
-void render_map(Buf *buf, const BaseOptions *base, int direction, Family family, bool is_next,
+void render_map(Buf *buf, const BaseOptions *base, Direction direction, Family family, bool is_next,
 	const Verdicts *verdicts)
 {
-	const char *verb = direction == RULESET_IN ? "goto" : "jump";
+	const char *verb = direction == INGRESS ? "goto" : "jump";
 	char text[ADDRESS_TEXT_SIZE];
 	const char *before = ELEMENTS_START;
 
@@ -127,7 +127,7 @@ static void render_ports(Buf *buf, const ChainRule *rule)
 /* The port first: most policies are about different ones, and a lookup costs more. */
 static void render_rule(Buf *buf, const Chain *chain, const ChainRule *rule)
 {
-	const char *side = chain->direction == RULESET_IN ? "saddr" : "daddr";
+	const char *side = chain->direction == INGRESS ? "saddr" : "daddr";
 	const char *ip = IP[rule->family];
 	char text[RANGE_TEXT_SIZE];
 
@@ -141,7 +141,7 @@ static void render_rule(Buf *buf, const Chain *chain, const ChainRule *rule)
 		buf_printf(buf, "%s %s @%s ", ip, side, rule->set);
 	else if (rule->match == MATCH_PORT_SET)
 		buf_printf(buf, "%s %s . meta l4proto . th dport @%s ", ip, side, rule->set);
-	buf_add(buf, chain->direction == RULESET_IN ? "accept\n" : "return\n");
+	buf_add(buf, chain->direction == INGRESS ? "accept\n" : "return\n");
 }
 
 /*
@@ -174,8 +174,8 @@ bool refusal_is_used(const BaseOptions *base, Refusal refusal)
 static Refusal refusal_of(const BaseOptions *base, const Chain *chain)
 {
 	if (chain->is_drop || table_is_bridge(base->kind))
-		return chain->direction == RULESET_IN ? DROP_IN : DROP_OUT;
-	return chain->direction == RULESET_IN ? REFUSE_IN : REFUSE_OUT;
+		return chain->direction == INGRESS ? DROP_IN : DROP_OUT;
+	return chain->direction == INGRESS ? REFUSE_IN : REFUSE_OUT;
 }
 
 void render_refusal(Buf *buf, Refusal refusal)
@@ -215,12 +215,12 @@ void render_chain(Buf *buf, const BaseOptions *base, const Chain *chain)
 static void render_judging(
 	Buf *buf, const BaseOptions *base, Family family, BaseChain chain, bool is_next)
 {
-	if (!base->is_idle[RULESET_OUT][family])
+	if (!base->is_idle[EGRESS][family])
 		buf_printf(buf, "\t\t%s saddr vmap @%s\n", IP[family],
-			map_name(buf->arena, RULESET_OUT, family, is_next));
-	if (chain != BASE_INPUT && !base->is_idle[RULESET_IN][family])
+			map_name(buf->arena, EGRESS, family, is_next));
+	if (chain != BASE_INPUT && !base->is_idle[INGRESS][family])
 		buf_printf(buf, "\t\t%s daddr vmap @%s\n", IP[family],
-			map_name(buf->arena, RULESET_IN, family, is_next));
+			map_name(buf->arena, INGRESS, family, is_next));
 }
 
 static void render_services(Buf *buf, const Ranges *services)
@@ -252,10 +252,10 @@ static void render_link(Buf *buf, const BaseOptions *base)
 {
 	static const char between[] = "meta iifkind \"veth\" meta oifkind \"veth\"";
 
-	if (base->is_isolating[RULESET_OUT])
+	if (base->is_isolating[EGRESS])
 		buf_printf(buf, "\t\tip6 saddr " LINK_LOCAL " %s goto %s\n", between,
 			REFUSAL_NAME[DROP_OUT]);
-	if (!base->is_isolating[RULESET_IN])
+	if (!base->is_isolating[INGRESS])
 		return;
 	buf_printf(
 		buf, "\t\tip6 daddr " LINK_LOCAL " %s goto %s\n", between, REFUSAL_NAME[DROP_IN]);
@@ -272,7 +272,7 @@ static void render_link_to_node(Buf *buf, const BaseOptions *base)
 {
 	static const char from[] = "ip6 saddr " LINK_LOCAL " meta iifkind \"veth\"";
 
-	if (!base->is_isolating[RULESET_OUT])
+	if (!base->is_isolating[EGRESS])
 		return;
 	if (base->kind != TABLE_TAGGED)
 		buf_printf(buf, "\t\t%s ct direction reply accept\n", from);
@@ -282,7 +282,7 @@ static void render_link_to_node(Buf *buf, const BaseOptions *base)
 /* But for flows on the link, which bridges judge packet by packet, for the same reason. */
 static void render_established(Buf *buf, const BaseOptions *base)
 {
-	bool is_in = base->is_isolating[RULESET_IN], is_out = base->is_isolating[RULESET_OUT];
+	bool is_in = base->is_isolating[INGRESS], is_out = base->is_isolating[EGRESS];
 
 	if (base->kind != TABLE_BRIDGE || (!is_in && !is_out)) {
 		buf_add(buf, ESTABLISHED "accept\n");
@@ -308,7 +308,7 @@ static bool is_all_idle(const BaseOptions *base)
 {
 	bool is_so = true;
 
-	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			is_so &= base->is_idle[d][f];
 	return is_so;
@@ -327,8 +327,8 @@ static void render_lifted(Buf *buf, const BaseOptions *base)
 
 	buf_printf(buf, "\t\t%s ip meta pkttype other accept\n", type);
 	buf_printf(buf, "\t\t%s ip6 meta pkttype other %s%saccept\n", type,
-		base->is_isolating[RULESET_OUT] ? "@nh,64,32 & 0xffc00000 != 0xfe800000 " : "",
-		base->is_isolating[RULESET_IN] ? "@nh,192,32 & 0xffc00000 != 0xfe800000 " : "");
+		base->is_isolating[EGRESS] ? "@nh,64,32 & 0xffc00000 != 0xfe800000 " : "",
+		base->is_isolating[INGRESS] ? "@nh,192,32 & 0xffc00000 != 0xfe800000 " : "");
 }
 
 /*
@@ -374,7 +374,7 @@ void render_base(Buf *buf, const BaseOptions *base, BaseChain chain, bool is_nex
 /* ---- Whole tables ---- */
 static void render_maps(Buf *buf, const Ruleset *ruleset)
 {
-	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			render_map(buf, &ruleset->base, d, f, false, &ruleset->verdicts[d][f]);
 }

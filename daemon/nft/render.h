@@ -5,13 +5,13 @@
 /* "inet netpol", "bridge netpol" */
 const char *table_name(Arena *arena, const BaseOptions *base);
 /* "ingress4", "egress6_next" */
-const char *map_name(Arena *arena, int direction, Family family, bool is_next);
+const char *map_name(Arena *arena, Direction direction, Family family, bool is_next);
 /* "ipv4_addr . inet_proto . inet_service" */
 const char *set_type(const Set *set);
 
 /* One object as nft lists it, indented by one tab, with its elements or without. */
 void render_set(Buf *buf, const Set *set, bool has_elements);
-void render_map(Buf *buf, const BaseOptions *base, int direction, Family family, bool is_next,
+void render_map(Buf *buf, const BaseOptions *base, Direction direction, Family family, bool is_next,
 	const Verdicts *verdicts);
 void render_chain(Buf *buf, const BaseOptions *base, const Chain *chain);
 /* Where a chain sends what no rule of it lets in: the same for all, and always there. */

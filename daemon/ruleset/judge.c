@@ -50,10 +50,10 @@ static bool rule_matches(
 	return rule_takes_port(rule, tuple);
 }
 
-Judgement ruleset_judge(const Ruleset *ruleset, const Tuple *tuple, int direction)
+Judgement ruleset_judge(const Ruleset *ruleset, const Tuple *tuple, Direction direction)
 {
-	Address subject = direction == RULESET_IN ? tuple->destination : tuple->source;
-	Address other = direction == RULESET_IN ? tuple->source : tuple->destination;
+	Address subject = direction == INGRESS ? tuple->destination : tuple->source;
+	Address other = direction == INGRESS ? tuple->source : tuple->destination;
 	const Verdict *verdict = ruleset_verdict(ruleset, direction, subject);
 	const Chain *chain = verdict ? ruleset_chain(ruleset, verdict->chain) : NULL;
 
@@ -73,6 +73,6 @@ bool ruleset_allows(const Ruleset *ruleset, const Tuple *tuple)
 		if (ruleset->base.services.at[i].family == tuple->destination.family &&
 			range_has(ruleset->base.services.at[i], tuple->destination.value))
 			return true;
-	return ruleset_judge(ruleset, tuple, RULESET_OUT).is_allowed &&
-	       ruleset_judge(ruleset, tuple, RULESET_IN).is_allowed;
+	return ruleset_judge(ruleset, tuple, EGRESS).is_allowed &&
+	       ruleset_judge(ruleset, tuple, INGRESS).is_allowed;
 }

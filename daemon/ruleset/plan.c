@@ -87,7 +87,7 @@ typedef struct Difference {
 	VEC(const Chain *) new_chains, old_chains;
 	VEC(SetEdit) edits;  /* of sets that rules look up */
 	VEC(SetEdit) selves; /* of the self sets */
-	MapEdit maps[RULESET_DIRECTIONS][FAMILY_N];
+	MapEdit maps[DIRECTION_N][FAMILY_N];
 	bool is_base_new;
 	Tally tally;
 } Difference;
@@ -192,7 +192,7 @@ static void diff(Difference *d)
 {
 	diff_sets(d);
 	diff_chains(d);
-	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
+	for (Direction direction = INGRESS; direction < DIRECTION_N; direction++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			diff_map(d->plan->arena, &d->old->verdicts[direction][f],
 				&d->new->verdicts[direction][f], &d->maps[direction][f]);
@@ -242,7 +242,7 @@ static Tally tally(const Difference *d)
 		for (size_t k = 0; k < edit->del.n; k++)
 			tally_address(&t, edit->del.at[k].address);
 	}
-	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
+	for (Direction direction = INGRESS; direction < DIRECTION_N; direction++)
 		t.directions += tally_maps(&t, d->maps[direction]);
 	return t;
 }
@@ -259,7 +259,7 @@ static bool may_tighten(const Difference *d)
 static bool is_one_way(const Difference *d)
 {
 	StrMap *edited = strmap_new(d->plan->arena);
-	bool is_asked[RULESET_DIRECTIONS] = {};
+	bool is_asked[DIRECTION_N] = {};
 
 	for (size_t i = 0; i < d->edits.n; i++)
 		strmap_put(edited, d->edits.at[i].set->name, (void *)d->edits.at[i].set);
@@ -270,7 +270,7 @@ static bool is_one_way(const Difference *d)
 			if (chain->rules.at[r].set && strmap_get(edited, chain->rules.at[r].set))
 				is_asked[chain->direction] = true;
 	}
-	return !is_asked[RULESET_IN] || !is_asked[RULESET_OUT];
+	return !is_asked[INGRESS] || !is_asked[EGRESS];
 }
 
 static bool can_go_in_place(const Difference *d)
@@ -308,8 +308,8 @@ static void edit_set(
 			(Op){.kind = kind, .set = set, .base = d->base, .elements = elements});
 }
 
-static void edit_map(const Difference *d, Commit *commit, OpKind kind, int direction, Family family,
-	bool is_next, Verdicts verdicts)
+static void edit_map(const Difference *d, Commit *commit, OpKind kind, Direction direction,
+	Family family, bool is_next, Verdicts verdicts)
 {
 	if (verdicts.n)
 		op_add(d->plan, commit,
@@ -321,8 +321,8 @@ static void edit_map(const Difference *d, Commit *commit, OpKind kind, int direc
 				.verdicts = verdicts});
 }
 
-static void op_map(const Difference *d, Commit *commit, OpKind kind, int direction, Family family,
-	bool is_next)
+static void op_map(const Difference *d, Commit *commit, OpKind kind, Direction direction,
+	Family family, bool is_next)
 {
 	op_add(d->plan, commit,
 		(Op){.kind = kind,
@@ -334,7 +334,7 @@ static void op_map(const Difference *d, Commit *commit, OpKind kind, int directi
 
 static void each_map(const Difference *d, Commit *commit, OpKind kind, bool is_next)
 {
-	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
+	for (Direction direction = INGRESS; direction < DIRECTION_N; direction++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			op_map(d, commit, kind, direction, f, is_next);
 }
@@ -402,7 +402,7 @@ static void tighten(const Difference *d, Commit *commit)
 {
 	grow_selves(d, commit);
 	edit_sets(d, commit, OP_DEL_ELEMENTS);
-	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
+	for (Direction direction = INGRESS; direction < DIRECTION_N; direction++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 			const MapEdit *map = &d->maps[direction][f];
 
@@ -415,7 +415,7 @@ static void tighten(const Difference *d, Commit *commit)
 static void loosen(const Difference *d, Commit *commit)
 {
 	edit_sets(d, commit, OP_ADD_ELEMENTS);
-	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
+	for (Direction direction = INGRESS; direction < DIRECTION_N; direction++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			edit_map(d, commit, OP_DEL_VERDICTS, direction, f, false,
 				d->maps[direction][f].del);
@@ -563,7 +563,7 @@ static Verdicts stand_in_verdicts(const Detour *t, const Verdicts *verdicts)
 
 static void each_next_verdict(const Detour *t, Commit *commit, OpKind kind)
 {
-	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
+	for (Direction direction = INGRESS; direction < DIRECTION_N; direction++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			edit_map(t->d, commit, kind, direction, f, true,
 				stand_in_verdicts(t, &t->d->new->verdicts[direction][f]));
@@ -584,12 +584,12 @@ static void grow_detour(Detour *t)
 	each_next_verdict(t, commit, OP_ADD_VERDICTS);
 }
 
-static bool is_made_anew(const Difference *d, int direction, Family family)
+static bool is_made_anew(const Difference *d, Direction direction, Family family)
 {
 	return d->old->base.is_large[direction][family] != d->base->is_large[direction][family];
 }
 
-static void edit_map_behind(const Difference *d, Commit *commit, int direction, Family family)
+static void edit_map_behind(const Difference *d, Commit *commit, Direction direction, Family family)
 {
 	const MapEdit *map = &d->maps[direction][family];
 
@@ -612,7 +612,7 @@ static void edit_behind(const Difference *d)
 		edit_set(d, commit, OP_DEL_ELEMENTS, d->edits.at[i].set, d->edits.at[i].del);
 		edit_set(d, commit, OP_ADD_ELEMENTS, d->edits.at[i].set, d->edits.at[i].add);
 	}
-	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
+	for (Direction direction = INGRESS; direction < DIRECTION_N; direction++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			edit_map_behind(d, commit, direction, f);
 }
@@ -621,7 +621,7 @@ static void make_maps_anew(const Difference *d)
 {
 	Commit *commit = commit_add(d->plan, "maps", false);
 
-	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
+	for (Direction direction = INGRESS; direction < DIRECTION_N; direction++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			if (is_made_anew(d, direction, f)) {
 				op_map(d, commit, OP_ADD_MAP, direction, f, false);
@@ -693,7 +693,7 @@ static void create(Plan *plan, const Ruleset *new)
 	for (size_t i = 0; i < new->chains.n; i++)
 		add_chain(&d, commit, new->chains.at[i]);
 	each_map(&d, commit, OP_ADD_MAP, false);
-	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
+	for (Direction direction = INGRESS; direction < DIRECTION_N; direction++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			edit_map(&d, commit, OP_ADD_VERDICTS, direction, f, false,
 				new->verdicts[direction][f]);

@@ -102,7 +102,7 @@ void ruleset_count_maps(Ruleset *ruleset)
 {
 	BaseOptions *base = &ruleset->base;
 
-	for (int d = 0; d < RULESET_DIRECTIONS; d++) {
+	for (Direction d = INGRESS; d < DIRECTION_N; d++) {
 		base->is_isolating[d] = false;
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 			size_t n = ruleset->verdicts[d][f].n;
@@ -123,7 +123,7 @@ void ruleset_sort(Ruleset *ruleset)
 		qsort(ruleset->sets.at, ruleset->sets.n, sizeof(Set *), set_compare);
 	if (ruleset->chains.n)
 		qsort(ruleset->chains.at, ruleset->chains.n, sizeof(Chain *), chain_compare);
-	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			if (ruleset->verdicts[d][f].n)
 				qsort(ruleset->verdicts[d][f].at, ruleset->verdicts[d][f].n,
@@ -152,7 +152,7 @@ const Chain *ruleset_chain(const Ruleset *ruleset, const char *name)
 	return found ? *found : NULL;
 }
 
-const Verdict *ruleset_verdict(const Ruleset *ruleset, int direction, Address address)
+const Verdict *ruleset_verdict(const Ruleset *ruleset, Direction direction, Address address)
 {
 	const Verdicts *map = &ruleset->verdicts[direction][address.family];
 	Verdict wanted = {.address = address};
@@ -236,7 +236,7 @@ void chain_finish(Arena *arena, Chain *chain)
 		digest_rule(&digest, &chain->rules.at[i]);
 	digest_end_name(&digest, name);
 	chain->name =
-		arena_printf(arena, "%s_%s", chain->direction == RULESET_IN ? "in" : "out", name);
+		arena_printf(arena, "%s_%s", chain->direction == INGRESS ? "in" : "out", name);
 }
 
 /* A string of nft syntax ends at the next quote, and knows no escapes. */
@@ -269,7 +269,7 @@ typedef struct Shutting {
 	const char *table;
 } Shutting;
 
-static const char *shut_chain(Ruleset *shut, int direction, bool is_drop)
+static const char *shut_chain(Ruleset *shut, Direction direction, bool is_drop)
 {
 	Chain *chain = ruleset_add_chain(shut, (Chain){.direction = direction, .is_drop = is_drop});
 
@@ -277,7 +277,7 @@ static const char *shut_chain(Ruleset *shut, int direction, bool is_drop)
 	return chain->name;
 }
 
-static void shut_pods(Ruleset *shut, const Ruleset *ruleset, int direction)
+static void shut_pods(Ruleset *shut, const Ruleset *ruleset, Direction direction)
 {
 	const char *chain;
 
@@ -309,7 +309,7 @@ static int fill_shut(void *context)
 		for (size_t i = 0; self && i < self->elements.n; i++)
 			VEC_PUSH(shut->arena, &own->elements, self->elements.at[i]);
 	}
-	for (int direction = 0; direction < RULESET_DIRECTIONS; direction++)
+	for (Direction direction = INGRESS; direction < DIRECTION_N; direction++)
 		shut_pods(shut, s->ruleset, direction);
 	ruleset_sort(shut);
 	return 0;
@@ -333,7 +333,7 @@ size_t ruleset_cost(const Ruleset *ruleset)
 		cost += ruleset->sets.at[i]->elements.n + ruleset->sets.at[i]->ranges.n;
 	for (size_t i = 0; i < ruleset->chains.n; i++)
 		cost += 20 * (1 + ruleset->chains.at[i]->rules.n);
-	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			cost += ruleset->verdicts[d][f].n;
 	return cost;
@@ -388,7 +388,7 @@ bool ruleset_is_equal(const Ruleset *a, const Ruleset *b)
 		if (a->chains.at[i] != b->chains.at[i] &&
 			strcmp(a->chains.at[i]->name, b->chains.at[i]->name) != 0)
 			return false;
-	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			if (!is_map_equal(&a->verdicts[d][f], &b->verdicts[d][f]))
 				return false;

@@ -297,7 +297,7 @@ static int share(void *context)
 	for (size_t i = 0; i < from->chains.n; i++) {
 		VEC_PUSH(arena, &to->chains, chain_hold(from->chains.at[i]));
 	}
-	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			for (size_t i = 0; i < from->verdicts[d][f].n; i++)
 				VEC_PUSH(arena, &to->verdicts[d][f], from->verdicts[d][f].at[i]);

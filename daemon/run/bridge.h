@@ -1,7 +1,7 @@
 #pragma once
 /* bridge: by which way bridged packets are seen, design.md 5.4. */
 #include "compile.h"
-#include "control.h"
+#include "run.h"
 
 /* The namespace's switches of br_netfilter: 0, 1, or -1 where the module is not loaded. */
 typedef struct BridgeSwitches {

@@ -213,7 +213,6 @@ int daemon_load_settings(Daemon *d)
 
 	if (!arena)
 		return -ENOMEM;
-	settings_default(arena, &settings);
 	r = settings_load(arena, o->conf, o->is_conf_default, &settings, &diags);
 	for (size_t i = 0; i < diags.list.n; i++)
 		log_diag(&diags.list.at[i]);

@@ -59,7 +59,7 @@ bool daemon_is_gathering(const Daemon *daemon); /* a burst of file events */
 void daemon_begin_anew(Daemon *daemon);
 /* Everything is compiled, by the next reconciliation. */
 void daemon_drop_model(Daemon *daemon);
-/* Files -> kernel, once. 0, CONTROL_E_REFUSED (the kernel refused) or -errno. */
+/* Files -> kernel, once. 0, RUN_E_REFUSED (the kernel refused) or -errno. */
 int daemon_reconcile(Daemon *daemon);
 /*
  * enforce.c: makes each table what it shall be; new[t] is taken over, NULL: no such table. Same

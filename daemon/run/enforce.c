@@ -153,7 +153,7 @@ static int attempt(Daemon *d, Ours table, const Ruleset *new)
 	d->is_known[table] = r == 0;
 	if (r > 0)
 		log_line(LOG_ERR, "refused", "the kernel refused: %s", nft_error(d->nft));
-	return r > 0 ? CONTROL_E_REFUSED : r;
+	return r > 0 ? RUN_E_REFUSED : r;
 }
 
 /*
@@ -166,7 +166,7 @@ static int make_so(Daemon *d, Ours table, const Ruleset *new)
 	bool has_missed = nft_has_missed(d->nft);
 
 	d->is_known[table] &= !has_missed;
-	if (r == CONTROL_E_REFUSED || (r == 0 && has_missed))
+	if (r == RUN_E_REFUSED || (r == 0 && has_missed))
 		r = attempt(d, table, new);
 	if (r != 0)
 		snprintf(d->refusal, sizeof(d->refusal), "the kernel refused a change: %s",

@@ -1,6 +1,6 @@
 #pragma once
 /* log: to the journal with fields when systemd started us, else to standard error. */
-#include "control.h"
+#include "run.h"
 
 void log_line(int priority, const char *code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

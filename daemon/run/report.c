@@ -110,13 +110,12 @@ static void write_status(Daemon *d, Arena *arena, const Status *status, const ch
 
 	if (mkdir(runtime, 0755) < 0 && errno != EEXIST)
 		log_line(LOG_WARNING, "status", "%s: %s", runtime, strerror(errno));
-	r = replace_file(arena, runtime, CONTROL_STATUS_FILE, json);
+	r = replace_file(arena, runtime, RUN_STATUS_FILE, json);
 	if (r == 0)
-		r = replace_file(
-			arena, runtime, CONTROL_METRICS_FILE, status_metrics(arena, status));
+		r = replace_file(arena, runtime, RUN_METRICS_FILE, status_metrics(arena, status));
 	if (r < 0)
-		log_line(LOG_WARNING, "status", "%s/" CONTROL_STATUS_FILE ": %s", runtime,
-			strerror(-r));
+		log_line(
+			LOG_WARNING, "status", "%s/" RUN_STATUS_FILE ": %s", runtime, strerror(-r));
 	daemon_notify("STATUS=%s", status_line(arena, status));
 }
 

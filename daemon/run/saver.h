@@ -3,7 +3,7 @@
  * saver: writes to the state directory, in a thread of its own, because a disk may take seconds to
  * sync and repairs must not wait for it. What could not be written is tried again with the next.
  */
-#include "control.h"
+#include "run.h"
 #include <systemd/sd-event.h>
 
 typedef struct Saver Saver;

@@ -1,5 +1,5 @@
 /* What netpold tells: status.json, netpol.prom, and one line for systemctl. Pure. */
-#include "control.h"
+#include "run.h"
 #include <stdio.h>
 #include <time.h>
 
@@ -102,7 +102,7 @@ const char *status_json(Arena *arena, const Status *status)
 	Totals t = count(status);
 
 	buf_add(&buf, "{\n");
-	add_text(&buf, "version", CONTROL_VERSION);
+	add_text(&buf, "version", RUN_VERSION);
 	add_text(&buf, "health", status->unhealthy ? "unhealthy" : "healthy");
 	add_text(&buf, "unhealthy_why", status->unhealthy);
 	add_text(&buf, "node", status->node);

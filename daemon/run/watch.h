@@ -3,7 +3,7 @@
  * watch: inotify on the two directories. It says that something may have changed, of which names,
  * and which files are being written at this moment; what changed, refresh finds out.
  */
-#include "control.h"
+#include "run.h"
 #include <systemd/sd-event.h>
 
 typedef struct Watch Watch;

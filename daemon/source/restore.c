@@ -128,7 +128,7 @@ static int restore_entry(const Restoring *r, Entry *entry)
 		free(text);
 		return -ENOMEM;
 	}
-	error = source_parse(r->dir->kind, path, text, n, &source);
+	error = source_parse(r->dir->kind, path, text, n, NULL, &source);
 	free(path);
 	free(text);
 	return error < 0 ? error : accept_saved(r, entry, source);

@@ -242,7 +242,7 @@ static const char *read_checked(int folder, const char *base, char **ret_text, s
 		return strerror(errno);
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_mode & S_IWOTH)
 		why = "it is no regular file, or everybody may write to it";
-	else if ((uint64_t)st.st_size > SOURCE_INVENTORY_BYTES_MOST + TRAILER_SIZE)
+	else if ((uint64_t)st.st_size > PARSE_INVENTORY_BYTES_MOST + TRAILER_SIZE)
 		why = "it is too large";
 	else
 		text = read_whole(fd, (size_t)st.st_size, &n);

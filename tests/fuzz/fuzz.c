@@ -180,7 +180,7 @@ static void check_as_yaml(Arena *arena, const Reader *reader, const char *file, 
 	const char *yaml = arena_printf(arena, "%s\n# not JSON\n", text);
 	Source *other;
 
-	if (source_parse(reader->kind, file, yaml, strlen(yaml), &other) != 0)
+	if (source_parse(reader->kind, file, yaml, strlen(yaml), NULL, &other) != 0)
 		return;
 	if (other->diags.n_errors == 0) {
 		must(source->diags.n_errors == 0, "refused", "as JSON", text);
@@ -196,7 +196,7 @@ static void read_source(
 	const char *ruleset = "", *file = reader->files[is_second];
 	Source *source;
 
-	if (source_parse(reader->kind, file, text, n, &source) != 0)
+	if (source_parse(reader->kind, file, text, n, NULL, &source) != 0)
 		return;
 	print(arena, &source->diags);
 	if (source->diags.n_errors == 0)
@@ -211,7 +211,7 @@ static void read_settings(Arena *arena, const char *text)
 	Settings settings;
 	Diags diags = {.arena = arena};
 
-	settings_default(arena, &settings);
+	settings_default(arena, "node", &settings);
 	settings_parse(arena, "netpol.conf", text, &settings, &diags);
 	print(arena, &diags);
 }

@@ -16,16 +16,17 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BELOW = {
     "base": {"base"},
     "model": {"base", "model"}, "ruleset": {"base", "ruleset"},
-    "source": {"base", "model", "source"}, "compile": {"base", "model", "ruleset", "compile"},
+    "parse": {"base", "model", "parse"}, "compile": {"base", "model", "ruleset", "compile"},
     "nft": {"base", "ruleset", "nft"},
-    "run": {"base", "model", "ruleset", "source", "compile", "nft", "control"},
-    "": {"base", "model", "ruleset", "source", "compile", "nft", "control"},
+    "source": {"base", "model", "parse", "source"},
+    "run": {"base", "model", "ruleset", "parse", "source", "compile", "nft", "run"},
+    "": {"base", "model", "ruleset", "parse", "source", "compile", "nft", "run"},
 }
-HEADERS = {"base": {"base"}, "model": {"base"}, "ruleset": {"base"}, "source": {"model"},
-           "compile": {"model", "ruleset"}, "nft": {"ruleset"}, "control": {"nft", "source"}}
-LIBRARIES = {"yaml.h": "source", "yajl/": "source", "libconfig.h": "source", "nftables/": "nft", "libnftnl/": "nft",
+HEADERS = {"base": {"base"}, "model": {"base"}, "ruleset": {"base"}, "parse": {"model"}, "source": {"parse"},
+           "compile": {"model", "ruleset"}, "nft": {"ruleset"}, "run": {"nft", "source"}}
+LIBRARIES = {"yaml.h": "parse", "yajl/": "parse", "libconfig.h": "parse", "nftables/": "nft", "libnftnl/": "nft",
              "libmnl/": "nft", "libnetfilter_conntrack/": "nft", "linux/netfilter": "nft", "systemd/": "run"}
-PURE = {"base", "model", "ruleset", "compile"}
+PURE = {"base", "model", "ruleset", "parse", "compile"}
 IMPURE = re.compile(r"\b(printf|puts|fputs|fprintf|fopen|open|read|write|time|clock_gettime|getenv|socket|"
                     r"rand|localtime|gmtime)\s*\(")
 
@@ -83,7 +84,7 @@ def pure():
 
 def headers_alone():
     """layers: every header compiles alone, says #pragma once first, and what it is for"""
-    for directory in ("include", "daemon/source", "daemon/compile", "daemon/nft", "daemon/run"):
+    for directory in ("include", "daemon/parse", "daemon/source", "daemon/compile", "daemon/nft", "daemon/run"):
         for name in sorted(os.listdir(os.path.join(ROOT, directory))):
             if not name.endswith(".h"):
                 continue

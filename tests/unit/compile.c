@@ -26,7 +26,7 @@ static Source *parse(SourceKind kind, const char *file, const char *text)
 {
 	Source *source = NULL;
 
-	cr_assert_eq(source_parse(kind, file, text, strlen(text), &source), 0);
+	cr_assert_eq(source_parse(kind, file, text, strlen(text), NULL, &source), 0);
 	cr_assert_eq(source->diags.n_errors, 0, "%s",
 		source->diags.n_errors ? source->diags.list.at[0].message : "");
 	return source;
@@ -116,8 +116,8 @@ Test(compile, tagged_frames_are_refused_from_and_to_isolated_pods_alone)
 
 	cr_assert_eq(compile_bridge(inet, &(BridgeOptions){}, &refused), 0);
 	cr_assert_eq(compile_bridge(inet, &(BridgeOptions){.is_tagged_judged = true}, &judged), 0);
-	verdicts = &refused->verdicts[RULESET_IN][FAMILY_IPV4];
-	cr_assert_eq(verdicts->n, inet->verdicts[RULESET_IN][FAMILY_IPV4].n);
+	verdicts = &refused->verdicts[INGRESS][FAMILY_IPV4];
+	cr_assert_eq(verdicts->n, inet->verdicts[INGRESS][FAMILY_IPV4].n);
 	cr_assert_eq(refused->chains.n, 1);
 	cr_assert_eq(refused->chains.at[0]->rules.n, 0, "the chain lets nobody in");
 	cr_assert(refused->chains.at[0]->is_drop);
@@ -125,7 +125,7 @@ Test(compile, tagged_frames_are_refused_from_and_to_isolated_pods_alone)
 		cr_assert_str_eq(verdicts->at[i].chain, refused->chains.at[0]->name);
 	cr_assert_eq(refused->sets.n, 2, "no set but self4 and self6");
 	cr_assert_eq(judged->chains.n, 0);
-	cr_assert_eq(judged->verdicts[RULESET_IN][FAMILY_IPV4].n, 0);
+	cr_assert_eq(judged->verdicts[INGRESS][FAMILY_IPV4].n, 0);
 	text = strstr(nft_ruleset_text(arena, judged), "\t\tmeta protocol { 8021q, 8021ad } drop\n"
 						       "\t\tip6 daddr fe80::/10 ");
 	cr_assert_not_null(text, "what names no pod is refused beside isolated ones all the same");
@@ -134,7 +134,7 @@ Test(compile, tagged_frames_are_refused_from_and_to_isolated_pods_alone)
 	cr_assert_not_null(text, "where all are judged, no tag is looked at");
 	cr_assert_eq(compile_bridge(inet, &(BridgeOptions){.is_tagged_judged = true}, &again), 0);
 	cr_assert(ruleset_is_equal(judged, again));
-	again->base.is_isolating[RULESET_IN] = false;
+	again->base.is_isolating[INGRESS] = false;
 	cr_assert_not(ruleset_is_equal(judged, again));
 	text = strstr(nft_ruleset_text(arena, refused), "\t\tether type ip6 " IS_TOLD);
 	cr_assert_not_null(text);
@@ -203,7 +203,7 @@ Test(compile, established_flows_on_a_bridge_go_on_but_for_link_local_ones)
 	for (int i = 0; i < 2; i++) {
 		cr_expect_not_null(strstr(nft_ruleset_text(arena, bridge), established[i]));
 		cr_expect_null(strstr(nft_ruleset_text(arena, bridge), established[!i]));
-		bridge->base.is_isolating[RULESET_IN] = false;
+		bridge->base.is_isolating[INGRESS] = false;
 	}
 	ruleset_free(inet);
 	ruleset_free(bridge);
@@ -218,9 +218,9 @@ Test(compile, only_local_pods_and_one_chain_for_the_same_rules)
 	Diags diags = {};
 	Ruleset *local = run(model, false, &diags), *all = run(model, true, &diags);
 
-	cr_expect_eq(local->verdicts[RULESET_IN][FAMILY_IPV4].n, 2); /* a or d, and b */
-	cr_expect_eq(all->verdicts[RULESET_IN][FAMILY_IPV4].n, 3);
-	cr_expect_eq(local->verdicts[RULESET_OUT][FAMILY_IPV4].n, 0);
+	cr_expect_eq(local->verdicts[INGRESS][FAMILY_IPV4].n, 2); /* a or d, and b */
+	cr_expect_eq(all->verdicts[INGRESS][FAMILY_IPV4].n, 3);
+	cr_expect_eq(local->verdicts[EGRESS][FAMILY_IPV4].n, 0);
 	cr_expect_eq(all->chains.n, 1, "p1 and p2 say the same");
 	ruleset_free(local);
 	ruleset_free(all);

@@ -15,9 +15,9 @@
 /* ---- A model of the kernel ---- */
 typedef struct Kernel {
 	Ruleset *table; /* canonical sets, chains, maps */
-	Verdicts next[RULESET_DIRECTIONS][FAMILY_N];
+	Verdicts next[DIRECTION_N][FAMILY_N];
 	bool has_next, is_next, is_hooked;
-	bool is_gone[RULESET_DIRECTIONS][FAMILY_N]; /* ours, while they are made anew */
+	bool is_gone[DIRECTION_N][FAMILY_N]; /* ours, while they are made anew */
 } Kernel;
 
 static Arena *arena;
@@ -73,7 +73,7 @@ static void del_verdict(Verdicts *verdicts, Address a)
 
 static bool is_used(const Kernel *k, const char *chain)
 {
-	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (int m = 0; m < 2; m++) {
 			const Verdicts *map =
 				m ? &k->next[d][FAMILY_IPV4] : &k->table->verdicts[d][FAMILY_IPV4];
@@ -192,7 +192,7 @@ static void do_op(Kernel *k, const Op *op)
 		break;
 	case OP_SET_BASE:
 		k->is_next = op->is_next;
-		for (int d = 0; d < RULESET_DIRECTIONS; d++)
+		for (Direction d = INGRESS; d < DIRECTION_N; d++)
 			for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 				cr_assert(k->is_next || !k->is_gone[d][f]);
 		k->table->base = *op->base;
@@ -224,7 +224,7 @@ static bool has(Kernel *k, const char *name, Address a)
 	return false;
 }
 
-static bool passes(Kernel *k, int direction, Address subject, Address other, int port)
+static bool passes(Kernel *k, Direction direction, Address subject, Address other, int port)
 {
 	const Verdicts *map = k->is_next ? &k->next[direction][FAMILY_IPV4]
 					 : &k->table->verdicts[direction][FAMILY_IPV4];
@@ -255,8 +255,8 @@ static bool allows(Kernel *k, int from, int to, int port)
 {
 	if (has(k, "self4", address(from)) && from == to)
 		return true;
-	return passes(k, RULESET_OUT, address(from), address(to), port) &&
-	       passes(k, RULESET_IN, address(to), address(from), port);
+	return passes(k, EGRESS, address(from), address(to), port) &&
+	       passes(k, INGRESS, address(to), address(from), port);
 }
 
 typedef struct Truth {
@@ -275,7 +275,7 @@ static Truth truth(Kernel *k)
 }
 
 /* ---- Random rulesets ---- */
-static Chain random_chain(unsigned *seed, int direction)
+static Chain random_chain(unsigned *seed, Direction direction)
 {
 	Chain chain = {.direction = direction};
 
@@ -331,8 +331,8 @@ static void add_members(unsigned *seed, Ruleset *r, unsigned members[SETS])
 
 /* What a ruleset is made from: to be changed a little, so that all ways of changing come up. */
 typedef struct Recipe {
-	unsigned members[SETS], chain_seed[RULESET_DIRECTIONS][ADDRESSES];
-	bool is_isolated[RULESET_DIRECTIONS][ADDRESSES];
+	unsigned members[SETS], chain_seed[DIRECTION_N][ADDRESSES];
+	bool is_isolated[DIRECTION_N][ADDRESSES];
 	bool is_large; /* the ingress map, whatever is in it */
 } Recipe;
 
@@ -344,7 +344,7 @@ static Recipe random_recipe(unsigned *seed)
 	recipe.is_large = rand_r(seed) % 3 == 0;
 	for (int s = 0; s < SETS; s++)
 		recipe.members[s] = (unsigned)rand_r(seed) % (1u << ADDRESSES);
-	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (int a = 0; a < ADDRESSES; a++) {
 			recipe.is_isolated[d][a] = rand_r(seed) % 3 < share;
 			recipe.chain_seed[d][a] = (unsigned)rand_r(seed) % 5;
@@ -376,7 +376,7 @@ static Ruleset *cook(const Recipe *recipe)
 	r->base.table = "netpol";
 	ruleset_add_self(r, FAMILY_IPV6);
 	self = ruleset_add_self(r, FAMILY_IPV4);
-	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (int a = 0; a < ADDRESSES; a++) {
 			unsigned seed = recipe->chain_seed[d][a];
 			Chain chain;
@@ -392,7 +392,7 @@ static Ruleset *cook(const Recipe *recipe)
 		}
 	add_members(NULL, r, (unsigned *)recipe->members);
 	ruleset_sort(r);
-	r->base.is_large[RULESET_IN][FAMILY_IPV4] = recipe->is_large;
+	r->base.is_large[INGRESS][FAMILY_IPV4] = recipe->is_large;
 	return r;
 }
 
@@ -410,7 +410,7 @@ static void put_all(Kernel *k, const Ruleset *r)
 	}
 	for (size_t i = 0; i < r->chains.n; i++)
 		ruleset_add_chain(k->table, *r->chains.at[i]);
-	for (int d = 0; d < RULESET_DIRECTIONS; d++)
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (size_t i = 0; i < r->verdicts[d][FAMILY_IPV4].n; i++)
 			VEC_PUSH(arena, &k->table->verdicts[d][FAMILY_IPV4],
 				r->verdicts[d][FAMILY_IPV4].at[i]);
@@ -475,8 +475,8 @@ static void judge_round(unsigned round, unsigned *n_in_place)
 	ruleset_sort(k.table);
 	k.table->base = base;
 	cr_assert(ruleset_is_equal(k.table, new), "seed %u: the end is not the new ruleset", round);
-	cr_assert_eq(k.table->base.is_large[RULESET_IN][FAMILY_IPV4],
-		new->base.is_large[RULESET_IN][FAMILY_IPV4]);
+	cr_assert_eq(k.table->base.is_large[INGRESS][FAMILY_IPV4],
+		new->base.is_large[INGRESS][FAMILY_IPV4]);
 	cr_assert_not(k.has_next || k.is_next);
 	ruleset_free(old);
 	ruleset_free(new);
@@ -529,10 +529,10 @@ Test(plan, shut_is_closed_for_isolated_pods_and_only_for_them)
 		put_all(&k, shut);
 		for (int a = 0; a < ADDRESSES; a++)
 			for (int b = 0; b < ADDRESSES; b++) {
-				bool is_self = a == b && (recipe.is_isolated[RULESET_OUT][a] ||
-								 recipe.is_isolated[RULESET_IN][a]);
-				bool is_open = !recipe.is_isolated[RULESET_OUT][a] &&
-					       !recipe.is_isolated[RULESET_IN][b];
+				bool is_self = a == b && (recipe.is_isolated[EGRESS][a] ||
+								 recipe.is_isolated[INGRESS][a]);
+				bool is_open = !recipe.is_isolated[EGRESS][a] &&
+					       !recipe.is_isolated[INGRESS][b];
 
 				cr_assert_eq(allows(&k, a, b, 0), is_self || is_open,
 					"seed %u: %d -> %d", round, a, b);

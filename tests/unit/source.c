@@ -9,7 +9,7 @@ static Source *parse(SourceKind kind, const char *file, const char *text)
 {
 	Source *source = NULL;
 
-	cr_assert_eq(source_parse(kind, file, text, strlen(text), &source), 0);
+	cr_assert_eq(source_parse(kind, file, text, strlen(text), NULL, &source), 0);
 	return source;
 }
 
@@ -335,7 +335,7 @@ static size_t settings(Arena *arena, const char *text, Settings *ret_settings)
 {
 	Diags diags = {.arena = arena};
 
-	settings_default(arena, ret_settings);
+	settings_default(arena, "node", ret_settings);
 	settings_parse(arena, "netpol.conf", text, ret_settings, &diags);
 	return diags.n_errors;
 }

@@ -3,7 +3,7 @@
  * Node: the tree that libyaml and libconfig files become, each node with its place. Private to
  * the room. Aliases share nodes, so a tree is read, never changed.
  */
-#include "source.h"
+#include "parse.h"
 
 typedef enum NodeKind {
 	NODE_NULL,

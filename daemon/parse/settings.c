@@ -1,17 +1,11 @@
 /* netpol.conf: every key optional, each checked, errors with the nearest known key. */
 #include "fields.h"
-#include <errno.h>
-#include <stdio.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <string.h>
-#include <unistd.h>
 
 const char *const BRIDGE_MODE_TEXT[] = {"auto", "br_netfilter", "conntrack", "off", NULL};
 static const char *const ENFORCE_TEXT[] = {"local", "all", NULL};
 static const char *const DENY_TEXT[] = {"reject", "drop", NULL};
 
-#define SETTINGS_BYTES_MOST ((size_t)1 << 20)
 #define SETTLE_MS_MOST 10000
 
 static const Schema SCHEMA = {(const Field[]){{.key = "node"}, {.key = "policies"},
@@ -19,21 +13,9 @@ static const Schema SCHEMA = {(const Field[]){{.key = "node"}, {.key = "policies
 	{.key = "enforce"}, {.key = "deny"}, {.key = "bridge"}, {.key = "service_cidrs"},
 	{.key = "settle_ms"}, {}}};
 
-/* Capitals of a host's name are small in its node's: kubelet makes them so. */
-static void name_node(char ret_name[HOST_NAME_MAX + 1])
+void settings_default(Arena *arena, const char *node, Settings *ret_settings)
 {
-	gethostname(ret_name, HOST_NAME_MAX);
-	for (char *c = ret_name; *c; c++)
-		if (*c >= 'A' && *c <= 'Z')
-			*c |= 0x20;
-}
-
-void settings_default(Arena *arena, Settings *ret_settings)
-{
-	char host[HOST_NAME_MAX + 1] = "";
-
-	name_node(host);
-	*ret_settings = (Settings){.node = arena_strdup(arena, host),
+	*ret_settings = (Settings){.node = arena_strdup(arena, node),
 		.policies = "/etc/netpol/conf.d",
 		.inventory = "/run/netpol/inventory",
 		.state = "/var/lib/netpol",
@@ -135,7 +117,7 @@ int settings_parse(
 	const Node *root = conf_read(&reader, file, text);
 
 	if (!root)
-		return SOURCE_E_INVALID;
+		return PARSE_E_INVALID;
 	node_check_keys(&reader, root, &SCHEMA);
 	read_text(&reader, root, "node", false, &settings->node);
 	read_text(&reader, root, "policies", true, &settings->policies);
@@ -148,53 +130,5 @@ int settings_parse(
 	read_choice(&reader, root, "bridge", BRIDGE_MODE_TEXT, &settings->bridge);
 	read_service_cidrs(&reader, root, settings);
 	read_settle(&reader, root, settings);
-	return diags->n_errors == errors ? 0 : SOURCE_E_INVALID;
-}
-
-/* The whole file, NUL-terminated, in the arena; a negative errno otherwise. */
-static int read_small_file(Arena *arena, const char *path, const char **ret_text, size_t *ret_n)
-{
-	struct stat st;
-	ssize_t n;
-	char *text;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-		(size_t)st.st_size > SETTINGS_BYTES_MOST) {
-		close(fd);
-		return S_ISREG(st.st_mode) ? -EFBIG : -EINVAL;
-	}
-	text = arena_alloc(arena, (size_t)st.st_size + 1);
-	n = read(fd, text, (size_t)st.st_size);
-	close(fd);
-	if (n < 0)
-		return -EIO;
-	*ret_text = text;
-	*ret_n = (size_t)n;
-	return 0;
-}
-
-int settings_load(
-	Arena *arena, const char *path, bool may_be_absent, Settings *settings, Diags *diags)
-{
-	const char *text = NULL;
-	size_t n = 0;
-	int r = read_small_file(arena, path, &text, &n);
-	Origin origin = {.file = arena_strdup(arena, path)};
-
-	if (r == -ENOENT && may_be_absent)
-		return 0;
-	if (r < 0) {
-		DIAG_ERROR(diags, origin, "unreadable", NULL, "cannot be read: %s", strerror(-r));
-		return SOURCE_E_INVALID;
-	}
-	if (text_utf8_check(text, n) != n) {
-		DIAG_ERROR(diags, origin, "binary", NULL, "not UTF-8 text");
-		return SOURCE_E_INVALID;
-	}
-	r = settings_parse(arena, origin.file, text, settings, diags);
-	diags_excerpt(diags, text, n);
-	return r;
+	return diags->n_errors == errors ? 0 : PARSE_E_INVALID;
 }

@@ -236,7 +236,7 @@ static void read_type(Reader *reader, const Node *node, const char *key, Policy 
 
 	if (!node_expect(reader, node, NODE_STRING, key))
 		return;
-	for (int i = 0; i < DIRECTION_N; i++) {
+	for (Direction i = INGRESS; i < DIRECTION_N; i++) {
 		if (strcmp(node->text, known[i]) == 0) {
 			policy->isolates[i] = true;
 			return;

@@ -7,13 +7,13 @@
 #include "source.h"
 
 enum {
-	CONTROL_E_REFUSED = 1, /* said on standard error or in the journal */
+	RUN_E_REFUSED = 1, /* said on standard error or in the journal */
 };
 
-#define CONTROL_STATUS_FILE "status.json"
-#define CONTROL_METRICS_FILE "netpol.prom"
-#define CONTROL_CONF_DEFAULT "/etc/netpol/netpol.conf"
-#define CONTROL_VERSION "0.1.0"
+#define RUN_STATUS_FILE "status.json"
+#define RUN_METRICS_FILE "netpol.prom"
+#define RUN_CONF_DEFAULT "/etc/netpol/netpol.conf"
+#define RUN_VERSION "0.1.0"
 
 typedef struct DaemonOptions {
 	const char *conf;     /* netpol.conf */

@@ -112,8 +112,8 @@ typedef struct Inventory {
 	Source *source;
 	Arena *scratch; /* gone when the file has been read */
 	Reader reader;
-	const Place *stack[SOURCE_DEPTH_MOST + 2];
-	bool is_map[SOURCE_DEPTH_MOST + 2];
+	const Place *stack[PARSE_DEPTH_MOST + 2];
+	bool is_map[PARSE_DEPTH_MOST + 2];
 	unsigned depth, skipped; /* skipped: levels below an unwanted place */
 	const Place *next;	 /* where the next value of a map goes; NULL: nowhere */
 	const char *label;	 /* the key of the label whose value comes */
@@ -581,7 +581,7 @@ static void finish(Inventory *v)
 	for (int i = 0; kinds[i]; i++)
 		is_known |= text_is_equal(kind, kinds[i]);
 	if (!is_known)
-		DIAG_ERROR(&v->source->diags, v->root.pod.origin, SOURCE_CODE_NO_INVENTORY, NULL,
+		DIAG_ERROR(&v->source->diags, v->root.pod.origin, PARSE_CODE_NO_INVENTORY, NULL,
 			"%s%s%s: an inventory is a PodList, NamespaceList, List, Pod or Namespace",
 			kind ? "kind \"" : "no kind", kind ? kind : "", kind ? "\"" : "");
 	else if (is_list && !v->root.has_items)

@@ -1,0 +1,32 @@
+/* Protocols and directions, and how the API writes them. */
+#include "base.h"
+
+static const struct {
+	Protocol protocol;
+	const char *text;
+} PROTOCOLS[] = {{PROTOCOL_ANY, "any"}, {PROTOCOL_TCP, "TCP"}, {PROTOCOL_UDP, "UDP"},
+	{PROTOCOL_SCTP, "SCTP"}};
+
+const char *protocol_text(Protocol protocol)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(PROTOCOLS); i++)
+		if (PROTOCOLS[i].protocol == protocol)
+			return PROTOCOLS[i].text;
+	return "any";
+}
+
+bool protocol_parse(const char *text, Protocol *ret_protocol)
+{
+	for (size_t i = 1; i < ARRAY_SIZE(PROTOCOLS); i++) {
+		if (strcmp(PROTOCOLS[i].text, text) == 0) {
+			*ret_protocol = PROTOCOLS[i].protocol;
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *direction_text(Direction direction)
+{
+	return direction == INGRESS ? "ingress" : "egress";
+}

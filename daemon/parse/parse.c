@@ -1,0 +1,202 @@
+/*
+ * One file's text becomes a Source: the reader is chosen by the file's suffix. Policies are read by
+ * way of a tree of nodes, many times their size, in a scratch arena; inventories are streamed.
+ */
+#include "node.h"
+#include <errno.h>
+#include <string.h>
+
+typedef enum Format { FORMAT_NONE, FORMAT_CONF, FORMAT_YAML, FORMAT_JSON } Format;
+
+static Format format_of(const char *name)
+{
+	if (text_has_suffix(name, ".conf"))
+		return FORMAT_CONF;
+	if (text_has_suffix(name, ".yaml") || text_has_suffix(name, ".yml"))
+		return FORMAT_YAML;
+	return text_has_suffix(name, ".json") ? FORMAT_JSON : FORMAT_NONE;
+}
+
+bool source_name_is_read(SourceKind kind, const char *name)
+{
+	Format format = format_of(name);
+
+	if (name[0] == '.' || format == FORMAT_NONE)
+		return false;
+	return kind == SOURCE_POLICIES || format != FORMAT_CONF;
+}
+
+Source *source_free(Source *source)
+{
+	if (source)
+		arena_free(source->arena);
+	return NULL;
+}
+
+static Source *source_new(Arena *arena, const char *file)
+{
+	Source *source = ARENA_NEW(arena, Source);
+
+	source->arena = arena;
+	source->file = arena_strdup(arena, file);
+	source->diags.arena = arena;
+	return source;
+}
+
+/* ---- Parsing ---- */
+typedef struct Parsing {
+	Arena *arena, *scratch; /* scratch: of what is only needed meanwhile */
+	SourceKind kind;
+	const char *file, *text;
+	size_t n;
+	Source *source;
+} Parsing;
+
+static bool is_blank(const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strchr(" \t\r\n", text[i]))
+			return false;
+	return true;
+}
+
+static void parse_text(const Parsing *p, Source *source)
+{
+	Format format = format_of(p->file);
+	size_t valid = text_utf8_check(p->text, p->n);
+
+	if (valid != p->n)
+		DIAG_ERROR(&source->diags, ((Origin){.file = source->file}), "binary", NULL,
+			"not UTF-8 text: byte 0x%02x at offset %zu", (unsigned char)p->text[valid],
+			valid);
+	else if (p->kind == SOURCE_INVENTORY && is_blank(p->text, p->n))
+		DIAG_ERROR(&source->diags, ((Origin){.file = source->file}), "inventory", NULL,
+			"an empty file is no inventory: the export has failed");
+	else if (format == FORMAT_CONF)
+		policy_conf_read(source, p->text);
+	else if (p->kind == SOURCE_POLICIES)
+		manifest_read(source, p->text, p->n);
+	else if (format == FORMAT_JSON)
+		inventory_read_json(source, p->scratch, p->text, p->n);
+	else
+		inventory_read_yaml(source, p->scratch, p->text, p->n);
+}
+
+/* One name twice in one file: the second is the mistake. */
+static void check_duplicates(Source *source)
+{
+	StrMap *seen = source->policies.n ? strmap_new(source->arena) : NULL;
+
+	for (size_t i = 0; i < source->policies.n; i++) {
+		const Policy *policy = source->policies.at[i], *first;
+		const char *key = arena_printf(source->arena, "%s/%s", policy->space, policy->name);
+
+		first = strmap_get(seen, key);
+		if (first && *policy->name)
+			DIAG_ERROR(&source->diags, policy->origin, "duplicate-policy", NULL,
+				"NetworkPolicy \"%s\" is defined twice; the first is on line %u",
+				key, first->origin.line);
+		strmap_put(seen, key, (void *)policy);
+	}
+}
+
+static void parse_whole(const Parsing *p, Source *source)
+{
+	parse_text(p, source);
+	check_duplicates(source);
+	diags_sort(&source->diags);
+	diags_excerpt(&source->diags, p->text, p->n);
+}
+
+static bool names_sets(const Source *source)
+{
+	for (size_t i = 0; i < source->policies.n; i++)
+		if (policy_next_set(source->policies.at[i], &(PeerCursor){}))
+			return true;
+	return false;
+}
+
+/* Policies are read by way of trees, many times their size, which go when they were read. */
+static void parse_policies(const Parsing *p)
+{
+	Source *draft = source_new(p->scratch, p->file), *source = p->source;
+
+	parse_whole(p, draft);
+	diags_append(&source->diags, &draft->diags);
+	for (size_t i = 0; i < draft->policies.n; i++)
+		VEC_PUSH(source->arena, &source->policies,
+			policy_copy(source->arena, draft->policies.at[i], source->file));
+	source->names_sets = names_sets(draft);
+	for (size_t i = 0; i < draft->sets.n; i++)
+		VEC_PUSH(source->arena, &source->sets,
+			cidr_set_copy(source->arena, draft->sets.at[i], source->file));
+}
+
+static int parse(void *context)
+{
+	Parsing *p = context;
+
+	p->source = source_new(p->arena, p->file);
+	if (p->kind == SOURCE_POLICIES)
+		parse_policies(p);
+	else
+		parse_whole(p, p->source);
+	return 0;
+}
+
+static int parse_kept(void *context)
+{
+	Parsing *p = context;
+
+	return arena_try(p->arena, parse, p);
+}
+
+int source_parse(SourceKind kind, const char *file, const char *text, size_t n, Arena *scratch,
+	Source **ret_source)
+{
+	ARENA_CLEANUP Arena *own = scratch ? NULL : arena_new();
+	Parsing p = {.scratch = scratch ? scratch : own,
+		.arena = arena_new(),
+		.kind = kind,
+		.file = file,
+		.text = text,
+		.n = n};
+	int r = p.scratch && p.arena ? arena_try(p.scratch, parse_kept, &p) : -ENOMEM;
+
+	if (scratch)
+		arena_clear(scratch);
+	if (r < 0) {
+		arena_free(p.arena);
+		return r;
+	}
+	*ret_source = p.source;
+	return 0;
+}
+
+typedef struct Failing {
+	Arena *arena;
+	const char *file, *why;
+	Source *source;
+} Failing;
+
+static int make_failed(void *context)
+{
+	Failing *f = context;
+
+	f->source = source_new(f->arena, f->file);
+	DIAG_ERROR(&f->source->diags, ((Origin){.file = f->source->file}), "unreadable", NULL, "%s",
+		f->why);
+	return 0;
+}
+
+int source_make_failed(const char *file, const char *why, Source **ret_source)
+{
+	Failing f = {.arena = arena_new(), .file = file, .why = why};
+	int r = f.arena ? arena_try(f.arena, make_failed, &f) : -ENOMEM;
+
+	if (r < 0)
+		arena_free(f.arena);
+	else
+		*ret_source = f.source;
+	return r;
+}

@@ -1,0 +1,70 @@
+/* netpol.conf, as a file; and the name of the node, which is the host's unless it says another. */
+#include "source.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SETTINGS_BYTES_MOST ((size_t)1 << 20)
+
+/* Capitals of a host's name are small in its node's: kubelet makes them so. */
+static void name_node(char ret_name[HOST_NAME_MAX + 1])
+{
+	gethostname(ret_name, HOST_NAME_MAX);
+	for (char *c = ret_name; *c; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c |= 0x20;
+}
+
+/* The whole file, NUL-terminated, in the arena; a negative errno otherwise. */
+static int read_small_file(Arena *arena, const char *path, const char **ret_text, size_t *ret_n)
+{
+	struct stat st;
+	ssize_t n;
+	char *text;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+		(size_t)st.st_size > SETTINGS_BYTES_MOST) {
+		close(fd);
+		return S_ISREG(st.st_mode) ? -EFBIG : -EINVAL;
+	}
+	text = arena_alloc(arena, (size_t)st.st_size + 1);
+	n = read(fd, text, (size_t)st.st_size);
+	close(fd);
+	if (n < 0)
+		return -EIO;
+	*ret_text = text;
+	*ret_n = (size_t)n;
+	return 0;
+}
+
+int settings_load(
+	Arena *arena, const char *path, bool may_be_absent, Settings *settings, Diags *diags)
+{
+	char host[HOST_NAME_MAX + 1] = "";
+	const char *text = NULL;
+	size_t n = 0;
+	int r = read_small_file(arena, path, &text, &n);
+	Origin origin = {.file = arena_strdup(arena, path)};
+
+	name_node(host);
+	settings_default(arena, host, settings);
+	if (r == -ENOENT && may_be_absent)
+		return 0;
+	if (r < 0) {
+		DIAG_ERROR(diags, origin, "unreadable", NULL, "cannot be read: %s", strerror(-r));
+		return PARSE_E_INVALID;
+	}
+	if (text_utf8_check(text, n) != n) {
+		DIAG_ERROR(diags, origin, "binary", NULL, "not UTF-8 text");
+		return PARSE_E_INVALID;
+	}
+	r = settings_parse(arena, origin.file, text, settings, diags);
+	diags_excerpt(diags, text, n);
+	return r;
+}
