@@ -6,7 +6,10 @@
  * the hook), lookups in sets and maps are not (each sees the instant). A chain that was just made
  * is empty to packets already in flight, and what was just deleted may still be looked up by them;
  * so before something new is pointed at, and before something old goes, every packet in flight
- * must have left: `waits`.
+ * must have left: `waits`. The same holds before the first and before the second edit of what
+ * packets look up: else one packet may find, by two lookups, what it was before the last change and
+ * what it is after this one, or one half of this change and not the other (isolated not yet, member
+ * already). Nothing was in force together like that.
  *
  * Three ways, by what changes:
  *   in place  Only set and map elements, in an order that never passes through a state that is
@@ -43,22 +46,17 @@ static void op_add(Plan *plan, Commit *commit, Op op)
 	VEC_PUSH(plan->arena, &commit->ops, op);
 }
 
-/* Commits without operations are left out; their wait goes to the next. */
+/*
+ * Commits without operations are left out, and their wait with them: whatever needs one says so
+ * itself. The first commit may wait too: the table, or a guard, may have been changed just now.
+ */
 static void plan_tidy(Plan *plan)
 {
 	size_t kept = 0;
-	bool waits = false;
 
-	for (size_t i = 0; i < plan->commits.n; i++) {
-		Commit commit = plan->commits.at[i];
-
-		waits |= commit.waits;
-		if (commit.ops.n == 0)
-			continue;
-		commit.waits = waits && kept > 0;
-		plan->commits.at[kept++] = commit;
-		waits = false;
-	}
+	for (size_t i = 0; i < plan->commits.n; i++)
+		if (plan->commits.at[i].ops.n)
+			plan->commits.at[kept++] = plan->commits.at[i];
 	plan->commits.n = kept;
 }
 
@@ -390,7 +388,7 @@ static void edit_sets(const Difference *d, Commit *commit, OpKind kind)
 /* Members that come first: while they are in both sides' sets nothing is refused. */
 static void swap_members(const Difference *d)
 {
-	Commit *commit = commit_add(d->plan, "loosen", false);
+	Commit *commit = commit_add(d->plan, "loosen", true);
 
 	grow_selves(d, commit);
 	edit_sets(d, commit, OP_ADD_ELEMENTS);
@@ -430,8 +428,8 @@ static void plan_in_place(const Difference *d)
 	if (t.directions == 0 && t.set_adds && t.set_dels) {
 		swap_members(d);
 	} else {
-		tighten(d, commit_add(plan, "tighten", d->new_chains.n > 0));
-		loosen(d, commit_add(plan, "loosen", false));
+		tighten(d, commit_add(plan, "tighten", true));
+		loosen(d, commit_add(plan, "loosen", true));
 	}
 	shrink(d, commit_add(plan, "shrink", true));
 }
