@@ -116,8 +116,8 @@ def functions():
 def formatted():
     """layers: every file is as clang-format leaves it"""
     files = [p for _, p, _ in sources()] + [f"{ROOT}/include/{n}" for n in os.listdir(f"{ROOT}/include")]
-    files += [f"{ROOT}/tests/{d}/{n}" for d in ("unit", "tools", "fuzz") for n in os.listdir(f"{ROOT}/tests/{d}")
-              if n.endswith(".c")]
+    files += [f"{ROOT}/tests/{d}/{n}" for d in ("unit", "lib", "tools", "fuzz")
+              for n in os.listdir(f"{ROOT}/tests/{d}") if n.endswith((".c", ".h"))]
     result = subprocess.run(["clang-format", "--dry-run", *files], text=True, capture_output=True)
     equal((result.returncode, re.findall(r"^\S+: warning", result.stderr, re.M)[:3]), (0, []))
 

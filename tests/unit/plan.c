@@ -1,278 +1,17 @@
 /*
- * plan: random rulesets, old and new; the plan is carried out commit by commit on a model of the
- * kernel. At the end it must hold the new ruleset and nothing else; and after every single
- * operation on the way, what both rulesets allow must be allowed, what both forbid forbidden.
+ * plan: random rulesets, one after the other, and the plans between them, carried out on a model of
+ * the kernel (lib/kernel_model.h). In the end it must hold the new ruleset and nothing else; and of
+ * every packet that was in flight on the way, whenever it came to the hook and whenever it did each
+ * of its lookups: what all versions in force meanwhile allow must pass, what all of them forbid
+ * must be refused.
  */
-#include "ruleset.h"
+#include "kernel_model.h"
 #include <criterion/criterion.h>
-#include <stdio.h>
 #include <string.h>
 
-#define ADDRESSES 6
 #define SETS 4
-#define PORTS 3
-
-/* ---- A model of the kernel ---- */
-typedef struct Kernel {
-	Ruleset *table; /* canonical sets, chains, maps */
-	Verdicts next[DIRECTION_N][FAMILY_N];
-	bool has_next, is_next, is_hooked;
-	bool is_gone[DIRECTION_N][FAMILY_N]; /* ours, while they are made anew */
-} Kernel;
 
 static Arena *arena;
-
-static Address address(int i)
-{
-	return (Address){(AddressValue)(i + 1), FAMILY_IPV4};
-}
-
-static Set *kernel_set(Kernel *k, const char *name)
-{
-	for (size_t i = 0; i < k->table->sets.n; i++)
-		if (strcmp(k->table->sets.at[i]->name, name) == 0)
-			return (Set *)k->table->sets.at[i];
-	return NULL;
-}
-
-static const Chain *kernel_chain(const Kernel *k, const char *name)
-{
-	for (size_t i = 0; i < k->table->chains.n; i++)
-		if (strcmp(k->table->chains.at[i]->name, name) == 0)
-			return k->table->chains.at[i];
-	return NULL;
-}
-
-static Verdicts *kernel_map(Kernel *k, const Op *op)
-{
-	return op->is_next ? &k->next[op->direction][op->family]
-			   : &k->table->verdicts[op->direction][op->family];
-}
-
-static void del_element(Elements *elements, const Element *element)
-{
-	for (size_t i = 0; i < elements->n; i++) {
-		if (element_compare(&elements->at[i], element) == 0) {
-			elements->at[i] = elements->at[--elements->n];
-			return;
-		}
-	}
-	cr_assert_fail("deleted an element that is not there");
-}
-
-static void del_verdict(Verdicts *verdicts, Address a)
-{
-	for (size_t i = 0; i < verdicts->n; i++) {
-		if (address_is_equal(verdicts->at[i].address, a)) {
-			verdicts->at[i] = verdicts->at[--verdicts->n];
-			return;
-		}
-	}
-	cr_assert_fail("deleted a map element that is not there");
-}
-
-static bool is_used(const Kernel *k, const char *chain)
-{
-	for (Direction d = INGRESS; d < DIRECTION_N; d++)
-		for (int m = 0; m < 2; m++) {
-			const Verdicts *map =
-				m ? &k->next[d][FAMILY_IPV4] : &k->table->verdicts[d][FAMILY_IPV4];
-
-			for (size_t i = 0; i < map->n; i++)
-				if (strcmp(map->at[i].chain, chain) == 0)
-					return true;
-		}
-	return false;
-}
-
-static bool is_looked_up(const Kernel *k, const char *set)
-{
-	for (size_t i = 0; i < k->table->chains.n; i++)
-		for (size_t r = 0; r < k->table->chains.at[i]->rules.n; r++) {
-			const ChainRule *rule = &k->table->chains.at[i]->rules.at[r];
-
-			if (text_is_equal(rule->set, set) || text_is_equal(rule->besides, set))
-				return true;
-		}
-	return false;
-}
-
-static void do_elements(Kernel *k, const Op *op)
-{
-	Set *set = kernel_set(k, op->set->name);
-
-	cr_assert_not_null(set, "elements of no set %s", op->set->name);
-	for (size_t i = 0; i < op->elements.n; i++) {
-		if (op->kind == OP_DEL_ELEMENTS)
-			del_element(&set->elements, &op->elements.at[i]);
-		else
-			VEC_PUSH(arena, &set->elements, op->elements.at[i]);
-	}
-}
-
-static void do_verdicts(Kernel *k, const Op *op)
-{
-	Verdicts *map = kernel_map(k, op);
-
-	cr_assert(op->is_next || !k->is_gone[op->direction][op->family]);
-	for (size_t i = 0; i < op->verdicts.n; i++) {
-		if (op->kind == OP_DEL_VERDICTS) {
-			del_verdict(map, op->verdicts.at[i].address);
-			continue;
-		}
-		cr_assert_not_null(kernel_chain(k, op->verdicts.at[i].chain), "leads to no chain");
-		for (size_t m = 0; m < map->n; m++)
-			cr_assert_not(
-				address_is_equal(map->at[m].address, op->verdicts.at[i].address));
-		VEC_PUSH(arena, map, op->verdicts.at[i]);
-	}
-}
-
-static void do_del_chain(Kernel *k, const char *name)
-{
-	cr_assert_not(is_used(k, name), "%s is still used", name);
-	for (size_t i = 0; i < k->table->chains.n; i++)
-		if (strcmp(k->table->chains.at[i]->name, name) == 0) {
-			k->table->chains.at[i] = k->table->chains.at[--k->table->chains.n];
-			return;
-		}
-	cr_assert_fail("no chain %s", name);
-}
-
-static void do_del_set(Kernel *k, const char *name)
-{
-	cr_assert_not(is_looked_up(k, name), "%s is still looked up", name);
-	for (size_t i = 0; i < k->table->sets.n; i++)
-		if (strcmp(k->table->sets.at[i]->name, name) == 0) {
-			k->table->sets.at[i] = k->table->sets.at[--k->table->sets.n];
-			return;
-		}
-	cr_assert_fail("no set %s", name);
-}
-
-/* A map of ours that is made anew: while nobody looks at it. */
-static void do_map(Kernel *k, const Op *op)
-{
-	bool is_there = op->kind == OP_ADD_MAP;
-
-	if (op->is_next) {
-		k->has_next = is_there;
-	} else {
-		cr_assert(k->is_next, "a map that is asked goes");
-		cr_assert_eq(k->is_gone[op->direction][op->family], is_there);
-		k->is_gone[op->direction][op->family] = !is_there;
-	}
-	if (!is_there && !op->is_next)
-		kernel_map(k, op)->n = 0;
-	cr_assert_eq(kernel_map(k, op)->n, 0);
-}
-
-static void do_op(Kernel *k, const Op *op)
-{
-	Set set;
-
-	switch (op->kind) {
-	case OP_ADD_SET:
-		cr_assert_null(kernel_set(k, op->set->name), "set %s twice", op->set->name);
-		set = *op->set;
-		set.elements = (Elements){};
-		ruleset_add_set(k->table, set);
-		break;
-	case OP_ADD_CHAIN:
-		cr_assert_null(kernel_chain(k, op->chain->name), "chain twice");
-		ruleset_add_chain(k->table, *op->chain);
-		break;
-	case OP_ADD_ELEMENTS:
-	case OP_DEL_ELEMENTS:
-		do_elements(k, op);
-		break;
-	case OP_ADD_VERDICTS:
-	case OP_DEL_VERDICTS:
-		do_verdicts(k, op);
-		break;
-	case OP_SET_BASE:
-		k->is_next = op->is_next;
-		for (Direction d = INGRESS; d < DIRECTION_N; d++)
-			for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
-				cr_assert(k->is_next || !k->is_gone[d][f]);
-		k->table->base = *op->base;
-		break;
-	case OP_ADD_MAP:
-	case OP_DEL_MAP:
-		do_map(k, op);
-		break;
-	case OP_DEL_CHAIN:
-		do_del_chain(k, op->chain->name);
-		break;
-	case OP_DEL_SET:
-		do_del_set(k, op->set->name);
-		break;
-	default:
-		cr_assert_fail("unexpected operation");
-	}
-}
-
-/* ---- Judging a packet ---- */
-static bool has(Kernel *k, const char *name, Address a)
-{
-	const Set *set = kernel_set(k, name);
-
-	cr_assert_not_null(set, "rule looks up no set %s", name);
-	for (size_t i = 0; i < set->elements.n; i++)
-		if (address_is_equal(set->elements.at[i].address, a))
-			return true;
-	return false;
-}
-
-static bool passes(Kernel *k, Direction direction, Address subject, Address other, int port)
-{
-	const Verdicts *map = k->is_next ? &k->next[direction][FAMILY_IPV4]
-					 : &k->table->verdicts[direction][FAMILY_IPV4];
-
-	if (k->table->base.is_idle[direction][FAMILY_IPV4])
-		return true;
-	for (size_t i = 0; i < map->n; i++) {
-		const Chain *chain = kernel_chain(k, map->at[i].chain);
-
-		if (!address_is_equal(map->at[i].address, subject))
-			continue;
-		for (size_t r = 0; r < chain->rules.n; r++) {
-			const ChainRule *rule = &chain->rules.at[r];
-
-			if (rule->besides && has(k, rule->besides, other))
-				continue;
-			if (rule->set && !has(k, rule->set, other))
-				continue;
-			if (rule->ports.n == 0 || rule->ports.at[0].first == port)
-				return true;
-		}
-		return false;
-	}
-	return true;
-}
-
-static bool allows(Kernel *k, int from, int to, int port)
-{
-	if (has(k, "self4", address(from)) && from == to)
-		return true;
-	return passes(k, EGRESS, address(from), address(to), port) &&
-	       passes(k, INGRESS, address(to), address(from), port);
-}
-
-typedef struct Truth {
-	bool at[ADDRESSES][ADDRESSES][PORTS];
-} Truth;
-
-static Truth truth(Kernel *k)
-{
-	Truth t;
-
-	for (int a = 0; a < ADDRESSES; a++)
-		for (int b = 0; b < ADDRESSES; b++)
-			for (int p = 0; p < PORTS; p++)
-				t.at[a][b][p] = allows(k, a, b, p);
-	return t;
-}
 
 /* ---- Random rulesets ---- */
 static Chain random_chain(unsigned *seed, Direction direction)
@@ -281,13 +20,13 @@ static Chain random_chain(unsigned *seed, Direction direction)
 
 	for (int n = rand_r(seed) % 4; n > 0; n--) {
 		ChainRule rule = {.match = MATCH_SET};
-		int port = rand_r(seed) % (PORTS + 1);
+		int port = rand_r(seed) % (MODEL_PORTS + 1);
 
 		if (rand_r(seed) % 5)
 			rule.set = arena_printf(arena, "pods4_%d", rand_r(seed) % SETS);
 		else
 			rule.match = MATCH_ANYBODY;
-		if (port < PORTS) {
+		if (port < MODEL_PORTS) {
 			rule.protocol = 6;
 			VEC_PUSH(arena, &rule.ports, (PortRange){(uint16_t)port, (uint16_t)port});
 		}
@@ -321,9 +60,10 @@ static void add_members(unsigned *seed, Ruleset *r, unsigned members[SETS])
 
 		if (!needs_set(r, set.name))
 			continue;
-		for (int a = 0; a < ADDRESSES; a++)
+		for (int a = 0; a < MODEL_ADDRESSES; a++)
 			if (members[s] >> a & 1)
-				VEC_PUSH(arena, &set.elements, (Element){.address = address(a)});
+				VEC_PUSH(arena, &set.elements,
+					(Element){.address = model_address(a)});
 		ruleset_add_set(r, set);
 	}
 	(void)seed;
@@ -331,8 +71,8 @@ static void add_members(unsigned *seed, Ruleset *r, unsigned members[SETS])
 
 /* What a ruleset is made from: to be changed a little, so that all ways of changing come up. */
 typedef struct Recipe {
-	unsigned members[SETS], chain_seed[DIRECTION_N][ADDRESSES];
-	bool is_isolated[DIRECTION_N][ADDRESSES];
+	unsigned members[SETS], chain_seed[DIRECTION_N][MODEL_ADDRESSES];
+	bool is_isolated[DIRECTION_N][MODEL_ADDRESSES];
 	bool is_large; /* the ingress map, whatever is in it */
 } Recipe;
 
@@ -343,23 +83,58 @@ static Recipe random_recipe(unsigned *seed)
 
 	recipe.is_large = rand_r(seed) % 3 == 0;
 	for (int s = 0; s < SETS; s++)
-		recipe.members[s] = (unsigned)rand_r(seed) % (1u << ADDRESSES);
+		recipe.members[s] = (unsigned)rand_r(seed) % (1u << MODEL_ADDRESSES);
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
-		for (int a = 0; a < ADDRESSES; a++) {
+		for (int a = 0; a < MODEL_ADDRESSES; a++) {
 			recipe.is_isolated[d][a] = rand_r(seed) % 3 < share;
 			recipe.chain_seed[d][a] = (unsigned)rand_r(seed) % 5;
 		}
 	return recipe;
 }
 
+/* Between two sets, in one of which it may have been. */
+static void move_member(unsigned *seed, Recipe *recipe, int a)
+{
+	unsigned *one = &recipe->members[rand_r(seed) % SETS],
+		 *other = &recipe->members[rand_r(seed) % SETS], bit = 1u << a;
+
+	if (!(*one & bit) == !(*other & bit))
+		*one ^= bit;
+	*one ^= bit;
+	*other ^= bit;
+}
+
+/* A pod of this node that comes or goes: isolated, and a member, by one change. */
+static void come_or_go(unsigned *seed, Recipe *recipe, int a)
+{
+	bool is_there = false;
+
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
+		is_there |= recipe->is_isolated[d][a];
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
+		recipe->is_isolated[d][a] = !is_there && rand_r(seed) % 2;
+	for (int s = 0; s < SETS; s++) {
+		recipe->members[s] &= ~(1u << a);
+		if (!is_there && rand_r(seed) % 2)
+			recipe->members[s] |= 1u << a;
+	}
+}
+
 static Recipe changed(unsigned *seed, Recipe recipe)
 {
+	if (rand_r(seed) % 4 == 0) {
+		come_or_go(seed, &recipe, 0);
+		return recipe;
+	}
 	recipe.is_large ^= rand_r(seed) % 5 == 0;
-	for (int n = 1 + rand_r(seed) % 4; n > 0; n--) {
-		int kind = rand_r(seed) % 4, d = rand_r(seed) % 2, a = rand_r(seed) % ADDRESSES;
+	for (int n = 1 + rand_r(seed) % 4 * (rand_r(seed) % 2); n > 0; n--) {
+		int kind = rand_r(seed) % 4, d = rand_r(seed) % 2,
+		    a = rand_r(seed) % MODEL_ADDRESSES;
 
-		if (kind <= 1)
+		if (kind == 0)
 			recipe.members[rand_r(seed) % SETS] ^= 1u << a;
+		else if (kind == 1)
+			move_member(seed, &recipe, a);
 		else if (kind == 2)
 			recipe.is_isolated[d][a] = !recipe.is_isolated[d][a];
 		else
@@ -377,7 +152,7 @@ static Ruleset *cook(const Recipe *recipe)
 	ruleset_add_self(r, FAMILY_IPV6);
 	self = ruleset_add_self(r, FAMILY_IPV4);
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
-		for (int a = 0; a < ADDRESSES; a++) {
+		for (int a = 0; a < MODEL_ADDRESSES; a++) {
 			unsigned seed = recipe->chain_seed[d][a];
 			Chain chain;
 
@@ -387,8 +162,8 @@ static Ruleset *cook(const Recipe *recipe)
 			if (!has_chain(r, chain.name))
 				ruleset_add_chain(r, chain);
 			VEC_PUSH(arena, &r->verdicts[d][FAMILY_IPV4],
-				(Verdict){address(a), chain.name});
-			VEC_PUSH(arena, &self->elements, (Element){.address = address(a)});
+				(Verdict){model_address(a), chain.name});
+			VEC_PUSH(arena, &self->elements, (Element){.address = model_address(a)});
 		}
 	add_members(NULL, r, (unsigned *)recipe->members);
 	ruleset_sort(r);
@@ -396,105 +171,373 @@ static Ruleset *cook(const Recipe *recipe)
 	return r;
 }
 
-static void put_all(Kernel *k, const Ruleset *r)
-{
-	k->table->sets.n = 0;
-	k->table->base = r->base;
-	for (size_t i = 0; i < r->sets.n; i++) {
-		Set set = *r->sets.at[i];
+/* ---- What a version allows ---- */
+typedef struct Truth {
+	bool at[MODEL_ADDRESSES][MODEL_ADDRESSES][MODEL_PORTS];
+} Truth;
 
-		set.elements = (Elements){};
-		for (size_t e = 0; e < r->sets.at[i]->elements.n; e++)
-			VEC_PUSH(arena, &set.elements, r->sets.at[i]->elements.at[e]);
-		ruleset_add_set(k->table, set);
+#define EACH_FLOW(flow)                                                                            \
+	for (Flow flow = {}; flow.from < MODEL_ADDRESSES; flow.from++)                             \
+		for (flow.to = 0; flow.to < MODEL_ADDRESSES; flow.to++)                            \
+			for (flow.port = 0; flow.port < MODEL_PORTS; flow.port++)
+
+static bool *truth_at(Truth *truth, Flow flow)
+{
+	return &truth->at[flow.from][flow.to][flow.port];
+}
+
+static Truth truth_of(const Ruleset *ruleset)
+{
+	Truth truth;
+
+	EACH_FLOW(flow)
+	{
+		const Tuple tuple = {.source = model_address(flow.from),
+			.destination = model_address(flow.to),
+			.protocol = 6,
+			.port = (uint16_t)flow.port};
+
+		*truth_at(&truth, flow) = ruleset_allows(ruleset, &tuple);
 	}
-	for (size_t i = 0; i < r->chains.n; i++)
-		ruleset_add_chain(k->table, *r->chains.at[i]);
-	for (Direction d = INGRESS; d < DIRECTION_N; d++)
-		for (size_t i = 0; i < r->verdicts[d][FAMILY_IPV4].n; i++)
-			VEC_PUSH(arena, &k->table->verdicts[d][FAMILY_IPV4],
-				r->verdicts[d][FAMILY_IPV4].at[i]);
+	return truth;
 }
 
-static void compare(
-	const Truth *old, const Truth *new, const Truth *now, const char *commit, unsigned seed)
+static Truth both(Truth a, Truth b)
 {
-	for (int a = 0; a < ADDRESSES; a++)
-		for (int b = 0; b < ADDRESSES; b++)
-			for (int p = 0; p < PORTS; p++)
-				if (old->at[a][b][p] == new->at[a][b][p])
-					cr_assert_eq(now->at[a][b][p], old->at[a][b][p],
-						"seed %u, %s: %d -> %d port %d", seed, commit, a, b,
-						p);
+	EACH_FLOW(flow)
+	{
+		*truth_at(&a, flow) &= *truth_at(&b, flow);
+	}
+	return a;
 }
 
-/* A verdict that moves is two operations of one transaction. */
-static bool is_half_a_move(const Commit *commit, size_t o)
+/* As the model has it at its latest instant, where a packet has no choice. */
+static Truth truth_now(const Kernel *k)
 {
-	const Op *op = &commit->ops.at[o], *next = o + 1 < commit->ops.n ? op + 1 : NULL;
+	Truth truth;
 
-	return op->kind == OP_DEL_VERDICTS && next && next->kind == OP_ADD_VERDICTS &&
-	       next->direction == op->direction && next->family == op->family &&
-	       next->is_next == op->is_next &&
-	       address_is_equal(next->verdicts.at[0].address, op->verdicts.at[0].address);
+	EACH_FLOW(flow)
+	{
+		Outcome outcome = kernel_outcome(k, flow, kernel_now(k), kernel_now(k));
+
+		cr_assert(outcome.may_pass != outcome.may_be_refused);
+		*truth_at(&truth, flow) = outcome.may_pass;
+	}
+	return truth;
 }
 
-static void judge_round(unsigned round, unsigned *n_in_place)
+/* ---- Versions, one after the other ---- */
+/*
+ * A stage is a stretch of the model's history: from one version in force to the next, by way of
+ * others perhaps. The next begins where the last one ended.
+ */
+enum { STAGES_MOST = 4, VERSIONS_MOST = 4 };
+
+typedef struct Stage {
+	int last; /* its last instant */
+	int n;
+	Truth versions[VERSIONS_MOST];
+} Stage;
+
+typedef struct Run {
+	Kernel *kernel;
+	unsigned round;
+	int start; /* what came earlier is not asked about */
+	int n;
+	Stage stages[STAGES_MOST];
+} Run;
+
+static void run_add_version(Run *run, Truth truth)
+{
+	Stage *stage = &run->stages[run->n];
+
+	cr_assert_lt(stage->n, VERSIONS_MOST);
+	stage->versions[stage->n++] = truth;
+}
+
+static Run run_begin(unsigned round, const Ruleset *first)
+{
+	Run run = {.kernel = kernel_new(arena), .round = round};
+
+	if (first)
+		kernel_load(run.kernel, first);
+	run.start = kernel_now(run.kernel);
+	run_add_version(&run, truth_now(run.kernel));
+	return run;
+}
+
+/* The stage has ended; the next one begins with its last version. */
+static void run_end_stage(Run *run)
+{
+	Stage *stage = &run->stages[run->n];
+	Truth last = stage->versions[stage->n - 1], now = truth_now(run->kernel);
+
+	stage->last = kernel_now(run->kernel);
+	cr_assert_arr_eq(&now, &last, sizeof(now),
+		"round %u, stage %d: the end allows something else", run->round, run->n);
+	cr_assert_lt(++run->n, STAGES_MOST);
+	run_add_version(run, last);
+}
+
+static void carry_out(Run *run, const Plan *plan)
+{
+	for (size_t i = 0; i < plan->commits.n; i++)
+		kernel_commit(run->kernel, &plan->commits.at[i]);
+}
+
+/* Packets that come to the hook at `entered`, in stage `from`, and have left it by `last`. */
+static void check_flight(Run *run, int entered, int last, int from, int to)
+{
+	EACH_FLOW(flow)
+	{
+		bool is_allowed = true, is_forbidden = true;
+		Outcome outcome;
+
+		for (int s = from; s <= to; s++)
+			for (int v = 0; v < run->stages[s].n; v++) {
+				bool is_so = *truth_at(&run->stages[s].versions[v], flow);
+
+				is_allowed &= is_so;
+				is_forbidden &= !is_so;
+			}
+		if (!is_allowed && !is_forbidden)
+			continue;
+		outcome = kernel_outcome(run->kernel, flow, entered, last);
+		cr_assert(is_allowed ? !outcome.may_be_refused : !outcome.may_pass,
+			"round %u: %d -> %d port %d is %s, but may be %s: "
+			"it came during %s (%d), and stayed until %s (%d)",
+			run->round, flow.from, flow.to, flow.port,
+			is_allowed ? "allowed" : "forbidden",
+			is_allowed ? "refused" : "let through",
+			kernel_commit_name(run->kernel, entered), entered,
+			kernel_commit_name(run->kernel, last), last);
+	}
+}
+
+/*
+ * All packets: who came earlier and stays as long meets no less, so that only those are asked that
+ * came first, or first to a stage. They leave with the end of a stage, or as late as they can.
+ */
+static void run_check(Run *run)
+{
+	int start = run->start;
+
+	for (int from = 0; from < run->n; from++) {
+		for (int entered = start; entered <= run->stages[from].last; entered++) {
+			int latest = kernel_last_seen(run->kernel, entered), to = from;
+
+			if (entered != start && !kernel_is_news(run->kernel, entered))
+				continue;
+			for (; to + 1 < run->n && run->stages[to].last < latest; to++)
+				check_flight(run, entered, run->stages[to].last, from, to);
+			check_flight(run, entered, latest, from, to);
+		}
+		start = run->stages[from].last;
+	}
+}
+
+static void run_ends_with(const Run *run, const Ruleset *ruleset)
+{
+	const char *what = kernel_difference(run->kernel, ruleset);
+
+	cr_assert_null(what, "round %u: the end is not the new ruleset: %s", run->round, what);
+	cr_assert_eq(kernel_count_tables(run->kernel), 1);
+}
+
+/* ---- Changes ---- */
+typedef struct Versions {
+	Ruleset *at[3];
+	Truth truth[3];
+} Versions;
+
+/* Each made from the one before by a few changes. */
+static Versions make_versions(unsigned round)
 {
 	unsigned seed = round;
-	Recipe recipe = random_recipe(&seed), after = changed(&seed, recipe);
-	Ruleset *old = cook(&recipe), *new = cook(&after);
-	Kernel before = {.table = ruleset_new()}, later = {.table = ruleset_new()},
-	       k = {.table = ruleset_new()};
-	Truth truth_old, truth_new, now;
-	BaseOptions base;
-	Plan plan;
+	Recipe recipe = random_recipe(&seed);
+	Versions v;
 
-	put_all(&before, old);
-	put_all(&later, new);
-	put_all(&k, old);
-	truth_old = truth(&before);
-	truth_new = truth(&later);
-	plan_change(arena, old, new, &plan);
-	for (size_t i = 0; i < plan.commits.n; i++) {
-		const Commit *commit = &plan.commits.at[i];
-
-		*n_in_place +=
-			strcmp(commit->name, "tighten") == 0 || strcmp(commit->name, "loosen") == 0;
-		for (size_t o = 0; o < commit->ops.n; o++) {
-			do_op(&k, &commit->ops.at[o]);
-			if (is_half_a_move(commit, o))
-				continue;
-			now = truth(&k);
-			compare(&truth_old, &truth_new, &now, commit->name, round);
-		}
+	for (size_t i = 0; i < ARRAY_SIZE(v.at); i++, recipe = changed(&seed, recipe)) {
+		v.at[i] = cook(&recipe);
+		v.truth[i] = truth_of(v.at[i]);
 	}
-	now = truth(&k);
-	cr_assert_arr_eq(&now, &truth_new, sizeof(now), "seed %u: the end judges otherwise", round);
-	base = k.table->base;
-	ruleset_sort(k.table);
-	k.table->base = base;
-	cr_assert(ruleset_is_equal(k.table, new), "seed %u: the end is not the new ruleset", round);
-	cr_assert_eq(k.table->base.is_large[INGRESS][FAMILY_IPV4],
-		new->base.is_large[INGRESS][FAMILY_IPV4]);
-	cr_assert_not(k.has_next || k.is_next);
-	ruleset_free(old);
-	ruleset_free(new);
-	ruleset_free(before.table);
-	ruleset_free(later.table);
-	ruleset_free(k.table);
+	return v;
 }
 
-Test(plan, no_step_is_more_open_or_more_closed_than_both_ends)
+static void free_versions(const Versions *v)
 {
-	unsigned n_in_place = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(v->at); i++)
+		ruleset_free(v->at[i]);
+}
 
-	for (unsigned round = 1; round <= 4000; round++) {
-		arena = arena_new();
-		judge_round(round, &n_in_place);
-		arena_free(arena);
+static bool is_in_place(const Plan *plan)
+{
+	bool is_so = false;
+
+	for (size_t i = 0; i < plan->commits.n; i++)
+		is_so |= strcmp(plan->commits.at[i].name, "tighten") == 0 ||
+			 strcmp(plan->commits.at[i].name, "loosen") == 0;
+	return is_so;
+}
+
+/* A packet may meet both changes, if nothing waits between them. */
+static void check_changes(unsigned round, unsigned ways[2])
+{
+	Versions v = make_versions(round);
+	Run run = run_begin(round, v.at[0]);
+
+	for (size_t i = 1; i < ARRAY_SIZE(v.at); i++) {
+		Plan plan;
+
+		plan_change(arena, v.at[i - 1], v.at[i], &plan);
+		ways[is_in_place(&plan)]++;
+		carry_out(&run, &plan);
+		run_add_version(&run, v.truth[i]);
+		run_end_stage(&run);
+		run_ends_with(&run, v.at[i]);
 	}
-	cr_assert_gt(n_in_place, 100, "the way in place was hardly taken");
+	run_check(&run);
+	free_versions(&v);
+}
+
+/* ---- Whole tables ---- */
+/* What the guard of a change to `new` may be: the same in another table, or one that shuts. */
+static Ruleset *guard_of(const Ruleset *new, bool is_shut)
+{
+	Ruleset *guard = is_shut ? ruleset_shut(new, "netpol_guard") : ruleset_share(new);
+
+	guard->base.table = "netpol_guard";
+	return guard;
+}
+
+/* Without a table nothing is forbidden. */
+static void check_create_and_remove(unsigned round)
+{
+	Versions v = make_versions(round);
+	Run run = run_begin(round, NULL);
+	Truth open = truth_now(run.kernel);
+	Plan plan;
+
+	plan_create(arena, v.at[0], &plan);
+	carry_out(&run, &plan);
+	run_add_version(&run, v.truth[0]);
+	run_end_stage(&run);
+	run_ends_with(&run, v.at[0]);
+	plan_remove(arena, &v.at[0]->base, &plan);
+	carry_out(&run, &plan);
+	run_add_version(&run, open);
+	run_end_stage(&run);
+	cr_assert_eq(kernel_count_tables(run.kernel), 0);
+	run_check(&run);
+	free_versions(&v);
+}
+
+/* A daemon that died somewhere on the way from one version to another. */
+static Run run_begin_half_way(unsigned round, const Versions *v)
+{
+	Run run = run_begin(round, v->at[0]);
+	unsigned seed = round;
+	Plan plan;
+
+	plan_change(arena, v->at[0], v->at[1], &plan);
+	plan.commits.n -= plan.commits.n ? (size_t)rand_r(&seed) % plan.commits.n : 0;
+	carry_out(&run, &plan);
+	run.start = kernel_now(run.kernel);
+	run.stages[0].versions[0] = truth_now(run.kernel);
+	return run;
+}
+
+/* has_guard: it was loaded just before, as a repair does. */
+static void check_replace(unsigned round, bool is_shut, bool has_table, bool has_guard)
+{
+	Versions v = make_versions(round);
+	Ruleset *new = v.at[2], *guard = guard_of(new, is_shut);
+	Run run = has_table ? run_begin_half_way(round, &v) : run_begin(round, NULL);
+	Truth shut = truth_of(guard);
+	Plan plan;
+
+	if (has_guard) {
+		kernel_load(run.kernel, guard);
+		run_add_version(&run, both(run.stages[0].versions[0], shut));
+		run_end_stage(&run);
+	}
+	plan_replace(arena, new, guard, has_table, has_guard, &plan);
+	carry_out(&run, &plan);
+	run_add_version(&run, shut);
+	run_add_version(&run, v.truth[2]);
+	run_end_stage(&run);
+	run_ends_with(&run, new);
+	run_check(&run);
+	ruleset_free(guard);
+	free_versions(&v);
+}
+
+/* The table that stands is gone on from, while a guard stands beside it, which then goes. */
+static void check_adoption(unsigned round, bool is_shut)
+{
+	Versions v = make_versions(round);
+	Ruleset *guard = guard_of(v.at[1], is_shut);
+	Run run = run_begin(round, v.at[0]);
+	Truth shut = truth_of(guard);
+	Plan plan;
+
+	kernel_load(run.kernel, guard);
+	run_add_version(&run, both(v.truth[0], shut));
+	run_end_stage(&run);
+	plan_change(arena, v.at[0], v.at[1], &plan);
+	carry_out(&run, &plan);
+	run_add_version(&run, both(v.truth[1], shut));
+	run_end_stage(&run);
+	plan_remove(arena, &guard->base, &plan);
+	carry_out(&run, &plan);
+	run_add_version(&run, v.truth[1]);
+	run_end_stage(&run);
+	run_ends_with(&run, v.at[1]);
+	run_check(&run);
+	ruleset_free(guard);
+	free_versions(&v);
+}
+
+/* ---- Tests ---- */
+#define EACH_ROUND(most, ...)                                                                      \
+	for (unsigned round = 1; round <= (most); round++) {                                       \
+		arena = arena_new();                                                               \
+		__VA_ARGS__;                                                                       \
+		arena_free(arena);                                                                 \
+	}
+
+Test(plan, changes_keep_the_guarantee)
+{
+	unsigned ways[2] = {};
+
+	EACH_ROUND(4000, check_changes(round, ways));
+	cr_assert_gt(ways[false], 100, "the detour was hardly taken");
+	cr_assert_gt(ways[true], 100, "the way in place was hardly taken");
+}
+
+Test(plan, the_first_table_and_its_removal_keep_the_guarantee)
+{
+	EACH_ROUND(600, check_create_and_remove(round));
+}
+
+Test(plan, replacing_a_table_keeps_the_guarantee)
+{
+	EACH_ROUND(600, check_replace(round, round % 2, true, false));
+}
+
+Test(plan, replacing_a_table_behind_a_guard_just_loaded_keeps_the_guarantee)
+{
+	EACH_ROUND(600, check_replace(round, round % 2, true, true));
+}
+
+Test(plan, making_a_lost_table_again_behind_its_guard_keeps_the_guarantee)
+{
+	EACH_ROUND(600, check_replace(round, round % 2, false, true));
+}
+
+Test(plan, removing_a_guard_after_a_change_keeps_the_guarantee)
+{
+	EACH_ROUND(600, check_adoption(round, round % 2));
 }
 
 Test(plan, equal_rulesets_differ_in_nothing)
@@ -520,28 +563,29 @@ Test(plan, shut_is_closed_for_isolated_pods_and_only_for_them)
 	for (unsigned round = 1; round <= 200; round++) {
 		unsigned seed = round;
 		Recipe recipe = random_recipe(&seed);
-		Kernel k = {.table = ruleset_new()};
 		Ruleset *ruleset, *shut;
+		Kernel *k;
 
 		arena = arena_new();
 		ruleset = cook(&recipe);
 		shut = ruleset_shut(ruleset, "guard");
-		put_all(&k, shut);
-		for (int a = 0; a < ADDRESSES; a++)
-			for (int b = 0; b < ADDRESSES; b++) {
-				bool is_self = a == b && (recipe.is_isolated[EGRESS][a] ||
-								 recipe.is_isolated[INGRESS][a]);
-				bool is_open = !recipe.is_isolated[EGRESS][a] &&
-					       !recipe.is_isolated[INGRESS][b];
+		k = kernel_new(arena);
+		kernel_load(k, shut);
+		EACH_FLOW(flow)
+		{
+			int from = flow.from, to = flow.to;
+			bool is_self = from == to && (recipe.is_isolated[EGRESS][from] ||
+							     recipe.is_isolated[INGRESS][from]);
+			bool is_open = !recipe.is_isolated[EGRESS][from] &&
+				       !recipe.is_isolated[INGRESS][to];
 
-				cr_assert_eq(allows(&k, a, b, 0), is_self || is_open,
-					"seed %u: %d -> %d", round, a, b);
-			}
+			cr_assert_eq(kernel_outcome(k, flow, kernel_now(k), kernel_now(k)).may_pass,
+				is_self || is_open, "round %u: %d -> %d", round, from, to);
+		}
 		cr_assert_str_eq(shut->base.table, "guard");
 		cr_assert_leq(shut->chains.n, 2);
 		ruleset_free(ruleset);
 		ruleset_free(shut);
-		ruleset_free(k.table);
 		arena_free(arena);
 	}
 }

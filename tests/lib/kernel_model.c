@@ -1,0 +1,643 @@
+/* The model of the kernel: carrying operations out, and evaluating packets in flight. */
+#include "kernel_model.h"
+#include <criterion/criterion.h>
+#include <limits.h>
+#include <string.h>
+
+#define NEVER INT_MAX
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+
+/* ---- What there is: `made` and `gone` are instants, gone is NEVER while it is there ---- */
+typedef struct ModelSet {
+	const char *name;
+	int made, gone;
+	uint8_t members; /* a bit an address */
+	uint8_t at[MODEL_INSTANTS];
+} ModelSet;
+
+typedef struct ModelRule {
+	const ModelSet *set, *besides; /* or NULL */
+	int port;		       /* -1: any */
+} ModelRule;
+
+typedef struct ModelChain {
+	const char *name;
+	int made, gone;
+	VEC(ModelRule) rules;
+} ModelChain;
+
+typedef struct ModelMap {
+	Direction direction, made, gone;
+	Family family;
+	bool is_next;
+	const ModelChain *leads[MODEL_ADDRESSES];
+	const ModelChain *at[MODEL_INSTANTS][MODEL_ADDRESSES];
+} ModelMap;
+
+/* A base chain's rules: the maps that it looks at, in this order; NULL where it does not. */
+typedef struct ModelBase {
+	const ModelMap *maps[DIRECTION_N];
+} ModelBase;
+
+typedef struct ModelTable {
+	const char *name;
+	int made, gone, hooked, unhooked;
+	VEC(ModelSet *) sets;
+	const ModelSet *self;
+	VEC(ModelChain *) chains;
+	VEC(ModelMap *) maps;
+	BaseOptions options;
+	bool is_next;
+	ModelBase base;
+	ModelBase at[MODEL_INSTANTS];
+} ModelTable;
+
+struct Kernel {
+	Arena *arena;
+	int now;
+	VEC(ModelTable *) tables;
+	bool is_behind_wait[MODEL_INSTANTS];
+	const char *names[MODEL_INSTANTS];
+};
+
+Address model_address(int i)
+{
+	return (Address){(AddressValue)(i + 1), FAMILY_IPV4};
+}
+
+static int number_of(Address address)
+{
+	int i = (int)address.value - 1;
+
+	cr_assert(address.family == FAMILY_IPV4 && i >= 0 && i < MODEL_ADDRESSES);
+	return i;
+}
+
+Kernel *kernel_new(Arena *arena)
+{
+	Kernel *k = ARENA_NEW(arena, Kernel);
+
+	*k = (Kernel){.arena = arena};
+	k->names[0] = "nothing";
+	return k;
+}
+
+/* ---- Finding, among what is there ---- */
+#define FIND(list, is_it)                                                                          \
+	for (size_t i_ = 0; i_ < (list).n; i_++)                                                   \
+		if ((list).at[i_]->gone == NEVER && (is_it((list).at[i_])))                        \
+			return (list).at[i_];                                                      \
+	return NULL
+
+static ModelTable *find_table(const Kernel *k, const char *name)
+{
+#define IS_IT(t) strcmp((t)->name, name) == 0
+	FIND(k->tables, IS_IT);
+}
+
+static ModelSet *find_set(const ModelTable *t, const char *name)
+{
+	FIND(t->sets, IS_IT);
+}
+
+static ModelChain *find_chain(const ModelTable *t, const char *name)
+{
+	FIND(t->chains, IS_IT);
+#undef IS_IT
+}
+
+static ModelMap *find_map(const ModelTable *t, Direction direction, Family family, bool is_next)
+{
+#define IS_IT(m) (m)->direction == direction && (m)->family == family && (m)->is_next == is_next
+	FIND(t->maps, IS_IT);
+#undef IS_IT
+}
+
+/* ---- Operations ---- */
+static const ModelSet *set_of_rule(const ModelTable *t, const char *name)
+{
+	const ModelSet *set = name ? find_set(t, name) : NULL;
+
+	cr_assert(set || !name, "a rule looks up no set %s", name);
+	return set;
+}
+
+static void add_table(Kernel *k, const char *name)
+{
+	ModelTable *t = ARENA_NEW(k->arena, ModelTable);
+
+	cr_assert_null(find_table(k, name), "table %s twice", name);
+	*t = (ModelTable){.name = name,
+		.made = k->now + 1,
+		.gone = NEVER,
+		.hooked = NEVER,
+		.unhooked = NEVER};
+	VEC_PUSH(k->arena, &k->tables, t);
+}
+
+static void add_set(Kernel *k, ModelTable *t, const char *name)
+{
+	ModelSet *set = ARENA_NEW(k->arena, ModelSet);
+
+	cr_assert_null(find_set(t, name), "set %s twice", name);
+	*set = (ModelSet){.name = name, .made = k->now + 1, .gone = NEVER};
+	VEC_PUSH(k->arena, &t->sets, set);
+	if (strcmp(name, "self4") == 0)
+		t->self = set;
+}
+
+static void add_chain(Kernel *k, ModelTable *t, const Chain *from)
+{
+	ModelChain *chain = ARENA_NEW(k->arena, ModelChain);
+
+	cr_assert_null(find_chain(t, from->name), "chain %s twice", from->name);
+	*chain = (ModelChain){.name = from->name, .made = k->now + 1, .gone = NEVER};
+	for (size_t i = 0; i < from->rules.n; i++) {
+		const ChainRule *rule = &from->rules.at[i];
+
+		VEC_PUSH(k->arena, &chain->rules,
+			(ModelRule){set_of_rule(t, rule->set), set_of_rule(t, rule->besides),
+				rule->ports.n ? rule->ports.at[0].first : -1});
+	}
+	VEC_PUSH(k->arena, &t->chains, chain);
+}
+
+static void add_map(Kernel *k, ModelTable *t, Direction direction, Family family, bool is_next)
+{
+	ModelMap *map = ARENA_NEW(k->arena, ModelMap);
+
+	cr_assert_null(find_map(t, direction, family, is_next), "a map twice");
+	*map = (ModelMap){.direction = direction,
+		.family = family,
+		.is_next = is_next,
+		.made = k->now + 1,
+		.gone = NEVER};
+	VEC_PUSH(k->arena, &t->maps, map);
+}
+
+static void edit_elements(ModelTable *t, const Op *op)
+{
+	ModelSet *set = find_set(t, op->set->name);
+
+	cr_assert_not_null(set, "elements of no set %s", op->set->name);
+	for (size_t i = 0; i < op->elements.n; i++) {
+		uint8_t bit = (uint8_t)(1u << number_of(op->elements.at[i].address));
+
+		if (op->kind == OP_ADD_ELEMENTS) {
+			set->members |= bit;
+			continue;
+		}
+		cr_assert(set->members & bit, "deleted an element that is not there");
+		set->members &= (uint8_t)~bit;
+	}
+}
+
+static void edit_verdicts(ModelTable *t, const Op *op)
+{
+	ModelMap *map = find_map(t, op->direction, op->family, op->is_next);
+
+	cr_assert_not_null(map, "verdicts of no map");
+	for (size_t i = 0; i < op->verdicts.n; i++) {
+		const ModelChain **leads = &map->leads[number_of(op->verdicts.at[i].address)];
+
+		if (op->kind == OP_DEL_VERDICTS) {
+			cr_assert_not_null(*leads, "deleted a verdict that is not there");
+			*leads = NULL;
+			continue;
+		}
+		cr_assert_null(*leads, "two verdicts for an address");
+		*leads = find_chain(t, op->verdicts.at[i].chain);
+		cr_assert_not_null(*leads, "leads to no chain %s", op->verdicts.at[i].chain);
+	}
+}
+
+static void del_set(Kernel *k, ModelTable *t, const char *name)
+{
+	ModelSet *set = find_set(t, name);
+
+	cr_assert_not_null(set, "no set %s", name);
+	for (size_t i = 0; i < t->chains.n; i++)
+		for (size_t r = 0; t->chains.at[i]->gone == NEVER && r < t->chains.at[i]->rules.n;
+			r++) {
+			const ModelRule *rule = &t->chains.at[i]->rules.at[r];
+
+			cr_assert(rule->set != set && rule->besides != set, "%s is still looked up",
+				name);
+		}
+	set->gone = k->now + 1;
+}
+
+static void del_chain(Kernel *k, ModelTable *t, const char *name)
+{
+	ModelChain *chain = find_chain(t, name);
+
+	cr_assert_not_null(chain, "no chain %s", name);
+	for (size_t i = 0; i < t->maps.n; i++)
+		for (int a = 0; t->maps.at[i]->gone == NEVER && a < MODEL_ADDRESSES; a++)
+			cr_assert(t->maps.at[i]->leads[a] != chain, "%s is still used", name);
+	chain->gone = k->now + 1;
+}
+
+static void del_map(Kernel *k, ModelTable *t, Direction direction, Family family, bool is_next)
+{
+	ModelMap *map = find_map(t, direction, family, is_next);
+
+	cr_assert_not_null(map, "no map");
+	cr_assert(t->base.maps[direction] != map, "a map that a base chain looks at goes");
+	map->gone = k->now + 1;
+}
+
+static void set_base(Kernel *k, ModelTable *t, const BaseOptions *options, bool is_next)
+{
+	cr_assert_eq(t->unhooked, NEVER);
+	t->base = (ModelBase){};
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+			const ModelMap *map = find_map(t, d, f, is_next);
+
+			if (options->is_idle[d][f])
+				continue;
+			cr_assert_not_null(map, "the base chain looks at no map");
+			if (f == FAMILY_IPV4)
+				t->base.maps[d] = map;
+		}
+	t->options = *options;
+	t->is_next = is_next;
+	t->hooked = MIN(t->hooked, k->now + 1);
+}
+
+static void del_table(Kernel *k, ModelTable *t)
+{
+	t->gone = k->now + 1;
+	t->unhooked = MIN(t->unhooked, t->gone);
+	for (size_t i = 0; i < t->sets.n; i++)
+		t->sets.at[i]->gone = MIN(t->sets.at[i]->gone, t->gone);
+	for (size_t i = 0; i < t->chains.n; i++)
+		t->chains.at[i]->gone = MIN(t->chains.at[i]->gone, t->gone);
+	for (size_t i = 0; i < t->maps.n; i++)
+		t->maps.at[i]->gone = MIN(t->maps.at[i]->gone, t->gone);
+}
+
+static void do_op(Kernel *k, const Op *op)
+{
+	ModelTable *t = find_table(k, op->base->table);
+
+	cr_assert(t || op->kind == OP_ADD_TABLE, "no table %s", op->base->table);
+	switch (op->kind) {
+	case OP_ADD_TABLE:
+		add_table(k, op->base->table);
+		break;
+	case OP_ADD_SET:
+		add_set(k, t, op->set->name);
+		break;
+	case OP_ADD_MAP:
+		add_map(k, t, op->direction, op->family, op->is_next);
+		break;
+	case OP_ADD_CHAIN:
+		add_chain(k, t, op->chain);
+		break;
+	case OP_ADD_ELEMENTS:
+	case OP_DEL_ELEMENTS:
+		edit_elements(t, op);
+		break;
+	case OP_ADD_VERDICTS:
+	case OP_DEL_VERDICTS:
+		edit_verdicts(t, op);
+		break;
+	case OP_SET_BASE:
+		set_base(k, t, op->base, op->is_next);
+		break;
+	case OP_DEL_BASE:
+		t->unhooked = MIN(t->unhooked, k->now + 1);
+		break;
+	case OP_DEL_MAP:
+		del_map(k, t, op->direction, op->family, op->is_next);
+		break;
+	case OP_DEL_CHAIN:
+		del_chain(k, t, op->chain->name);
+		break;
+	case OP_DEL_SET:
+		del_set(k, t, op->set->name);
+		break;
+	case OP_DEL_TABLE:
+		del_table(k, t);
+		break;
+	}
+}
+
+/* ---- History ---- */
+/* What is gone keeps what it held last. */
+static void remember_table(ModelTable *t, int now)
+{
+	for (size_t i = 0; i < t->sets.n; i++)
+		t->sets.at[i]->at[now] = t->sets.at[i]->members;
+	for (size_t i = 0; i < t->maps.n; i++)
+		memcpy(t->maps.at[i]->at[now], t->maps.at[i]->leads, sizeof(t->maps.at[i]->leads));
+	t->at[now] = t->base;
+}
+
+/* What was done since the last instant makes the next one. */
+static void end_instant(Kernel *k, const char *name)
+{
+	k->now++;
+	cr_assert_lt(k->now, MODEL_INSTANTS);
+	k->names[k->now] = name;
+	for (size_t i = 0; i < k->tables.n; i++)
+		remember_table(k->tables.at[i], k->now);
+}
+
+void kernel_load(Kernel *k, const Ruleset *ruleset)
+{
+	BaseOptions base = ruleset->base;
+	ModelTable *t;
+
+	add_table(k, base.table);
+	t = find_table(k, base.table);
+	for (size_t i = 0; i < ruleset->sets.n; i++) {
+		Op elements = {.kind = OP_ADD_ELEMENTS,
+			.set = ruleset->sets.at[i],
+			.elements = ruleset->sets.at[i]->elements};
+
+		add_set(k, t, ruleset->sets.at[i]->name);
+		edit_elements(t, &elements);
+	}
+	for (size_t i = 0; i < ruleset->chains.n; i++)
+		add_chain(k, t, ruleset->chains.at[i]);
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+			Op verdicts = {.kind = OP_ADD_VERDICTS,
+				.direction = d,
+				.family = f,
+				.verdicts = ruleset->verdicts[d][f]};
+
+			add_map(k, t, d, f, false);
+			edit_verdicts(t, &verdicts);
+		}
+	set_base(k, t, &base, false);
+	end_instant(k, "load");
+}
+
+/* A verdict that moves is two operations of one transaction, and a lookup finds one or the other.
+ */
+static bool is_half_a_move(const Commit *commit, size_t o)
+{
+	const Op *op = &commit->ops.at[o], *next = o + 1 < commit->ops.n ? op + 1 : NULL;
+
+	return op->kind == OP_DEL_VERDICTS && next && next->kind == OP_ADD_VERDICTS &&
+	       next->direction == op->direction && next->family == op->family &&
+	       next->is_next == op->is_next &&
+	       address_is_equal(next->verdicts.at[0].address, op->verdicts.at[0].address);
+}
+
+void kernel_commit(Kernel *k, const Commit *commit)
+{
+	if (commit->waits) { /* packets that come after the waiting meet the same as before */
+		k->is_behind_wait[k->now + 1] = true;
+		end_instant(k, commit->name);
+	}
+	for (size_t o = 0; o < commit->ops.n; o++) {
+		do_op(k, &commit->ops.at[o]);
+		if (!is_half_a_move(commit, o))
+			end_instant(k, commit->name);
+	}
+}
+
+int kernel_now(const Kernel *k)
+{
+	return k->now;
+}
+
+const char *kernel_commit_name(const Kernel *k, int instant)
+{
+	return k->names[instant];
+}
+
+int kernel_last_seen(const Kernel *k, int entered)
+{
+	int last = entered;
+
+	while (last < k->now && !k->is_behind_wait[last + 1])
+		last++;
+	return last;
+}
+
+bool kernel_is_news(const Kernel *k, int instant)
+{
+	bool is_news = instant == 0 || k->is_behind_wait[instant];
+
+	for (size_t i = 0; i < k->tables.n; i++)
+		is_news |=
+			k->tables.at[i]->hooked == instant || k->tables.at[i]->unhooked == instant;
+	return is_news;
+}
+
+/* ---- A packet in flight ---- */
+/*
+ * The earliest instant at which the packet may have passed, or may be refused. It is enough to know
+ * the earliest: whoever may be somewhere at an instant may also wait there for a later one. All
+ * functions take NEVER for "does not come here", and answer NEVER then.
+ */
+typedef struct Times {
+	int passes, refused;
+} Times;
+
+typedef struct Walk {
+	Flow flow;
+	const ModelSet *self;
+	int entered; /* the base chain: the rules are those of this instant */
+	int last;
+} Walk;
+
+static int earliest(const ModelSet *set, int address, bool is_found, int from, int last)
+{
+	for (int t = from; t <= last; t++) {
+		bool has = set->at[t] >> address & 1;
+
+		if (has == is_found || (t >= set->gone && !is_found))
+			return t;
+	}
+	return NEVER;
+}
+
+/* No rule let it pass: a pod may always reach itself, all else is refused. */
+static Times walk_refusal(const Walk *w, int t)
+{
+	if (w->flow.from != w->flow.to)
+		return (Times){NEVER, t};
+	return (Times){earliest(w->self, w->flow.from, true, t, w->last),
+		earliest(w->self, w->flow.from, false, t, w->last)};
+}
+
+/* Led there at the instant t. */
+static Times walk_chain(const Walk *w, const ModelChain *chain, int other, int t)
+{
+	Times out = {NEVER, NEVER}, end;
+
+	if (chain->made > w->entered)
+		out.passes = t;
+	else if (chain->gone <= w->last)
+		out.passes = MAX(t, chain->gone);
+	for (size_t i = 0; i < chain->rules.n; i++) {
+		const ModelRule *rule = &chain->rules.at[i];
+		int asks = t, goes_on = NEVER;
+
+		if (rule->port >= 0 && rule->port != w->flow.port)
+			continue;
+		if (rule->besides) {
+			asks = earliest(rule->besides, other, false, t, w->last);
+			goes_on = earliest(rule->besides, other, true, t, w->last);
+		}
+		if (rule->set) {
+			int is_missed = earliest(rule->set, other, false, asks, w->last);
+
+			goes_on = MIN(goes_on, is_missed);
+			asks = earliest(rule->set, other, true, asks, w->last);
+		}
+		out.passes = MIN(out.passes, asks);
+		t = goes_on;
+	}
+	end = walk_refusal(w, t);
+	return (Times){MIN(out.passes, end.passes), end.refused};
+}
+
+static Times walk_direction(const Walk *w, const ModelMap *map, int subject, int other, int t)
+{
+	Times out = {NEVER, NEVER};
+	const ModelChain *before = NULL;
+
+	if (!map || t == NEVER)
+		return (Times){t, NEVER};
+	for (; t <= w->last; t++) {
+		const ModelChain *chain = map->at[t][subject];
+
+		if (!chain || t >= map->gone)
+			out.passes = MIN(out.passes, t);
+		if (chain && chain != before) {
+			Times led = walk_chain(w, chain, other, t);
+
+			out.passes = MIN(out.passes, led.passes);
+			out.refused = MIN(out.refused, led.refused);
+		}
+		before = chain;
+	}
+	return out;
+}
+
+static Times walk_table(const ModelTable *t, Flow flow, int entered, int last)
+{
+	const Walk w = {flow, t->self, entered, last};
+	const ModelBase *base = &t->at[entered];
+	Times out = walk_direction(&w, base->maps[EGRESS], flow.from, flow.to, entered),
+	      in = walk_direction(&w, base->maps[INGRESS], flow.to, flow.from, out.passes);
+
+	return (Times){t->unhooked <= entered ? entered : in.passes, MIN(out.refused, in.refused)};
+}
+
+/* It enters the base chain at any instant from `from` on. */
+static Times walk_hook(const ModelTable *t, Flow flow, int from, int last)
+{
+	Times out = {NEVER, NEVER};
+
+	for (int entered = from; entered <= last; entered++) {
+		Times one = walk_table(t, flow, entered, last);
+
+		out.passes = MIN(out.passes, one.passes);
+		out.refused = MIN(out.refused, one.refused);
+	}
+	return out;
+}
+
+/* Base chains of one priority stand in the order of their making, which is nobody's promise. */
+Outcome kernel_outcome(const Kernel *k, Flow flow, int entered, int last)
+{
+	const ModelTable *hooks[2];
+	size_t n = 0;
+	Outcome outcome = {};
+
+	for (size_t i = 0; i < k->tables.n; i++)
+		if (k->tables.at[i]->hooked <= entered && entered < k->tables.at[i]->unhooked) {
+			cr_assert_lt(n, ARRAY_SIZE(hooks));
+			hooks[n++] = k->tables.at[i];
+		}
+	for (size_t first = 0; first < MAX(n, 1); first++) {
+		Times out = {entered, NEVER};
+
+		for (size_t i = 0; i < n; i++) {
+			Times one = walk_hook(hooks[(first + i) % n], flow, out.passes, last);
+
+			out.passes = one.passes;
+			out.refused = MIN(out.refused, one.refused);
+		}
+		outcome.may_pass |= out.passes != NEVER;
+		outcome.may_be_refused |= out.refused != NEVER;
+	}
+	return outcome;
+}
+
+/* ---- What is there in the end ---- */
+static const char *difference_of_maps(const ModelTable *t, const Ruleset *r)
+{
+	for (Direction d = INGRESS; d < DIRECTION_N; d++) {
+		const ModelMap *map = find_map(t, d, FAMILY_IPV4, false);
+
+		if (!map || t->base.maps[d] != (r->base.is_idle[d][FAMILY_IPV4] ? NULL : map))
+			return "the base chain looks at other maps";
+		for (int a = 0; a < MODEL_ADDRESSES; a++) {
+			const Verdict *verdict = ruleset_verdict(r, d, model_address(a));
+
+			if (!verdict != !map->leads[a] ||
+				(verdict && strcmp(verdict->chain, map->leads[a]->name) != 0))
+				return "a map";
+		}
+	}
+	return NULL;
+}
+
+static const char *difference_of_sets(const ModelTable *t, const Ruleset *r)
+{
+	for (size_t i = 0; i < r->sets.n; i++) {
+		const ModelSet *set = find_set(t, r->sets.at[i]->name);
+		uint8_t members = 0;
+
+		for (size_t e = 0; e < r->sets.at[i]->elements.n; e++)
+			members |=
+				(uint8_t)(1u << number_of(r->sets.at[i]->elements.at[e].address));
+		if (!set || set->members != members)
+			return r->sets.at[i]->name;
+	}
+	for (size_t i = 0; i < r->chains.n; i++)
+		if (!find_chain(t, r->chains.at[i]->name))
+			return r->chains.at[i]->name;
+	return NULL;
+}
+
+#define COUNT(list)                                                                                \
+	({                                                                                         \
+		size_t n_ = 0;                                                                     \
+		for (size_t i_ = 0; i_ < (list).n; i_++)                                           \
+			n_ += (list).at[i_]->gone == NEVER;                                        \
+		n_;                                                                                \
+	})
+
+const char *kernel_difference(const Kernel *k, const Ruleset *r)
+{
+	const ModelTable *t = find_table(k, r->base.table);
+	const char *what;
+
+	if (!t || t->hooked == NEVER || t->unhooked != NEVER)
+		return "the table does not enforce";
+	if (COUNT(t->sets) != r->sets.n || COUNT(t->chains) != r->chains.n)
+		return "sets or chains are left";
+	if (COUNT(t->maps) != DIRECTION_N * FAMILY_N || t->is_next)
+		return "maps are left";
+	if (!base_is_equal(&t->options, &r->base))
+		return "the base chain";
+	what = difference_of_sets(t, r);
+	return what ? what : difference_of_maps(t, r);
+}
+
+size_t kernel_count_tables(const Kernel *k)
+{
+	return COUNT(k->tables);
+}
