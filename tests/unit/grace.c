@@ -1,0 +1,320 @@
+/*
+ * grace: the wait of the in-flight guarantee, which returns when every packet that was inside a
+ * hook has left it. The machine is one of the test's own: the linker leads what asks the kernel
+ * (which processors there are, to run on one, membarrier) here (tests/meson.build). And nft_apply
+ * waits when, and only when, a commit says so, and at the right moment.
+ */
+#include "../../daemon/nft/kernel.h"
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PROCESSORS_MOST 4096
+
+/* ---- The machine ---- */
+static struct Machine {
+	bool is_real;			  /* the one that the test runs on */
+	long configured;		  /* processors that there may be */
+	bool is_online[PROCESSORS_MOST];  /* runs packets */
+	bool is_ours[PROCESSORS_MOST];	  /* our cpuset has it */
+	int refuses;			  /* with this error instead of EINVAL */
+	bool is_realtime, has_membarrier; /* PREEMPT_RT; membarrier works (not with nohz_full) */
+
+	/* what was done with it */
+	bool is_visited[PROCESSORS_MOST];
+	cpu_set_t *affinity; /* of the caller, now */
+	unsigned barriers, pauses;
+	long pause_ns;
+} m;
+
+int __real_sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *set);
+int __wrap_sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *set);
+int __real_sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set);
+int __wrap_sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set);
+long __real_sysconf(int name);
+long __wrap_sysconf(int name);
+int __real_access(const char *path, int mode);
+int __wrap_access(const char *path, int mode);
+long __wrap_syscall(long number, ...);
+int __wrap_nanosleep(const struct timespec *time, struct timespec *left);
+
+static bool may_run_on(long i)
+{
+	return m.is_online[i] && m.is_ours[i];
+}
+
+/* Succeeds, as the kernel does, if one of the set will do; and the caller runs there on return. */
+int __wrap_sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *set)
+{
+	bool is_possible = false;
+
+	if (m.is_real) {
+		int r = __real_sched_setaffinity(pid, size, set);
+
+		if (r == 0)
+			m.is_visited[sched_getcpu()] = true;
+		return r;
+	}
+	cr_assert_eq(pid, 0);
+	for (long i = 0; i < m.configured; i++)
+		is_possible |= CPU_ISSET_S((size_t)i, size, set) && may_run_on(i);
+	if (!is_possible) {
+		errno = m.refuses ? m.refuses : EINVAL;
+		return -1;
+	}
+	for (long i = 0; CPU_COUNT_S(size, set) == 1 && i < m.configured; i++)
+		m.is_visited[i] |= CPU_ISSET_S((size_t)i, size, set) != 0;
+	memcpy(m.affinity, set, size);
+	return 0;
+}
+
+int __wrap_sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set)
+{
+	if (m.is_real)
+		return __real_sched_getaffinity(pid, size, set);
+	memcpy(set, m.affinity, size);
+	return 0;
+}
+
+long __wrap_sysconf(int name)
+{
+	long n = 0;
+
+	if (m.is_real || (name != _SC_NPROCESSORS_CONF && name != _SC_NPROCESSORS_ONLN))
+		return __real_sysconf(name);
+	if (name == _SC_NPROCESSORS_CONF)
+		return m.configured;
+	for (long i = 0; i < m.configured; i++)
+		n += m.is_online[i];
+	return n;
+}
+
+int __wrap_access(const char *path, int mode)
+{
+	if (m.is_real || strcmp(path, "/sys/kernel/realtime") != 0)
+		return __real_access(path, mode);
+	errno = ENOENT;
+	return m.is_realtime ? 0 : -1;
+}
+
+long __wrap_syscall(long number, ...)
+{
+	va_list list;
+	int command;
+
+	va_start(list, number);
+	command = va_arg(list, int);
+	va_end(list);
+	cr_assert_eq(number, SYS_membarrier);
+	cr_assert_eq(command, MEMBARRIER_CMD_GLOBAL, "the one that waits for all RCU readers");
+	m.barriers++;
+	errno = EINVAL;
+	return m.has_membarrier ? 0 : -1;
+}
+
+int __wrap_nanosleep(const struct timespec *time, struct timespec *left)
+{
+	(void)left;
+	m.pauses++;
+	m.pause_ns += time->tv_sec * 1000000000 + time->tv_nsec;
+	return 0;
+}
+
+/* Processors 0 to configured - 1, all of them online and ours; the caller may run on 0 and 1. */
+static void machine(long configured)
+{
+	m = (struct Machine){.configured = configured, .has_membarrier = true};
+	m.affinity = CPU_ALLOC(PROCESSORS_MOST);
+	CPU_ZERO_S(CPU_ALLOC_SIZE(PROCESSORS_MOST), m.affinity);
+	CPU_SET_S(0, CPU_ALLOC_SIZE(PROCESSORS_MOST), m.affinity);
+	CPU_SET_S(1, CPU_ALLOC_SIZE(PROCESSORS_MOST), m.affinity);
+	for (long i = 0; i < configured; i++)
+		m.is_online[i] = m.is_ours[i] = true;
+}
+
+/* Waits on it. In the end the caller may run where it might before. */
+static void wait_there(void)
+{
+	size_t size = CPU_ALLOC_SIZE(PROCESSORS_MOST);
+	cpu_set_t *before = CPU_ALLOC(PROCESSORS_MOST);
+
+	memcpy(before, m.affinity, size);
+	let_packets_leave();
+	cr_assert(CPU_EQUAL_S(size, before, m.affinity), "the affinity is another afterwards");
+	CPU_FREE(before);
+	CPU_FREE(m.affinity);
+}
+
+static void expect_all_visited(void)
+{
+	for (long i = 0; i < m.configured; i++)
+		cr_assert_eq(m.is_visited[i], m.is_online[i], "processor %ld", i);
+	cr_assert_eq(m.barriers + m.pauses, 0, "which takes milliseconds, for nothing");
+}
+
+/* Where not all can be visited. */
+static void expect_barrier(void)
+{
+	cr_assert_eq(m.barriers, 1);
+	cr_assert_eq(m.pauses, 0, "for nothing");
+}
+
+/* ---- Waiting ---- */
+Test(grace, every_processor_is_visited)
+{
+	machine(8);
+	wait_there();
+	expect_all_visited();
+}
+
+Test(grace, processors_that_are_off_are_not_waited_for)
+{
+	machine(8);
+	m.is_online[0] = m.is_online[4] = m.is_online[7] = false;
+	wait_there();
+	expect_all_visited();
+}
+
+Test(grace, a_machine_has_more_processors_than_a_cpu_set)
+{
+	machine(3000);
+	wait_there();
+	expect_all_visited();
+}
+
+Test(grace, processors_that_come_are_visited_the_next_time)
+{
+	machine(8);
+	m.is_online[5] = false;
+	wait_there();
+	machine(8);
+	wait_there();
+	expect_all_visited();
+}
+
+Test(grace, outside_of_our_cpuset_membarrier_waits)
+{
+	machine(8);
+	m.is_ours[6] = false;
+	wait_there();
+	expect_barrier();
+}
+
+Test(grace, where_another_processor_is_refused_membarrier_waits)
+{
+	machine(8);
+	m.is_ours[0] = false;
+	m.refuses = EPERM;
+	wait_there();
+	expect_barrier();
+}
+
+/* There a packet may be preempted inside a hook: to run on its processor says nothing. */
+Test(grace, on_a_realtime_kernel_membarrier_waits)
+{
+	machine(8);
+	m.is_realtime = true;
+	wait_there();
+	expect_barrier();
+}
+
+Test(grace, without_membarrier_time_has_to_do)
+{
+	machine(8);
+	m.is_ours[6] = m.has_membarrier = false;
+	wait_there();
+	cr_assert_eq(m.pauses, 1);
+	cr_assert_geq(m.pause_ns, 50 * 1000 * 1000);
+}
+
+/* Where the machine lets it: in a cpuset some processors are out of reach, and membarrier waits. */
+Test(grace, this_machine_is_visited)
+{
+	cpu_set_t before, after;
+	long online = __real_sysconf(_SC_NPROCESSORS_ONLN), visited = 0;
+
+	m = (struct Machine){.is_real = true, .has_membarrier = true};
+	cr_assert_eq(__real_sched_getaffinity(0, sizeof(before), &before), 0);
+	let_packets_leave();
+	cr_assert_eq(__real_sched_getaffinity(0, sizeof(after), &after), 0);
+	cr_assert(CPU_EQUAL(&before, &after));
+	for (long i = 0; i < PROCESSORS_MOST; i++)
+		visited += m.is_visited[i];
+	cr_assert(visited >= online || m.barriers == 1);
+}
+
+/* ---- When nft_apply waits ---- */
+static Arena *arena;
+static Buf order; /* what was done, word by word */
+
+void __real_let_packets_leave(void);
+void __wrap_let_packets_leave(void);
+const char *__real_render_changes(Arena *a, const Commit *commit);
+const char *__wrap_render_changes(Arena *a, const Commit *commit);
+int __wrap_netlink_edit(Netlink *netlink, Arena *scratch, const Commit *commit, unsigned *n);
+int __wrap_nft_run_cmd_from_buffer(struct nft_ctx *ctx, const char *script);
+
+void __wrap_let_packets_leave(void)
+{
+	if (arena)
+		buf_add(&order, "wait ");
+	else
+		__real_let_packets_leave();
+}
+
+const char *__wrap_render_changes(Arena *a, const Commit *commit)
+{
+	buf_add(&order, "render ");
+	return __real_render_changes(a, commit);
+}
+
+int __wrap_netlink_edit(Netlink *netlink, Arena *scratch, const Commit *commit, unsigned *n)
+{
+	(void)netlink, (void)scratch, (void)commit;
+	buf_add(&order, "elements ");
+	*n = 0;
+	return 1;
+}
+
+int __wrap_nft_run_cmd_from_buffer(struct nft_ctx *ctx, const char *script)
+{
+	(void)ctx;
+	buf_add(&order, strstr(script, "delete") ? "delete " : "add ");
+	return 0;
+}
+
+static void add_commit(Plan *plan, bool waits, OpKind kind)
+{
+	static const BaseOptions base = {.table = "netpol"};
+	Commit commit = {.name = "test", .waits = waits};
+
+	VEC_PUSH(arena, &commit.ops, (Op){.kind = kind, .base = &base});
+	VEC_PUSH(arena, &plan->commits, commit);
+}
+
+/* As late as can be: what is rendered does not depend on packets. */
+Test(grace, nft_apply_waits_before_the_commits_that_say_so)
+{
+	Nft nft = {};
+	Plan plan = {};
+	NftCounts counts;
+
+	arena = plan.arena = arena_new();
+	order = (Buf){.arena = arena};
+	add_commit(&plan, false, OP_ADD_TABLE);
+	add_commit(&plan, true, OP_ADD_MAP);
+	add_commit(&plan, false, OP_DEL_BASE);
+	add_commit(&plan, true, OP_DEL_TABLE);
+	cr_assert_eq(nft_apply(&nft, &plan, &counts), 0);
+	cr_assert_str_eq(buf_text(&order), "render add elements "
+					   "render wait add elements "
+					   "render elements delete "
+					   "render wait elements delete ");
+	arena_free(arena);
+}
