@@ -28,7 +28,8 @@ typedef struct ModelChain {
 } ModelChain;
 
 typedef struct ModelMap {
-	Direction direction, made, gone;
+	int made, gone;
+	Direction direction;
 	Family family;
 	bool is_next;
 	const ModelChain *leads[MODEL_ADDRESSES];

@@ -346,6 +346,7 @@ static void run_ends_with(const Run *run, const Ruleset *ruleset)
 
 /* ---- Changes ---- */
 typedef struct Versions {
+	Recipe recipes[3];
 	Ruleset *at[3];
 	Truth truth[3];
 } Versions;
@@ -358,6 +359,7 @@ static Versions make_versions(unsigned round)
 	Versions v;
 
 	for (size_t i = 0; i < ARRAY_SIZE(v.at); i++, recipe = changed(&seed, recipe)) {
+		v.recipes[i] = recipe;
 		v.at[i] = cook(&recipe);
 		v.truth[i] = truth_of(v.at[i]);
 	}
@@ -402,9 +404,9 @@ static void check_changes(unsigned round, unsigned ways[2])
 
 /* ---- Whole tables ---- */
 /* What the guard of a change to `new` may be: the same in another table, or one that shuts. */
-static Ruleset *guard_of(const Ruleset *new, bool is_shut)
+static Ruleset *guard_of(const Versions *v, int i, bool is_shut)
 {
-	Ruleset *guard = is_shut ? ruleset_shut(new, "netpol_guard") : ruleset_share(new);
+	Ruleset *guard = is_shut ? ruleset_shut(v->at[i], "netpol_guard") : cook(&v->recipes[i]);
 
 	guard->base.table = "netpol_guard";
 	return guard;
@@ -451,7 +453,7 @@ static Run run_begin_half_way(unsigned round, const Versions *v)
 static void check_replace(unsigned round, bool is_shut, bool has_table, bool has_guard)
 {
 	Versions v = make_versions(round);
-	Ruleset *new = v.at[2], *guard = guard_of(new, is_shut);
+	Ruleset *new = v.at[2], *guard = guard_of(&v, 2, is_shut);
 	Run run = has_table ? run_begin_half_way(round, &v) : run_begin(round, NULL);
 	Truth shut = truth_of(guard);
 	Plan plan;
@@ -476,7 +478,7 @@ static void check_replace(unsigned round, bool is_shut, bool has_table, bool has
 static void check_adoption(unsigned round, bool is_shut)
 {
 	Versions v = make_versions(round);
-	Ruleset *guard = guard_of(v.at[1], is_shut);
+	Ruleset *guard = guard_of(&v, 1, is_shut);
 	Run run = run_begin(round, v.at[0]);
 	Truth shut = truth_of(guard);
 	Plan plan;
