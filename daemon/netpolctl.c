@@ -85,32 +85,33 @@ static int load_settings(Ctl *ctl)
 	return r;
 }
 
-/* All of both directories, merged. 0 or -ENOMEM. */
-static int merge(SourceDir *policies, SourceDir *inventory, Snapshot **ret_snapshot)
+/* All of both directories, merged. */
+static Snapshot *merge(SourceDir *policies, SourceDir *inventory)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
 	Changes changes = {.arena = arena};
 	Snapshot *snapshot = snapshot_new(policies, inventory);
-	int r = arena && snapshot ? snapshot_update(snapshot, &changes) : -ENOMEM;
 
-	if (r < 0)
-		snapshot_free(snapshot);
-	else
-		*ret_snapshot = snapshot;
-	return r;
+	snapshot_update(snapshot, &changes);
+	return snapshot;
 }
 
+/* 0 or -errno, as source_dir_refresh. */
 static int load_snapshot(Ctl *ctl)
 {
 	const char *paths[2] = {ctl->settings.policies, ctl->settings.inventory};
 
 	for (int i = 0; i < 2; i++) {
+		int r;
+
 		ctl->dirs[i] = source_dir_new(
 			i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, paths[i], false);
-		if (!ctl->dirs[i] || source_dir_refresh(ctl->dirs[i]) < 0)
-			return -ENOMEM;
+		r = source_dir_refresh(ctl->dirs[i]);
+		if (r < 0)
+			return r;
 	}
-	return merge(ctl->dirs[0], ctl->dirs[1], &ctl->snapshot);
+	ctl->snapshot = merge(ctl->dirs[0], ctl->dirs[1]);
+	return 0;
 }
 
 /*
@@ -120,10 +121,13 @@ static int load_snapshot(Ctl *ctl)
  */
 static int load(Ctl *ctl)
 {
+	int r;
+
 	if (load_settings(ctl) != 0)
 		return 2;
-	if (load_snapshot(ctl) < 0)
-		return fail("out of memory");
+	r = load_snapshot(ctl);
+	if (r < 0)
+		return fail(strerror(-r));
 	print_diags(ctl, snapshot_diags(ctl->snapshot), stderr);
 	for (int i = 0; i < 2; i++)
 		if (source_dir_diags(ctl->dirs[i])->n_errors)
@@ -197,7 +201,7 @@ static int read_as(
 {
 	ARENA_CLEANUP Arena *scratch = arena_new();
 	SourceFile file;
-	int r = scratch ? source_file_read(directory, kind, path, name, scratch, &file) : -ENOMEM;
+	int r = source_file_read(directory, kind, path, name, scratch, &file);
 
 	if (r < 0)
 		return r;
@@ -258,15 +262,16 @@ static int check_directory(Ctl *ctl, Diags *diags, const char *path)
 	SourceKind kind = kind_of_directory(ctl, path);
 	SourceDir *dir = source_dir_new(kind, path, false);
 	SourceDir *nothing = source_dir_new(kind, path, false);
-	Snapshot *snapshot = NULL;
 	bool is_inventory = kind == SOURCE_INVENTORY;
-	int r = dir && nothing ? source_dir_refresh(dir) : -ENOMEM;
+	int r = source_dir_refresh(dir);
 
-	if (r == 0)
-		r = merge(is_inventory ? nothing : dir, is_inventory ? dir : nothing, &snapshot);
-	if (r == 0)
+	if (r == 0) {
+		Snapshot *snapshot =
+			merge(is_inventory ? nothing : dir, is_inventory ? dir : nothing);
+
 		diags_append(diags, snapshot_diags(snapshot));
-	snapshot_free(snapshot);
+		snapshot_free(snapshot);
+	}
 	source_dir_free(dir);
 	source_dir_free(nothing);
 	return r;
@@ -285,19 +290,22 @@ static int check_paths(Ctl *ctl)
 				     : check_file(ctl, &diags, ctl->arguments[i]);
 
 		if (r < 0)
-			return fail("out of memory");
+			return fail(strerror(-r));
 	}
 	return finish_check(ctl, &diags);
 }
 
 static int run_check(Ctl *ctl)
 {
+	int r;
+
 	if (ctl->n > 0)
 		return check_paths(ctl);
 	if (load_settings(ctl) != 0)
 		return 1;
-	if (load_snapshot(ctl) < 0)
-		return fail("out of memory");
+	r = load_snapshot(ctl);
+	if (r < 0)
+		return fail(strerror(-r));
 	return finish_check(ctl, snapshot_diags(ctl->snapshot));
 }
 
@@ -351,7 +359,7 @@ static int explain_one(Ctl *ctl, Explainer *explainer)
 
 static int run_explain(Ctl *ctl)
 {
-	Explainer *explainer = NULL;
+	Explainer *explainer;
 	int r;
 
 	if (ctl->n != (ctl->is_batch ? 0 : 3))
@@ -359,8 +367,7 @@ static int run_explain(Ctl *ctl)
 	r = load(ctl);
 	if (r != 0)
 		return r;
-	if (explainer_new(snapshot_model(ctl->snapshot), &explainer) < 0)
-		return fail("out of memory");
+	explainer = explainer_new(snapshot_model(ctl->snapshot));
 	r = ctl->is_batch ? explain_batch(ctl, explainer) : explain_one(ctl, explainer);
 	explainer_free(explainer);
 	return r;
@@ -424,7 +431,7 @@ static void print_matrix_json(Ctl *ctl, Explainer *explainer, const Pods *pods, 
 
 static int run_matrix(Ctl *ctl)
 {
-	Explainer *explainer = NULL;
+	Explainer *explainer;
 	Pods all = {}, pods = {};
 	int r;
 
@@ -433,8 +440,7 @@ static int run_matrix(Ctl *ctl)
 	r = load(ctl);
 	if (r != 0)
 		return r;
-	if (explainer_new(snapshot_model(ctl->snapshot), &explainer) < 0)
-		return fail("out of memory");
+	explainer = explainer_new(snapshot_model(ctl->snapshot));
 	model_list_pods(snapshot_model(ctl->snapshot), ctl->arena, &all);
 	for (size_t i = 0; i < all.n; i++)
 		if (pod_is_live(all.at[i]))
@@ -463,25 +469,22 @@ static void print_ruleset(Ctl *ctl, const char *text)
 }
 
 /* The bridge table goes with it where it is asked for; what "auto" takes, only the kernel knows. */
-static int ruleset_text(Ctl *ctl, const Ruleset *inet, const char **ret_text)
+static const char *ruleset_text(Ctl *ctl, const Ruleset *inet)
 {
 	BridgeOptions options = {.has_conntrack = true};
 	const char *text = nft_ruleset_text(ctl->arena, inet);
 	Ruleset *bridge;
 
 	if (ctl->settings.bridge == BRIDGE_CONNTRACK) {
-		if (compile_bridge(inet, &options, &bridge) < 0)
-			return -ENOMEM;
+		bridge = compile_bridge(inet, &options);
 		text = arena_printf(ctl->arena, "%s%s", text, nft_ruleset_text(ctl->arena, bridge));
 		ruleset_free(bridge);
 	}
-	*ret_text = text;
-	return 0;
+	return text;
 }
 
 static int run_ruleset(Ctl *ctl)
 {
-	const char *text;
 	CompileOptions options;
 	Ruleset *ruleset;
 	int r;
@@ -496,14 +499,10 @@ static int run_ruleset(Ctl *ctl)
 		.is_drop = ctl->settings.deny == DENY_DROP,
 		.table = ctl->settings.table,
 		.services = ctl->settings.service_cidrs};
-	if (compile(snapshot_model(ctl->snapshot), &options, &ctl->diags, &ruleset) < 0)
-		return fail("out of memory");
+	ruleset = compile(snapshot_model(ctl->snapshot), &options, &ctl->diags);
 	print_diags(ctl, &ctl->diags, stderr);
-	r = ruleset_text(ctl, ruleset, &text);
+	print_ruleset(ctl, ruleset_text(ctl, ruleset));
 	ruleset_free(ruleset);
-	if (r < 0)
-		return fail("out of memory");
-	print_ruleset(ctl, text);
 	return 0;
 }
 
@@ -609,9 +608,8 @@ static int take_option(Ctl *ctl, int c)
 	return -1;
 }
 
-static int run_command(void *context)
+static int run_command(Ctl *ctl)
 {
-	Ctl *ctl = context;
 	const char *name = ctl->arguments[0];
 
 	ctl->arguments++;
@@ -632,8 +630,6 @@ int main(int argc, char **argv)
 		.is_conf_default = true};
 	int c, r = -1;
 
-	if (!arena)
-		return fail("out of memory");
 	while (r < 0 && (c = getopt_long(argc, argv, "c:o:h", OPTIONS, NULL)) != -1)
 		r = take_option(&ctl, c);
 	if (r < 0 && optind == argc)
@@ -641,8 +637,7 @@ int main(int argc, char **argv)
 	if (r < 0) {
 		ctl.arguments = argv + optind;
 		ctl.n = argc - optind;
-		r = arena_try(arena, run_command, &ctl);
-		r = r < 0 ? fail("out of memory") : r;
+		r = run_command(&ctl);
 	}
 	snapshot_free(ctl.snapshot);
 	source_dir_free(ctl.dirs[0]);

@@ -1,8 +1,8 @@
 #pragma once
 /*
- * base: what every other room stands on. Arenas, diagnostics with file:line:column, address
+ * base: what every other room stands on. Memory, diagnostics with file:line:column, address
  * ranges, text buffers, tables, claims, content names. libc only; pure: no clock, no I/O, no
- * globals.
+ * globals; but the last line of a process that is out of memory.
  *
  * The error law, everywhere in this project: a function that can fail returns int; 0 is success,
  * negative is -errno (the environment failed: forward it), positive is ROOM_E_... (the input is
@@ -17,31 +17,57 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
+/*
+ * ---- Memory: one policy ----
+ * An allocation that fails ends the process: a line on standard error, and abort(). No function
+ * returns "out of memory", so nothing is ever half done for want of it. For a firewall that is
+ * safe: the table stays in the kernel and enforces what it did, systemd starts netpold again in
+ * less than a second, and the new process adopts the table and goes on from it.
+ *
+ * One exception: reading one file. Its size is somebody else's choice, and a restart would only
+ * meet it again. So source_parse() parses inside an arena_try, and the read buffer may be refused:
+ * then reading that file fails with -ENOMEM, what it said before stays in force, and it is tried
+ * again later.
+ *
+ * What the kernel refuses is an error like any other and is returned: no file descriptors (EMFILE,
+ * ENFILE), ENOMEM and ENOBUFS of a system call or of netlink.
+ */
+
+/* ---- Heap: what outlives a pass and has an owner of its own. Given back with free(). ---- */
+void *memory_alloc(size_t bytes) __attribute__((returns_nonnull, malloc)); /* not zeroed */
+void *memory_calloc(size_t n, size_t bytes) __attribute__((returns_nonnull, malloc)); /* zeroed */
+void *memory_grow(void *at, size_t n, size_t bytes) __attribute__((returns_nonnull)); /* realloc */
+char *memory_copy_text(const char *text) __attribute__((returns_nonnull, malloc));
+char *memory_printf(const char *format, ...)
+	__attribute__((format(printf, 1, 2), returns_nonnull, malloc));
+#define MEMORY_NEW(T) ((T *)memory_calloc(1, sizeof(T)))
+/* Says that there is no memory, and ends the process: for what a library could not allocate. */
+void memory_end(void) __attribute__((noreturn));
+
 /* ---- Arena: memory that is freed as a whole. Its owner is named where it is created. ---- */
 typedef struct Arena Arena;
 
-Arena *arena_new(void);		 /* NULL when out of memory */
+Arena *arena_new(void) __attribute__((returns_nonnull));
 Arena *arena_free(Arena *arena); /* takes NULL; returns NULL; runs deferred calls, last first */
 /* As if freed, and ready again, with room for as much as it held before in one piece. */
 void arena_clear(Arena *arena);
 size_t arena_bytes(const Arena *arena);
-/*
- * An arena that is freed with its parent at the latest. Never NULL: what it cannot allocate
- * unwinds where the parent's allocations do.
- */
+/* An arena that is freed with its parent at the latest, and unwinds to the parent's try. */
 Arena *arena_child(Arena *parent) __attribute__((returns_nonnull));
+/* From now on the child is the caller's to free. */
+void arena_detach(Arena *child);
 
 /*
- * Runs fn(context); any allocation of `arena` that fails inside it unwinds to here, which then
- * returns -ENOMEM. Else returns what fn returned. Nested tries on one arena are allowed.
+ * Runs fn(context); an allocation of `arena` or a child of it that fails meanwhile unwinds to here,
+ * with longjmp, and 0 or -ENOMEM is returned. Only for the parsing of one file; does not nest.
  */
-int arena_try(Arena *arena, int (*fn)(void *context), void *context);
-/* As if an allocation of `arena` had failed. */
+int arena_try(Arena *arena, void (*fn)(void *context), void *context);
+/* As if an allocation of `arena` had failed: unwinds, or ends the process. */
 void arena_out_of_memory(Arena *arena) __attribute__((noreturn));
-/* Calls fn(handle) when the arena is freed: how foreign handles survive an unwinding. */
+/* Calls fn(handle) when the arena is freed: how a library's handles survive an unwinding. */
 void arena_defer(Arena *arena, void (*fn)(void *handle), void *handle);
 
-/* Zeroed memory, aligned for any type. Never NULL: see arena_try. Outside a try it aborts. */
+/* Zeroed memory, aligned for any type. */
 void *arena_alloc(Arena *arena, size_t bytes) __attribute__((returns_nonnull));
 /* The same, aligned as far as `align` says, a power of two: texts leave odd places behind. */
 void *arena_place(Arena *arena, size_t bytes, size_t align) __attribute__((returns_nonnull));

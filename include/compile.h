@@ -23,24 +23,24 @@ typedef struct Compiler Compiler;
 
 /*
  * Borrows the model, and the options' texts. It knows of nothing until the first update: then the
- * changes must be all that is in the model. NULL: out of memory.
+ * changes must be all that is in the model.
  */
 Compiler *compiler_new(const Model *model, const CompileOptions *options);
 Compiler *compiler_free(Compiler *compiler);
 /*
  * The model has changed by these: the ruleset for the pods of the node, as it is now, which the
  * caller frees with ruleset_free. It is the same, to the byte, whatever the way that the model came
- * to what it says. 0 or -ENOMEM: then free the compiler, and begin anew.
+ * to what it says.
  */
-int compiler_update(Compiler *compiler, const Changes *changes, Ruleset **ret_ruleset);
+Ruleset *compiler_update(Compiler *compiler, const Changes *changes);
 /* What is odd at present: two pods with one address, no pod of this node. */
 void compiler_warn(const Compiler *compiler, Diags *diags);
 
 /* For which pod the address counts; NULL: for none. */
 const Pod *compiler_owner(const Compiler *compiler, Address address);
 
-/* All of it at once: a compiler's first update. 0 or -ENOMEM. */
-int compile(const Model *model, const CompileOptions *options, Diags *diags, Ruleset **ret_ruleset);
+/* All of it at once: a compiler's first update. */
+Ruleset *compile(const Model *model, const CompileOptions *options, Diags *diags);
 
 typedef struct BridgeOptions {
 	bool has_conntrack; /* bridges judge for themselves; else br_netfilter lifts the packets */
@@ -49,10 +49,9 @@ typedef struct BridgeOptions {
 
 /*
  * What the bridge table holds beside `inet`, as the compiler gave that (design.md 5.4). It may
- * outlive `inet`, with which it shares what is the same. The caller frees it with ruleset_free. 0
- * or -ENOMEM.
+ * outlive `inet`, with which it shares what is the same. The caller frees it with ruleset_free.
  */
-int compile_bridge(const Ruleset *inet, const BridgeOptions *options, Ruleset **ret_ruleset);
+Ruleset *compile_bridge(const Ruleset *inet, const BridgeOptions *options);
 
 /* ---- Explain ---- */
 typedef struct Endpoint {
@@ -69,7 +68,7 @@ typedef struct Flow {
 typedef struct Explainer Explainer;
 
 /* Prepares to answer for any flow of the model, wherever its pods run. It borrows the model. */
-int explainer_new(const Model *model, Explainer **ret_explainer);
+Explainer *explainer_new(const Model *model);
 Explainer *explainer_free(Explainer *explainer);
 
 /*

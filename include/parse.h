@@ -38,15 +38,15 @@ typedef struct Source {
 
 /*
  * Reads one file's content, by its suffix: .conf (libconfig), .yaml .yml .json (manifests, or
- * inventories). Always gives a Source, unless out of memory (-ENOMEM); it is good only if
- * diags.n_errors is 0. The caller frees it with source_free. `scratch` is for what is needed only
- * meanwhile, and is cleared: whoever parses many files keeps it for all of them. NULL: one of its
- * own.
+ * inventories). Gives a Source, which is good only if diags.n_errors is 0; or -ENOMEM, where there
+ * is no memory for this one file: see base.h. The caller frees it with source_free. `scratch` is
+ * for what is needed only meanwhile, and is cleared: whoever parses many files keeps it for all of
+ * them. NULL: one of its own.
  */
 int source_parse(SourceKind kind, const char *file, const char *text, size_t n, Arena *scratch,
 	Source **ret_source);
-/* A Source that holds nothing but the error: why the file cannot be read. 0 or -ENOMEM. */
-int source_make_failed(const char *file, const char *why, Source **ret_source);
+/* A Source that holds nothing but the error: why the file cannot be read. */
+Source *source_make_failed(const char *file, const char *why);
 Source *source_free(Source *source);
 /* Whether files of this name are read at all: not hidden, and a known suffix. */
 bool source_name_is_read(SourceKind kind, const char *name);

@@ -135,8 +135,8 @@ typedef struct Ruleset {
 #define RULESET_COMMENT_MOST 127
 
 /*
- * One piece of memory of its own, with one owner. NULL: out of memory. release takes NULL, and what
- * lives in an arena. set_edit: the same without `del`, with `add` (both sorted).
+ * One piece of memory of its own, with one owner. release takes NULL, and what lives in an arena.
+ * set_edit: the same without `del`, with `add` (both sorted).
  */
 const Set *set_make(const Set *draft);
 const Set *set_edit(const Set *set, const Elements *add, const Elements *del);
@@ -147,7 +147,7 @@ const Chain *chain_make(const Chain *draft);
 const Chain *chain_hold(const Chain *chain);
 void chain_release(const Chain *chain);
 
-Ruleset *ruleset_new(void); /* empty, without its self sets; NULL: out of memory */
+Ruleset *ruleset_new(void); /* empty, without its self sets */
 /* One more owner, who lets go by ruleset_free; from any thread. */
 const Ruleset *ruleset_hold(const Ruleset *ruleset);
 /* Lets go; the last owner frees it. Takes NULL; returns NULL. */
@@ -155,7 +155,7 @@ Ruleset *ruleset_free(const Ruleset *ruleset);
 /*
  * Another ruleset with the same content and an arena of its own, whose base options the caller may
  * change. Sets and chains are shared: none of them may live in the arena of `ruleset`, which is
- * asserted. NULL: out of memory.
+ * asserted.
  */
 Ruleset *ruleset_share(const Ruleset *ruleset);
 /* Adds a set or chain that lives in the ruleset's arena, to be filled before it is sorted. */
@@ -175,8 +175,7 @@ bool ruleset_is_equal(const Ruleset *a, const Ruleset *b);
 
 /*
  * What stands in for the ruleset while it is put back, small whatever its size: every pod that it
- * isolates is reached by, and reaches, nobody but itself. In a table of that name. NULL: out of
- * memory.
+ * isolates is reached by, and reaches, nobody but itself. In a table of that name.
  */
 Ruleset *ruleset_shut(const Ruleset *ruleset, const char *table);
 /* Sets, chains and elements, in elements' worth of work for the kernel. */

@@ -20,8 +20,8 @@ typedef struct SourceFile {
  * Opens NAME beneath the directory (symbolic links too may not lead out of it), refuses what is
  * no regular file, what everybody may write, and what is too big. Then parses. A file that cannot
  * be read gives a Source with that error. What is only needed meanwhile is in `scratch`, which is
- * clear afterwards: whoever reads many files keeps it for all of them. Returns 0 or -errno: the
- * machine has no memory, or no descriptors, for it now.
+ * clear afterwards: whoever reads many files keeps it for all of them. Returns 0 or -errno: there
+ * is no memory, or no descriptor, for this file now; the next attempt may do better.
  */
 int source_file_read(int directory, SourceKind kind, const char *file, const char *name,
 	Arena *scratch, SourceFile *ret_file);
@@ -36,7 +36,7 @@ typedef struct SourceDirFile {
 	int64_t modified_ns;	/* when the file that is current was written; 0: not read */
 } SourceDirFile;
 
-/* is_saving: what was read is held until source_dir_take_unsaved. NULL: out of memory. */
+/* is_saving: what was read is held until source_dir_take_unsaved. */
 SourceDir *source_dir_new(SourceKind kind, const char *path, bool is_saving);
 SourceDir *source_dir_free(SourceDir *dir);
 const char *source_dir_path(const SourceDir *dir);
@@ -80,14 +80,14 @@ typedef struct StateText {
 	const void *from;
 } StateText;
 
-/* Copies the name, takes the text over (also when it fails: NULL, out of memory). */
+/* Copies the name, takes the text over. */
 StateText *state_text_new(const char *name, char *text, size_t n);
-/* Takes `from` over likewise. make gives malloc's memory, or NULL: out of memory. */
+/* Takes `from` over likewise. make gives malloc's memory. */
 StateText *state_text_later(const char *name, char *(*make)(const void *from),
 	void (*drop)(const void *from), const void *from);
 StateText *state_text_free(StateText *text); /* this one, not the list; returns NULL */
-/* Makes the text if that is yet to be done. 0 or -ENOMEM. */
-int state_text_make(StateText *text);
+/* Makes the text if that is yet to be done. */
+void state_text_make(StateText *text);
 /*
  * Stored whole or not at all, whatever instant the power fails: written beside, with a checksum,
  * synced, renamed. The version before is kept. 0 or -errno. May be called from any thread, by one
@@ -103,15 +103,15 @@ int state_load(const char *state, const char *name, Diags *diags, char **ret_tex
 
 /*
  * Appends to the list what is in force and was not taken yet, as it was read (not as the file is
- * by now), and what is gone. To be called after a change was applied. 0 or -ENOMEM.
+ * by now), and what is gone. To be called after a change was applied.
  */
-int source_dir_take_unsaved(SourceDir *dir, StateText **list);
+void source_dir_take_unsaved(SourceDir *dir, StateText **list);
 /*
  * To be called once, after the first refresh. Broken files get their saved version as the accepted
  * one; where the directory itself cannot be read, all the saved ones stand. After a reboot
  * (is_new_boot) inventory files that are not there yet stand as they were saved, each until it is
  * written again: the inventory lies in memory, and an empty directory does not mean "no pods".
- * Damage is said in diags. 0 or -ENOMEM.
+ * Damage is said in diags. 0 or -ENOMEM, as source_file_read: then to be called again.
  */
 int source_dir_restore(SourceDir *dir, const char *state, bool is_new_boot, Diags *diags);
 /* Whether a file from before the reboot still stands unwritten. */
@@ -120,7 +120,7 @@ bool source_dir_is_kept(const SourceDir *dir);
 /* ---- The snapshot: everything that stands, as one model ---- */
 typedef struct Snapshot Snapshot;
 
-/* Empty; the first update merges everything. NULL: out of memory. */
+/* Empty; the first update merges everything. */
 Snapshot *snapshot_new(SourceDir *policies, SourceDir *inventory);
 Snapshot *snapshot_free(Snapshot *snapshot);
 /*
@@ -128,9 +128,9 @@ Snapshot *snapshot_free(Snapshot *snapshot);
  * where that has an error, the one accepted before. What only shows across files is judged here:
  * two policies of one name, a cidr_set that nobody defines; a file at fault keeps its accepted
  * version. What was merged is accepted. ret_changes: what became different, until the next refresh
- * of the directories; in its arena. 0 or -ENOMEM: then free the snapshot, and begin anew.
+ * of the directories; in its arena.
  */
-int snapshot_update(Snapshot *snapshot, Changes *ret_changes);
+void snapshot_update(Snapshot *snapshot, Changes *ret_changes);
 const Model *snapshot_model(const Snapshot *snapshot);
 /* Every diagnostic: the directories', the files', the merge's. */
 const Diags *snapshot_diags(const Snapshot *snapshot);

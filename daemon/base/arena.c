@@ -1,8 +1,10 @@
 /*
- * Arenas: a list of blocks, freed together; a failed allocation unwinds to arena_try. A child is
- * freed by itself or with its parent, and unwinds where its parent does.
+ * Arenas: a list of blocks, freed together. A child is freed by itself or with its parent. A failed
+ * allocation unwinds to the try of the arena or of one of its parents; without one it ends the
+ * process.
  */
 #include "base.h"
+#include <assert.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdio.h>
@@ -28,13 +30,13 @@ struct Arena {
 	Arena *parent, *children, *next, *previous; /* next, previous: of the parent's children */
 	Block *blocks;				    /* newest first */
 	Deferred *deferred;
-	jmp_buf *unwind;    /* the innermost try, or NULL */
+	jmp_buf *unwind;    /* the try under way, or NULL */
 	size_t bytes, held; /* held: before it was cleared, in several pieces */
 };
 
 Arena *arena_new(void)
 {
-	return calloc(1, sizeof(Arena));
+	return MEMORY_NEW(Arena);
 }
 
 void arena_out_of_memory(Arena *arena)
@@ -42,12 +44,12 @@ void arena_out_of_memory(Arena *arena)
 	for (; arena; arena = arena->parent)
 		if (arena->unwind)
 			longjmp(*arena->unwind, 1);
-	abort();
+	memory_end();
 }
 
 Arena *arena_child(Arena *parent)
 {
-	Arena *child = arena_new();
+	Arena *child = calloc(1, sizeof(*child));
 
 	if (!child)
 		arena_out_of_memory(parent);
@@ -67,6 +69,12 @@ static void leave_parent(Arena *arena)
 		arena->previous->next = arena->next;
 	else if (arena->parent)
 		arena->parent->children = arena->next;
+	arena->parent = arena->next = arena->previous = NULL;
+}
+
+void arena_detach(Arena *child)
+{
+	leave_parent(child);
 }
 
 static void release(Arena *arena);
@@ -126,19 +134,19 @@ size_t arena_bytes(const Arena *arena)
 	return arena->bytes;
 }
 
-int arena_try(Arena *arena, int (*fn)(void *context), void *context)
+int arena_try(Arena *arena, void (*fn)(void *context), void *context)
 {
-	jmp_buf here, *outer = arena->unwind;
-	int r;
+	jmp_buf here;
 
+	assert(!arena->unwind);
 	if (setjmp(here)) {
-		arena->unwind = outer;
+		arena->unwind = NULL;
 		return -ENOMEM;
 	}
 	arena->unwind = &here;
-	r = fn(context);
-	arena->unwind = outer;
-	return r;
+	fn(context);
+	arena->unwind = NULL;
+	return 0;
 }
 
 /* A sixteenth more each time: what is left over of the last block is little of the whole. */

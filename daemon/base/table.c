@@ -67,7 +67,6 @@ static void put(Table *table, uint32_t hash, const void *item)
 	table->hashes[i] = hash;
 }
 
-/* Out of memory it is what it was. */
 static void grow(Table *table)
 {
 	Table grown = {.parent = table->parent,

@@ -5,78 +5,55 @@
  * no pod's address.
  */
 #include "compile.h"
-#include <errno.h>
 #include <string.h>
 
-typedef struct Copying {
-	const Ruleset *from;
-	const BridgeOptions *options;
-	Ruleset *to;
-} Copying;
-
-static void copy_verdicts(Copying *c, Direction direction, Family family, const char *chain)
+static void copy_verdicts(
+	Ruleset *to, const Ruleset *from, Direction direction, Family family, const char *chain)
 {
-	const Verdicts *from = &c->from->verdicts[direction][family];
-	Arena *arena = c->to->arena;
+	const Verdicts *map = &from->verdicts[direction][family];
 
-	for (size_t i = 0; i < from->n; i++)
-		VEC_PUSH(arena, &c->to->verdicts[direction][family],
-			(Verdict){from->at[i].address, chain});
+	for (size_t i = 0; i < map->n; i++)
+		VEC_PUSH(to->arena, &to->verdicts[direction][family],
+			(Verdict){map->at[i].address, chain});
 }
 
-static void refuse_isolated(Copying *c)
+static void refuse_isolated(Ruleset *to, const Ruleset *from)
 {
 	for (Direction d = INGRESS; d < DIRECTION_N; d++) {
 		Chain *chain;
 
-		if (c->from->verdicts[d][FAMILY_IPV4].n + c->from->verdicts[d][FAMILY_IPV6].n == 0)
+		if (from->verdicts[d][FAMILY_IPV4].n + from->verdicts[d][FAMILY_IPV6].n == 0)
 			continue;
-		chain = ruleset_add_chain(c->to, (Chain){.direction = d, .is_drop = true});
-		chain_finish(c->to->arena, chain);
+		chain = ruleset_add_chain(to, (Chain){.direction = d, .is_drop = true});
+		chain_finish(to->arena, chain);
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
-			copy_verdicts(c, d, f, chain->name);
+			copy_verdicts(to, from, d, f, chain->name);
 	}
 }
 
-static int run(void *context)
+static Ruleset *compile_tagged(const Ruleset *inet, const BridgeOptions *options)
 {
-	Copying *c = context;
+	Ruleset *to = ruleset_new();
 
-	c->to->base = (BaseOptions){
-		.table = arena_strdup(c->to->arena, c->from->base.table), .kind = TABLE_TAGGED};
+	to->base = (BaseOptions){
+		.table = arena_strdup(to->arena, inet->base.table), .kind = TABLE_TAGGED};
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
-		ruleset_add_self(c->to, f);
-	if (!c->options->is_tagged_judged)
-		refuse_isolated(c);
-	ruleset_sort(c->to);
-	memcpy(c->to->base.is_isolating, c->from->base.is_isolating,
-		sizeof(c->to->base.is_isolating));
-	return 0;
+		ruleset_add_self(to, f);
+	if (!options->is_tagged_judged)
+		refuse_isolated(to, inet);
+	ruleset_sort(to);
+	memcpy(to->base.is_isolating, inet->base.is_isolating, sizeof(to->base.is_isolating));
+	return to;
 }
 
-static int compile_tagged(const Ruleset *inet, const BridgeOptions *options, Ruleset **ret_ruleset)
-{
-	Copying c = {.from = inet, .options = options, .to = ruleset_new()};
-	int r = c.to ? arena_try(c.to->arena, run, &c) : -ENOMEM;
-
-	if (r < 0)
-		ruleset_free(c.to);
-	else
-		*ret_ruleset = c.to;
-	return r;
-}
-
-int compile_bridge(const Ruleset *inet, const BridgeOptions *options, Ruleset **ret_ruleset)
+Ruleset *compile_bridge(const Ruleset *inet, const BridgeOptions *options)
 {
 	Ruleset *bridge;
 
 	if (!options->has_conntrack)
-		return compile_tagged(inet, options, ret_ruleset);
+		return compile_tagged(inet, options);
 	bridge = ruleset_share(inet);
-	if (!bridge)
-		return -ENOMEM;
 	bridge->base.kind = TABLE_BRIDGE;
 	bridge->base.services = (Ranges){}; /* those of the node's own hooks */
-	*ret_ruleset = bridge;
-	return 0;
+	return bridge;
 }

@@ -14,7 +14,6 @@
  *   7. give     the ruleset: what did not change is shared with the one before
  */
 #include "expand.h"
-#include <errno.h>
 #include <string.h>
 
 typedef struct LiveChain {
@@ -58,33 +57,24 @@ Compiler *compiler_free(Compiler *compiler)
 	if (!compiler)
 		return NULL;
 	live_free(&compiler->live);
-	while (compiler->chains && (chain = table_next(compiler->chains, &cursor)))
+	while ((chain = table_next(compiler->chains, &cursor)))
 		chain_release(chain->chain);
 	arena_free(compiler->arena);
 	free(compiler);
 	return NULL;
 }
 
-static int start(void *context)
+Compiler *compiler_new(const Model *model, const CompileOptions *options)
 {
-	Compiler *c = context;
+	Compiler *c = MEMORY_NEW(Compiler);
 
+	*c = (Compiler){.arena = arena_new(), .model = model, .options = *options};
 	index_start(&c->index, c->arena);
 	c->locals = table_new(c->arena);
 	uses_start(&c->uses, c->arena);
 	live_start(&c->live, c->arena);
 	c->chains = table_new(c->arena);
-	return 0;
-}
-
-Compiler *compiler_new(const Model *model, const CompileOptions *options)
-{
-	Compiler *c = calloc(1, sizeof(*c));
-
-	if (!c)
-		return NULL;
-	*c = (Compiler){.arena = arena_new(), .model = model, .options = *options};
-	return !c->arena || arena_try(c->arena, start, c) < 0 ? compiler_free(c) : c;
+	return c;
 }
 
 /* ---- An update ---- */
@@ -373,11 +363,8 @@ static LiveChain *add_chain(Update *u, const Chain *draft)
 	LiveChain *chain = c->free_chains ? c->free_chains : ARENA_NEW(c->arena, LiveChain);
 
 	c->free_chains = chain->next_free;
-	*chain = (LiveChain){};
-	table_add(c->chains, hash_text(HASH_START, draft->name), chain); /* who will free it */
-	chain->chain = chain_make(draft);
-	if (!chain->chain)
-		arena_out_of_memory(c->arena);
+	*chain = (LiveChain){.chain = chain_make(draft)};
+	table_add(c->chains, hash_text(HASH_START, draft->name), chain);
 	VEC_PUSH(u->scratch, &u->new_chains, chain);
 	use_sets(c, chain->chain, 1);
 	return chain;
@@ -551,8 +538,6 @@ static void rename_chain(Update *u, LiveChain *chain)
 		return;
 	chain_finish(u->scratch, &draft);
 	made = chain_make(&draft);
-	if (!made)
-		arena_out_of_memory(c->arena);
 	table_remove(c->chains, hash_text(HASH_START, chain->chain->name), chain);
 	chain_release(chain->chain);
 	chain->chain = made;
@@ -656,60 +641,26 @@ static void give(Update *u)
 	ruleset_count_maps(ruleset);
 }
 
-static int run(void *context)
-{
-	Update *u = context;
-	Compiler *c = u->c;
-
-	u->expander = (Expander){u->scratch, c->model, &c->live, &c->uses, c->options.is_drop};
-	live_begin(&c->live, u->scratch);
-	uses_begin(&c->uses, u->scratch);
-	touch_all(u);
-	if (c->is_started) /* else there is no set yet: all of them are filled below */
-		move_all(u);
-	judge_all(u);
-	count_chains(u);
-	live_fill(&c->live, c->model, &c->index);
-	live_end(&c->live);
-	name_chains(u);
-	uses_end(&c->uses);
-	give(u);
-	c->is_started = true;
-	return 0;
-}
-
-/* Whichever arena runs out unwinds to a try of its own. */
-static int run_in_compiler(void *context)
-{
-	const Update *u = context;
-
-	return arena_try(u->c->arena, run, context);
-}
-
-static int run_in_scratch(void *context)
-{
-	const Update *u = context;
-
-	return arena_try(u->scratch, run_in_compiler, context);
-}
-
-int compiler_update(Compiler *compiler, const Changes *changes, Ruleset **ret_ruleset)
+Ruleset *compiler_update(Compiler *c, const Changes *changes)
 {
 	ARENA_CLEANUP Arena *scratch = arena_new();
-	Update u = {.c = compiler, .scratch = scratch, .changes = changes};
-	int r;
+	Update u = {.c = c, .scratch = scratch, .changes = changes, .ruleset = ruleset_new()};
 
-	u.ruleset = ruleset_new();
-	if (!scratch || !u.ruleset) {
-		ruleset_free(u.ruleset);
-		return -ENOMEM;
-	}
-	r = arena_try(u.ruleset->arena, run_in_scratch, &u);
-	if (r < 0)
-		ruleset_free(u.ruleset);
-	else
-		*ret_ruleset = u.ruleset;
-	return r;
+	u.expander = (Expander){scratch, c->model, &c->live, &c->uses, c->options.is_drop};
+	live_begin(&c->live, scratch);
+	uses_begin(&c->uses, scratch);
+	touch_all(&u);
+	if (c->is_started) /* else there is no set yet: all of them are filled below */
+		move_all(&u);
+	judge_all(&u);
+	count_chains(&u);
+	live_fill(&c->live, c->model, &c->index);
+	live_end(&c->live);
+	name_chains(&u);
+	uses_end(&c->uses);
+	give(&u);
+	c->is_started = true;
+	return u.ruleset;
 }
 
 void compiler_warn(const Compiler *c, Diags *diags)
@@ -727,31 +678,16 @@ const Pod *compiler_owner(const Compiler *c, Address address)
 }
 
 /* ---- All at once ---- */
-typedef struct Whole {
-	Compiler *compiler;
-	Changes changes;
-	Diags *diags;
-	Ruleset **ruleset;
-} Whole;
-
-static int compile_whole(void *context)
-{
-	Whole *w = context;
-	int r;
-
-	model_list_changes(w->compiler->model, &w->changes);
-	r = compiler_update(w->compiler, &w->changes, w->ruleset);
-	if (r == 0)
-		compiler_warn(w->compiler, w->diags);
-	return r;
-}
-
-int compile(const Model *model, const CompileOptions *options, Diags *diags, Ruleset **ret_ruleset)
+Ruleset *compile(const Model *model, const CompileOptions *options, Diags *diags)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
-	Whole w = {compiler_new(model, options), {.arena = arena}, diags, ret_ruleset};
-	int r = arena && w.compiler ? arena_try(arena, compile_whole, &w) : -ENOMEM;
+	Compiler *compiler = compiler_new(model, options);
+	Changes changes = {.arena = arena};
+	Ruleset *ruleset;
 
-	compiler_free(w.compiler);
-	return r;
+	model_list_changes(model, &changes);
+	ruleset = compiler_update(compiler, &changes);
+	compiler_warn(compiler, diags);
+	compiler_free(compiler);
+	return ruleset;
 }

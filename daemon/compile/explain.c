@@ -5,7 +5,6 @@
  */
 #include "selection.h"
 #include <ctype.h>
-#include <errno.h>
 #include <string.h>
 
 struct Explainer {
@@ -25,36 +24,18 @@ Explainer *explainer_free(Explainer *explainer)
 	return NULL;
 }
 
-static int build(void *context)
-{
-	Explainer *x = context;
-	Changes changes = {.arena = arena_child(x->arena)};
-	int r;
-
-	model_list_changes(x->model, &changes);
-	r = compiler_update(x->compiler, &changes, &x->ruleset);
-	arena_free(changes.arena);
-	return r;
-}
-
-int explainer_new(const Model *model, Explainer **ret_explainer)
+Explainer *explainer_new(const Model *model)
 {
 	const CompileOptions options = {.node = "", .is_all = true, .table = "netpol"};
 	Arena *arena = arena_new();
-	Explainer *x;
-	int r;
+	Explainer *x = ARENA_NEW(arena, Explainer);
+	Changes changes = {.arena = arena_child(arena)};
 
-	if (!arena)
-		return -ENOMEM;
-	x = ARENA_NEW(arena, Explainer);
 	*x = (Explainer){.arena = arena, .model = model, .compiler = compiler_new(model, &options)};
-	r = x->compiler ? arena_try(arena, build, x) : -ENOMEM;
-	if (r < 0) {
-		explainer_free(x);
-		return r;
-	}
-	*ret_explainer = x;
-	return 0;
+	model_list_changes(model, &changes);
+	x->ruleset = compiler_update(x->compiler, &changes);
+	arena_free(changes.arena);
+	return x;
 }
 
 /* ---- Reading the question ---- */

@@ -16,7 +16,7 @@ void live_free(Live *live)
 	const LiveSet *set;
 	size_t cursor = 0;
 
-	while (live->by_name && (set = table_next(live->by_name, &cursor)))
+	while ((set = table_next(live->by_name, &cursor)))
 		set_release(set->set);
 }
 
@@ -488,10 +488,8 @@ void live_begin(Live *live, Arena *scratch)
 	}
 }
 
-static void take_made(Live *live, LiveSet *set, const Set *made)
+static void take_made(LiveSet *set, const Set *made)
 {
-	if (!made)
-		arena_out_of_memory(live->arena);
 	set_release(set->set);
 	set->set = made;
 }
@@ -519,7 +517,7 @@ static void make_first(Live *live, LiveSet *set)
 
 	if (size)
 		rename_set(live, set, size);
-	take_made(live, set, set_make(&draft));
+	take_made(set, set_make(&draft));
 }
 
 static void make_next(Live *live, LiveSet *set)
@@ -527,13 +525,13 @@ static void make_next(Live *live, LiveSet *set)
 	size_t size = set_size(set->set);
 	Set renamed;
 
-	take_made(live, set, set_edit(set->set, &set->add, &set->del));
+	take_made(set, set_edit(set->set, &set->add, &set->del));
 	if (set_size(set->set) == size)
 		return;
 	rename_set(live, set, set_size(set->set));
 	renamed = *set->set;
 	renamed.name = set->name;
-	take_made(live, set, set_make(&renamed));
+	take_made(set, set_make(&renamed));
 	live->is_old_renamed = true;
 }
 

@@ -94,18 +94,9 @@ void nft_flows_end(Nft *nft)
 	nft->flows = flows_close(nft->flows);
 }
 
-typedef struct Cutting {
-	Nft *nft;
-	Arena *arena;
-	const NftCut *tables;
-	size_t n;
-	NftAllows allows;
-	void *context;
-	NftForgotten forgotten;
-} Cutting;
-
 /* Set by set; of other protocols than these nothing is taken up from the middle. */
-static int edit_sets(const Cutting *c, const BaseOptions *cut, bool is_add, const Tuples *tuples)
+static int edit_sets(
+	Nft *nft, Arena *arena, const BaseOptions *cut, bool is_add, const Tuples *tuples)
 {
 	int r = 0;
 
@@ -115,104 +106,81 @@ static int edit_sets(const Cutting *c, const BaseOptions *cut, bool is_add, cons
 		for (size_t k = 0; k < tuples->n; k++)
 			if (tuples->at[k].source.family == CUT_SET[i].family &&
 				tuples->at[k].protocol == CUT_SET[i].protocol)
-				VEC_PUSH(c->arena, &some, tuples->at[k]);
-		r = netlink_edit_cut(
-			c->nft->netlink, c->arena, cut, CUT_SET[i].name, is_add, &some);
-		c->nft->commits += r == 0 && some.n > 0;
+				VEC_PUSH(arena, &some, tuples->at[k]);
+		r = netlink_edit_cut(nft->netlink, arena, cut, CUT_SET[i].name, is_add, &some);
+		nft->commits += r == 0 && some.n > 0;
 	}
 	return r;
 }
 
 /* First refused, then forgotten: between the two nothing can take the flow up again. */
-static int cut_in(const Cutting *c, const NftCut *table, const Tuples *tuples)
+static int cut_in(Nft *nft, Arena *arena, const NftCut *table, const Tuples *tuples)
 {
-	BaseOptions cut = cut_base(c->arena, table->base);
-	int r = edit_sets(c, &cut, true, tuples);
+	BaseOptions cut = cut_base(arena, table->base);
+	int r = edit_sets(nft, arena, &cut, true, tuples);
 
-	c->nft->has_cut = true;
+	nft->has_cut = true;
 	if (r != -ENOENT)
 		return r;
-	r = kernel_run(c->nft, "cut", cut_render_table(c->arena, &cut, table->is_drop));
-	return r == 0 ? edit_sets(c, &cut, true, tuples) : r;
-}
-
-static int take_flows(void *context)
-{
-	Cutting *c = context;
-	int r = flows_take(c->nft->flows, c->arena, c->allows, c->context);
-	const Tuples *tuples = flows_forbidden(c->nft->flows);
-
-	for (size_t i = 0; tuples->n > 0 && i < c->n; i++)
-		c->forgotten.is_refused |= cut_in(c, &c->tables[i], tuples) != 0;
-	c->forgotten.n = flows_forget(c->nft->flows);
-	return r;
-}
-
-/* Runs fn on a Cutting of these. */
-static int with_cutting(Nft *nft, const NftCut *tables, size_t n, NftAllows allows, void *context,
-	int (*fn)(void *cutting), NftForgotten *ret_forgotten)
-{
-	ARENA_CLEANUP Arena *arena = arena_new();
-	Cutting c = {.nft = nft,
-		.arena = arena,
-		.tables = tables,
-		.n = n,
-		.allows = allows,
-		.context = context};
-	int r = arena ? arena_try(arena, fn, &c) : -ENOMEM;
-
-	*ret_forgotten = c.forgotten;
-	return r;
+	r = kernel_run(nft, "cut", cut_render_table(arena, &cut, table->is_drop));
+	return r == 0 ? edit_sets(nft, arena, &cut, true, tuples) : r;
 }
 
 int nft_flows_take(Nft *nft, const NftCut *tables, size_t n, NftAllows allows, void *context,
 	NftForgotten *ret_forgotten)
 {
-	return with_cutting(nft, tables, n, allows, context, take_flows, ret_forgotten);
+	ARENA_CLEANUP Arena *arena = arena_new();
+	int r = flows_take(nft->flows, arena, allows, context);
+	const Tuples *tuples = flows_forbidden(nft->flows);
+	NftForgotten forgotten = {};
+
+	for (size_t i = 0; tuples->n > 0 && i < n; i++)
+		forgotten.is_refused |= cut_in(nft, arena, &tables[i], tuples) != 0;
+	forgotten.n = flows_forget(nft->flows);
+	*ret_forgotten = forgotten;
+	return r;
 }
 
 /* What may go on now is let go; 0 and how many are left. */
-static int review_table(const Cutting *c, const BaseOptions *cut, size_t *ret_left)
+static int review_table(Nft *nft, Arena *arena, const BaseOptions *cut, NftAllows allows,
+	void *context, size_t *ret_left)
 {
 	Tuples tuples = {}, allowed = {};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(CUT_SET); i++)
-		r = netlink_read_cut(c->nft->netlink, c->arena, cut, CUT_SET[i].name,
-			CUT_SET[i].family, CUT_SET[i].protocol, &tuples);
+		r = netlink_read_cut(nft->netlink, arena, cut, CUT_SET[i].name, CUT_SET[i].family,
+			CUT_SET[i].protocol, &tuples);
 	for (size_t i = 0; r == 0 && i < tuples.n; i++)
-		if (c->allows(c->context, &tuples.at[i]))
-			VEC_PUSH(c->arena, &allowed, tuples.at[i]);
+		if (allows(context, &tuples.at[i]))
+			VEC_PUSH(arena, &allowed, tuples.at[i]);
 	*ret_left = tuples.n - allowed.n;
-	return r == 0 ? edit_sets(c, cut, false, &allowed) : r;
+	return r == 0 ? edit_sets(nft, arena, cut, false, &allowed) : r;
 }
 
-static int review(void *context)
+static int review(Nft *nft, const NftCut *tables, size_t n, NftAllows allows, void *context)
 {
-	Cutting *c = context;
+	ARENA_CLEANUP Arena *arena = arena_new();
 	size_t left_at_all = 0;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < c->n; i++) {
-		BaseOptions cut = cut_base(c->arena, c->tables[i].base);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		BaseOptions cut = cut_base(arena, tables[i].base);
 		size_t left = 0;
 
-		if (!nft_has_table(c->nft, &cut))
+		if (!nft_has_table(nft, &cut))
 			continue;
-		r = review_table(c, &cut, &left);
+		r = review_table(nft, arena, &cut, allows, context, &left);
 		left_at_all += left;
 		if (r == 0 && left == 0)
-			r = kernel_run(c->nft, "cut",
-				arena_printf(
-					c->arena, "delete table %s\n", table_name(c->arena, &cut)));
+			r = kernel_run(nft, "cut",
+				arena_printf(arena, "delete table %s\n", table_name(arena, &cut)));
 	}
-	c->nft->has_cut = r != 0 || left_at_all > 0;
+	nft->has_cut = r != 0 || left_at_all > 0;
 	return r;
 }
 
 int nft_flows_review(Nft *nft, const NftCut *tables, size_t n, NftAllows allows, void *context)
 {
-	NftForgotten none;
-
-	return nft->has_cut ? with_cutting(nft, tables, n, allows, context, review, &none) : 0;
+	return nft->has_cut ? review(nft, tables, n, allows, context) : 0;
 }

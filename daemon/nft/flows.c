@@ -16,7 +16,7 @@ struct Flows {
 	struct mnl_socket *dump, *erase;
 	NftAllows allows;
 	void *context;
-	/* of the piece that was taken last */
+	/* of the piece that was taken last, until it is forgotten */
 	Arena *arena;
 	VEC(struct nf_conntrack *) forbidden;
 	Tuples tuples;
@@ -56,11 +56,9 @@ static int ask_for_all(const Flows *flows)
 
 int flows_open(Flows **ret_flows)
 {
-	Flows *flows = calloc(1, sizeof(*flows));
+	Flows *flows = MEMORY_NEW(Flows);
 	int r;
 
-	if (!flows)
-		return -ENOMEM;
 	flows->dump = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	flows->erase = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (!flows->dump || !flows->erase ||
@@ -113,11 +111,6 @@ static bool read_tuple(const struct nf_conntrack *ct, Tuple *ret_tuple)
 	return true;
 }
 
-static void destroy_flow(void *ct)
-{
-	nfct_destroy(ct);
-}
-
 static int on_flow(const struct nlmsghdr *header, void *context)
 {
 	Flows *flows = context;
@@ -125,13 +118,12 @@ static int on_flow(const struct nlmsghdr *header, void *context)
 	Tuple tuple;
 
 	if (!ct)
-		return MNL_CB_ERROR;
+		memory_end();
 	if (nfct_nlmsg_parse(header, ct) < 0 || !read_tuple(ct, &tuple) ||
 		flows->allows(flows->context, &tuple)) {
 		nfct_destroy(ct);
 		return MNL_CB_OK;
 	}
-	arena_defer(flows->arena, destroy_flow, ct);
 	VEC_PUSH(flows->arena, &flows->forbidden, ct);
 	VEC_PUSH(flows->arena, &flows->tuples, tuple);
 	return MNL_CB_OK;
@@ -177,7 +169,10 @@ unsigned flows_forget(Flows *flows)
 {
 	unsigned n = 0;
 
-	for (size_t i = 0; i < flows->forbidden.n; i++)
+	for (size_t i = 0; i < flows->forbidden.n; i++) {
 		n += forget(flows, flows->forbidden.at[i]);
+		nfct_destroy(flows->forbidden.at[i]);
+	}
+	flows->forbidden.n = 0;
 	return n;
 }

@@ -1,21 +1,16 @@
 /* An Nft, and carrying plans out. */
 #include "kernel.h"
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 int nft_open(Nft **ret_nft)
 {
-	Nft *nft = calloc(1, sizeof(*nft));
+	Nft *nft = MEMORY_NEW(Nft);
 	int r;
 
-	if (!nft)
-		return -ENOMEM;
 	nft->ctx = nft_ctx_new(NFT_CTX_DEFAULT);
-	if (!nft->ctx) {
-		nft_close(nft);
-		return -ENOMEM;
-	}
+	if (!nft->ctx)
+		memory_end();
 	r = netlink_open(&nft->netlink);
 	if (r < 0) {
 		nft_close(nft);
@@ -97,14 +92,11 @@ static int apply_commit(Nft *nft, const Commit *commit, NftCounts *counts)
 {
 	ARENA_CLEANUP Arena *scratch = arena_new();
 	unsigned elements = 0;
-	const char *additions, *changes;
+	const char *additions = render_additions(scratch, commit);
+	const char *changes = render_changes(scratch, commit);
 	bool is_sent = false;
 	int r;
 
-	if (!scratch)
-		return -ENOMEM;
-	additions = render_additions(scratch, commit);
-	changes = render_changes(scratch, commit);
 	if (commit->waits)
 		let_packets_leave();
 	r = kernel_run(nft, commit->name, additions);
@@ -158,8 +150,6 @@ int nft_apply_naively(Nft *nft, const Ruleset *new)
 {
 	ARENA_CLEANUP Arena *scratch = arena_new();
 
-	if (!scratch)
-		return -ENOMEM;
 	return kernel_run(nft, "whole table",
 		arena_printf(scratch, "delete table %s\n%s", table_name(scratch, &new->base),
 			nft_ruleset_text(scratch, new)));
@@ -189,17 +179,13 @@ bool nft_has_table(Nft *nft, const BaseOptions *base)
 	ARENA_CLEANUP Arena *scratch = arena_new();
 	const char *text;
 
-	return scratch && kernel_list_table(nft, scratch, table_name(scratch, base), &text);
+	return kernel_list_table(nft, scratch, table_name(scratch, base), &text);
 }
 
 bool nft_can_track_bridges(Nft *nft, const char *table, const char **ret_why)
 {
 	ARENA_CLEANUP Arena *scratch = arena_new();
-	const char *script;
-
-	if (!scratch)
-		return false;
-	script = arena_printf(scratch,
+	const char *script = arena_printf(scratch,
 		"table bridge %s_try {\n\tchain forward {\n\t\ttype filter hook forward priority "
 		"filter; policy accept;\n\t\tct state established accept\n\t}\n}\n"
 		"delete table bridge %s_try\n",

@@ -26,10 +26,8 @@ struct Netlink {
 
 int netlink_open(Netlink **ret_netlink)
 {
-	Netlink *n = calloc(1, sizeof(*n));
+	Netlink *n = MEMORY_NEW(Netlink);
 
-	if (!n)
-		return -ENOMEM;
 	n->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
 	if (!n->socket || mnl_socket_bind(n->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
 		int error = errno;
@@ -343,7 +341,7 @@ static int on_dump(const struct nlmsghdr *header, void *context)
 	struct nftnl_set *set = nftnl_set_alloc();
 
 	if (!set)
-		return MNL_CB_ERROR;
+		memory_end();
 	if (nftnl_set_elems_nlmsg_parse(header, set) == 0)
 		nftnl_set_elem_foreach(set, dump->visit, dump->context);
 	nftnl_set_free(set);
@@ -359,7 +357,7 @@ static int dump_elements(Netlink *n, const BaseOptions *base, const char *name, 
 	int r = MNL_CB_OK;
 
 	if (!set)
-		return -ENOMEM;
+		memory_end();
 	set_header(set, base->table, name);
 	header = nftnl_nlmsg_build_hdr(
 		room, NFT_MSG_GETSETELEM, table_family(base), NLM_F_DUMP, sequence);

@@ -59,7 +59,10 @@ typedef struct Flows Flows;
 int flows_open(Flows **ret_flows);
 Flows *flows_close(Flows *flows);
 int flows_fd(const Flows *flows);
-/* A piece, and those of it that may not go on; in the arena. 1, more is to come; 0; -errno. */
+/*
+ * A piece, and those of it that may not go on; in the arena. 1, more is to come; 0; -errno. Then
+ * flows_forget must follow, whatever this gave.
+ */
 int flows_take(Flows *flows, Arena *arena, NftAllows allows, void *context);
 const Tuples *flows_forbidden(const Flows *flows);
 /* How many of those were forgotten. */

@@ -348,10 +348,6 @@ int nft_read(Nft *nft, const Ruleset *wanted, NftState *ret_state)
 	const char *text;
 	int r = 0;
 
-	if (!scratch || !c.held) {
-		ruleset_free(c.held);
-		return -ENOMEM;
-	}
 	c.table = table_name(scratch, &wanted->base);
 	state.held = c.held;
 	state.has_guard = kernel_list_table(
@@ -374,7 +370,7 @@ int nft_check(Nft *nft, const Ruleset *wanted, bool *ret_is_so)
 	ARENA_CLEANUP Arena *scratch = arena_new();
 	NftState state;
 	Plan plan;
-	int r = scratch ? nft_read(nft, wanted, &state) : -ENOMEM;
+	int r = nft_read(nft, wanted, &state);
 
 	if (r < 0)
 		return r;

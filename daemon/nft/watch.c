@@ -57,18 +57,15 @@ int table_watch_ignore(TableWatch *watch, uint32_t one, uint32_t two)
 
 int table_watch_open(const char *table, TableWatch **ret_watch)
 {
-	TableWatch *watch = calloc(1, sizeof(*watch));
+	TableWatch *watch = MEMORY_NEW(TableWatch);
 	int room = 64 << 20, error;
 
-	if (!watch)
-		return -ENOMEM;
-	watch->table = strdup(table);
+	watch->table = memory_copy_text(table);
 	watch->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (!watch->table || !watch->socket ||
-		mnl_socket_bind(watch->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+	if (!watch->socket || mnl_socket_bind(watch->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
 		error = errno;
 		table_watch_close(watch);
-		return error ? -error : -ENOMEM;
+		return -error;
 	}
 	setsockopt(
 		mnl_socket_get_fd(watch->socket), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));

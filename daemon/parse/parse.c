@@ -3,7 +3,6 @@
  * way of a tree of nodes, many times their size, in a scratch arena; inventories are streamed.
  */
 #include "node.h"
-#include <errno.h>
 #include <string.h>
 
 typedef enum Format { FORMAT_NONE, FORMAT_CONF, FORMAT_YAML, FORMAT_JSON } Format;
@@ -45,7 +44,7 @@ static Source *source_new(Arena *arena, const char *file)
 
 /* ---- Parsing ---- */
 typedef struct Parsing {
-	Arena *arena, *scratch; /* scratch: of what is only needed meanwhile */
+	Arena *scratch; /* of what is only needed meanwhile */
 	SourceKind kind;
 	const char *file, *text;
 	size_t n;
@@ -132,23 +131,16 @@ static void parse_policies(const Parsing *p)
 			cidr_set_copy(source->arena, draft->sets.at[i], source->file));
 }
 
-static int parse(void *context)
+/* Until the file is read, what it says is in a child of scratch: a failure frees both. */
+static void parse(void *context)
 {
 	Parsing *p = context;
 
-	p->source = source_new(p->arena, p->file);
+	p->source = source_new(arena_child(p->scratch), p->file);
 	if (p->kind == SOURCE_POLICIES)
 		parse_policies(p);
 	else
 		parse_whole(p, p->source);
-	return 0;
-}
-
-static int parse_kept(void *context)
-{
-	Parsing *p = context;
-
-	return arena_try(p->arena, parse, p);
 }
 
 int source_parse(SourceKind kind, const char *file, const char *text, size_t n, Arena *scratch,
@@ -156,47 +148,24 @@ int source_parse(SourceKind kind, const char *file, const char *text, size_t n, 
 {
 	ARENA_CLEANUP Arena *own = scratch ? NULL : arena_new();
 	Parsing p = {.scratch = scratch ? scratch : own,
-		.arena = arena_new(),
 		.kind = kind,
 		.file = file,
 		.text = text,
 		.n = n};
-	int r = p.scratch && p.arena ? arena_try(p.scratch, parse_kept, &p) : -ENOMEM;
+	int r = arena_try(p.scratch, parse, &p);
 
-	if (scratch)
-		arena_clear(scratch);
-	if (r < 0) {
-		arena_free(p.arena);
-		return r;
+	if (r == 0) {
+		arena_detach(p.source->arena);
+		*ret_source = p.source;
 	}
-	*ret_source = p.source;
-	return 0;
-}
-
-typedef struct Failing {
-	Arena *arena;
-	const char *file, *why;
-	Source *source;
-} Failing;
-
-static int make_failed(void *context)
-{
-	Failing *f = context;
-
-	f->source = source_new(f->arena, f->file);
-	DIAG_ERROR(&f->source->diags, ((Origin){.file = f->source->file}), "unreadable", NULL, "%s",
-		f->why);
-	return 0;
-}
-
-int source_make_failed(const char *file, const char *why, Source **ret_source)
-{
-	Failing f = {.arena = arena_new(), .file = file, .why = why};
-	int r = f.arena ? arena_try(f.arena, make_failed, &f) : -ENOMEM;
-
-	if (r < 0)
-		arena_free(f.arena);
-	else
-		*ret_source = f.source;
+	arena_clear(p.scratch);
 	return r;
+}
+
+Source *source_make_failed(const char *file, const char *why)
+{
+	Source *source = source_new(arena_new(), file);
+
+	DIAG_ERROR(&source->diags, ((Origin){.file = source->file}), "unreadable", NULL, "%s", why);
+	return source;
 }

@@ -39,6 +39,8 @@ static void fail_syntax(Builder *b)
 	const yaml_parser_t *p = &b->parser;
 	const char *context = p->context ? p->context : "";
 
+	if (p->error == YAML_MEMORY_ERROR)
+		arena_out_of_memory(b->reader->arena);
 	FAIL(b, origin_of(b, p->error == YAML_READER_ERROR ? p->mark : p->problem_mark), "syntax",
 		NULL, "%s%s%s", p->problem ? p->problem : "not YAML", *context ? " " : "", context);
 }
@@ -358,11 +360,8 @@ bool yaml_read(Reader *reader, const char *file, const char *text, size_t n, Doc
 	Builder *b = ARENA_NEW(reader->arena, Builder);
 
 	*b = (Builder){.reader = reader, .file = file};
-	if (!yaml_parser_initialize(&b->parser)) {
-		DIAG_ERROR(
-			reader->diags, ((Origin){.file = file}), "memory", NULL, "out of memory");
-		return false;
-	}
+	if (!yaml_parser_initialize(&b->parser))
+		arena_out_of_memory(reader->arena);
 	arena_defer(reader->arena, builder_end, b);
 	if (text_has_suffix(file, ".json"))
 		text = join_surrogates(reader->arena, text, &n);

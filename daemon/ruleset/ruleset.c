@@ -1,19 +1,13 @@
 /* The ruleset's order, lookups, equality, and chains named by their content. */
 #include "ruleset.h"
-#include <errno.h>
 #include <string.h>
 
 Ruleset *ruleset_new(void)
 {
-	Arena *arena = arena_new();
-	Ruleset *ruleset = arena ? calloc(1, sizeof(*ruleset)) : NULL;
+	Ruleset *ruleset = MEMORY_NEW(Ruleset);
 
-	if (!ruleset) {
-		arena_free(arena);
-		return NULL;
-	}
 	ruleset->owners = 1;
-	ruleset->arena = arena;
+	ruleset->arena = arena_new();
 	return ruleset;
 }
 
@@ -263,12 +257,6 @@ const char *comment_fit(Arena *arena, const char *text)
 }
 
 /* ---- What stands in while a table is put back ---- */
-typedef struct Shutting {
-	Ruleset *shut;
-	const Ruleset *ruleset;
-	const char *table;
-} Shutting;
-
 static const char *shut_chain(Ruleset *shut, Direction direction, bool is_drop)
 {
 	Chain *chain = ruleset_add_chain(shut, (Chain){.direction = direction, .is_drop = is_drop});
@@ -293,35 +281,25 @@ static void shut_pods(Ruleset *shut, const Ruleset *ruleset, Direction direction
 	}
 }
 
-static int fill_shut(void *context)
+Ruleset *ruleset_shut(const Ruleset *ruleset, const char *table)
 {
-	const Shutting *s = context;
-	Ruleset *shut = s->shut;
+	Ruleset *shut = ruleset_new();
 
 	shut->base = (BaseOptions){
-		.table = arena_strdup(shut->arena, s->table), .kind = s->ruleset->base.kind};
-	for (size_t i = 0; i < s->ruleset->base.services.n; i++)
-		VEC_PUSH(shut->arena, &shut->base.services, s->ruleset->base.services.at[i]);
+		.table = arena_strdup(shut->arena, table), .kind = ruleset->base.kind};
+	for (size_t i = 0; i < ruleset->base.services.n; i++)
+		VEC_PUSH(shut->arena, &shut->base.services, ruleset->base.services.at[i]);
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 		Set *own = ruleset_add_self(shut, f);
-		const Set *self = ruleset_set(s->ruleset, own->name);
+		const Set *self = ruleset_set(ruleset, own->name);
 
 		for (size_t i = 0; self && i < self->elements.n; i++)
 			VEC_PUSH(shut->arena, &own->elements, self->elements.at[i]);
 	}
 	for (Direction direction = INGRESS; direction < DIRECTION_N; direction++)
-		shut_pods(shut, s->ruleset, direction);
+		shut_pods(shut, ruleset, direction);
 	ruleset_sort(shut);
-	return 0;
-}
-
-Ruleset *ruleset_shut(const Ruleset *ruleset, const char *table)
-{
-	Shutting s = {ruleset_new(), ruleset, table};
-
-	if (s.shut && arena_try(s.shut->arena, fill_shut, &s) < 0)
-		return ruleset_free(s.shut);
-	return s.shut;
+	return shut;
 }
 
 /* Measured: a rule, chain or set costs about what twenty elements do. */

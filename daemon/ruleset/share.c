@@ -121,10 +121,9 @@ static Set *make_room(const Set *draft)
 	Set *set;
 
 	write_set(&piece, draft);
-	set = malloc(piece.n);
+	set = memory_alloc(piece.n);
 	piece = (Piece){(char *)set, piece_size(sizeof(Set))};
-	if (set)
-		*set = write_set(&piece, draft);
+	*set = write_set(&piece, draft);
 	return set;
 }
 
@@ -202,8 +201,6 @@ const Set *set_edit(const Set *set, const Elements *add, const Elements *del)
 	draft.added.n = draft.edit_of ? add->n : 0;
 	draft.removed.n = draft.edit_of ? del->n : 0;
 	made = make_room(&draft);
-	if (!made)
-		return NULL;
 	write_elements(made, &set->elements, add, del);
 	return made;
 }
@@ -249,10 +246,9 @@ const Chain *chain_make(const Chain *draft)
 	Chain *chain;
 
 	write_chain(&piece, draft);
-	chain = malloc(piece.n);
+	chain = memory_alloc(piece.n);
 	piece = (Piece){(char *)chain, piece_size(sizeof(Chain))};
-	if (chain)
-		*chain = write_chain(&piece, draft);
+	*chain = write_chain(&piece, draft);
 	return chain;
 }
 
@@ -276,16 +272,9 @@ Ruleset *ruleset_free(const Ruleset *ruleset)
 	return NULL;
 }
 
-typedef struct Sharing {
-	const Ruleset *from;
-	Ruleset *to;
-} Sharing;
-
-static int share(void *context)
+Ruleset *ruleset_share(const Ruleset *from)
 {
-	const Sharing *s = context;
-	const Ruleset *from = s->from;
-	Ruleset *to = s->to;
+	Ruleset *to = ruleset_new();
 	Arena *arena = to->arena;
 
 	to->base = from->base;
@@ -301,12 +290,5 @@ static int share(void *context)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			for (size_t i = 0; i < from->verdicts[d][f].n; i++)
 				VEC_PUSH(arena, &to->verdicts[d][f], from->verdicts[d][f].at[i]);
-	return 0;
-}
-
-Ruleset *ruleset_share(const Ruleset *ruleset)
-{
-	Sharing s = {ruleset, ruleset_new()};
-
-	return s.to && arena_try(s.to->arena, share, &s) < 0 ? ruleset_free(s.to) : s.to;
+	return to;
 }

@@ -4,7 +4,6 @@
  * do: a node may track a million flows.
  */
 #include "daemon.h"
-#include <errno.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -33,21 +32,21 @@ static bool read_address(const struct sockaddr *from, Address *ret_address)
 	return true;
 }
 
-static int read_own(void *context)
+static void read_own(Daemon *d)
 {
-	Daemon *d = context;
 	struct ifaddrs *list;
 	Element element = {};
 
+	arena_free(d->own_arena);
+	d->own_arena = arena_new();
 	d->own = (Elements){};
 	if (getifaddrs(&list) < 0)
-		return 0;
+		return;
 	for (const struct ifaddrs *at = list; at; at = at->ifa_next)
 		if (read_address(at->ifa_addr, &element.address))
 			VEC_PUSH(d->own_arena, &d->own, element);
 	freeifaddrs(list);
 	elements_sort(&d->own);
-	return 0;
 }
 
 static bool is_own(const Daemon *d, Address address)
@@ -157,11 +156,8 @@ static int on_time(sd_event_source *source, uint64_t at, void *context)
 		return 0;
 	}
 	d->cut_start = daemon_now_usec();
-	d->own_arena = arena_free(d->own_arena);
-	d->own_arena = arena_new();
-	r = d->own_arena ? arena_try(d->own_arena, read_own, d) : -ENOMEM;
-	if (r == 0)
-		r = start_look(d);
+	read_own(d);
+	r = start_look(d);
 	if (r < 0) {
 		d->may_have_tightened = true; /* with the next change */
 		log_line(LOG_WARNING, "cut", "established flows cannot be looked through: %s",

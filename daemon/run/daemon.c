@@ -181,7 +181,7 @@ static void watch_table(Daemon *d)
 }
 
 /* ---- Settings ---- */
-static int make_dirs(Daemon *d, const Settings *settings)
+static void make_dirs(Daemon *d, const Settings *settings)
 {
 	const char *paths[2] = {settings->policies, settings->inventory};
 
@@ -192,10 +192,7 @@ static int make_dirs(Daemon *d, const Settings *settings)
 		source_dir_free(d->dirs[i]);
 		d->dirs[i] =
 			source_dir_new(i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, paths[i], true);
-		if (!d->dirs[i])
-			return -ENOMEM;
 	}
-	return 0;
 }
 
 static const char *either(const char *option, const char *setting)
@@ -209,23 +206,19 @@ int daemon_load_settings(Daemon *d)
 	Arena *arena = arena_new();
 	Diags diags = {.arena = arena};
 	Settings settings;
-	int r;
+	int r = settings_load(arena, o->conf, o->is_conf_default, &settings, &diags);
 
-	if (!arena)
-		return -ENOMEM;
-	r = settings_load(arena, o->conf, o->is_conf_default, &settings, &diags);
 	for (size_t i = 0; i < diags.list.n; i++)
 		log_diag(&diags.list.at[i]);
-	settings.policies = either(o->policies, settings.policies);
-	settings.inventory = either(o->inventory, settings.inventory);
-	settings.node = either(o->node, settings.node);
-	settings.runtime = either(o->runtime, settings.runtime);
-	if (r == 0)
-		r = make_dirs(d, &settings);
 	if (r != 0) {
 		arena_free(arena);
 		return r;
 	}
+	settings.policies = either(o->policies, settings.policies);
+	settings.inventory = either(o->inventory, settings.inventory);
+	settings.node = either(o->node, settings.node);
+	settings.runtime = either(o->runtime, settings.runtime);
+	make_dirs(d, &settings);
 	if (d->settings.table && strcmp(d->settings.table, settings.table) != 0) {
 		log_line(LOG_ERR, "table",
 			"the table's name changes only with a restart: it stays \"%s\"",

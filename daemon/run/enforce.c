@@ -1,6 +1,5 @@
 /* Enforce: rulesets -> kernel, table by table: plan, apply, and know what stands. */
 #include "daemon.h"
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
@@ -53,11 +52,6 @@ static int remove_guard(const Change *c, const BaseOptions *base)
 	return nft_apply(c->d->nft, &plan, &counts);
 }
 
-static void free_ruleset(void *ruleset)
-{
-	ruleset_free(ruleset);
-}
-
 static int adopt(Change *c, const NftState *state)
 {
 	Plan plan;
@@ -96,13 +90,16 @@ static int go_on_from_kernel(Change *c)
 
 	if (r < 0)
 		return r;
-	arena_defer(c->arena, free_ruleset, state.held);
-	if (state.is_known)
-		return adopt(c, &state);
-	if (state.has_table || state.has_guard)
-		return replace(c, &state);
-	plan_create(c->arena, c->new, &plan);
-	return apply(c, &plan);
+	if (state.is_known) {
+		r = adopt(c, &state);
+	} else if (state.has_table || state.has_guard) {
+		r = replace(c, &state);
+	} else {
+		plan_create(c->arena, c->new, &plan);
+		r = apply(c, &plan);
+	}
+	ruleset_free(state.held);
+	return r;
 }
 
 /* A table that is not wanted goes, and so does its guard. */
@@ -124,9 +121,8 @@ static int remove_tables(Change *c)
 }
 
 /* ---- Carrying out ---- */
-static int carry_out(void *context)
+static int carry_out(Change *c)
 {
-	Change *c = context;
 	Daemon *d = c->d;
 	const Ruleset *old = d->is_known[c->table] ? d->applied[c->table] : NULL;
 	Plan plan;
@@ -146,7 +142,7 @@ static int attempt(Daemon *d, Ours table, const Ruleset *new)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
 	Change change = {.d = d, .arena = arena, .table = table, .new = new};
-	int r = arena ? arena_try(arena, carry_out, &change) : -ENOMEM;
+	int r = carry_out(&change);
 
 	d->counts.commits += change.counts.commits;
 	d->counts.elements += change.counts.elements;
@@ -263,7 +259,7 @@ static const char *guard_text(Arena *arena, const Ruleset *ruleset)
 	if (ruleset_cost(ruleset) <= REPAIR_COST_SMALL)
 		return nft_ruleset_text(arena, &guard);
 	shut = ruleset_shut(ruleset, base.table);
-	text = shut ? nft_ruleset_text(arena, shut) : "";
+	text = nft_ruleset_text(arena, shut);
 	ruleset_free(shut);
 	return text;
 }
@@ -276,7 +272,7 @@ static void guard(Daemon *d, const Ruleset *ruleset)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
 
-	if (arena && nft_load(d->nft, guard_text(arena, ruleset)) != 0)
+	if (nft_load(d->nft, guard_text(arena, ruleset)) != 0)
 		log_line(LOG_ERR, "refused", "isolated pods could not be guarded first: %s",
 			nft_error(d->nft));
 }
@@ -310,7 +306,7 @@ int daemon_remove(Daemon *d)
 	ARENA_CLEANUP Arena *arena = arena_new();
 	int r = 0;
 
-	for (size_t i = 0; arena && r == 0 && i < 2 * ARRAY_SIZE(suffixes); i++) {
+	for (size_t i = 0; r == 0 && i < 2 * ARRAY_SIZE(suffixes); i++) {
 		BaseOptions base = {
 			.table = arena_printf(arena, "%s%s", d->settings.table, suffixes[i / 2]),
 			.kind = i % 2 ? TABLE_BRIDGE : TABLE_INET};
@@ -324,5 +320,5 @@ int daemon_remove(Daemon *d)
 	}
 	if (r > 0)
 		log_line(LOG_ERR, "refused", "the kernel refused: %s", nft_error(d->nft));
-	return arena ? r : -ENOMEM;
+	return r;
 }

@@ -45,7 +45,7 @@ void log_diag(const Diag *diag)
 {
 	static const int priorities[] = {LOG_INFO, LOG_WARNING, LOG_ERR};
 	ARENA_CLEANUP Arena *arena = arena_new();
-	const char *line = arena ? diag_line(arena, diag) : diag->message;
+	const char *line = diag_line(arena, diag);
 
 	if (is_journal())
 		sd_journal_send("MESSAGE=%s", line, "PRIORITY=%d", priorities[diag->severity],

@@ -3,7 +3,6 @@
  * what changed; the first time, and after a failure, that is everything.
  */
 #include "daemon.h"
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -42,17 +41,15 @@ static int read_dirs(Daemon *d)
 }
 
 /* A compiler knows every change of its model from the first on, or it goes with that. */
-static int begin_model(Daemon *d)
+static void begin_model(Daemon *d)
 {
 	CompileOptions options = options_of(&d->settings);
 
 	if (d->snapshot)
-		return 0;
+		return;
 	d->has_garbage = true;
 	d->snapshot = snapshot_new(d->dirs[0], d->dirs[1]);
-	if (d->snapshot)
-		d->compiler = compiler_new(snapshot_model(d->snapshot), &options);
-	return d->compiler ? 0 : -ENOMEM;
+	d->compiler = compiler_new(snapshot_model(d->snapshot), &options);
 }
 
 static int refresh(Daemon *d, Changes *ret_changes)
@@ -64,53 +61,32 @@ static int refresh(Daemon *d, Changes *ret_changes)
 		r = daemon_restore_files(d);
 	if (r < 0)
 		return r;
-	r = begin_model(d);
-	if (r == 0)
-		r = snapshot_update(d->snapshot, ret_changes);
-	if (r < 0)
-		daemon_drop_model(d);
-	return r;
+	begin_model(d);
+	snapshot_update(d->snapshot, ret_changes);
+	return 0;
 }
 
-static int start_diags(Daemon *d)
+static void start_diags(Daemon *d)
 {
-	Arena *arena = arena_new();
-
-	if (!arena) {
-		daemon_drop_model(d); /* the compiler has missed these changes */
-		return -ENOMEM;
-	}
 	arena_free(d->diag_arena);
-	d->diag_arena = arena;
-	d->diags = (Diags){.arena = arena};
+	d->diag_arena = arena_new();
+	d->diags = (Diags){.arena = d->diag_arena};
 	diags_append(&d->diags, snapshot_diags(d->snapshot));
-	return 0;
 }
 
 /* What more of them leave behind is worth giving back. */
 #define CHANGES_SMALL 500
 
 /* The rulesets of both tables; without a bridge table NULL for that. */
-static int compile_tables(Daemon *d, const Changes *changes, Ruleset *ret_new[OURS_N])
+static void compile_tables(Daemon *d, const Changes *changes, Ruleset *ret_new[OURS_N])
 {
-	Ruleset *inet, *bridge = NULL;
-	int r = compiler_update(d->compiler, changes, &inet);
+	Ruleset *inet = compiler_update(d->compiler, changes);
 
 	d->has_garbage |= changes->pods.n > CHANGES_SMALL;
-	if (r < 0) {
-		daemon_drop_model(d);
-		return r;
-	}
 	compiler_warn(d->compiler, &d->diags);
-	if (d->bridge.has_table)
-		r = compile_bridge(inet, &d->bridge.options, &bridge);
-	if (r < 0) {
-		ruleset_free(inet);
-		return r;
-	}
 	ret_new[OURS_INET] = inet;
-	ret_new[OURS_BRIDGE] = bridge;
-	return 0;
+	ret_new[OURS_BRIDGE] =
+		d->bridge.has_table ? compile_bridge(inet, &d->bridge.options) : NULL;
 }
 
 static bool is_tracking(const Daemon *d)
@@ -163,10 +139,9 @@ static int reconcile(Daemon *d, Changes *changes)
 	int r = refresh(d, changes);
 
 	d->unhealthy[0] = '\0';
-	if (r == 0)
-		r = start_diags(d);
 	if (r < 0)
 		return r;
+	start_diags(d);
 	bridge_look((BridgeMode)d->settings.bridge, d->nft, d->settings.table, is_tracking(d),
 		&d->bridge);
 	if (!d->bridge.is_well)
@@ -176,10 +151,9 @@ static int reconcile(Daemon *d, Changes *changes)
 		return 0;
 	}
 	daemon_take_news(d);
-	r = compile_tables(d, changes, new);
+	compile_tables(d, changes, new);
 	daemon_take_news(d);
-	if (r == 0)
-		r = daemon_enforce(d, new);
+	r = daemon_enforce(d, new);
 	if (r == 0)
 		daemon_save_files(d);
 	if (d->refusal[0])
@@ -191,11 +165,10 @@ int daemon_reconcile(Daemon *d)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
 	Changes changes = {.arena = arena};
-	int r = arena ? reconcile(d, &changes) : -ENOMEM;
+	int r = reconcile(d, &changes);
 
 	if (r < 0 && !d->unhealthy[0])
 		snprintf(d->unhealthy, sizeof(d->unhealthy),
-			"what is wanted could not be read or compiled, and is tried again: %s",
-			strerror(-r));
+			"what is wanted could not be read, and is tried again: %s", strerror(-r));
 	return r;
 }

@@ -3,7 +3,6 @@
  * After a reboot the tables stand again before anything is read.
  */
 #include "daemon.h"
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
@@ -65,7 +64,7 @@ void daemon_restore_tables(Daemon *d)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
 
-	for (int t = 0; arena && t < OURS_N; t++)
+	for (int t = 0; t < OURS_N; t++)
 		restore_table(d, arena, (Ours)t);
 }
 
@@ -98,8 +97,6 @@ int daemon_restore_files(Daemon *d)
 
 	if (d->is_restored)
 		return 0;
-	if (!arena)
-		return -ENOMEM;
 	is_new = is_new_boot(d, &diags);
 	for (int i = 0; r == 0 && i < 2; i++)
 		r = source_dir_restore(d->dirs[i], d->settings.state, is_new, &diags);
@@ -122,18 +119,15 @@ void daemon_save_files(Daemon *d)
 {
 	StateText *list = NULL;
 	char boot[SD_ID128_STRING_MAX];
-	int r = 0;
 
-	for (int i = 0; r == 0 && i < 2; i++)
-		r = source_dir_take_unsaved(d->dirs[i], &list);
+	for (int i = 0; i < 2; i++)
+		source_dir_take_unsaved(d->dirs[i], &list);
 	/* files from before a reboot that stand unwritten must be known as such at the next start
 	 */
 	if (!d->is_boot_saved && !source_dir_is_kept(d->dirs[1])) {
-		push(&list, BOOT_NAME, strdup(boot_text(boot)));
+		push(&list, BOOT_NAME, memory_copy_text(boot_text(boot)));
 		d->is_boot_saved = true;
 	}
-	if (r < 0)
-		log_line(LOG_ERR, "state", "keeping the files: %s", strerror(-r));
 	saver_add(d->saver, d->settings.state, list);
 }
 
@@ -142,7 +136,7 @@ static char *table_text(const void *from)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
 
-	return arena ? strdup(nft_ruleset_text(arena, from)) : NULL;
+	return memory_copy_text(nft_ruleset_text(arena, from));
 }
 
 static void drop_table(const void *from)
@@ -168,10 +162,8 @@ void daemon_save_tables(Daemon *d)
 	for (int t = OURS_N - 1; t >= 0; t--) {
 		StateText *text = text_of_table(d, (Ours)t);
 
-		d->are_tables_unsaved |= !text; /* out of memory: with the next change */
-		if (text)
-			text->next = list;
-		list = text ? text : list;
+		text->next = list;
+		list = text;
 	}
 	saver_add(d->saver, d->settings.state, list);
 }

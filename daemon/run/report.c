@@ -126,7 +126,7 @@ static void report(Daemon *d)
 	Diags diags;
 	Status status;
 
-	if (!arena || !d->saver)
+	if (!d->saver)
 		return;
 	diags = diags_of(d, arena, &saving);
 	status = status_of(d, &diags, saving);
@@ -135,7 +135,7 @@ static void report(Daemon *d)
 	if (text_is_equal(json, d->written))
 		return;
 	free(d->written);
-	d->written = strdup(json);
+	d->written = memory_copy_text(json);
 	write_status(d, arena, &status, json);
 }
 

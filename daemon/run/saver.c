@@ -39,41 +39,24 @@ static StateText **end_of(StateText **list)
 	return list;
 }
 
-typedef struct Outdating {
-	Arena *arena;
-	StateText **list, *outdated;
-} Outdating;
-
-static int find_outdated(void *context)
-{
-	Outdating *o = context;
-	StrMap *last = strmap_new(o->arena);
-
-	for (StateText *t = *o->list; t; t = t->next)
-		strmap_put(last, t->name, t);
-	for (StateText **at = o->list; *at;) {
-		StateText *text = *at;
-
-		if (strmap_get(last, text->name) == text) {
-			at = &text->next;
-			continue;
-		}
-		*at = text->next;
-		text->next = o->outdated;
-		o->outdated = text;
-	}
-	return 0;
-}
-
-/* Of two texts of one name the later one counts. Out of memory, both are written, in order. */
+/* Of two texts of one name the later one counts. */
 static void drop_outdated(StateText **list)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
-	Outdating o = {.arena = arena, .list = list};
+	StrMap *last = strmap_new(arena);
 
-	if (arena)
-		arena_try(arena, find_outdated, &o);
-	free_list(o.outdated);
+	for (StateText *t = *list; t; t = t->next)
+		strmap_put(last, t->name, t);
+	while (*list) {
+		StateText *text = *list;
+
+		if (strmap_get(last, text->name) == text) {
+			list = &text->next;
+			continue;
+		}
+		*list = text->next;
+		state_text_free(text);
+	}
 }
 
 /* ---- The thread ---- */
@@ -83,10 +66,10 @@ static void write_list(StateText **list, const char *state, char *words, size_t 
 	*words = '\0';
 	while (*list) {
 		StateText *text = *list;
-		int r = state_text_make(text);
+		int r;
 
-		if (r == 0)
-			r = state_store(state, text);
+		state_text_make(text);
+		r = state_store(state, text);
 		if (r < 0) {
 			if (!*words)
 				snprintf(words, room, "%s: %s", text->name, strerror(-r));
@@ -101,8 +84,8 @@ static void write_list(StateText **list, const char *state, char *words, size_t 
 static void write_round(Saver *s)
 {
 	StateText *list = s->failed;
-	char *state = s->state ? strdup(s->state) : NULL;
-	char words[sizeof(s->words)] = "out of memory";
+	char *state = memory_copy_text(s->state);
+	char words[sizeof(s->words)];
 
 	*end_of(&list) = s->queue;
 	s->queue = s->failed = NULL;
@@ -110,8 +93,7 @@ static void write_round(Saver *s)
 	s->is_writing = true;
 	pthread_mutex_unlock(&s->lock);
 	drop_outdated(&list);
-	if (state)
-		write_list(&list, state, words, sizeof(words));
+	write_list(&list, state, words, sizeof(words));
 	free(state);
 	pthread_mutex_lock(&s->lock);
 	s->failed = list;
@@ -167,11 +149,9 @@ static int start(Saver *s, sd_event *event)
 
 int saver_new(sd_event *event, SaverNotify notify, void *context, Saver **ret_saver)
 {
-	Saver *s = calloc(1, sizeof(*s));
+	Saver *s = MEMORY_NEW(Saver);
 	int r;
 
-	if (!s)
-		return -ENOMEM;
 	*s = (Saver){.fd = -1, .notify = notify, .context = context};
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->wake, NULL);
@@ -210,7 +190,7 @@ void saver_add(Saver *s, const char *state, StateText *list)
 	pthread_mutex_lock(&s->lock);
 	if (!s->state || strcmp(s->state, state) != 0) {
 		free(s->state);
-		s->state = strdup(state);
+		s->state = memory_copy_text(state);
 	}
 	*end_of(&s->queue) = list;
 	s->is_asked = s->queue || s->failed;

@@ -116,11 +116,9 @@ static int on_inotify(sd_event_source *source, int fd, uint32_t events, void *co
 
 int watch_new(sd_event *event, WatchNotify notify, void *context, Watch **ret_watch)
 {
-	Watch *watch = calloc(1, sizeof(*watch));
+	Watch *watch = MEMORY_NEW(Watch);
 	int r;
 
-	if (!watch)
-		return -ENOMEM;
 	*watch = (Watch){.notify = notify, .context = context, .wd = {-1, -1}};
 	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	r = watch->fd < 0 ? -errno

@@ -1,8 +1,6 @@
 /* Many files at once: parsing is pure, so they are read side by side, on all processors. */
 #include "directory.h"
-#include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,12 +18,8 @@ typedef struct Reading {
 static int read_one(const Reading *r, size_t i, Arena *scratch)
 {
 	DueFile *due = &r->due[i];
-	char *file;
-	int result;
-
-	if (asprintf(&file, "%s/%s", r->dir->path, due->name) < 0)
-		return -ENOMEM;
-	result = source_file_read(r->fd, r->dir->kind, file, due->name, scratch, &due->file);
+	char *file = memory_printf("%s/%s", r->dir->path, due->name);
+	int result = source_file_read(r->fd, r->dir->kind, file, due->name, scratch, &due->file);
 	free(file);
 	return result;
 }
@@ -37,7 +31,7 @@ static void *read_some(void *context)
 	size_t i;
 
 	while ((i = __atomic_fetch_add(&r->next, 1, __ATOMIC_RELAXED)) < r->n) {
-		int result = scratch ? read_one(r, i, scratch) : -ENOMEM;
+		int result = read_one(r, i, scratch);
 
 		if (result < 0)
 			__atomic_store_n(&r->result, result, __ATOMIC_RELAXED);

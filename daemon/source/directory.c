@@ -13,17 +13,15 @@
 
 SourceDir *source_dir_new(SourceKind kind, const char *path, bool is_saving)
 {
-	SourceDir *dir = calloc(1, sizeof(*dir));
+	SourceDir *dir = MEMORY_NEW(SourceDir);
 
-	if (!dir)
-		return NULL;
 	dir->kind = kind;
 	dir->is_saving = is_saving;
 	dir->is_whole = true;
-	dir->path = strdup(path);
+	dir->path = memory_copy_text(path);
 	dir->diag_arena = arena_new();
 	dir->diags.arena = dir->diag_arena;
-	return dir->path && dir->diag_arena ? dir : source_dir_free(dir);
+	return dir;
 }
 
 static void free_names(Pointers *names)
@@ -115,17 +113,14 @@ static void note_link(SourceDir *dir, int fd, Entry *entry)
 	dir->has_links |= entry->is_link;
 }
 
-static int hold_text(SourceDir *dir, Entry *entry)
+static void hold_text(SourceDir *dir, Entry *entry)
 {
-	int r = 0;
-
 	entry->was_saved = !entry->is_unsaved;
 	if (entry->current->diags.n_errors || !dir->is_saving)
 		entry_drop_text(entry);
 	else if (!entry->is_unsaved)
-		r = pointers_add(&dir->unsaved, entry);
-	entry->is_unsaved |= entry->text && r == 0;
-	return r;
+		pointers_add(&dir->unsaved, entry);
+	entry->is_unsaved |= entry->text != NULL;
 }
 
 /* Errors of opening (a link out, no permission) must be tried again each time: no stamp. */
@@ -137,10 +132,8 @@ static bool must_be_read(int fd, const Entry *entry)
 	       !stat_is_same(&stamp, &entry->stamp);
 }
 
-static int entry_take(SourceDir *dir, int fd, Entry *entry, const SourceFile *new)
+static void entry_take(SourceDir *dir, int fd, Entry *entry, const SourceFile *new)
 {
-	int r;
-
 	if (entry->current != entry->accepted)
 		source_free(entry->current);
 	entry_drop_text(entry);
@@ -149,25 +142,23 @@ static int entry_take(SourceDir *dir, int fd, Entry *entry, const SourceFile *ne
 	entry->text = new->text;
 	entry->text_n = new->n;
 	note_link(dir, fd, entry);
-	r = hold_text(dir, entry);
-	return r < 0 ? r : entry_mark(dir, entry);
+	hold_text(dir, entry);
+	entry_mark(dir, entry);
 }
 
-/* What is due is read, whatever becomes of one of them. */
 static int read_due(SourceDir *dir, int fd, const Pointers *due)
 {
-	DueFile *files = calloc(due->n + 1, sizeof(*files));
-	int r = files ? 0 : -ENOMEM;
+	DueFile *files;
+	int r;
 
-	for (size_t i = 0; r == 0 && i < due->n; i++)
+	if (due->n == 0)
+		return 0;
+	files = memory_calloc(due->n, sizeof(*files));
+	for (size_t i = 0; i < due->n; i++)
 		files[i].name = ((Entry *)due->at[i])->name;
-	if (r == 0)
-		r = read_beside(dir, fd, files, due->n);
-	for (size_t i = 0, n = r == 0 ? due->n : 0; i < n; i++) {
-		int one = entry_take(dir, fd, due->at[i], &files[i].file);
-
-		r = r ? r : one;
-	}
+	r = read_beside(dir, fd, files, due->n);
+	for (size_t i = 0; r == 0 && i < due->n; i++)
+		entry_take(dir, fd, due->at[i], &files[i].file);
 	free(files);
 	return r;
 }
@@ -198,42 +189,39 @@ static int scan(SourceDir *dir, DIR *stream)
 	return r;
 }
 
-static int forget(SourceDir *dir, Entry *entry)
+static void forget(SourceDir *dir, Entry *entry)
 {
-	int r = dir->is_saving ? entry_gone(dir, entry->name) : 0;
-
-	return r < 0 ? r : entry_forget(dir, entry);
+	if (dir->is_saving)
+		entry_gone(dir, entry->name);
+	entry_forget(dir, entry);
 }
 
-static int forget_unseen(SourceDir *dir)
+static void forget_unseen(SourceDir *dir)
 {
-	int r = 0;
-
-	for (size_t i = dir->entries.n; r == 0 && i > 0; i--) {
+	for (size_t i = dir->entries.n; i > 0; i--) {
 		Entry *entry = dir_entry(dir, i - 1);
 
 		if (!entry->is_seen && !entry->is_kept)
-			r = forget(dir, entry);
+			forget(dir, entry);
 	}
-	return r;
 }
 
 static int refresh_all(SourceDir *dir, DIR *stream, Pointers *due)
 {
 	int r = scan(dir, stream);
 
-	if (r == 0)
-		r = forget_unseen(dir);
+	if (r < 0)
+		return r;
+	forget_unseen(dir);
 	dir->has_links = false;
-	for (size_t i = 0; r == 0 && i < dir->entries.n; i++) {
+	for (size_t i = 0; i < dir->entries.n; i++) {
 		Entry *entry = dir_entry(dir, i);
 
 		dir->has_links |= entry->is_link;
 		if (!entry->is_busy && entry->is_seen && must_be_read(dirfd(stream), entry))
-			r = pointers_add(due, entry);
+			pointers_add(due, entry);
 	}
-	if (r == 0)
-		r = read_due(dir, dirfd(stream), due);
+	r = read_due(dir, dirfd(stream), due);
 	if (r == 0)
 		dir->is_whole = false;
 	return r;
@@ -246,12 +234,15 @@ static int refresh_name(SourceDir *dir, int fd, Noted *noted, Pointers *due)
 	Entry *entry = entry_of(dir, noted->name);
 	SourceFile ahead;
 	struct stat own;
-	int r = 0;
 
-	if (fstatat(fd, noted->name, &own, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
-		return entry && !entry->is_kept ? forget(dir, entry) : 0;
+	if (fstatat(fd, noted->name, &own, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT) {
+		if (entry && !entry->is_kept)
+			forget(dir, entry);
+		return 0;
+	}
 	if (!entry) {
-		r = entry_add(dir, noted->name, &entry);
+		int r = entry_add(dir, noted->name, &entry);
+
 		if (r < 0)
 			return r;
 		entries_sort(dir);
@@ -260,8 +251,11 @@ static int refresh_name(SourceDir *dir, int fd, Noted *noted, Pointers *due)
 	entry->is_kept = false;
 	if (entry->is_busy)
 		return 0;
-	return noted_take(noted, fd, &ahead) ? entry_take(dir, fd, entry, &ahead)
-					     : pointers_add(due, entry);
+	if (noted_take(noted, fd, &ahead))
+		entry_take(dir, fd, entry, &ahead);
+	else
+		pointers_add(due, entry);
+	return 0;
 }
 
 static int refresh_noted(SourceDir *dir, int fd, Pointers *due)
@@ -341,16 +335,11 @@ static int open_stream(const SourceDir *dir, DIR **ret_stream)
 	return -error;
 }
 
-static int begin_diags(SourceDir *dir)
+static void begin_diags(SourceDir *dir)
 {
-	Arena *fresh = arena_new();
-
-	if (!fresh)
-		return -ENOMEM;
 	arena_free(dir->diag_arena);
-	dir->diag_arena = fresh;
-	dir->diags = (Diags){.arena = fresh};
-	return 0;
+	dir->diag_arena = arena_new();
+	dir->diags = (Diags){.arena = dir->diag_arena};
 }
 
 static int refresh_stream(SourceDir *dir, DIR *stream, bool is_whole)
@@ -376,14 +365,17 @@ static int refresh_dir(SourceDir *dir)
 	DIR *stream;
 	bool is_whole = dir_must_look_at_all(dir);
 	int error = open_stream(dir, &stream);
-	int r = is_of_environment(-error) ? error : begin_diags(dir);
+	int r = 0;
 
-	if (r == 0 && stream)
-		r = refresh_stream(dir, stream, is_whole);
-	else if (r == 0)
+	if (is_of_environment(-error))
+		return error;
+	begin_diags(dir);
+	if (!stream) {
 		dir_error(dir, strerror(-error));
-	if (stream)
-		closedir(stream);
+		return 0;
+	}
+	r = refresh_stream(dir, stream, is_whole);
+	closedir(stream);
 	return r;
 }
 

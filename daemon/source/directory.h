@@ -52,7 +52,7 @@ struct SourceDir {
 	bool had_diags; /* when the snapshot looked last */
 };
 
-int pointers_add(Pointers *list, void *item); /* 0 or -ENOMEM */
+void pointers_add(Pointers *list, void *item);
 static inline Entry *dir_entry(const SourceDir *dir, size_t i)
 {
 	return dir->entries.at[i];
@@ -61,17 +61,17 @@ static inline Entry *dir_entry(const SourceDir *dir, size_t i)
 /* entry.c */
 Entry *entry_of(const SourceDir *dir, const char *name);
 Entry *entry_among(const SourceDir *dir, size_t n, const char *name); /* the first n, sorted */
-/* At the end: sort afterwards. -EFBIG: there are too many. */
+/* At the end: sort afterwards. 0, or -EFBIG: there are too many. */
 int entry_add(SourceDir *dir, const char *name, Entry **ret_entry);
 void entries_sort(SourceDir *dir);
-int entry_mark(SourceDir *dir, Entry *entry);	  /* for the snapshot */
-int entry_forget(SourceDir *dir, Entry *entry);	  /* out of the entries; for the snapshot */
-int entry_gone(SourceDir *dir, const char *name); /* its saved copy is to go */
-int entry_accept(SourceDir *dir, Entry *entry);	  /* the current version is in force now */
+void entry_mark(SourceDir *dir, Entry *entry);	   /* for the snapshot */
+void entry_forget(SourceDir *dir, Entry *entry);   /* out of the entries; for the snapshot */
+void entry_gone(SourceDir *dir, const char *name); /* its saved copy is to go */
+void entry_accept(SourceDir *dir, Entry *entry);   /* the current version is in force now */
 /* The snapshot has looked at what changed. */
-int dir_end_changes(SourceDir *dir);
+void dir_end_changes(SourceDir *dir);
 /* There is a new snapshot, which has looked at nothing. */
-int dir_begin_changes(SourceDir *dir);
+void dir_begin_changes(SourceDir *dir);
 void dir_free_retired(SourceDir *dir);
 void entry_drop_text(Entry *entry);
 void entry_free(Entry *entry);
@@ -83,10 +83,9 @@ typedef enum Folded { FOLDED_NOT, FOLDED_SAME, FOLDED_OTHER } Folded;
 
 /*
  * fold.c: `into`, which is in the model, says from now on what `next` says; the model, and the
- * changes, hear of what differs. Where that is much nothing is done. 0 or -ENOMEM.
+ * changes, hear of what differs. Where that is much nothing is done.
  */
-int source_fold(
-	Source *into, const Source *next, Model *model, Changes *changes, Folded *ret_folded);
+Folded source_fold(Source *into, const Source *next, Model *model, Changes *changes);
 
 /* noted.c */
 void dir_forget_noted(SourceDir *dir);

@@ -3,19 +3,13 @@
 #include <errno.h>
 #include <string.h>
 
-int pointers_add(Pointers *list, void *item)
+void pointers_add(Pointers *list, void *item)
 {
 	if (list->n == list->room) {
-		size_t room = list->room ? 2 * list->room : 16;
-		void **grown = reallocarray(list->at, room, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		list->at = grown;
-		list->room = room;
+		list->room = list->room ? 2 * list->room : 16;
+		list->at = memory_grow(list->at, list->room, sizeof(*list->at));
 	}
 	list->at[list->n++] = item;
-	return 0;
 }
 
 static void pointers_remove(Pointers *list, const void *item)
@@ -59,26 +53,17 @@ int entry_add(SourceDir *dir, const char *name, Entry **ret_entry)
 
 	if (dir->entries.n >= SOURCE_FILES_MOST)
 		return -EFBIG;
-	entry = calloc(1, sizeof(*entry));
-	if (entry)
-		entry->name = strdup(name);
-	if (!entry || !entry->name || pointers_add(&dir->entries, entry) < 0) {
-		entry_free(entry);
-		return -ENOMEM;
-	}
+	entry = MEMORY_NEW(Entry);
+	entry->name = memory_copy_text(name);
 	entry->is_seen = true;
+	pointers_add(&dir->entries, entry);
 	*ret_entry = entry;
 	return 0;
 }
 
-int entry_gone(SourceDir *dir, const char *name)
+void entry_gone(SourceDir *dir, const char *name)
 {
-	char *copy = strdup(name);
-	int r = copy ? pointers_add(&dir->gone, copy) : -ENOMEM;
-
-	if (r < 0)
-		free(copy);
-	return r;
+	pointers_add(&dir->gone, memory_copy_text(name));
 }
 
 void entry_drop_text(Entry *entry)
@@ -100,36 +85,27 @@ void entry_free(Entry *entry)
 }
 
 /* ---- For the snapshot ---- */
-int entry_mark(SourceDir *dir, Entry *entry)
+void entry_mark(SourceDir *dir, Entry *entry)
 {
-	int r = entry->is_changed ? 0 : pointers_add(&dir->changed, entry);
-
-	entry->is_changed |= r == 0;
-	return r;
+	if (!entry->is_changed)
+		pointers_add(&dir->changed, entry);
+	entry->is_changed = true;
 }
 
-int entry_forget(SourceDir *dir, Entry *entry)
+void entry_forget(SourceDir *dir, Entry *entry)
 {
-	int r = entry_mark(dir, entry);
-
-	if (r < 0)
-		return r;
+	entry_mark(dir, entry);
 	pointers_remove(&dir->entries, entry);
 	if (entry->is_unsaved)
 		pointers_remove(&dir->unsaved, entry);
 	entry->is_gone = true;
-	return 0;
 }
 
-int entry_accept(SourceDir *dir, Entry *entry)
+void entry_accept(SourceDir *dir, Entry *entry)
 {
-	int r = 0;
-
 	if (entry->accepted && entry->accepted != entry->current)
-		r = pointers_add(&dir->retired, entry->accepted);
-	if (r == 0)
-		entry->accepted = entry->current;
-	return r;
+		pointers_add(&dir->retired, entry->accepted);
+	entry->accepted = entry->current;
 }
 
 /* Kubelet lists its pods in another order each time: that is not worth a write to the disk. */
@@ -144,47 +120,36 @@ void entry_fold(SourceDir *dir, Entry *entry, bool is_same)
 	entry->is_unsaved = false;
 }
 
-static int retire(SourceDir *dir, Entry *entry)
+static void retire(SourceDir *dir, Entry *entry)
 {
-	int r = 0;
-
 	if (entry->accepted) {
-		r = pointers_add(&dir->retired, entry->accepted);
-		if (r < 0)
-			return r;
+		pointers_add(&dir->retired, entry->accepted);
 		if (entry->current == entry->accepted)
 			entry->current = NULL;
 		entry->accepted = NULL;
 	}
 	entry_free(entry);
-	return 0;
 }
 
-int dir_end_changes(SourceDir *dir)
+void dir_end_changes(SourceDir *dir)
 {
-	int r = 0;
-
-	while (r == 0 && dir->changed.n > 0) {
-		Entry *entry = dir->changed.at[dir->changed.n - 1];
+	for (size_t i = 0; i < dir->changed.n; i++) {
+		Entry *entry = dir->changed.at[i];
 
 		entry->is_changed = false;
 		if (entry->is_gone)
-			r = retire(dir, entry);
-		if (r == 0)
-			dir->changed.n--;
+			retire(dir, entry);
 	}
-	return r;
+	dir->changed.n = 0;
 }
 
-int dir_begin_changes(SourceDir *dir)
+void dir_begin_changes(SourceDir *dir)
 {
-	int r = dir_end_changes(dir); /* the gone go */
-
-	for (size_t i = 0; r == 0 && i < dir->entries.n; i++) {
+	dir_end_changes(dir); /* the gone go */
+	for (size_t i = 0; i < dir->entries.n; i++) {
 		dir_entry(dir, i)->merged = NULL;
-		r = entry_mark(dir, dir_entry(dir, i));
+		entry_mark(dir, dir_entry(dir, i));
 	}
-	return r;
 }
 
 void dir_free_retired(SourceDir *dir)

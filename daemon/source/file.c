@@ -158,9 +158,14 @@ int source_file_read(int directory, SourceKind kind, const char *file, const cha
 		r = read_found(kind, found, &result, &why);
 		close(found);
 	}
-	if (!is_of_environment(-r)) /* what else went wrong is said of the file */
-		r = why ? source_make_failed(file, why, &result.source)
-			: source_parse(kind, file, result.text, result.n, scratch, &result.source);
+	if (is_of_environment(-r))
+		return r;
+	if (why) { /* what else went wrong is said of the file */
+		result.source = source_make_failed(file, why);
+		r = 0;
+	} else {
+		r = source_parse(kind, file, result.text, result.n, scratch, &result.source);
+	}
 	if (r < 0)
 		free(result.text);
 	else

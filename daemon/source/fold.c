@@ -109,10 +109,8 @@ static bool have_same_namespaces(const Source *a, const Source *b)
 }
 
 /* ---- What comes ---- */
-/* Everything that may fail for want of memory, of that of `into` alone. */
-static int copy(void *context)
+static void copy(Fold *f)
 {
-	Fold *f = context;
 	Source *into = f->into;
 
 	f->list = into->pods.at;
@@ -123,7 +121,6 @@ static int copy(void *context)
 			f->pods[i] = pod_copy(into->arena, f->next->pods.at[i], into->file);
 			f->come.at[f->come.n++] = f->pods[i];
 		}
-	return 0;
 }
 
 /* What stays has perhaps moved within the file. */
@@ -168,27 +165,21 @@ static bool is_next_of(const Source *into, const Source *next)
 	       into->diags.list.n + next->diags.list.n == 0 && have_same_namespaces(into, next);
 }
 
-int source_fold(
-	Source *into, const Source *next, Model *model, Changes *changes, Folded *ret_folded)
+Folded source_fold(Source *into, const Source *next, Model *model, Changes *changes)
 {
 	Fold f = {.into = into, .next = next};
 	Part gone, come;
-	int r;
 
-	*ret_folded = FOLDED_NOT;
 	if (!is_next_of(into, next))
-		return 0;
+		return FOLDED_NOT;
 	match(&f, model, changes->arena);
 	if (!is_worth(&f))
-		return 0;
-	r = arena_try(into->arena, copy, &f);
-	if (r < 0)
-		return r;
+		return FOLDED_NOT;
+	copy(&f);
 	move_origins(&f);
 	gone = (Part){.pods = f.gone.at, .n_pods = f.gone.n};
 	come = (Part){.pods = f.come.at, .n_pods = f.come.n};
 	model_replace(model, &gone, &come, changes);
 	put_list(&f);
-	*ret_folded = gone.n_pods + come.n_pods ? FOLDED_OTHER : FOLDED_SAME;
-	return 0;
+	return gone.n_pods + come.n_pods ? FOLDED_OTHER : FOLDED_SAME;
 }

@@ -4,7 +4,6 @@
  * read ahead counts if nothing has happened to the name since, else it was read in vain.
  */
 #include "directory.h"
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,18 +41,12 @@ static Noted *noted_of(const SourceDir *dir, const char *name)
 	return NULL;
 }
 
-static int noted_add(SourceDir *dir, const char *name)
+static void noted_add(SourceDir *dir, const char *name)
 {
-	Noted *noted = calloc(1, sizeof(*noted));
+	Noted *noted = MEMORY_NEW(Noted);
 
-	if (!noted)
-		return -ENOMEM;
-	noted->name = strdup(name);
-	if (!noted->name || pointers_add(&dir->noted, noted) < 0) {
-		noted_free(noted);
-		return -ENOMEM;
-	}
-	return 0;
+	noted->name = memory_copy_text(name);
+	pointers_add(&dir->noted, noted);
 }
 
 /* Another name counts only where a symbolic link may lead through it. */
@@ -70,8 +63,8 @@ bool source_dir_note(SourceDir *dir, const char *name)
 	noted = noted_of(dir, name);
 	if (noted)
 		drop_ahead(noted);
-	else if (noted_add(dir, name) < 0)
-		dir->is_whole = true;
+	else
+		noted_add(dir, name);
 	return true;
 }
 
@@ -120,8 +113,8 @@ void source_dir_read_ahead(SourceDir *dir)
 
 	if (dir_must_look_at_all(dir) || dir->noted.n == 0)
 		return;
-	due = calloc(dir->noted.n, sizeof(*due));
-	n = due ? list_due(dir, due) : 0;
+	due = memory_calloc(dir->noted.n, sizeof(*due));
+	n = list_due(dir, due);
 	if (n > 0)
 		read_ahead(dir, due, n);
 	free(due);

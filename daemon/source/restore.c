@@ -6,7 +6,6 @@
 #include "directory.h"
 #include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -34,39 +33,31 @@ static uint64_t stamp_of(const struct stat *st)
 
 /* ---- Save ---- */
 /* Appends to the list; takes `text` over. */
-static int push(const SourceDir *dir, const char *name, char *text, size_t n, StateText ***tail)
+static StateText *push(
+	const SourceDir *dir, const char *name, char *text, size_t n, StateText ***tail)
 {
-	char *path;
-	StateText *new;
+	char *path = memory_printf("%s/%s", folder_of(dir), name);
+	StateText *new = state_text_new(path, text, n);
 
-	if (asprintf(&path, "%s/%s", folder_of(dir), name) < 0) {
-		free(text);
-		return -ENOMEM;
-	}
-	new = state_text_new(path, text, n);
 	free(path);
-	if (!new)
-		return -ENOMEM;
 	**tail = new;
 	*tail = &new->next;
-	return 0;
+	return new;
 }
 
-int source_dir_take_unsaved(SourceDir *dir, StateText **ret_list)
+void source_dir_take_unsaved(SourceDir *dir, StateText **ret_list)
 {
 	StateText **tail = ret_list;
 	size_t kept = 0;
-	int r = 0;
 
 	while (*tail)
 		tail = &(*tail)->next;
-	for (; r == 0 && dir->gone.n > 0; dir->gone.n--) {
-		r = push(dir, dir->gone.at[dir->gone.n - 1], NULL, 0, &tail);
+	for (; dir->gone.n > 0; dir->gone.n--) {
+		push(dir, dir->gone.at[dir->gone.n - 1], NULL, 0, &tail);
 		free(dir->gone.at[dir->gone.n - 1]);
 	}
-	for (size_t i = 0; r == 0 && i < dir->unsaved.n; i++) {
+	for (size_t i = 0; i < dir->unsaved.n; i++) {
 		Entry *entry = dir->unsaved.at[i];
-		StateText **at = tail;
 
 		if (!entry->text || entry->accepted != entry->current) {
 			dir->unsaved.at[kept] = entry;
@@ -74,15 +65,12 @@ int source_dir_take_unsaved(SourceDir *dir, StateText **ret_list)
 			entry->is_unsaved = entry->text != NULL;
 			continue;
 		}
-		r = push(dir, entry->name, entry->text, entry->text_n, &tail);
+		push(dir, entry->name, entry->text, entry->text_n, &tail)->stamp =
+			stamp_of(&entry->stamp);
 		entry->text = NULL;
 		entry->is_unsaved = false;
-		if (r == 0)
-			(*at)->stamp = stamp_of(&entry->stamp);
 	}
-	if (r == 0)
-		dir->unsaved.n = kept;
-	return r;
+	dir->unsaved.n = kept;
 }
 
 /* ---- Restore ---- */
@@ -94,19 +82,19 @@ typedef struct Restoring {
 	Diags *diags;
 } Restoring;
 
-static int accept_saved(const Restoring *r, Entry *entry, Source *source)
+static void accept_saved(const Restoring *r, Entry *entry, Source *source)
 {
 	if (source->diags.n_errors) {
 		source_free(source);
-		return 0;
+		return;
 	}
 	entry->accepted = source;
-	return entry_mark(r->dir, entry);
+	entry_mark(r->dir, entry);
 }
 
 static int restore_entry(const Restoring *r, Entry *entry)
 {
-	char *path = NULL, *text;
+	char *path, *text;
 	Source *source;
 	size_t n;
 	int error;
@@ -118,57 +106,49 @@ static int restore_entry(const Restoring *r, Entry *entry)
 			entry_drop_text(entry);
 		return 0;
 	}
-	if (asprintf(&path, "%s/%s", folder_of(r->dir), entry->name) < 0)
-		return -ENOMEM;
+	path = memory_printf("%s/%s", folder_of(r->dir), entry->name);
 	error = state_load(r->state, path, r->diags, &text, &n);
 	free(path);
 	if (error < 0)
 		return error == -ENOENT ? 0 : error;
-	if (asprintf(&path, "%s/%s/%s", r->state, folder_of(r->dir), entry->name) < 0) {
-		free(text);
-		return -ENOMEM;
-	}
+	path = memory_printf("%s/%s/%s", r->state, folder_of(r->dir), entry->name);
 	error = source_parse(r->dir->kind, path, text, n, NULL, &source);
 	free(path);
 	free(text);
-	return error < 0 ? error : accept_saved(r, entry, source);
+	if (error == 0)
+		accept_saved(r, entry, source);
+	return error;
 }
 
 /* A file that only the state directory has: it stands, or is forgotten there too. */
-static int take_name(const Restoring *r, const char *name, bool is_unknown)
+static void take_name(const Restoring *r, const char *name, bool is_unknown)
 {
 	Entry *entry;
-	int error;
 
 	if (!is_unknown && !r->is_kept)
-		return entry_gone(r->dir, name);
-	error = entry_add(r->dir, name, &entry);
-	if (error < 0)
-		return error == -EFBIG ? 0 : error;
-	entry->is_kept = r->is_kept;
-	return 0;
+		entry_gone(r->dir, name);
+	else if (entry_add(r->dir, name, &entry) == 0)
+		entry->is_kept = r->is_kept;
 }
 
-static int take_names(const Restoring *r)
+static void take_names(const Restoring *r)
 {
 	/* nothing is known of the directory: its files are those that were kept */
 	bool is_unknown = r->dir->entries.n == 0 && r->dir->diags.n_errors;
 	DIR *stream = fdopendir(dup(r->folder));
 	size_t known = r->dir->entries.n;
-	int error = 0;
 
 	if (!stream)
-		return 0;
+		return;
 	rewinddir(stream);
-	for (struct dirent *d; error == 0 && (d = readdir(stream));) {
+	for (struct dirent *d; (d = readdir(stream));) {
 		if (!source_name_is_read(r->dir->kind, d->d_name) ||
 			entry_among(r->dir, known, d->d_name))
 			continue;
-		error = take_name(r, d->d_name, is_unknown);
+		take_name(r, d->d_name, is_unknown);
 	}
 	closedir(stream);
 	entries_sort(r->dir);
-	return error;
 }
 
 int source_dir_restore(SourceDir *dir, const char *state, bool is_new_boot, Diags *diags)
@@ -178,11 +158,11 @@ int source_dir_restore(SourceDir *dir, const char *state, bool is_new_boot, Diag
 		.folder = state_open(state, folder_of(dir)),
 		.is_kept = is_new_boot && dir->kind == SOURCE_INVENTORY,
 		.diags = diags};
-	int error;
+	int error = 0;
 
 	if (r.folder < 0)
 		return 0; /* the first start */
-	error = take_names(&r);
+	take_names(&r);
 	for (size_t i = 0; error == 0 && i < dir->entries.n; i++) {
 		Entry *entry = dir_entry(dir, i);
 

@@ -8,7 +8,6 @@
  * taken, a cidr_set that is missing) shows only then.
  */
 #include "directory.h"
-#include <errno.h>
 #include <string.h>
 
 typedef struct Choice {
@@ -300,22 +299,14 @@ typedef struct Resolving {
 	StrMap *noted; /* sets that are in the settlement */
 } Resolving;
 
-typedef struct Keeping {
-	Source *source;
-	const CidrSet *set;
-} Keeping;
-
-static int keep_set(void *context)
+static void keep_set(Source *source, const CidrSet *set)
 {
-	const Keeping *k = context;
-	Arena *arena = k->source->arena;
-	const CidrSet *copy =
-		cidr_set_copy(arena, k->set, arena_strdup(arena, k->set->origin.file));
+	Arena *arena = source->arena;
+	const CidrSet *copy = cidr_set_copy(arena, set, arena_strdup(arena, set->origin.file));
 
-	if (!k->source->resolved)
-		k->source->resolved = strmap_new(arena);
-	strmap_put(k->source->resolved, copy->name, (void *)copy);
-	return 0;
+	if (!source->resolved)
+		source->resolved = strmap_new(arena);
+	strmap_put(source->resolved, copy->name, (void *)copy);
 }
 
 static void resolve_set(void *context, const Source *source, const Peer *peer)
@@ -332,10 +323,8 @@ static void resolve_set(void *context, const Source *source, const Peer *peer)
 		strmap_put(r->names->sets, last->name, (void *)last);
 		return;
 	}
-	if (!set || (last && ranges_are_equal(&set->ranges, &last->ranges)))
-		return;
-	if (arena_try(mine->arena, keep_set, &(Keeping){mine, set}) < 0)
-		arena_out_of_memory(r->s->arena);
+	if (set && !(last && ranges_are_equal(&set->ranges, &last->ranges)))
+		keep_set(mine, set);
 }
 
 static void note_set(void *context, const Source *source, const Peer *peer)
@@ -474,17 +463,14 @@ static void merge_same(
 	}
 }
 
-static int accept_choices(const Snapshot *snapshot, const Settlement *s)
+static void accept_choices(const Snapshot *snapshot, const Settlement *s)
 {
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < s->choices.n; i++)
+	for (size_t i = 0; i < s->choices.n; i++)
 		if (is_new(&s->choices.at[i]))
-			r = entry_accept(snapshot->policies, s->choices.at[i].entry);
-	return r;
+			entry_accept(snapshot->policies, s->choices.at[i].entry);
 }
 
-static int settle(Snapshot *snapshot, Changes *changes)
+static void settle(Snapshot *snapshot, Changes *changes)
 {
 	Settlement new = {.arena = arena_child(snapshot->arena)}, old = snapshot->settled;
 	Arena *scratch = arena_child(new.arena);
@@ -500,7 +486,7 @@ static int settle(Snapshot *snapshot, Changes *changes)
 	model_set_cidr_sets(snapshot->model, new.sets.at, new.sets.n);
 	snapshot->settled = new;
 	arena_free(old.arena);
-	return accept_choices(snapshot, &new);
+	accept_choices(snapshot, &new);
 }
 
 /* ---- The inventory ---- */
@@ -511,33 +497,24 @@ static Part part_of(const Source *source)
 	return (Part){source->pods.at, source->pods.n, source->namespaces.at, source->namespaces.n};
 }
 
-static int merge_entry(Snapshot *snapshot, Entry *entry, Changes *changes)
+static void merge_entry(Snapshot *snapshot, Entry *entry, Changes *changes)
 {
 	const Source *chosen = entry->is_gone ? NULL : good_version(entry);
 	Part old = part_of(entry->merged), new = part_of(chosen);
 	Folded folded = FOLDED_NOT;
-	int r = 0;
 
 	if (chosen == entry->merged)
-		return 0;
+		return;
 	if (chosen && entry->merged)
-		r = source_fold(entry->accepted, chosen, snapshot->model, changes, &folded);
-	if (folded != FOLDED_NOT)
+		folded = source_fold(entry->accepted, chosen, snapshot->model, changes);
+	if (folded != FOLDED_NOT) {
 		entry_fold(snapshot->inventory, entry, folded == FOLDED_SAME);
-	if (r < 0 || folded != FOLDED_NOT)
-		return r;
+		return;
+	}
 	model_replace(snapshot->model, &old, &new, changes);
 	entry->merged = chosen;
-	return chosen && chosen == entry->current ? entry_accept(snapshot->inventory, entry) : 0;
-}
-
-static int merge_inventory(Snapshot *snapshot, Changes *changes)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < snapshot->inventory->changed.n; i++)
-		r = merge_entry(snapshot, snapshot->inventory->changed.at[i], changes);
-	return r;
+	if (chosen && chosen == entry->current)
+		entry_accept(snapshot->inventory, entry);
 }
 
 /* ---- Diagnostics ---- */
@@ -567,7 +544,6 @@ static void append_diags(Diags *diags, const SourceDir *dir)
 static void renew_diags(Snapshot *snapshot)
 {
 	arena_free(snapshot->diag_arena);
-	snapshot->diag_arena = NULL;
 	snapshot->diag_arena = arena_child(snapshot->arena);
 	snapshot->diags = (Diags){.arena = snapshot->diag_arena};
 	append_diags(&snapshot->diags, snapshot->policies);
@@ -578,72 +554,39 @@ static void renew_diags(Snapshot *snapshot)
 }
 
 /* ---- Update ---- */
-typedef struct Update {
-	Snapshot *snapshot;
-	Changes *changes;
-} Update;
-
-static int merge(void *context)
+void snapshot_update(Snapshot *snapshot, Changes *changes)
 {
-	const Update *u = context;
-	Snapshot *snapshot = u->snapshot;
 	bool has_policies = snapshot->policies->changed.n > 0, has_twice;
-	int r;
 
 	model_forget(snapshot->model);
-	r = merge_inventory(snapshot, u->changes);
-	if (r == 0 && (has_policies || snapshot->is_new))
-		r = settle(snapshot, u->changes);
+	for (size_t i = 0; i < snapshot->inventory->changed.n; i++)
+		merge_entry(snapshot, snapshot->inventory->changed.at[i], changes);
+	if (has_policies || snapshot->is_new)
+		settle(snapshot, changes);
 	note_diags(snapshot, snapshot->policies);
 	note_diags(snapshot, snapshot->inventory);
 	has_twice = model_counts(snapshot->model).twice > 0;
 	snapshot->are_diags_old |= has_policies || has_twice || snapshot->had_twice;
 	snapshot->had_twice = has_twice;
-	if (r == 0 && snapshot->are_diags_old)
+	if (snapshot->are_diags_old)
 		renew_diags(snapshot);
-	if (r == 0)
-		r = dir_end_changes(snapshot->policies);
-	if (r == 0)
-		r = dir_end_changes(snapshot->inventory);
+	dir_end_changes(snapshot->policies);
+	dir_end_changes(snapshot->inventory);
 	snapshot->is_new = false;
-	return r;
-}
-
-/* Either arena may run out: both unwind to a try of their own. */
-static int merge_in_changes(void *context)
-{
-	const Update *u = context;
-
-	return arena_try(u->changes->arena, merge, context);
-}
-
-int snapshot_update(Snapshot *snapshot, Changes *ret_changes)
-{
-	Update u = {snapshot, ret_changes};
-
-	return arena_try(snapshot->arena, merge_in_changes, &u);
-}
-
-static int start(void *context)
-{
-	Snapshot *snapshot = context;
-	int r;
-
-	snapshot->model = model_new(snapshot->arena);
-	snapshot->names = table_new(snapshot->arena);
-	snapshot->are_diags_old = snapshot->is_new = true;
-	r = dir_begin_changes(snapshot->policies);
-	return r < 0 ? r : dir_begin_changes(snapshot->inventory);
 }
 
 Snapshot *snapshot_new(SourceDir *policies, SourceDir *inventory)
 {
-	Snapshot *snapshot = calloc(1, sizeof(*snapshot));
+	Snapshot *snapshot = MEMORY_NEW(Snapshot);
 
-	if (!snapshot)
-		return NULL;
-	*snapshot = (Snapshot){.arena = arena_new(), .policies = policies, .inventory = inventory};
-	if (!snapshot->arena || arena_try(snapshot->arena, start, snapshot) < 0)
-		return snapshot_free(snapshot);
+	*snapshot = (Snapshot){.arena = arena_new(),
+		.policies = policies,
+		.inventory = inventory,
+		.is_new = true,
+		.are_diags_old = true};
+	snapshot->model = model_new(snapshot->arena);
+	snapshot->names = table_new(snapshot->arena);
+	dir_begin_changes(policies);
+	dir_begin_changes(inventory);
 	return snapshot;
 }

@@ -34,15 +34,10 @@ StateText *state_text_free(StateText *text)
 
 StateText *state_text_new(const char *name, char *text, size_t n)
 {
-	StateText *new = calloc(1, sizeof(*new));
+	StateText *new = MEMORY_NEW(StateText);
 
-	if (new)
-		*new = (StateText){.name = strdup(name), .text = text, .n = n};
-	if (new &&new->name)
-		return new;
-	free(new);
-	free(text);
-	return NULL;
+	*new = (StateText){.name = memory_copy_text(name), .text = text, .n = n};
+	return new;
 }
 
 StateText *state_text_later(const char *name, char *(*make)(const void *from),
@@ -50,27 +45,20 @@ StateText *state_text_later(const char *name, char *(*make)(const void *from),
 {
 	StateText *new = state_text_new(name, NULL, 0);
 
-	if (!new) {
-		drop(from);
-		return NULL;
-	}
 	new->make = make;
 	new->drop = drop;
 	new->from = from;
 	return new;
 }
 
-int state_text_make(StateText *text)
+void state_text_make(StateText *text)
 {
 	if (!text->from)
-		return 0;
+		return;
 	text->text = text->make(text->from);
-	if (!text->text)
-		return -ENOMEM;
 	text->n = strlen(text->text);
 	text->drop(text->from);
 	text->from = NULL;
-	return 0;
 }
 
 static void write_trailer(const char *text, size_t n, uint64_t stamp, char ret[TRAILER_SIZE + 1])

@@ -115,12 +115,11 @@ static void check_kernel(Arena *arena, const Ruleset *ruleset, const char *text)
 /* ---- What was read ---- */
 static void explain(Arena *arena, const Model *model)
 {
-	Explainer *explainer = NULL;
+	Explainer *explainer = explainer_new(model);
 	const char *error;
 	Flow flow;
 
-	if (explainer_new(model, &explainer) == 0 &&
-		explain_parse(explainer, "10.244.1.1", "10.244.1.2", "http", &flow, &error) == 0)
+	if (explain_parse(explainer, "10.244.1.1", "10.244.1.2", "http", &flow, &error) == 0)
 		explain_text(explainer, arena, &flow);
 	explainer_free(explainer);
 }
@@ -144,7 +143,7 @@ static const char *compile_and_render(Arena *arena, const Reader *reader, const 
 	Part none = {},
 	     part = {source->pods.at, source->pods.n, source->namespaces.at, source->namespaces.n};
 	Diags diags = {.arena = arena};
-	const char *text = "";
+	const char *text;
 	Ruleset *ruleset;
 
 	if (source->pods.n == 0)
@@ -153,16 +152,15 @@ static const char *compile_and_render(Arena *arena, const Reader *reader, const 
 	for (size_t i = 0; i < source->policies.n; i++)
 		add_policy(model, source->policies.at[i], &changes);
 	model_set_cidr_sets(model, source->sets.at, source->sets.n);
-	if (compile(model, &options, &diags, &ruleset) == 0) {
-		text = nft_ruleset_text(arena, ruleset);
-		check_comments(text);
-		if (reader->is_applied) {
-			hold_alarm(SIG_BLOCK);
-			check_kernel(arena, ruleset, text);
-			hold_alarm(SIG_UNBLOCK);
-		}
-		ruleset_free(ruleset);
+	ruleset = compile(model, &options, &diags);
+	text = nft_ruleset_text(arena, ruleset);
+	check_comments(text);
+	if (reader->is_applied) {
+		hold_alarm(SIG_BLOCK);
+		check_kernel(arena, ruleset, text);
+		hold_alarm(SIG_UNBLOCK);
 	}
+	ruleset_free(ruleset);
 	explain(arena, model);
 	return text;
 }

@@ -27,6 +27,8 @@ HEADERS = {"base": {"base"}, "model": {"base"}, "ruleset": {"base"}, "parse": {"
 LIBRARIES = {"yaml.h": "parse", "yajl/": "parse", "libconfig.h": "parse", "nftables/": "nft", "libnftnl/": "nft",
              "libmnl/": "nft", "libnetfilter_conntrack/": "nft", "linux/netfilter": "nft", "systemd/": "run"}
 PURE = {"base", "model", "ruleset", "parse", "compile"}
+# writes the last line of a process that is out of memory: without it the journal would show a signal alone
+PRINTS = {"daemon/base/memory.c"}
 IMPURE = re.compile(r"\b(printf|puts|fputs|fprintf|fopen|open|read|write|time|clock_gettime|getenv|socket|"
                     r"rand|localtime|gmtime)\s*\(")
 
@@ -72,7 +74,7 @@ def pure():
     bad = []
     for room, path, text in sources():
         code = re.sub(r"/\*.*?\*/|\"(\\.|[^\"\\])*\"", "", text, flags=re.S)
-        if room in PURE:
+        if room in PURE and os.path.relpath(path, ROOT) not in PRINTS:
             bad += [f"{path}: {m.group(0)}" for m in IMPURE.finditer(code)]
         if room not in ("run", ""):
             bad += [f"{path}: {m.group(0)}" for m in re.finditer(r"\b(printf|puts|perror|fputs)\s*\(", code)]

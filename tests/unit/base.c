@@ -3,6 +3,7 @@
 #include "seed.h"
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,25 +22,26 @@ static void tear_down(void)
 
 TestSuite(base, .init = set_up, .fini = tear_down);
 
-static int ask_too_much(void *context)
+static void ask_too_much(void *context)
 {
 	arena_alloc(arena, SIZE_MAX / 2);
 	*(bool *)context = true; /* not reached */
-	return 0;
 }
 
-static int nested(void *context)
+static void ask_for_little(void *context)
 {
-	cr_assert_eq(arena_try(arena, ask_too_much, context), -ENOMEM);
-	return 7;
+	*(char **)context = arena_strdup(arena, "there");
 }
 
-Test(base, running_out_of_memory_unwinds_to_the_innermost_try)
+Test(base, running_out_of_memory_unwinds_to_the_try)
 {
 	bool is_reached = false;
+	char *text = NULL;
 
-	cr_assert_eq(arena_try(arena, nested, &is_reached), 7);
+	cr_assert_eq(arena_try(arena, ask_too_much, &is_reached), -ENOMEM);
 	cr_assert_not(is_reached);
+	cr_assert_eq(arena_try(arena, ask_for_little, &text), 0);
+	cr_assert_str_eq(text, "there");
 	cr_assert_str_eq(arena_printf(arena, "%d", 5), "5"); /* still of use */
 }
 
@@ -389,12 +391,11 @@ Test(base, the_best_claim_holds_whatever_came_and_went)
 	seed_end();
 }
 
-static int exhaust_child(void *context)
+static void exhaust_child(void *context)
 {
 	Arena *child = arena_child(context);
 
 	arena_alloc(child, SIZE_MAX / 2);
-	return 0;
 }
 
 Test(base, a_child_arena_unwinds_where_its_parent_does_and_goes_with_it)
@@ -407,4 +408,40 @@ Test(base, a_child_arena_unwinds_where_its_parent_does_and_goes_with_it)
 	arena_free(child);
 	arena_strdup(arena_child(arena_child(parent)), "freed with its parents");
 	arena_free(parent);
+}
+
+Test(base, a_child_that_is_detached_outlives_its_parent)
+{
+	Arena *parent = arena_new(), *child = arena_child(parent), *sibling = arena_child(parent);
+	char *text = arena_strdup(child, "still there");
+
+	arena_detach(child);
+	arena_free(sibling);
+	arena_free(parent);
+	cr_assert_str_eq(text, "still there");
+	arena_free(child);
+}
+
+/* ---- Without a try the process ends ---- */
+Test(base, an_arena_without_memory_ends_the_process, .signal = SIGABRT)
+{
+	arena_alloc(arena, SIZE_MAX / 2);
+}
+
+Test(base, a_try_that_is_over_catches_nothing, .signal = SIGABRT)
+{
+	char *text;
+
+	arena_try(arena, ask_for_little, &text);
+	arena_alloc(arena, SIZE_MAX / 2);
+}
+
+Test(base, a_detached_child_has_its_parents_try_no_more, .signal = SIGABRT)
+{
+	Arena *child = arena_child(arena);
+	bool is_reached = false;
+
+	arena_try(arena, ask_too_much, &is_reached);
+	arena_detach(child);
+	arena_alloc(child, SIZE_MAX / 2);
 }

@@ -240,8 +240,8 @@ static Ruleset *go(Way *way)
 
 	for (int i = 0; i < 2; i++)
 		cr_assert_eq(source_dir_refresh(way->dirs[i]), 0);
-	cr_assert_eq(snapshot_update(way->snapshot, &changes), 0);
-	cr_assert_eq(compiler_update(way->compiler, &changes, &ruleset), 0);
+	snapshot_update(way->snapshot, &changes);
+	ruleset = compiler_update(way->compiler, &changes);
 	arena_free(scratch);
 	return ruleset;
 }

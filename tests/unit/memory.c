@@ -1,24 +1,37 @@
 /*
- * memory: whichever allocation fails while files are read, merged and compiled, nothing crashes,
- * nothing is half done: tried again as the daemon does, it is as if nothing had failed. So it is
- * with descriptors.
+ * memory: the one policy of base.h. While one file is read any allocation may fail: -ENOMEM, what
+ * was in force stays, and tried again it is as if nothing had failed. Anywhere else the process
+ * ends. And descriptors that there are not are an error, which passes.
  */
 #include "files.h"
 #include "compile.h"
 #include "nft.h"
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 /* ---- Allocations of netpol's own that fail: the linker leads them here (tests/meson.build) ----
  */
-static long until_failure = -1; /* -1: never */
-static bool has_failed;
+typedef enum Where { WHILE_READING, ELSEWHERE } Where;
+
+static Where where;
+static long until_failure = -1; /* of those there; -1: never */
+static bool has_failed, is_reading, is_without_streams;
+
+static void fail_after(Where there, long k)
+{
+	where = there;
+	until_failure = k;
+	has_failed = false;
+}
 
 static bool fails(void)
 {
-	if (until_failure < 0 || until_failure-- > 0)
+	if (until_failure < 0 || is_reading != (where == WHILE_READING) || until_failure-- > 0)
 		return false;
 	has_failed = true;
 	errno = ENOMEM;
@@ -41,11 +54,9 @@ static bool fails(void)
 
 WRAP_LIBC(void *, malloc, (size_t size), size)
 WRAP_LIBC(void *, calloc, (size_t n, size_t size), n, size)
-WRAP_LIBC(void *, realloc, (void *at, size_t size), at, size)
 WRAP_LIBC(void *, reallocarray, (void *at, size_t n, size_t size), at, n, size)
 WRAP_LIBC(void *, aligned_alloc, (size_t align, size_t size), align, size)
 WRAP_LIBC(char *, strdup, (const char *text), text)
-WRAP_LIBC(DIR *, fdopendir, (int fd), fd)
 
 /* An arena asks malloc now and then; each of its allocations may be the one. */
 WRAP_ARENA(void *, arena_alloc, (Arena * a, size_t n), a, n)
@@ -56,6 +67,29 @@ WRAP_ARENA(char *, arena_vprintf, (Arena * a, const char *format, va_list list),
 WRAP_ARENA(void *, vec_grow,
 	(Arena * a, void *at, uint32_t n, uint32_t *room, size_t item, size_t align), a, at, n,
 	room, item, align)
+
+DIR *__real_fdopendir(int fd);
+DIR *__wrap_fdopendir(int fd);
+DIR *__wrap_fdopendir(int fd)
+{
+	errno = ENOMEM;
+	return is_without_streams ? NULL : __real_fdopendir(fd);
+}
+
+int __real_source_file_read(int directory, SourceKind kind, const char *file, const char *name,
+	Arena *a, SourceFile *ret);
+int __wrap_source_file_read(int directory, SourceKind kind, const char *file, const char *name,
+	Arena *a, SourceFile *ret);
+int __wrap_source_file_read(int directory, SourceKind kind, const char *file, const char *name,
+	Arena *a, SourceFile *ret)
+{
+	int r;
+
+	is_reading = true;
+	r = __real_source_file_read(directory, kind, file, name, a, ret);
+	is_reading = false;
+	return r;
+}
 
 /* ---- Files ---- */
 static void set_up(void)
@@ -157,6 +191,7 @@ static void event(int i)
 }
 
 #define EVENTS 7
+#define EVENTS_OF_WRITING 5 /* after these files only go */
 
 /* ---- The daemon's way ---- */
 typedef struct Way {
@@ -184,68 +219,29 @@ static void way_free(Way *way)
 	dirs_free(way->dirs);
 }
 
-static int merge(Way *way, Changes *changes)
+/* As netpold does it: -errno, and nothing has changed but what was read. */
+static int reconcile(Way *way)
 {
+	ARENA_CLEANUP Arena *scratch = arena_new();
+	CompileOptions options = {.node = "node", .table = "netpol"};
+	Changes changes = {.arena = scratch};
+	Ruleset *ruleset;
+	Plan plan;
 	int r = 0;
 
 	for (int i = 0; r == 0 && i < 2; i++)
 		r = source_dir_refresh(way->dirs[i]);
 	if (r < 0)
 		return r;
-	if (!way->snapshot)
+	if (!way->snapshot) {
 		way->snapshot = snapshot_new(way->dirs[0], way->dirs[1]);
-	r = way->snapshot ? snapshot_update(way->snapshot, changes) : -ENOMEM;
-	if (r < 0) {
-		way->compiler = compiler_free(way->compiler);
-		way->snapshot = snapshot_free(way->snapshot);
+		way->compiler = compiler_new(snapshot_model(way->snapshot), &options);
 	}
-	return r;
-}
-
-typedef struct Compiling {
-	Way *way;
-	Changes *changes;
-	Ruleset *ruleset;
-	Plan plan;
-} Compiling;
-
-static int compile_changes(void *context)
-{
-	Compiling *c = context;
-	CompileOptions options = {.node = "node", .table = "netpol"};
-	const Model *model = snapshot_model(c->way->snapshot);
-	int r;
-
-	if (!c->way->compiler) {
-		c->way->compiler = compiler_new(model, &options);
-		if (!c->way->compiler)
-			return -ENOMEM;
-		*c->changes = (Changes){.arena = c->changes->arena};
-		model_list_changes(model, c->changes);
-	}
-	r = compiler_update(c->way->compiler, c->changes, &c->ruleset);
-	if (r == 0)
-		plan_change(c->changes->arena, c->way->held, c->ruleset, &c->plan);
-	return r;
-}
-
-static int reconcile(Way *way)
-{
-	ARENA_CLEANUP Arena *scratch = arena_new();
-	Changes changes = {.arena = scratch};
-	Compiling c = {.way = way, .changes = &changes};
-	int r = scratch ? merge(way, &changes) : -ENOMEM;
-
-	if (r < 0)
-		return r;
-	r = arena_try(scratch, compile_changes, &c);
-	if (r < 0) {
-		way->compiler = compiler_free(way->compiler);
-		ruleset_free(c.ruleset);
-		return r;
-	}
+	snapshot_update(way->snapshot, &changes);
+	ruleset = compiler_update(way->compiler, &changes);
+	plan_change(scratch, way->held, ruleset, &plan);
 	ruleset_free(way->held);
-	way->held = c.ruleset;
+	way->held = ruleset;
 	return 0;
 }
 
@@ -254,38 +250,46 @@ static const char *text_of(const Way *way)
 	return nft_ruleset_text(arena, way->held);
 }
 
-static void expect_saved(Way *way)
+static void take_unsaved(Way *way)
 {
-	for (int i = 0; i < 2; i++) {
-		StateText *list = NULL;
-		int r = source_dir_take_unsaved(way->dirs[i], &list);
+	StateText *list = NULL;
 
-		cr_assert(r == 0 || (r == -ENOMEM && has_failed));
-		for (StateText *next; list; list = next) {
-			next = list->next;
-			state_text_free(list);
-		}
+	for (int i = 0; i < 2; i++)
+		source_dir_take_unsaved(way->dirs[i], &list);
+	for (StateText *next; list; list = next) {
+		next = list->next;
+		state_text_free(list);
 	}
 }
 
-/* After k allocations one fails. True: there were so many. */
-static bool go(Way *way, long k)
+static int hear(Way *way)
 {
 	int r;
 
-	has_failed = false;
-	until_failure = k;
 	for (size_t i = 0; i < n_told; i++)
 		source_dir_note(way->dirs[told[i].dir], told[i].name);
 	for (int i = 0; i < 2; i++)
 		source_dir_read_ahead(way->dirs[i]);
 	r = reconcile(way);
-	cr_assert(r == 0 || (r == -ENOMEM && has_failed));
 	if (r == 0)
-		expect_saved(way);
+		take_unsaved(way);
+	return r;
+}
+
+/* After k allocations of reading one fails. True: there were so many. */
+static bool go(Way *way, long k)
+{
+	const char *before = text_of(way);
+	int r;
+
+	fail_after(WHILE_READING, k);
+	r = hear(way);
 	until_failure = -1;
-	if (r < 0)
-		cr_assert_eq(reconcile(way), 0);
+	cr_assert(r == 0 || (r == -ENOMEM && has_failed));
+	if (r < 0) {
+		cr_assert_str_eq(text_of(way), before);
+		cr_assert_eq(hear(way), 0);
+	}
 	return has_failed;
 }
 
@@ -320,17 +324,154 @@ static bool play(int last, long k)
 	return had_so_many;
 }
 
-Test(memory, any_allocation_may_fail, .init = set_up, .fini = tear_down)
+/* ---- Reading a file ---- */
+static const struct {
+	int dir;
+	const char *name, *text;
+} FILES[] = {{0, "x.conf", POLICY}, {0, "y.yaml", MANIFEST}, {0, "z.conf", "policies = ("},
+	{0, "z.json", "{\"kind\": \"NetworkPolicy\", \"spec\": {}}"}, {1, "spaces.json", SPACES},
+	{1, "pods.json", NULL}, {1, "pods.yaml", NULL}};
+
+/* Everything that the reading says, in words. */
+static const char *words_of(const Source *source)
 {
-	for (int e = 0; e < EVENTS; e++) {
+	Buf buf = {.arena = arena};
+
+	for (size_t i = 0; i < source->policies.n; i++)
+		buf_printf(&buf, "policy %s\n", source->policies.at[i]->name);
+	for (size_t i = 0; i < source->sets.n; i++)
+		buf_printf(&buf, "set %s\n", source->sets.at[i]->name);
+	for (size_t i = 0; i < source->namespaces.n; i++)
+		buf_printf(&buf, "namespace %s\n", source->namespaces.at[i]->name);
+	for (size_t i = 0; i < source->pods.n; i++)
+		buf_printf(&buf, "pod %s\n", source->pods.at[i]->name);
+	for (size_t i = 0; i < source->diags.list.n; i++)
+		buf_printf(&buf, "%s\n", diag_line(arena, &source->diags.list.at[i]));
+	return buf_text(&buf);
+}
+
+/* What was read, or NULL: there was no memory. */
+static const char *read_with(int dir, const char *name, Arena *scratch, long k)
+{
+	int fd = open(folder(dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+	SourceKind kind = dir == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY;
+	const char *words = NULL;
+	SourceFile file = {};
+
+	fail_after(WHILE_READING, k);
+	r = __wrap_source_file_read(fd, kind, name, name, scratch, &file);
+	until_failure = -1;
+	close(fd);
+	cr_assert_eq(r, has_failed ? -ENOMEM : 0, "%s, failure %ld: %d", name, k, r);
+	if (r == 0) {
+		words = words_of(file.source);
+		source_free(file.source);
+	}
+	free(file.text);
+	return words;
+}
+
+Test(memory, any_allocation_of_reading_a_file_may_fail, .init = set_up, .fini = tear_down)
+{
+	Arena *scratch = arena_new();
+
+	files_clear();
+	for (size_t i = 0; i < ARRAY_SIZE(FILES); i++) {
+		int dir = FILES[i].dir;
+		const char *name = FILES[i].name, *whole;
+		long n = 0;
+
+		put(dir, name, FILES[i].text ? FILES[i].text : pods_text(-1));
+		whole = read_with(dir, name, scratch, -1);
+		cr_assert_gt(strlen(whole), 0, "%s", name);
+		while (!read_with(dir, name, scratch, n)) {
+			cr_assert_str_eq(read_with(dir, name, scratch, -1), whole, "%s", name);
+			n++;
+		}
+		cr_assert_gt(n, 10, "%s", name);
+	}
+	arena_free(scratch);
+}
+
+Test(memory, what_cannot_be_read_now_is_read_later, .init = set_up, .fini = tear_down)
+{
+	for (int e = 0; e < EVENTS_OF_WRITING; e++) {
 		long n = 0;
 
 		cr_assert_not(play(e, -1));
 		while (play(e, n))
 			n++;
 		cr_log_info("event %d: %ld allocations", e, n);
-		cr_assert_gt(n, 50);
+		cr_assert_gt(n, 20, "event %d", e);
 	}
+}
+
+/* ---- Anywhere else ---- */
+/* How a process ends whose k-th allocation that is not of reading fails. */
+static int end_of_process(int last, long k)
+{
+	Way way = begin();
+	struct rlimit none = {};
+	pid_t child;
+	int status;
+
+	for (int e = 0; e < last; e++) {
+		event(e);
+		cr_assert_eq(hear(&way), 0);
+	}
+	event(last);
+	child = fork();
+	if (child == 0) {
+		setrlimit(RLIMIT_CORE, &none);
+		dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+		fail_after(ELSEWHERE, k);
+		_exit(hear(&way) == 0 ? (has_failed ? 1 : 0) : 2);
+	}
+	cr_assert(child > 0 && waitpid(child, &status, 0) == child);
+	way_free(&way);
+	return status;
+}
+
+/* Coprime to what repeats, pod by pod: over all events most allocations come to be the one. */
+#define STEP 7
+
+Test(memory, any_other_allocation_that_fails_ends_the_process, .init = set_up, .fini = tear_down)
+{
+	for (int e = 0; e < EVENTS; e++) {
+		int status;
+		long k = e;
+
+		while ((status = end_of_process(e, k)) != 0) {
+			cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT,
+				"event %d, failure %ld: %x", e, k, (unsigned)status);
+			k += STEP;
+		}
+		cr_assert_gt(k, 4 * STEP, "event %d", e);
+	}
+}
+
+Test(memory, the_heap_ends_the_process, .signal = SIGABRT)
+{
+	fail_after(ELSEWHERE, 0);
+	memory_alloc(1);
+}
+
+Test(memory, a_directory_ends_the_process, .signal = SIGABRT)
+{
+	fail_after(ELSEWHERE, 1); /* its path */
+	source_dir_new(SOURCE_POLICIES, "/nowhere", true);
+}
+
+Test(memory, a_text_to_be_saved_ends_the_process, .signal = SIGABRT)
+{
+	fail_after(ELSEWHERE, 1); /* its name */
+	state_text_new("boot", NULL, 0);
+}
+
+Test(memory, a_ruleset_ends_the_process, .signal = SIGABRT)
+{
+	fail_after(ELSEWHERE, 1); /* its arena */
+	ruleset_new();
 }
 
 /* ---- Descriptors ---- */
@@ -368,4 +509,18 @@ Test(memory, there_may_be_no_descriptor, .init = set_up, .fini = tear_down)
 		way_free(&way);
 	}
 	cr_assert(n_refused > 1 && n_refused < 8);
+}
+
+/* What libc has no memory for is told as by the kernel. */
+Test(memory, a_directory_may_not_be_opened_now, .init = set_up, .fini = tear_down)
+{
+	Way way = begin();
+
+	event(0);
+	is_without_streams = true;
+	cr_assert_eq(reconcile(&way), -ENOMEM);
+	is_without_streams = false;
+	cr_assert_eq(reconcile(&way), 0);
+	cr_assert_eq(source_dir_count(way.dirs[0]), 1);
+	way_free(&way);
 }
