@@ -12,7 +12,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from netlab import MODE, Lab, Pod, run, wait_for
+from netlab import MODE, NETPOLD, Lab, Pod, run, wait_for
 from report import test, finish, equal
 
 A, B = "10.244.1.10", "10.244.1.11"
@@ -29,8 +29,8 @@ def isolated(lab):
     return {a for a in (A, B) if f"{a} : goto" in text}
 
 
-def becomes(lab, wanted, what):
-    wait_for(lambda: isolated(lab) == set(wanted), 15, f"{what}: {sorted(wanted)} isolated")
+def becomes(lab, wanted, what, seconds=15):
+    wait_for(lambda: isolated(lab) == set(wanted), seconds, f"{what}: {sorted(wanted)} isolated")
 
 
 def told(lab, words):
@@ -345,6 +345,57 @@ def no_descriptors():
         equal(lab.status()["repairs"], 0)
 
 
+def many_sets(n):
+    """Policies for pod b: each of them looks up a set of its own, which holds all pods."""
+    return "---\n".join(
+        f"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: p{i}}}\nspec:\n"
+        "  podSelector: {matchLabels: {pod: b}}\n  ingress:\n"
+        f"  - from: [{{podSelector: {{matchExpressions: [{{key: pod, operator: NotIn, values: [x{i}]}}]}}}}]\n"
+        f"    ports: [{{port: {1000 + i}}}]\n" for i in range(n))
+
+
+def memory_of(pid):
+    """Private memory that may be written, as RLIMIT_DATA counts it."""
+    with open(f"/proc/{pid}/status") as f:
+        return int(re.search(r"VmData:\s+(\d+) kB", f.read()).group(1)) << 10
+
+
+def has_sanitizer():
+    with open(NETPOLD, "rb") as f:
+        return b"__asan_init" in f.read()
+
+
+def no_memory():
+    """state: without memory netpold ends, the table stands and enforces, and the next netpold goes on from it"""
+    with StateLab() as lab:
+        a, b = [lab.pod("default", name, [address], {"pod": name}) for name, address in (("a", A), ("b", B))]
+        to_a, to_b = (b.netns, a.netns, "tcp", B, A, 80), (a.netns, b.netns, "tcp", A, B, 80)
+        lab.pods.update({f"default/o{i}": Pod("default", f"o{i}", [f"10.200.{i >> 8}.{i & 255}"]) for i in range(2000)})
+        lab.write_inventory()
+        lab.write_policy_file("p.yaml", deny("a"))
+        lab.start()
+        wait_for(lab.is_saved, 60, "the saving")
+        before = lab.listing()
+        equal(lab.probe([to_a, to_b]), ["reject", "allow"])
+        # enough to read the next file, not to compile what it says: 200,000 elements
+        most = memory_of(lab.daemon.pid) + (4 << 20)
+        resource.prlimit(lab.daemon.pid, resource.RLIMIT_DATA, (most, most))
+        lab.write_policy_file("q.yaml", many_sets(100))
+        status = lab.daemon.wait(60)
+        lab.daemon = None
+        if not has_sanitizer():  # that ends the process itself, in words of its own
+            equal("netpold: out of memory" in lab.log(), True, lab.log()[-1000:])
+            equal(status, -signal.SIGABRT)
+        equal(lab.listing(), before, "nothing is half applied")
+        equal(lab.probe([to_a, to_b]), ["reject", "allow"], "enforced while there is no netpold")
+        lab.start_without_waiting()
+        becomes(lab, [A, B], "with memory", 60)
+        equal("adopting the table that stands" in lab.log(), True, lab.log()[-1000:])
+        equal(lab.probe([to_a, to_b, to_b[:5] + (1001,)]), ["reject", "reject", "allow"])
+        wait_for(lambda: lab.status().get("health") == "healthy", 60, "healthy")
+        equal(lab.status()["repairs"], 0)
+
+
 def listener_lost():
     """health: more news at once than can be kept: what was lost among them is found, and repaired"""
     with StateLab() as lab:
@@ -442,13 +493,13 @@ def removes():
         lab.start()
         lab.stop()
         lab.in_node("nft", "add table inet netpol_guard; add table inet other; add table bridge netpol")
-        from netlab import NETPOLD
         equal(lab.in_node(NETPOLD, "-c", lab.conf, "--remove").returncode, 0)
         equal(lab.in_node("nft", "list", "tables").stdout, "table inet other\n")
         equal(lab.in_node(NETPOLD, "-c", lab.conf, "--remove").returncode, 0, "twice")
 
 
 for case in (full_disk, read_not_copied, read_only, damaged, damaged_tables, gone, ready, watchdog, deaf,
-             looks_for_itself, looks_while_files_change, no_descriptors, listener_lost, sizes, outgrown, removes):
+             looks_for_itself, looks_while_files_change, no_descriptors, no_memory, listener_lost, sizes, outgrown,
+             removes):
     test(case)
 finish()
