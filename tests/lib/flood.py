@@ -3,6 +3,7 @@ of the files allows, and to port FORBIDDEN, which every version forbids.
 
 Counted by two chains of the test's own, one before and one behind netpold's in the same hook, so that nothing that is
 lost elsewhere counts; and once more in b's own namespace, where nobody flushes."""
+import contextlib
 import json
 import os
 import re
@@ -10,10 +11,24 @@ import signal
 import subprocess
 import time
 
-from netlab import BUILD, Lab, Pod, wait_for
+from netlab import BUILD, Lab, Pod, Skip, wait_for
 
 ALLOWED, FORBIDDEN = 1000, 2000
 ADDRESSES = {"ip": ("10.244.1.10", "10.244.1.11"), "ip6": ("fd00:244:1::a", "fd00:244:1::b")}
+
+
+@contextlib.contextmanager
+def apart():
+    """What is started meanwhile runs on one processor; gives another for the flood. A packet is judged where it is
+    sent, so only there can one be inside a hook while netpold makes a transaction."""
+    before = os.sched_getaffinity(0)
+    if len(before) < 2:
+        raise Skip("one processor: no packet is inside a hook while netpold runs")
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield max(before)
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 class FloodLab(Lab):
@@ -69,14 +84,15 @@ class FloodLab(Lab):
         return c["before", self.family, ALLOWED] + c["before", self.family, FORBIDDEN]
 
     # ---- flooding ----
-    def start_flood(self, family="ip", ports=(ALLOWED, FORBIDDEN), flows=2048):
-        """Frames go to the gateway, or straight to the other pod on the bridge."""
+    def start_flood(self, family="ip", ports=(ALLOWED, FORBIDDEN), flows=2048, core=None):
+        """Frames go to the gateway, or straight to the other pod on the bridge. core: the processor, see apart."""
         self.family, link = family, "02:ff:00:00:00:01"
         if self.mode != "routed":
             link = json.loads(self.inside(self.b.netns, "ip", "-j", "link", "show", "eth0").stdout)[0]["address"]
+        there = ("taskset", "-c", str(core)) if core is not None else ()
         self.flooding = subprocess.Popen(
-            ["ip", "netns", "exec", self.a.netns, os.path.join(BUILD, "tests", "flood"), "-n", str(flows), "eth0", link,
-             *ADDRESSES[family], *map(str, ports)], stdout=subprocess.PIPE, text=True)
+            [*there, "ip", "netns", "exec", self.a.netns, os.path.join(BUILD, "tests", "flood"), "-n", str(flows),
+             "eth0", link, *ADDRESSES[family], *map(str, ports)], stdout=subprocess.PIPE, text=True)
         wait_for(lambda: self.arrived(ALLOWED) > 100, 5, "the flood")
 
     def pause_flood(self):
@@ -106,15 +122,19 @@ class FloodLab(Lab):
 class Versions:
     """Files that differ from step to step, all of which allow a -> b ALLOWED and forbid a -> b FORBIDDEN."""
 
-    def __init__(self, lab, chance):
+    def __init__(self, lab, chance, blocks=0):
+        """blocks: so many rules that every packet passes in a's egress chain before one lets it go on: the longer it
+        is in the hook, the more often a transaction meets it there."""
         self.lab, self.chance, self.is_crowded = lab, chance, False
+        self.blocks = [{"to": [{"ipBlock": {"cidr": f"10.99.{i >> 8}.{i & 255}/32"}}],
+                        "ports": [{"protocol": "UDP", "port": 10000 + i}]} for i in range(blocks)]
         self.kinds = ["edit", "swap", "labels", "policy", "both", "ways"]
         self.role, self.open_side, self.junk, self.others = "x", "ingress", 0, False
         self.is_one_way = False  # only ingress looks at roles: then both pods' change goes in place
         self.write_policies()
         self.write_labels()
 
-    def policy(self, name, selector, direction, ports):
+    def policy(self, name, selector, direction, ports, more=()):
         """Peers by label: the flow's other end is x or y, by separate rules, so that moving it from
         one set to the other leaves what is allowed."""
         key = "from" if direction == "ingress" else "to"
@@ -123,14 +143,14 @@ class Versions:
         return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
                 "metadata": {"name": name, "namespace": "default"},
                 "spec": {"podSelector": {"matchLabels": {"pod": selector}},
-                         "policyTypes": [direction.capitalize()], direction: [
+                         "policyTypes": [direction.capitalize()], direction: [*more] + [
                              dict(rule, ports=[{"protocol": "UDP", "port": p} for p in ports]) for rule in whom]}}
 
     def ports(self, direction):
         return [ALLOWED, 5000 + self.junk] + ([FORBIDDEN] if direction == self.open_side else [])
 
     def policies(self):
-        policies = [self.policy("egress-a", "a", "egress", self.ports("egress")),
+        policies = [self.policy("egress-a", "a", "egress", self.ports("egress"), self.blocks),
                     self.policy("ingress-b", "b", "ingress", self.ports("ingress"))]
         if self.others:
             policies.append(self.policy("more-b", "b", "ingress", [ALLOWED, 6000 + self.junk]))
