@@ -110,6 +110,28 @@ void *vec_grow(Arena *arena, void *at, uint32_t n, uint32_t *room, size_t item, 
 
 typedef VEC(const char *) Texts;
 
+/*
+ * ---- Merge: a walk over two sorted arrays, in their common order ----
+ *
+ * Both arrays have items of `size` bytes, sorted by `compare` without equal items among themselves.
+ * Each step sets `left`, `right`, or both (two equal items) and leaves the other NULL:
+ *
+ *     Merge walk = {.compare = name_compare, .size = sizeof(Item)};
+ *
+ *     merge_start(&walk, old.at, old.n, new.at, new.n);
+ *     while (merge_next(&walk))
+ *             if (!walk.right) ... walk.left is in the first only ...
+ */
+typedef struct Merge {
+	int (*compare)(const void *left, const void *right);
+	size_t size;
+	const void *left, *right; /* of this step */
+	const char *left_next, *left_end, *right_next, *right_end;
+} Merge;
+
+void merge_start(Merge *walk, const void *left, size_t n_left, const void *right, size_t n_right);
+bool merge_next(Merge *walk); /* false: both have ended */
+
 /* ---- StrMap: text -> pointer. Keys are borrowed, memory is the arena's. ---- */
 typedef struct StrMap StrMap;
 
