@@ -313,10 +313,10 @@ static int run_check(Ctl *ctl)
 static int explain_batch(Ctl *ctl, Explainer *explainer)
 {
 	char *line = NULL;
-	size_t room = 0;
+	size_t capacity = 0;
 	int status = 0;
 
-	while (getline(&line, &room, stdin) > 0) {
+	while (getline(&line, &capacity, stdin) > 0) {
 		char *rest = NULL;
 		const char *source = strtok_r(line, " \t\r\n", &rest),
 			   *error = "expected SRC DST PORT";
@@ -478,7 +478,7 @@ static const char *ruleset_text(Ctl *ctl, const Ruleset *inet)
 	if (ctl->settings.bridge == BRIDGE_CONNTRACK) {
 		bridge = compile_bridge(inet, &options);
 		text = arena_printf(ctl->arena, "%s%s", text, nft_ruleset_text(ctl->arena, bridge));
-		ruleset_free(bridge);
+		ruleset_unref(bridge);
 	}
 	return text;
 }
@@ -502,7 +502,7 @@ static int run_ruleset(Ctl *ctl)
 	ruleset = compile(snapshot_model(ctl->snapshot), &options, &ctl->diags);
 	print_diags(ctl, &ctl->diags, stderr);
 	print_ruleset(ctl, ruleset_text(ctl, ruleset));
-	ruleset_free(ruleset);
+	ruleset_unref(ruleset);
 	return 0;
 }
 
@@ -521,11 +521,11 @@ static void print_status_line(const char *line)
 		n -= 2;
 	}
 	for (size_t i = 0; i < n; i++) {
-		bool is_idle = line[i] == '"' || line[i] == '{' || line[i] == '}';
+		bool is_empty = line[i] == '"' || line[i] == '{' || line[i] == '}';
 
 		if (line[i] == '\\' && i + 1 < n)
 			putchar(line[++i]);
-		else if (!is_idle)
+		else if (!is_empty)
 			putchar(line[i]);
 	}
 	putchar('\n');
@@ -536,7 +536,7 @@ static int run_status(Ctl *ctl)
 	bool is_healthy = false;
 	const char *path;
 	char *line = NULL;
-	size_t room = 0;
+	size_t capacity = 0;
 	FILE *file;
 
 	if (ctl->n != 0)
@@ -549,7 +549,7 @@ static int run_status(Ctl *ctl)
 		fprintf(stderr, "netpolctl: %s: %s (is netpold running?)\n", path, strerror(errno));
 		return 2;
 	}
-	while (getline(&line, &room, file) > 0) {
+	while (getline(&line, &capacity, file) > 0) {
 		is_healthy |= strncmp(line, "  \"health\": \"healthy\"", 21) == 0;
 		if (ctl->is_json)
 			fputs(line, stdout);

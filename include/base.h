@@ -87,16 +87,16 @@ static inline void arena_free_p(Arena **arena)
 #define VEC(T)                                                                                     \
 	struct {                                                                                   \
 		T *at;                                                                             \
-		uint32_t n, room;                                                                  \
+		uint32_t n, capacity;                                                              \
 	}
 #define VEC_PUSH(arena, v, ...)                                                                    \
 	do {                                                                                       \
-		if ((v)->n == (v)->room)                                                           \
-			(v)->at = vec_grow((arena), (v)->at, (v)->n, &(v)->room, sizeof(*(v)->at), \
-				__alignof__(*(v)->at));                                            \
+		if ((v)->n == (v)->capacity)                                                       \
+			(v)->at = vec_grow((arena), (v)->at, (v)->n, &(v)->capacity,               \
+				sizeof(*(v)->at), __alignof__(*(v)->at));                          \
 		(v)->at[(v)->n++] = __VA_ARGS__;                                                   \
 	} while (0)
-void *vec_grow(Arena *arena, void *at, uint32_t n, uint32_t *room, size_t item, size_t align)
+void *vec_grow(Arena *arena, void *at, uint32_t n, uint32_t *capacity, size_t item, size_t align)
 	__attribute__((returns_nonnull));
 
 /* The list as it is, in just the room that it needs. */
@@ -106,7 +106,7 @@ void *vec_grow(Arena *arena, void *at, uint32_t n, uint32_t *room, size_t item, 
 					       (v).at, (v).n * sizeof(*(v).at))                    \
 				     : NULL,                                                       \
 		.n = (v).n,                                                                        \
-		.room = (v).n})
+		.capacity = (v).n})
 
 typedef VEC(const char *) Texts;
 
@@ -129,7 +129,8 @@ typedef struct Merge {
 	const char *left_next, *left_end, *right_next, *right_end;
 } Merge;
 
-void merge_start(Merge *walk, const void *left, size_t n_left, const void *right, size_t n_right);
+void merge_start(
+	Merge *walk, const void *left, size_t n_superseded, const void *right, size_t n_right);
 bool merge_next(Merge *walk); /* false: both have ended */
 
 /* ---- StrMap: text -> pointer. Keys are borrowed, memory is the arena's. ---- */
@@ -141,61 +142,64 @@ void strmap_put(StrMap *map, const char *key, void *value);
 size_t strmap_count(const StrMap *map);
 
 /* ---- Table: items by hash, several of which may share one. Items are borrowed. ---- */
-typedef struct Table Table;
+typedef struct HashTable HashTable;
 
-Table *table_new(Arena *arena); /* grows in a child of the arena: what it outgrows is freed */
-void table_add(Table *table, uint32_t hash, const void *item);
-void table_remove(Table *table, uint32_t hash, const void *item); /* which is there */
-void table_replace(Table *table, uint32_t hash, const void *item, const void *by);
+HashTable *hash_table_new(
+	Arena *arena); /* grows in a child of the arena: what it outgrows is freed */
+void hash_table_add(HashTable *table, uint32_t hash, const void *item);
+void hash_table_remove(HashTable *table, uint32_t hash, const void *item); /* which is there */
+void hash_table_replace(HashTable *table, uint32_t hash, const void *item, const void *by);
 /* The items of that hash, one a call, in no order; *cursor is 0 at first. NULL: no more. */
-const void *table_find(const Table *table, uint32_t hash, size_t *cursor);
+const void *hash_table_find(const HashTable *table, uint32_t hash, size_t *cursor);
 /* All items, one a call, likewise. The table must not change meanwhile. */
-const void *table_next(const Table *table, size_t *cursor);
-size_t table_count(const Table *table);
+const void *hash_table_next(const HashTable *table, size_t *cursor);
+size_t hash_table_count(const HashTable *table);
 
 #define HASH_START 0x811c9dc5u
 uint32_t hash_bytes(uint32_t hash, const void *data, size_t n); /* goes on from `hash` */
 uint32_t hash_text(uint32_t hash, const char *text);		/* its end included */
 
 /* ---- Claims: items by key, several of which may claim one: the best of them holds it. ---- */
-typedef struct ClaimKind {
+typedef struct ConflictKind {
 	size_t (*key_size)(const void *key); /* its bytes tell keys apart */
 	bool (*has_key)(const void *item, const void *key);
 	bool (*is_better)(const void *a, const void *b); /* always one or the other */
-} ClaimKind;
+} ConflictKind;
 
-typedef struct Claims {
+typedef struct ConflictMap {
 	Arena *arena;
-	const ClaimKind *kind;
-	Table *alone, *crowds; /* keys of one claim; of several */
-} Claims;
+	const ConflictKind *kind;
+	HashTable *alone, *groups; /* keys of one claim; of several */
+} ConflictMap;
 
-typedef struct Crowd Crowd;
+typedef struct ConflictGroup ConflictGroup;
 
 /* Items are borrowed, keys copied. An item may claim several keys, each of them once. */
-void claims_start(Claims *claims, Arena *arena, const ClaimKind *kind);
-void claims_add(Claims *claims, const void *key, const void *item);
-void claims_remove(Claims *claims, const void *key, const void *item); /* which is there */
+void conflict_map_init(ConflictMap *claims, Arena *arena, const ConflictKind *kind);
+void conflict_map_add(ConflictMap *claims, const void *key, const void *item);
+void conflict_map_remove(
+	ConflictMap *claims, const void *key, const void *item); /* which is there */
 /* `by` says the same, at another place in memory. */
-void claims_replace(Claims *claims, const void *key, const void *item, const void *by);
-const void *claims_holder(const Claims *claims, const void *key); /* NULL: nobody claims it */
-bool claims_are_several(const Claims *claims, const void *key);
-size_t claims_count(const Claims *claims); /* keys that are claimed */
+void conflict_map_replace(ConflictMap *claims, const void *key, const void *item, const void *by);
+const void *conflict_map_winner(
+	const ConflictMap *claims, const void *key); /* NULL: nobody claims it */
+bool conflict_map_has_conflict(const ConflictMap *claims, const void *key);
+size_t conflict_map_count(const ConflictMap *claims); /* keys that are claimed */
 /* The holders of all keys, one a call, in no order; *cursor is 0 at first. NULL: no more. */
-const void *claims_next(const Claims *claims, size_t *cursor);
+const void *conflict_map_next(const ConflictMap *claims, size_t *cursor);
 /* The keys of several claims, and their claims, likewise. */
-const Crowd *claims_next_crowd(const Claims *claims, size_t *cursor);
-size_t claims_count_crowds(const Claims *claims);
-const void *crowd_key(const Crowd *crowd);
+const ConflictGroup *conflict_map_next_group(const ConflictMap *claims, size_t *cursor);
+size_t conflict_map_count_groups(const ConflictMap *claims);
+const void *conflict_group_key(const ConflictGroup *group);
 /* Its claims but one of them, in the arena, sorted: `compare` as qsort wants it, of pointers. */
-const void *const *crowd_rest(const Crowd *crowd, const void *but, Arena *arena,
+const void *const *conflict_group_losers(const ConflictGroup *group, const void *but, Arena *arena,
 	int (*compare)(const void *, const void *), size_t *ret_n);
 
 /* ---- Buf: text being written. Always NUL-terminated once something was added. ---- */
 typedef struct Buf {
 	Arena *arena;
 	char *text;
-	size_t n, room;
+	size_t n, capacity;
 } Buf;
 
 void buf_add(Buf *buf, const char *text);
@@ -316,7 +320,7 @@ typedef struct Diag {
 	const char *excerpt; /* the source line, or NULL */
 } Diag;
 
-#define DIAGS_MOST 100
+#define DIAGS_MAX 100
 typedef struct Diags {
 	Arena *arena; /* owner of the messages */
 	VEC(Diag) list;

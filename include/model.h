@@ -91,8 +91,8 @@ typedef struct Rule {
 
 typedef struct Policy {
 	Origin origin;
-	const char *space, *name; /* namespace, name */
-	Selector pods;		  /* whom it isolates, in its own namespace */
+	const char *namespace, *name; /* namespace, name */
+	Selector pods;		      /* whom it isolates, in its own namespace */
 	bool isolates[DIRECTION_N];
 	VEC(Rule) rules[DIRECTION_N];
 } Policy;
@@ -140,7 +140,7 @@ typedef struct Host {
 
 typedef struct Pod {
 	Origin origin;
-	const char *space, *name;
+	const char *namespace, *name;
 	const Host *host; /* never NULL */
 	Labels labels;
 	Addresses addresses;  /* the primary one first */
@@ -183,17 +183,17 @@ int pod_compare_p(const void *a, const void *b); /* for qsort of Pods: by namesp
 typedef VEC(const Policy *) Policies;
 
 /* A namespace, or the name of one that only policies are in so far. */
-typedef struct Space {
+typedef struct NamespaceIndex {
 	const char *name;
-	const Namespace *namespace; /* NULL: there is none of the name; see model_replace */
-	Policies policies;	    /* by name */
+	const Namespace *object; /* NULL: there is none of the name; see model_replace */
+	Policies policies;	 /* by name */
 	/* the model's */
 	Arena *arena;
-	Claims pods; /* of names */
-	VEC(const Namespace *) claims;
+	ConflictMap pods; /* of names */
+	VEC(const Namespace *) candidates;
 	const Namespace *implied;
-	bool is_idle; /* forgotten by the next model_forget */
-} Space;
+	bool is_empty; /* forgotten by the next model_forget */
+} NamespaceIndex;
 
 /* What became different: NULL before: it is new; NULL after: it is gone. */
 typedef struct PodChange {
@@ -201,7 +201,7 @@ typedef struct PodChange {
 } PodChange;
 
 typedef struct NamespaceChange {
-	const Space *space;
+	const NamespaceIndex *namespace;
 	const Namespace *before, *after;
 } NamespaceChange;
 
@@ -217,12 +217,12 @@ typedef struct Changes {
 } Changes;
 
 /* What one file says of the inventory. */
-typedef struct Part {
+typedef struct InventoryPart {
 	const Pod *const *pods;
 	size_t n_pods;
 	const Namespace *const *namespaces;
 	size_t n_namespaces;
-} Part;
+} InventoryPart;
 
 Model *model_new(Arena *parent); /* in a child of the arena */
 /*
@@ -232,7 +232,8 @@ Model *model_new(Arena *parent); /* in a child of the arena */
  * Appends to `changes` what that changed, also pods that say the same at another place in memory.
  * `old` must stay until the changes have been looked at.
  */
-void model_replace(Model *model, const Part *old, const Part *new, Changes *changes);
+void model_replace(
+	Model *model, const InventoryPart *old, const InventoryPart *new, Changes *changes);
 /*
  * Policies are unique by name; before or after may be NULL. One that says the same is no change,
  * unless has_other_set: a cidr_set that it names is another.
@@ -242,27 +243,27 @@ void model_set_policy(Model *model, const Policy *before, const Policy *after, b
 /* The cidr_sets, by name, borrowed. */
 void model_set_cidr_sets(Model *model, const CidrSet *const *sets, size_t n);
 /* Namespaces that ceased to be before the last changes, which until now could be looked at. */
-void model_forget(Model *model);
+void model_purge(Model *model);
 /* Changes that lead from nothing to the model. */
 void model_list_changes(const Model *model, Changes *changes);
 
-const Pod *model_pod(const Model *model, const char *space, const char *name);
+const Pod *model_pod(const Model *model, const char *namespace, const char *name);
 const Namespace *model_namespace(const Model *model, const char *name);
 /* Whether more than one file, or place, names the pod. */
-bool model_is_twice(const Model *model, const Pod *pod);
+bool model_is_duplicate(const Model *model, const Pod *pod);
 const CidrSet *model_set(const Model *model, const char *name);
-const Space *model_space(const Model *model, const char *name);
+const NamespaceIndex *model_namespace_index(const Model *model, const char *name);
 /* All of them, one a call, in no order; *cursor is 0 at first. NULL: no more. */
-const Space *model_next_space(const Model *model, size_t *cursor);
-const Pod *space_next_pod(const Space *space, size_t *cursor);
+const NamespaceIndex *model_next_namespace(const Model *model, size_t *cursor);
+const Pod *namespace_next_pod(const NamespaceIndex *namespace, size_t *cursor);
 /* By namespace, then name. */
 void model_list_pods(const Model *model, Arena *arena, Pods *ret_pods);
 
 typedef struct ModelCounts {
 	size_t policies, pods, namespaces;
-	size_t twice; /* pods that more than one file, or place, names */
+	size_t duplicates; /* pods that more than one file, or place, names */
 } ModelCounts;
 
 ModelCounts model_counts(const Model *model);
 /* Warns of pods in two files. */
-void model_warn_twice(const Model *model, Diags *diags);
+void model_warn_duplicates(const Model *model, Diags *diags);

@@ -23,11 +23,11 @@ Nft *nft_close(Nft *nft);
 /* What the last refusal said. */
 const char *nft_error(const Nft *nft);
 
-typedef enum NftNews {
-	NFT_NEWS_NONE, /* nothing about our tables */
-	NFT_NEWS_LOST, /* some news were lost: they may have been about ours */
-	NFT_NEWS_OURS  /* somebody else changed a table of ours */
-} NftNews;
+typedef enum NftNotice {
+	NFT_NOTICE_NONE,    /* nothing about our tables */
+	NFT_NOTICE_LOST,    /* some news were lost: they may have been about ours */
+	NFT_NOTICE_TAMPERED /* somebody else changed a table of ours */
+} NftNotice;
 
 #define NFT_WHO_SIZE 64
 
@@ -39,7 +39,7 @@ typedef enum NftNews {
  * message says it, and the first are read before that one is written. Then the next take has it.
  */
 int nft_watch(Nft *nft, const char *table);
-NftNews nft_watch_take(Nft *nft, char ret_who[NFT_WHO_SIZE]);
+NftNotice nft_watch_read(Nft *nft, char ret_who[NFT_WHO_SIZE]);
 
 /*
  * Whether, since it was asked last, somebody else changed any table while a large change of ours
@@ -52,8 +52,8 @@ bool nft_has_missed(Nft *nft);
  * watch. When they balance nothing escaped it, and what stands is what we wrote, without reading it
  * back. Opened when it is known what stands. News that come meanwhile are kept for nft_watch_take.
  */
-void nft_open_books(Nft *nft);
-bool nft_do_books_balance(Nft *nft);
+void nft_generation_mark(Nft *nft);
+bool nft_generation_is_accounted(Nft *nft);
 
 /* Whether the table stands, whoever made it. */
 bool nft_has_table(Nft *nft, const BaseOptions *base);
@@ -65,15 +65,15 @@ bool nft_has_table(Nft *nft, const BaseOptions *base);
 bool nft_can_track_bridges(Nft *nft, const char *table, const char **ret_why);
 
 typedef struct NftState {
-	bool has_table;	     /* ours stands */
-	bool has_guard;	     /* a guard of an interrupted change is there */
-	bool is_guard_whole; /* and enforces */
-	bool is_known;	     /* the table is one that we wrote, whole: `held` says what it holds */
-	const char *why_not; /* else: what is odd about it */
-	Ruleset *held;	     /* the caller frees it */
+	bool has_table;		   /* ours stands */
+	bool has_fallback;	   /* a guard of an interrupted change is there */
+	bool is_fallback_complete; /* and enforces */
+	bool is_known;	      /* the table is one that we wrote, whole: `held` says what it holds */
+	const char *mismatch; /* else: what is odd about it */
+	Ruleset *held;	      /* the caller frees it */
 } NftState;
 
-#define NFT_GUARD_SUFFIX "_guard"
+#define NFT_FALLBACK_SUFFIX "_guard"
 
 /* Reads our table back. What `wanted` has too is compared to the letter. */
 int nft_read(Nft *nft, const Ruleset *wanted, NftState *ret_state);
@@ -100,17 +100,17 @@ int nft_apply_naively(Nft *nft, const Ruleset *new);
 /* ---- Flows that the kernel tracks ---- */
 typedef bool (*NftAllows)(void *context, const Tuple *tuple); /* whether it may go on */
 
-typedef struct NftCut {
+typedef struct NftStaleTable {
 	const BaseOptions *base; /* of the table beside which it is */
 	bool is_drop;		 /* refuse silently */
-} NftCut;
+} NftStaleTable;
 
-#define NFT_CUT_SUFFIX "_cut"
+#define NFT_STALE_SUFFIX "_cut"
 
-typedef struct NftForgotten {
+typedef struct NftKilled {
 	unsigned n;
 	bool is_refused; /* the kernel took no table of them: see nft_error() */
-} NftForgotten;
+} NftKilled;
 
 /*
  * Looks through all flows that the kernel tracks in this namespace, a piece at a time, and makes it
@@ -122,7 +122,8 @@ typedef struct NftForgotten {
  */
 int nft_flows_start(Nft *nft);
 void nft_flows_end(Nft *nft); /* when it has ended, and is polled no more */
-int nft_flows_take(Nft *nft, const NftCut *tables, size_t n, NftAllows allows, void *context,
-	NftForgotten *ret_forgotten);
+int nft_flows_take(Nft *nft, const NftStaleTable *tables, size_t n, NftAllows allows, void *context,
+	NftKilled *ret_forgotten);
 /* What was cut and may go on now is let go. Costs nothing while nothing is cut. 0 or an error. */
-int nft_flows_review(Nft *nft, const NftCut *tables, size_t n, NftAllows allows, void *context);
+int nft_flows_review(
+	Nft *nft, const NftStaleTable *tables, size_t n, NftAllows allows, void *context);

@@ -14,12 +14,12 @@ enum {
 #define PARSE_CODE_NO_INVENTORY "no-inventory"
 
 /* Limits on what one file may be; each is an error with words when passed. */
-#define PARSE_POLICY_BYTES_MOST ((size_t)16 << 20)
-#define PARSE_INVENTORY_BYTES_MOST ((size_t)2 << 30)
-#define PARSE_DEPTH_MOST 64
-#define PARSE_NODES_MOST ((size_t)4 << 20)
-#define PARSE_ANCHORS_MOST 1000
-#define PARSE_ALIAS_NODES_MOST ((size_t)100000)
+#define PARSE_POLICY_BYTES_MAX ((size_t)16 << 20)
+#define PARSE_INVENTORY_BYTES_MAX ((size_t)2 << 30)
+#define PARSE_DEPTH_MAX 64
+#define PARSE_NODES_MAX ((size_t)4 << 20)
+#define PARSE_ANCHORS_MAX 1000
+#define PARSE_ALIAS_NODES_MAX ((size_t)100000)
 
 typedef enum SourceKind { SOURCE_POLICIES, SOURCE_INVENTORY } SourceKind;
 
@@ -31,8 +31,8 @@ typedef struct Source {
 	VEC(const CidrSet *) sets;
 	VEC(const Pod *) pods;
 	VEC(const Namespace *) namespaces;
-	size_t n_left;	  /* pods in the arena that other readings of the file have replaced */
-	bool names_sets;  /* a policy has a peer that is a cidr_set */
+	size_t n_superseded; /* pods in the arena that other readings of the file have replaced */
+	bool uses_cidr_sets; /* a policy has a peer that is a cidr_set */
 	StrMap *resolved; /* cidr_set name -> const CidrSet *, as when this was accepted, or NULL */
 } Source;
 

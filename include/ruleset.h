@@ -28,8 +28,9 @@ typedef struct Element {
 typedef VEC(Element) Elements;
 
 typedef struct Set {
-	unsigned owners; /* reference count; 0: it lives in a ruleset's arena, and cannot be shared
-			  */
+	unsigned
+		refcount; /* reference count; 0: it lives in a ruleset's arena, and cannot be shared
+			   */
 	const char *name;
 	const char *comment; /* what it selects, at most 128 bytes with the NUL; or NULL */
 	SetKind kind;
@@ -60,14 +61,14 @@ typedef struct ChainRule {
 	Family family;
 	Range block;
 	const char *set;
-	const char *besides; /* only in plans: addresses in this set do not match */
-	uint8_t protocol;    /* 0: any */
-	PortRanges ports;    /* empty: any; sorted, disjoint, with gaps */
+	const char *excluded; /* only in plans: addresses in this set do not match */
+	uint8_t protocol;     /* 0: any */
+	PortRanges ports;     /* empty: any; sorted, disjoint, with gaps */
 } ChainRule;
 
 /* A chain serves the addresses of one family, unless no rule of it looks at an address. */
 typedef struct Chain {
-	unsigned owners; /* as a set's */
+	unsigned refcount; /* as a set's */
 	const char *name;
 	Direction direction;
 	bool is_drop;	      /* what a refusal is: drop, else reject; on bridges always drop */
@@ -97,7 +98,7 @@ typedef struct BaseOptions {
 	const char *table;
 	TableKind kind;
 	Ranges services; /* addresses that `input` passes untranslated and `output` judges */
-	bool is_idle[DIRECTION_N][FAMILY_N];  /* nobody is in the map: it is not asked */
+	bool is_empty[DIRECTION_N][FAMILY_N]; /* nobody is in the map: it is not asked */
 	bool is_large[DIRECTION_N][FAMILY_N]; /* more than MAP_SMALL_MOST are in the map */
 	/* somebody is in one, on this node: what names no pod's address is refused beside them */
 	bool is_isolating[DIRECTION_N];
@@ -108,8 +109,8 @@ typedef struct BaseOptions {
  * packet's lookup costs less than in one that grows. Ours say twice of what they may hold: elements
  * come before others go. A size cannot be changed: a map that outgrows it is made anew.
  */
-#define MAP_SMALL_MOST 2048
-#define MAP_SMALL_SIZE (2 * MAP_SMALL_MOST)
+#define MAP_SMALL_MAX 2048
+#define MAP_SMALL_SIZE (2 * MAP_SMALL_MAX)
 /*
  * What a set of so many elements says; 0: nothing, as one of very many, or where lookups gain
  * nothing by it. It is part of its name: a set that outgrows its size, or would do with a smaller
@@ -124,15 +125,15 @@ size_t set_size(const Set *set);
  * arena included.
  */
 typedef struct Ruleset {
-	unsigned owners; /* reference count */
-	Arena *arena;	 /* owns everything but what is shared */
+	unsigned refcount; /* reference count */
+	Arena *arena;	   /* owns everything but what is shared */
 	BaseOptions base;
 	VEC(const Set *) sets;			  /* by name; self4 and self6 always there */
 	VEC(const Chain *) chains;		  /* by name */
 	Verdicts verdicts[DIRECTION_N][FAMILY_N]; /* by address */
 } Ruleset;
 
-#define RULESET_COMMENT_MOST 127
+#define RULESET_COMMENT_MAX 127
 
 /*
  * One piece of memory of its own, with one owner. release takes NULL, and what lives in an arena.
@@ -141,23 +142,23 @@ typedef struct Ruleset {
 const Set *set_make(const Set *draft);
 const Set *set_edit(const Set *set, const Elements *add, const Elements *del);
 /* One more owner; from any thread. Asserts that it does not live in an arena. */
-const Set *set_hold(const Set *set);
-void set_release(const Set *set);
+const Set *set_ref(const Set *set);
+void set_unref(const Set *set);
 const Chain *chain_make(const Chain *draft);
-const Chain *chain_hold(const Chain *chain);
-void chain_release(const Chain *chain);
+const Chain *chain_ref(const Chain *chain);
+void chain_unref(const Chain *chain);
 
 Ruleset *ruleset_new(void); /* empty, without its self sets */
 /* One more owner, who lets go by ruleset_free; from any thread. */
-const Ruleset *ruleset_hold(const Ruleset *ruleset);
+const Ruleset *ruleset_ref(const Ruleset *ruleset);
 /* Lets go; the last owner frees it. Takes NULL; returns NULL. */
-Ruleset *ruleset_free(const Ruleset *ruleset);
+Ruleset *ruleset_unref(const Ruleset *ruleset);
 /*
  * Another ruleset with the same content and an arena of its own, whose base options the caller may
  * change. Sets and chains are shared: none of them may live in the arena of `ruleset`, which is
  * asserted.
  */
-Ruleset *ruleset_share(const Ruleset *ruleset);
+Ruleset *ruleset_clone(const Ruleset *ruleset);
 /* Adds a set or chain that lives in the ruleset's arena, to be filled before it is sorted. */
 Set *ruleset_add_set(Ruleset *ruleset, Set draft);
 Chain *ruleset_add_chain(Ruleset *ruleset, Chain draft);
@@ -177,7 +178,7 @@ bool ruleset_is_equal(const Ruleset *a, const Ruleset *b);
  * What stands in for the ruleset while it is put back, small whatever its size: every pod that it
  * isolates is reached by, and reaches, nobody but itself. In a table of that name.
  */
-Ruleset *ruleset_shut(const Ruleset *ruleset, const char *table);
+Ruleset *ruleset_lockdown(const Ruleset *ruleset, const char *table);
 /* Sets, chains and elements, in elements' worth of work for the kernel. */
 size_t ruleset_cost(const Ruleset *ruleset);
 
@@ -187,7 +188,7 @@ void elements_sort(Elements *elements);		   /* and drops repeated ones */
 /* Sorts the chain's rules, drops repeated ones, and names it by what is left. */
 void chain_finish(Arena *arena, Chain *chain);
 /* `text` as an nft comment: cut to fit between UTF-8 sequences, nothing in it ends the string. */
-const char *comment_fit(Arena *arena, const char *text);
+const char *comment_truncate(Arena *arena, const char *text);
 
 /* ---- What becomes of a flow ---- */
 /* A new flow as the hooks see it, a Service's translated. */
@@ -198,12 +199,12 @@ typedef struct Tuple {
 	uint16_t source_port; /* decides nothing */
 } Tuple;
 
-typedef struct Judgement {
+typedef struct Evaluation {
 	bool is_isolated, is_allowed;
-} Judgement;
+} Evaluation;
 
 /* By the chain of the pod that the direction is about. */
-Judgement ruleset_judge(const Ruleset *ruleset, const Tuple *tuple, Direction direction);
+Evaluation ruleset_evaluate(const Ruleset *ruleset, const Tuple *tuple, Direction direction);
 /*
  * By both; a pod to itself, and what goes to a service address untranslated, is allowed. The node's
  * own processes are the caller's to know.
@@ -235,7 +236,7 @@ typedef struct Op {
 	const BaseOptions *base; /* the table that it is about */
 	Direction direction;
 	Family family;
-	bool is_next;
+	bool is_standby;
 	Elements elements;
 	Verdicts verdicts;
 } Op;
@@ -246,8 +247,8 @@ typedef struct Op {
  * atomic, and is; see plan.c.
  */
 typedef struct Commit {
-	const char *name; /* "grow", "switch", ... */
-	bool waits;	  /* every packet in flight must have left before it begins */
+	const char *name;	 /* "grow", "switch", ... */
+	bool needs_grace_period; /* every packet in flight must have left before it begins */
 	VEC(Op) ops;
 } Commit;
 
@@ -269,7 +270,7 @@ void plan_create(Arena *arena, const Ruleset *new, Plan *ret_plan);
  * `guard` enforces `new` while ours is taken down and made again. has_table, has_guard: what is
  * there already; a guard that is there is kept as it is.
  */
-void plan_replace(Arena *arena, const Ruleset *new, const Ruleset *guard, bool has_table,
-	bool has_guard, Plan *ret_plan);
+void plan_replace(Arena *arena, const Ruleset *new, const Ruleset *fallback, bool has_table,
+	bool has_fallback, Plan *ret_plan);
 /* To no table: enforcement ends with the first commit. */
 void plan_remove(Arena *arena, const BaseOptions *base, Plan *ret_plan);

@@ -7,7 +7,7 @@
 #include "parse.h"
 #include <sys/stat.h>
 
-#define SOURCE_FILES_MOST 100000 /* of one directory */
+#define SOURCE_FILES_MAX 100000 /* of one directory */
 
 typedef struct SourceFile {
 	Source *source;	   /* the caller frees it */
@@ -41,18 +41,18 @@ SourceDir *source_dir_new(SourceKind kind, const char *path, bool is_saving);
 SourceDir *source_dir_free(SourceDir *dir);
 const char *source_dir_path(const SourceDir *dir);
 /* Files being written are left as they are until they are closed; new ones are not read before. */
-void source_dir_set_busy(SourceDir *dir, const char *name, bool is_busy);
-void source_dir_clear_busy(SourceDir *dir);
+void source_dir_set_being_written(SourceDir *dir, const char *name, bool is_being_written);
+void source_dir_clear_being_written(SourceDir *dir);
 /*
  * Something happened to the name: refresh shall look at it. NULL: at everything. False: there is
  * nothing to look at, no file of that name is read.
  */
-bool source_dir_note(SourceDir *dir, const char *name);
+bool source_dir_mark(SourceDir *dir, const char *name);
 /*
  * Reads the files that were noted so that refresh need not, if nothing more happens to them.
  * Changes nothing that shows.
  */
-void source_dir_read_ahead(SourceDir *dir);
+void source_dir_prefetch(SourceDir *dir);
 /*
  * Reads what was noted, or, the first time and whenever it must, looks at everything: what changed
  * (device, inode, size, times) is read again, what is gone is forgotten. When the directory itself
@@ -60,7 +60,7 @@ void source_dir_read_ahead(SourceDir *dir);
  */
 int source_dir_refresh(SourceDir *dir);
 /* Whether refresh would find nothing new. Reads no file. */
-bool source_dir_is_as_read(const SourceDir *dir);
+bool source_dir_is_current(const SourceDir *dir);
 /* Errors of the directory itself: missing, unreadable, writable by everybody. */
 const Diags *source_dir_diags(const SourceDir *dir);
 size_t source_dir_count(const SourceDir *dir);
@@ -83,7 +83,7 @@ typedef struct StateText {
 /* Copies the name, takes the text over. */
 StateText *state_text_new(const char *name, char *text, size_t n);
 /* Takes `from` over likewise. make gives malloc's memory. */
-StateText *state_text_later(const char *name, char *(*make)(const void *from),
+StateText *state_text_deferred(const char *name, char *(*make)(const void *from),
 	void (*drop)(const void *from), const void *from);
 StateText *state_text_free(StateText *text); /* this one, not the list; returns NULL */
 /* Makes the text if that is yet to be done. */
@@ -115,7 +115,7 @@ void source_dir_take_unsaved(SourceDir *dir, StateText **list);
  */
 int source_dir_restore(SourceDir *dir, const char *state, bool is_new_boot, Diags *diags);
 /* Whether a file from before the reboot still stands unwritten. */
-bool source_dir_is_kept(const SourceDir *dir);
+bool source_dir_has_restored(const SourceDir *dir);
 
 /* ---- The snapshot: everything that stands, as one model ---- */
 typedef struct Snapshot Snapshot;

@@ -10,13 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BLOCK_LEAST ((size_t)1024)
-#define BLOCK_MOST ((size_t)1024 * 1024)
+#define BLOCK_MIN ((size_t)1024)
+#define BLOCK_MAX ((size_t)1024 * 1024)
 #define ALIGN _Alignof(max_align_t)
 
 typedef struct Block {
 	struct Block *next;
-	size_t n, room;
+	size_t n, capacity;
 	_Alignas(max_align_t) char data[];
 } Block;
 
@@ -152,25 +152,26 @@ int arena_try(Arena *arena, void (*fn)(void *context), void *context)
 /* A sixteenth more each time: what is left over of the last block is little of the whole. */
 static size_t next_room(const Arena *arena)
 {
-	size_t room = arena->bytes / 16;
+	size_t capacity = arena->bytes / 16;
 
 	if (arena->held > arena->bytes)
 		return arena->held;
-	return room < BLOCK_LEAST ? BLOCK_LEAST : room > BLOCK_MOST ? BLOCK_MOST : room;
+	return capacity < BLOCK_MIN ? BLOCK_MIN : capacity > BLOCK_MAX ? BLOCK_MAX : capacity;
 }
 
 static Block *block_add(Arena *arena, size_t least)
 {
-	size_t room = next_room(arena);
+	size_t capacity = next_room(arena);
 	Block *block;
 
-	room = (least > room ? least : room) + ALIGN - 1;
-	block = room > SIZE_MAX / 2 || room < least ? NULL : malloc(sizeof(Block) + room);
+	capacity = (least > capacity ? least : capacity) + ALIGN - 1;
+	block = capacity > SIZE_MAX / 2 || capacity < least ? NULL
+							    : malloc(sizeof(Block) + capacity);
 	if (!block)
 		arena_out_of_memory(arena);
-	*block = (Block){.next = arena->blocks, .room = room};
+	*block = (Block){.next = arena->blocks, .capacity = capacity};
 	arena->blocks = block;
-	arena->bytes += sizeof(Block) + room;
+	arena->bytes += sizeof(Block) + capacity;
 	return block;
 }
 
@@ -178,7 +179,7 @@ static void *take_of(Block *block, size_t bytes, size_t align)
 {
 	size_t at = block ? (block->n + align - 1) & ~(align - 1) : 0;
 
-	if (!block || at > block->room || block->room - at < bytes)
+	if (!block || at > block->capacity || block->capacity - at < bytes)
 		return NULL;
 	block->n = at + bytes;
 	return block->data + at;
@@ -256,16 +257,16 @@ char *arena_printf(Arena *arena, const char *format, ...)
 	return text;
 }
 
-void *vec_grow(Arena *arena, void *at, uint32_t n, uint32_t *room, size_t item, size_t align)
+void *vec_grow(Arena *arena, void *at, uint32_t n, uint32_t *capacity, size_t item, size_t align)
 {
-	uint32_t more = *room ? *room * 2 : 4;
+	uint32_t more = *capacity ? *capacity * 2 : 4;
 	void *grown;
 
-	if (more < *room)
+	if (more < *capacity)
 		arena_out_of_memory(arena);
 	grown = arena_place(arena, more * item, align);
 	if (n)
 		memcpy(grown, at, n * item);
-	*room = more;
+	*capacity = more;
 	return grown;
 }

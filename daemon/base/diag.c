@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EXCERPT_MOST 160
+#define EXCERPT_MAX 160
 
 const char *severity_text(Severity severity)
 {
@@ -21,7 +21,7 @@ static void diag_push(Diags *diags, Diag diag)
 {
 	if (diag.severity == SEVERITY_ERROR)
 		diags->n_errors++;
-	if (diags->list.n >= DIAGS_MOST) {
+	if (diags->list.n >= DIAGS_MAX) {
 		diags->n_dropped++;
 		return;
 	}
@@ -34,7 +34,7 @@ void diag_add(Diags *diags, Severity severity, Origin origin, const char *code, 
 	va_list arguments;
 	Diag diag = {.severity = severity, .origin = origin, .code = code};
 
-	if (diags->list.n < DIAGS_MOST) {
+	if (diags->list.n < DIAGS_MAX) {
 		va_start(arguments, format);
 		diag.message = text_printable(arena_vprintf(diags->arena, format, arguments));
 		va_end(arguments);
@@ -98,10 +98,10 @@ void diags_excerpt(Diags *diags, const char *text, size_t n)
 		size_t length = start ? (size_t)((end ? end : text + n) - start) : 0;
 
 		length -= length > 0 && start[length - 1] == '\r';
-		if (length == 0 || diag->origin.column > EXCERPT_MOST)
+		if (length == 0 || diag->origin.column > EXCERPT_MAX)
 			continue;
 		diag->excerpt = text_printable(arena_strndup(
-			diags->arena, start, length < EXCERPT_MOST ? length : EXCERPT_MOST));
+			diags->arena, start, length < EXCERPT_MAX ? length : EXCERPT_MAX));
 	}
 }
 

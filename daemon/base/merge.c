@@ -6,10 +6,11 @@ static const char *end_of(const void *at, size_t n, size_t size)
 	return n ? (const char *)at + n * size : at;
 }
 
-void merge_start(Merge *walk, const void *left, size_t n_left, const void *right, size_t n_right)
+void merge_start(
+	Merge *walk, const void *left, size_t n_superseded, const void *right, size_t n_right)
 {
 	walk->left_next = left;
-	walk->left_end = end_of(left, n_left, walk->size);
+	walk->left_end = end_of(left, n_superseded, walk->size);
 	walk->right_next = right;
 	walk->right_end = end_of(right, n_right, walk->size);
 }

@@ -11,7 +11,7 @@ typedef struct Slot {
 struct StrMap {
 	Arena *arena;
 	Slot *slots;
-	size_t n, room; /* room is a power of two */
+	size_t n, capacity; /* room is a power of two */
 };
 
 static uint64_t hash_key(const char *text)
@@ -27,36 +27,36 @@ StrMap *strmap_new(Arena *arena)
 {
 	StrMap *map = ARENA_NEW(arena, StrMap);
 
-	*map = (StrMap){.arena = arena, .room = 16};
-	map->slots = arena_alloc(arena, map->room * sizeof(Slot));
+	*map = (StrMap){.arena = arena, .capacity = 16};
+	map->slots = arena_alloc(arena, map->capacity * sizeof(Slot));
 	return map;
 }
 
-static Slot *slot_of(Slot *slots, size_t room, const char *key, uint64_t hash)
+static Slot *slot_of(Slot *slots, size_t capacity, const char *key, uint64_t hash)
 {
-	size_t i = hash & (room - 1);
+	size_t i = hash & (capacity - 1);
 
 	while (slots[i].key && (slots[i].hash != hash || strcmp(slots[i].key, key) != 0))
-		i = (i + 1) & (room - 1);
+		i = (i + 1) & (capacity - 1);
 	return &slots[i];
 }
 
 static void strmap_grow(StrMap *map)
 {
-	size_t room = map->room * 2;
-	Slot *slots = arena_alloc(map->arena, room * sizeof(Slot));
+	size_t capacity = map->capacity * 2;
+	Slot *slots = arena_alloc(map->arena, capacity * sizeof(Slot));
 
-	for (size_t i = 0; i < map->room; i++)
+	for (size_t i = 0; i < map->capacity; i++)
 		if (map->slots[i].key)
-			*slot_of(slots, room, map->slots[i].key, map->slots[i].hash) =
+			*slot_of(slots, capacity, map->slots[i].key, map->slots[i].hash) =
 				map->slots[i];
 	map->slots = slots;
-	map->room = room;
+	map->capacity = capacity;
 }
 
 void *strmap_get(const StrMap *map, const char *key)
 {
-	return slot_of(map->slots, map->room, key, hash_key(key))->value;
+	return slot_of(map->slots, map->capacity, key, hash_key(key))->value;
 }
 
 void strmap_put(StrMap *map, const char *key, void *value)
@@ -64,9 +64,9 @@ void strmap_put(StrMap *map, const char *key, void *value)
 	uint64_t hash = hash_key(key);
 	Slot *slot;
 
-	if (map->n * 3 >= map->room * 2)
+	if (map->n * 3 >= map->capacity * 2)
 		strmap_grow(map);
-	slot = slot_of(map->slots, map->room, key, hash);
+	slot = slot_of(map->slots, map->capacity, key, hash);
 	if (!slot->key)
 		map->n++;
 	*slot = (Slot){.key = key, .value = value, .hash = hash};

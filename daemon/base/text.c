@@ -5,14 +5,15 @@
 
 void buf_add_n(Buf *buf, const char *text, size_t n)
 {
-	if (buf->room - buf->n < n + 1) {
-		size_t room = buf->room * 2 > buf->n + n + 1 ? buf->room * 2 : buf->n + n + 64;
-		char *grown = arena_alloc(buf->arena, room);
+	if (buf->capacity - buf->n < n + 1) {
+		size_t capacity =
+			buf->capacity * 2 > buf->n + n + 1 ? buf->capacity * 2 : buf->n + n + 64;
+		char *grown = arena_alloc(buf->arena, capacity);
 
 		if (buf->n)
 			memcpy(grown, buf->text, buf->n);
 		buf->text = grown;
-		buf->room = room;
+		buf->capacity = capacity;
 	}
 	memcpy(buf->text + buf->n, text, n);
 	buf->n += n;

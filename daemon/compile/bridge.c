@@ -52,7 +52,7 @@ Ruleset *compile_bridge(const Ruleset *inet, const BridgeOptions *options)
 
 	if (!options->has_conntrack)
 		return compile_tagged(inet, options);
-	bridge = ruleset_share(inet);
+	bridge = ruleset_clone(inet);
 	bridge->base.kind = TABLE_BRIDGE;
 	bridge->base.services = (Ranges){}; /* those of the node's own hooks */
 	return bridge;

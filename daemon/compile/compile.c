@@ -34,11 +34,11 @@ struct Compiler {
 	const Model *model;
 	CompileOptions options;
 	Index index;
-	Table *locals; /* pods of this node, by name: those that count; not of is_all */
+	HashTable *locals; /* pods of this node, by name: those that count; not of is_all */
 	size_t n_local;
 	Uses uses;
 	Live live;
-	Table *chains; /* LiveChain by name */
+	HashTable *chains; /* LiveChain by name */
 	LiveChain *free_chains;
 	VEC(LiveChain *) sorted; /* by name */
 	/* what pods of a class lead to, as the policies are: class key -> the chain's name, which
@@ -57,8 +57,8 @@ Compiler *compiler_free(Compiler *compiler)
 	if (!compiler)
 		return NULL;
 	live_free(&compiler->live);
-	while ((chain = table_next(compiler->chains, &cursor)))
-		chain_release(chain->chain);
+	while ((chain = hash_table_next(compiler->chains, &cursor)))
+		chain_unref(chain->chain);
 	arena_free(compiler->arena);
 	free(compiler);
 	return NULL;
@@ -70,10 +70,10 @@ Compiler *compiler_new(const Model *model, const CompileOptions *options)
 
 	*c = (Compiler){.arena = arena_new(), .model = model, .options = *options};
 	index_start(&c->index, c->arena);
-	c->locals = table_new(c->arena);
+	c->locals = hash_table_new(c->arena);
 	uses_start(&c->uses, c->arena);
 	live_start(&c->live, c->arena);
-	c->chains = table_new(c->arena);
+	c->chains = hash_table_new(c->arena);
 	return c;
 }
 
@@ -88,8 +88,8 @@ typedef struct Update {
 	Arena *scratch;
 	const Changes *changes;
 	Expander expander;
-	StrMap *spaces; /* namespaces that changed: name -> NamespaceChange */
-	Table *seen;	/* of touched, by address */
+	StrMap *namespaces; /* namespaces that changed: name -> NamespaceChange */
+	HashTable *seen;    /* of touched, by address */
 	VEC(Touched *) touched;
 	VEC(LiveChain *) new_chains;
 	bool has_idle_chains;
@@ -105,9 +105,10 @@ static bool is_local(const Compiler *c, const Pod *pod)
 /* ---- 1. Touch ---- */
 static const Namespace *space_before(const Update *u, const Pod *pod)
 {
-	const NamespaceChange *change = u->spaces ? strmap_get(u->spaces, pod->space) : NULL;
+	const NamespaceChange *change =
+		u->namespaces ? strmap_get(u->namespaces, pod->namespace) : NULL;
 
-	return change ? change->before : model_namespace(u->c->model, pod->space);
+	return change ? change->before : model_namespace(u->c->model, pod->namespace);
 }
 
 /* To be called before what touches the address is done to the index: the first time counts. */
@@ -119,14 +120,14 @@ static void touch(Update *u, Address address)
 	Touched *new;
 	size_t cursor = 0;
 
-	while ((seen = table_find(u->seen, hash, &cursor)))
+	while ((seen = hash_table_find(u->seen, hash, &cursor)))
 		if (address_is_equal(seen->address, address))
 			return;
 	owner = index_owner(&u->c->index, address);
 	new = ARENA_NEW(u->scratch, Touched);
 	*new = (Touched){
 		.address = address, .before = {owner, owner ? space_before(u, owner) : NULL}};
-	table_add(u->seen, hash, new);
+	hash_table_add(u->seen, hash, new);
 	VEC_PUSH(u->scratch, &u->touched, new);
 }
 
@@ -149,9 +150,9 @@ static void count_local(Compiler *c, const Pod *pod, bool is_there)
 	if (c->options.is_all || !pod_is_subject(pod))
 		return;
 	if (is_there)
-		table_add(c->locals, hash, pod);
+		hash_table_add(c->locals, hash, pod);
 	else
-		table_remove(c->locals, hash, pod);
+		hash_table_remove(c->locals, hash, pod);
 }
 
 static void change_pod(Update *u, const PodChange *change)
@@ -179,13 +180,13 @@ static void change_pod(Update *u, const PodChange *change)
 static void note_namespaces(Update *u)
 {
 	if (u->changes->namespaces.n)
-		u->spaces = strmap_new(u->scratch);
+		u->namespaces = strmap_new(u->scratch);
 	for (size_t i = 0; i < u->changes->namespaces.n; i++) {
 		const NamespaceChange *change = &u->changes->namespaces.at[i];
 
 		/* of several changes the first knows how it was */
-		if (!strmap_get(u->spaces, change->space->name))
-			strmap_put(u->spaces, change->space->name, (void *)change);
+		if (!strmap_get(u->namespaces, change->namespace->name))
+			strmap_put(u->namespaces, change->namespace->name, (void *)change);
 	}
 }
 
@@ -204,7 +205,7 @@ static void touch_namespaces(Update *u)
 
 		if (has_same_labels(change->before, change->after))
 			continue;
-		while ((pod = space_next_pod(change->space, &cursor)))
+		while ((pod = namespace_next_pod(change->namespace, &cursor)))
 			touch_pod(u, pod);
 	}
 }
@@ -219,11 +220,11 @@ static bool any_selects(const Policies *policies, const Pod *pod)
 
 static void list_policy(Update *u, StrMap *by_space, const Policy *policy)
 {
-	Policies *list = strmap_get(by_space, policy->space);
+	Policies *list = strmap_get(by_space, policy->namespace);
 
 	if (!list) {
 		list = ARENA_NEW(u->scratch, Policies);
-		strmap_put(by_space, policy->space, list);
+		strmap_put(by_space, policy->namespace, list);
 	}
 	VEC_PUSH(u->scratch, list, policy);
 }
@@ -233,22 +234,22 @@ static void touch_selected(Update *u, StrMap *by_space)
 	const Pod *pod;
 	size_t cursor = 0;
 
-	while ((pod = table_next(u->c->locals, &cursor)))
-		if (any_selects(strmap_get(by_space, pod->space), pod))
+	while ((pod = hash_table_next(u->c->locals, &cursor)))
+		if (any_selects(strmap_get(by_space, pod->namespace), pod))
 			touch_pod(u, pod);
 }
 
 static void touch_selected_of_all(Update *u, StrMap *by_space)
 {
-	const Space *space;
+	const NamespaceIndex *namespace;
 	size_t at_space = 0;
 
-	while ((space = model_next_space(u->c->model, &at_space))) {
-		const Policies *policies = strmap_get(by_space, space->name);
+	while ((namespace = model_next_namespace(u->c->model, &at_space))) {
+		const Policies *policies = strmap_get(by_space, namespace->name);
 		const Pod *pod;
 		size_t at_pod = 0;
 
-		while (policies && (pod = space_next_pod(space, &at_pod)))
+		while (policies && (pod = namespace_next_pod(namespace, &at_pod)))
 			if (any_selects(policies, pod))
 				touch_pod(u, pod);
 	}
@@ -269,15 +270,15 @@ static void list_changed(Update *u, StrMap *by_space)
 /* Those that look up what another looks up now too, or no longer does. */
 static void list_turned(Update *u, StrMap *by_space)
 {
-	const Space *space;
+	const NamespaceIndex *namespace;
 	size_t cursor = 0;
 
 	if (!uses_turned(&u->c->uses))
 		return;
-	while ((space = model_next_space(u->c->model, &cursor)))
-		for (size_t i = 0; i < space->policies.n; i++)
-			if (uses_turned_of(&u->c->uses, space->policies.at[i]))
-				list_policy(u, by_space, space->policies.at[i]);
+	while ((namespace = model_next_namespace(u->c->model, &cursor)))
+		for (size_t i = 0; i < namespace->policies.n; i++)
+			if (uses_turned_of(&u->c->uses, namespace->policies.at[i]))
+				list_policy(u, by_space, namespace->policies.at[i]);
 }
 
 static void count_uses(Update *u)
@@ -310,7 +311,7 @@ static void touch_policies(Update *u)
 
 static void touch_all(Update *u)
 {
-	u->seen = table_new(u->scratch);
+	u->seen = hash_table_new(u->scratch);
 	note_namespaces(u);
 	for (size_t i = 0; i < u->changes->pods.n; i++)
 		change_pod(u, &u->changes->pods.at[i]);
@@ -322,7 +323,7 @@ static void touch_all(Update *u)
 
 		t->after.pod = index_owner(&u->c->index, t->address);
 		if (t->after.pod)
-			t->after.space = model_namespace(u->c->model, t->after.pod->space);
+			t->after.namespace = model_namespace(u->c->model, t->after.pod->namespace);
 	}
 }
 
@@ -332,7 +333,7 @@ static void move_all(Update *u)
 	for (size_t i = 0; i < u->touched.n; i++) {
 		const Touched *t = u->touched.at[i];
 
-		if (t->before.pod != t->after.pod || t->before.space != t->after.space)
+		if (t->before.pod != t->after.pod || t->before.namespace != t->after.namespace)
 			live_move(&u->c->live, t->address, t->before, t->after);
 	}
 }
@@ -344,7 +345,7 @@ static LiveChain *find_chain(const Compiler *c, const char *name)
 	const LiveChain *chain;
 	size_t cursor = 0;
 
-	while ((chain = table_find(c->chains, hash, &cursor)))
+	while ((chain = hash_table_find(c->chains, hash, &cursor)))
 		if (strcmp(chain->chain->name, name) == 0)
 			return (LiveChain *)chain;
 	return NULL;
@@ -364,20 +365,20 @@ static LiveChain *add_chain(Update *u, const Chain *draft)
 
 	c->free_chains = chain->next_free;
 	*chain = (LiveChain){.chain = chain_make(draft)};
-	table_add(c->chains, hash_text(HASH_START, draft->name), chain);
+	hash_table_add(c->chains, hash_text(HASH_START, draft->name), chain);
 	VEC_PUSH(u->scratch, &u->new_chains, chain);
 	use_sets(c, chain->chain, 1);
 	return chain;
 }
 
 /* Of more classes than this nothing is remembered until the next update. */
-#define CLASSES_MOST 4096
+#define CLASSES_MAX 4096
 
 static void begin_classes(Update *u)
 {
 	Compiler *c = u->c;
 
-	if (c->classes && u->changes->policies.n == 0 && strmap_count(c->classes) <= CLASSES_MOST)
+	if (c->classes && u->changes->policies.n == 0 && strmap_count(c->classes) <= CLASSES_MAX)
 		return;
 	c->class_arena = arena_free(c->class_arena);
 	c->class_arena = arena_child(c->arena);
@@ -408,13 +409,13 @@ static LiveChain *chain_of(
 /* The policies that isolate the pod in that direction, by name. */
 static Policies isolating(const Update *u, const Pod *pod, Direction direction)
 {
-	const Space *space = model_space(u->c->model, pod->space);
+	const NamespaceIndex *namespace = model_namespace_index(u->c->model, pod->namespace);
 	Policies policies = {};
 
-	for (size_t i = 0; space && i < space->policies.n; i++)
-		if (space->policies.at[i]->isolates[direction] &&
-			selector_matches(&space->policies.at[i]->pods, &pod->labels))
-			VEC_PUSH(u->scratch, &policies, space->policies.at[i]);
+	for (size_t i = 0; namespace && i < namespace->policies.n; i++)
+		if (namespace->policies.at[i]->isolates[direction] &&
+			selector_matches(&namespace->policies.at[i]->pods, &pod->labels))
+			VEC_PUSH(u->scratch, &policies, namespace->policies.at[i]);
 	return policies;
 }
 
@@ -488,8 +489,8 @@ static void judge_all(Update *u)
 static void drop_chain(Compiler *c, LiveChain *chain)
 {
 	use_sets(c, chain->chain, (size_t)-1);
-	table_remove(c->chains, hash_text(HASH_START, chain->chain->name), chain);
-	chain_release(chain->chain);
+	hash_table_remove(c->chains, hash_text(HASH_START, chain->chain->name), chain);
+	chain_unref(chain->chain);
 	chain->next_free = c->free_chains;
 	c->free_chains = chain;
 }
@@ -538,10 +539,10 @@ static void rename_chain(Update *u, LiveChain *chain)
 		return;
 	chain_finish(u->scratch, &draft);
 	made = chain_make(&draft);
-	table_remove(c->chains, hash_text(HASH_START, chain->chain->name), chain);
-	chain_release(chain->chain);
+	hash_table_remove(c->chains, hash_text(HASH_START, chain->chain->name), chain);
+	chain_unref(chain->chain);
 	chain->chain = made;
-	table_add(c->chains, hash_text(HASH_START, made->name), chain);
+	hash_table_add(c->chains, hash_text(HASH_START, made->name), chain);
 }
 
 /* The sorted list of those that were there, with the new ones in their places. */
@@ -615,7 +616,7 @@ static void give_verdicts(Update *u, Direction direction, Family family)
 
 	edit_verdicts(u, map, &u->edits[direction][family]);
 	given->at = arena_alloc(u->ruleset->arena, map->n * sizeof(Verdict));
-	given->room = map->n;
+	given->capacity = map->n;
 	for (size_t i = 0; i < map->n; i++)
 		VEC_PUSH(u->ruleset->arena, given,
 			(Verdict){map->at[i].address, map->at[i].chain->chain->name});
@@ -630,10 +631,10 @@ static void give(Update *u)
 	for (size_t i = 0; i < c->options.services.n; i++)
 		VEC_PUSH(ruleset->arena, &ruleset->base.services, c->options.services.at[i]);
 	for (size_t i = 0; i < c->live.sorted.n; i++) {
-		VEC_PUSH(ruleset->arena, &ruleset->sets, set_hold(c->live.sorted.at[i]->set));
+		VEC_PUSH(ruleset->arena, &ruleset->sets, set_ref(c->live.sorted.at[i]->set));
 	}
 	for (size_t i = 0; i < c->sorted.n; i++) {
-		VEC_PUSH(ruleset->arena, &ruleset->chains, chain_hold(c->sorted.at[i]->chain));
+		VEC_PUSH(ruleset->arena, &ruleset->chains, chain_ref(c->sorted.at[i]->chain));
 	}
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)

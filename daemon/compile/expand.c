@@ -30,7 +30,7 @@ typedef struct Expansion {
 	Direction direction;
 	Family family;
 	Ports ports;
-	Table *groups_by_hash;
+	HashTable *groups_by_hash;
 	VEC(Group *) groups;
 } Expansion;
 
@@ -142,13 +142,13 @@ static Group *group_of_rule(Expansion *e)
 	size_t cursor = 0;
 
 	if (!e->groups_by_hash)
-		e->groups_by_hash = table_new(e->arena);
-	while ((known = table_find(e->groups_by_hash, hash, &cursor)))
+		e->groups_by_hash = hash_table_new(e->arena);
+	while ((known = hash_table_find(e->groups_by_hash, hash, &cursor)))
 		if (group_is_equal(known->policy, known->rule, e->policy, e->rule))
 			return (Group *)known;
 	group = ARENA_NEW(e->arena, Group);
 	*group = (Group){.policy = e->policy, .rule = e->rule, .ports = e->ports};
-	table_add(e->groups_by_hash, hash, group);
+	hash_table_add(e->groups_by_hash, hash, group);
 	VEC_PUSH(e->arena, &e->groups, group);
 	return group;
 }
@@ -284,7 +284,7 @@ const char *expand_key(
 {
 	Buf key = {.arena = arena};
 
-	buf_printf(&key, "%d %d %s", direction, family, pod->space);
+	buf_printf(&key, "%d %d %s", direction, family, pod->namespace);
 	for (size_t i = 0; i < policies->n; i++) {
 		buf_add(&key, " ");
 		buf_add(&key, policies->at[i]->name);

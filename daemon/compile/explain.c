@@ -18,7 +18,7 @@ Explainer *explainer_free(Explainer *explainer)
 {
 	if (!explainer)
 		return NULL;
-	ruleset_free(explainer->ruleset);
+	ruleset_unref(explainer->ruleset);
 	compiler_free(explainer->compiler);
 	arena_free(explainer->arena);
 	return NULL;
@@ -42,8 +42,8 @@ Explainer *explainer_new(const Model *model)
 static const char *find_pod(Explainer *x, const char *text, const Pod **ret_pod)
 {
 	const char *slash = strchr(text, '/');
-	const char *space = arena_strndup(x->arena, text, (size_t)(slash - text));
-	const Pod *pod = model_pod(x->model, space, slash + 1);
+	const char *namespace = arena_strndup(x->arena, text, (size_t)(slash - text));
+	const Pod *pod = model_pod(x->model, namespace, slash + 1);
 
 	if (!pod)
 		return arena_printf(x->arena, "no pod \"%s\" in the inventory", text);
@@ -193,11 +193,11 @@ int explain_parse(Explainer *x, const char *source, const char *destination, con
 }
 
 /* ---- The verdict, as the packet meets it ---- */
-static Judgement judge(const Explainer *x, const Flow *flow, Direction direction)
+static Evaluation judge(const Explainer *x, const Flow *flow, Direction direction)
 {
 	Tuple tuple = {flow->source.address, flow->destination.address, flow->protocol, flow->port};
 
-	return ruleset_judge(x->ruleset, &tuple, direction);
+	return ruleset_evaluate(x->ruleset, &tuple, direction);
 }
 
 /* "the node's own processes to its pods (kubelet probes): always allowed" */
@@ -245,10 +245,11 @@ static bool is_isolating(const Why *w, const Policy *policy)
 static const Policies *policies_of(const Why *w)
 {
 	static const Policies none;
-	const Space *space =
-		w->subject->pod ? model_space(w->x->model, w->subject->pod->space) : NULL;
+	const NamespaceIndex *namespace =
+		w->subject->pod ? model_namespace_index(w->x->model, w->subject->pod->namespace)
+				: NULL;
 
-	return space ? &space->policies : &none;
+	return namespace ? &namespace->policies : &none;
 }
 
 static bool is_selected(const Why *w, const Policy *policy, const Peer *peer)
@@ -258,7 +259,7 @@ static bool is_selected(const Why *w, const Policy *policy, const Peer *peer)
 
 	if (!member.pod || !pod_is_subject(member.pod))
 		return false;
-	member.space = model_namespace(w->x->model, member.pod->space);
+	member.namespace = model_namespace(w->x->model, member.pod->namespace);
 	return selection_takes(&selection, &member);
 }
 
@@ -342,7 +343,7 @@ static void add_peer_text(Why *w, Buf *buf, const Policy *policy, const Peer *pe
 
 		buf_printf(buf, "pods%s%s", *pods ? " " : "", pods);
 		if (!peer->namespaces)
-			buf_printf(buf, " of namespace %s", policy->space);
+			buf_printf(buf, " of namespace %s", policy->namespace);
 		else if (peer->namespaces->list.n)
 			buf_printf(buf, " of namespaces %s",
 				selector_text(w->arena, peer->namespaces));
@@ -397,7 +398,7 @@ static void add_reason(Why *w, Buf *buf)
 	}
 	buf_printf(buf, "    %s rule at %s of %s/%s",
 		best.score == 3 ? "let through by the" : "nearest:",
-		place_text(w->arena, best.rule->origin), best.policy->space, best.policy->name);
+		place_text(w->arena, best.rule->origin), best.policy->namespace, best.policy->name);
 	if (best.score == 2) {
 		buf_add(buf, ": the peer is right, but its ports are ");
 		add_ports_text(w, buf, best.rule);
@@ -430,13 +431,13 @@ static void add_isolating(Why *w, Buf *buf)
 
 		if (!is_isolating(w, policy))
 			continue;
-		buf_printf(buf, "%s%s/%s (%s)", is_first ? "" : ", ", policy->space, policy->name,
-			place_text(w->arena, policy->origin));
+		buf_printf(buf, "%s%s/%s (%s)", is_first ? "" : ", ", policy->namespace,
+			policy->name, place_text(w->arena, policy->origin));
 		is_first = false;
 	}
 }
 
-static void add_direction(Why *w, Buf *buf, const Judgement *judgement)
+static void add_direction(Why *w, Buf *buf, const Evaluation *judgement)
 {
 	buf_printf(buf, "  %s of ", direction_text(w->direction));
 	add_endpoint(w, buf, w->subject);
@@ -478,7 +479,7 @@ const char *explain_text(const Explainer *x, Arena *arena, const Flow *flow)
 		return buf_text(&buf);
 	}
 	for (int i = EGRESS; i >= INGRESS; i--) { /* the order in which a packet meets them */
-		Judgement judgement = judge(x, flow, side[i]);
+		Evaluation judgement = judge(x, flow, side[i]);
 
 		w.direction = (Direction)i;
 		w.subject = i == INGRESS ? &flow->destination : &flow->source;

@@ -15,7 +15,7 @@ static bool is_better(const void *one, const void *two)
 		return r > 0;
 	if (a->version != b->version)
 		return a->version > b->version;
-	r = strcmp(a->space, b->space);
+	r = strcmp(a->namespace, b->namespace);
 	return r ? r > 0 : strcmp(a->name, b->name) > 0;
 }
 
@@ -29,16 +29,16 @@ static bool has_address(const void *item, const void *key)
 	return addresses_have(&((const Pod *)item)->addresses, *(const Address *)key);
 }
 
-static const ClaimKind BY_ADDRESS = {address_size, has_address, is_better};
+static const ConflictKind BY_ADDRESS = {address_size, has_address, is_better};
 
 void index_start(Index *index, Arena *arena)
 {
-	claims_start(&index->claims, arena, &BY_ADDRESS);
+	conflict_map_init(&index->claims, arena, &BY_ADDRESS);
 }
 
 const Pod *index_owner(const Index *index, Address address)
 {
-	return claims_holder(&index->claims, &address);
+	return conflict_map_winner(&index->claims, &address);
 }
 
 /* The n-th address of a pod counts, and did not come before. */
@@ -55,26 +55,26 @@ void index_add(Index *index, const Pod *pod)
 {
 	for (size_t i = 0; i < pod->addresses.n; i++)
 		if (is_claim(pod, i))
-			claims_add(&index->claims, &pod->addresses.at[i], pod);
+			conflict_map_add(&index->claims, &pod->addresses.at[i], pod);
 }
 
 void index_remove(Index *index, const Pod *pod)
 {
 	for (size_t i = 0; i < pod->addresses.n; i++)
 		if (is_claim(pod, i))
-			claims_remove(&index->claims, &pod->addresses.at[i], pod);
+			conflict_map_remove(&index->claims, &pod->addresses.at[i], pod);
 }
 
 void index_replace(Index *index, const Pod *pod, const Pod *by)
 {
 	for (size_t i = 0; i < pod->addresses.n; i++)
 		if (is_claim(pod, i))
-			claims_replace(&index->claims, &pod->addresses.at[i], pod, by);
+			conflict_map_replace(&index->claims, &pod->addresses.at[i], pod, by);
 }
 
 bool index_holds(const Index *index, const Pod *pod, Address address)
 {
-	return claims_count_crowds(&index->claims) == 0 || index_owner(index, address) == pod;
+	return conflict_map_count_groups(&index->claims) == 0 || index_owner(index, address) == pod;
 }
 
 /* ---- Warnings ---- */
@@ -85,22 +85,23 @@ static void warn_clash(const Pod *counts, const Pod *pod, Address address, Diags
 	DIAG_WARNING(diags, counts->origin, "address-clash", NULL,
 		"pods %s/%s and %s/%s both claim %s; it counts as %s/%s's, which "
 		"runs or started last",
-		counts->space, counts->name, pod->space, pod->name, address_text(address, text),
-		counts->space, counts->name);
+		counts->namespace, counts->name, pod->namespace, pod->name,
+		address_text(address, text), counts->namespace, counts->name);
 }
 
-static void warn_crowd(const Pod *counts, const Crowd *crowd, Diags *diags)
+static void warn_crowd(const Pod *counts, const ConflictGroup *group, Diags *diags)
 {
 	size_t n;
-	const void *const *others = crowd_rest(crowd, counts, diags->arena, pod_compare_p, &n);
+	const void *const *others =
+		conflict_group_losers(group, counts, diags->arena, pod_compare_p, &n);
 
 	for (size_t i = 0; i < n; i++)
-		warn_clash(counts, others[i], *(const Address *)crowd_key(crowd), diags);
+		warn_clash(counts, others[i], *(const Address *)conflict_group_key(group), diags);
 }
 
 typedef struct Clash {
 	const Pod *holder;
-	const Crowd *crowd;
+	const ConflictGroup *group;
 } Clash;
 
 static int compare_clashes(const void *a, const void *b)
@@ -109,22 +110,23 @@ static int compare_clashes(const void *a, const void *b)
 	int r = pod_compare_p(&x->holder, &y->holder);
 
 	return r ? r
-		 : address_compare(*(const Address *)crowd_key(x->crowd),
-			   *(const Address *)crowd_key(y->crowd));
+		 : address_compare(*(const Address *)conflict_group_key(x->group),
+			   *(const Address *)conflict_group_key(y->group));
 }
 
 void index_warn(const Index *index, Diags *diags)
 {
 	VEC(Clash) clashes = {};
-	const Crowd *crowd;
+	const ConflictGroup *group;
 	size_t cursor = 0;
 
-	while ((crowd = claims_next_crowd(&index->claims, &cursor)))
+	while ((group = conflict_map_next_group(&index->claims, &cursor)))
 		VEC_PUSH(diags->arena, &clashes,
-			(Clash){claims_holder(&index->claims, crowd_key(crowd)), crowd});
+			(Clash){conflict_map_winner(&index->claims, conflict_group_key(group)),
+				group});
 	if (clashes.n)
 		qsort(clashes.at, clashes.n, sizeof(Clash), compare_clashes);
-	for (size_t i = 0; i < clashes.n && i < DIAGS_MOST; i++)
-		warn_crowd(clashes.at[i].holder, clashes.at[i].crowd, diags);
-	diags->n_dropped += clashes.n > DIAGS_MOST ? clashes.n - DIAGS_MOST : 0;
+	for (size_t i = 0; i < clashes.n && i < DIAGS_MAX; i++)
+		warn_crowd(clashes.at[i].holder, clashes.at[i].group, diags);
+	diags->n_dropped += clashes.n > DIAGS_MAX ? clashes.n - DIAGS_MAX : 0;
 }

@@ -3,7 +3,7 @@
 #include "compile.h"
 
 typedef struct Index {
-	Claims claims; /* of addresses, by every pod that counts */
+	ConflictMap claims; /* of addresses, by every pod that counts */
 } Index;
 
 void index_start(Index *index, Arena *arena);

@@ -6,9 +6,9 @@
 void live_start(Live *live, Arena *arena)
 {
 	*live = (Live){.arena = arena,
-		.by_name = table_new(arena),
-		.by_key = table_new(arena),
-		.by_label = table_new(arena)};
+		.by_name = hash_table_new(arena),
+		.by_key = hash_table_new(arena),
+		.by_label = hash_table_new(arena)};
 }
 
 void live_free(Live *live)
@@ -16,8 +16,8 @@ void live_free(Live *live)
 	const LiveSet *set;
 	size_t cursor = 0;
 
-	while ((set = table_next(live->by_name, &cursor)))
-		set_release(set->set);
+	while ((set = hash_table_next(live->by_name, &cursor)))
+		set_unref(set->set);
 }
 
 /* ---- Whom a set selects ---- */
@@ -72,7 +72,7 @@ static uint32_t label_hash(const char *key, const char *value)
 /* Whose label: of a pod of that namespace, of any pod, of any namespace. */
 #define OF_ANY_POD 0x9e3779b9u
 #define OF_NAMESPACE 0x85ebca6bu
-#define OF_SPACE(space) hash_text(HASH_START, (space))
+#define OF_SPACE(namespace) hash_text(HASH_START, (namespace))
 #define ANY_LABEL 0
 
 static uint32_t key_of(uint32_t whose, uint32_t label)
@@ -101,11 +101,11 @@ static bool visit_selector(
 static bool visit_peer(Live *live, LivePeer *peer, KeyVisit visit)
 {
 	const Selection *is = peer->selection;
-	uint32_t whose = is->space ? OF_SPACE(is->space) : OF_ANY_POD;
+	uint32_t whose = is->namespace ? OF_SPACE(is->namespace) : OF_ANY_POD;
 
 	if (visit_selector(live, peer, is->pods, whose, visit))
 		return true;
-	if (!is->space)
+	if (!is->namespace)
 		return visit_selector(live, peer, is->namespaces, OF_NAMESPACE, visit);
 	visit(live, key_of(whose, ANY_LABEL), peer);
 	return true;
@@ -122,12 +122,12 @@ static bool visit_keys(Live *live, LiveSet *set, KeyVisit visit)
 
 static void add_key(Live *live, uint32_t hash, LivePeer *peer)
 {
-	table_add(live->by_label, hash, peer);
+	hash_table_add(live->by_label, hash, peer);
 }
 
 static void remove_key(Live *live, uint32_t hash, LivePeer *peer)
 {
-	table_remove(live->by_label, hash, peer);
+	hash_table_remove(live->by_label, hash, peer);
 }
 
 static void ignore_key(Live *live, uint32_t hash, LivePeer *peer)
@@ -193,7 +193,7 @@ static void ask_by_key(Live *live, uint32_t hash, LiveSets *sets)
 	const LivePeer *peer;
 	size_t cursor = 0;
 
-	while ((peer = table_find(live->by_label, hash, &cursor)))
+	while ((peer = hash_table_find(live->by_label, hash, &cursor)))
 		ask_peer(live, (LivePeer *)peer, sets);
 }
 
@@ -201,23 +201,23 @@ static void ask_by_key(Live *live, uint32_t hash, LiveSets *sets)
 static void ask_for(Live *live, const Member *member, LiveSets *sets)
 {
 	const Pod *pod = member->pod;
-	uint32_t space;
+	uint32_t namespace;
 
 	if (!pod)
 		return;
-	space = OF_SPACE(pod->space);
+	namespace = OF_SPACE(pod->namespace);
 	for (size_t i = 0; i < live->unkeyed.n; i++)
 		ask(live, live->unkeyed.at[i], sets);
 	for (size_t i = 0; i < pod->labels.list.n; i++) {
 		const Label *label = &pod->labels.list.at[i];
 		uint32_t hash = label_hash(label->key, label->value);
 
-		ask_by_key(live, key_of(space, hash), sets);
+		ask_by_key(live, key_of(namespace, hash), sets);
 		ask_by_key(live, key_of(OF_ANY_POD, hash), sets);
 	}
-	ask_by_key(live, key_of(space, ANY_LABEL), sets);
-	for (size_t i = 0; member->space && i < member->space->labels.list.n; i++) {
-		const Label *label = &member->space->labels.list.at[i];
+	ask_by_key(live, key_of(namespace, ANY_LABEL), sets);
+	for (size_t i = 0; member->namespace && i < member->namespace->labels.list.n; i++) {
+		const Label *label = &member->namespace->labels.list.at[i];
 
 		ask_by_key(live, key_of(OF_NAMESPACE, label_hash(label->key, label->value)), sets);
 	}
@@ -229,12 +229,12 @@ static Definition copy_definition(Arena *arena, const Definition *from)
 	Definition to = {.kind = from->kind, .family = from->family, .is_any = from->is_any};
 
 	to.key = arena_strdup(arena, from->key);
-	to.comment = from->comment ? comment_fit(arena, from->comment) : NULL;
+	to.comment = from->comment ? comment_truncate(arena, from->comment) : NULL;
 	for (size_t i = 0; i < from->peers.n; i++) {
 		const Selection *peer = &from->peers.at[i];
 
 		VEC_PUSH(arena, &to.peers,
-			(Selection){peer->space ? arena_strdup(arena, peer->space) : NULL,
+			(Selection){peer->namespace ? arena_strdup(arena, peer->namespace) : NULL,
 				peer->namespaces ? selector_copy(arena, peer->namespaces) : NULL,
 				peer->pods ? selector_copy(arena, peer->pods) : NULL});
 	}
@@ -275,7 +275,7 @@ LiveSet *live_find(const Live *live, const char *name)
 	const LiveSet *set;
 	size_t cursor = 0;
 
-	while ((set = table_find(live->by_name, hash, &cursor)))
+	while ((set = hash_table_find(live->by_name, hash, &cursor)))
 		if (strcmp(set->name, name) == 0)
 			return (LiveSet *)set;
 	return NULL;
@@ -299,7 +299,7 @@ static LiveSet *find_by_key(const Live *live, const Definition *is)
 	const LiveSet *set;
 	size_t cursor = 0;
 
-	while ((set = table_find(live->by_key, hash, &cursor)))
+	while ((set = hash_table_find(live->by_key, hash, &cursor)))
 		if (set->is.kind == is->kind && set->is.family == is->family &&
 			strcmp(set->is.key, is->key) == 0)
 			return (LiveSet *)set;
@@ -320,8 +320,8 @@ LiveSet *live_set(Live *live, const Definition *definition)
 	set->peers = arena_alloc(arena, set->is.peers.n * sizeof(LivePeer));
 	for (size_t i = 0; i < set->is.peers.n; i++)
 		set->peers[i] = (LivePeer){.set = set, .selection = &set->is.peers.at[i]};
-	table_add(live->by_name, hash_text(HASH_START, set->name), set);
-	table_add(live->by_key, key_hash(&set->is), set);
+	hash_table_add(live->by_name, hash_text(HASH_START, set->name), set);
+	hash_table_add(live->by_key, key_hash(&set->is), set);
 	enter(live, set);
 	VEC_PUSH(live->scratch, &live->fresh, set);
 	mark_edited(live, set);
@@ -331,9 +331,9 @@ LiveSet *live_set(Live *live, const Definition *definition)
 static void forget(Live *live, LiveSet *set)
 {
 	leave(live, set);
-	table_remove(live->by_name, hash_text(HASH_START, set->name), set);
-	table_remove(live->by_key, key_hash(&set->is), set);
-	set_release(set->set);
+	hash_table_remove(live->by_name, hash_text(HASH_START, set->name), set);
+	hash_table_remove(live->by_key, key_hash(&set->is), set);
+	set_unref(set->set);
 	arena_free(set->arena);
 }
 
@@ -407,25 +407,25 @@ static void fill_from_pod(Live *live, const Index *index, const Member *member)
 	}
 }
 
-static void fill_from_space(Live *live, const Index *index, const Space *space)
+static void fill_from_space(Live *live, const Index *index, const NamespaceIndex *namespace)
 {
-	Member member = {.space = space->namespace};
+	Member member = {.namespace = namespace->object};
 	size_t cursor = 0;
 
-	while ((member.pod = space_next_pod(space, &cursor)))
+	while ((member.pod = namespace_next_pod(namespace, &cursor)))
 		if (pod_is_subject(member.pod))
 			fill_from_pod(live, index, &member);
 }
 
 /* The one namespace that the set selects from; NULL: there are several, or none is named. */
-static const char *space_of(const Definition *is)
+static const char *namespace_index_of(const Definition *is)
 {
-	const char *space = is->kind == SET_PODS ? is->peers.at[0].space : NULL;
+	const char *namespace = is->kind == SET_PODS ? is->peers.at[0].namespace : NULL;
 
-	for (size_t i = 0; space && i < is->peers.n; i++)
-		if (!text_is_equal(is->peers.at[i].space, space))
+	for (size_t i = 0; namespace && i < is->peers.n; i++)
+		if (!text_is_equal(is->peers.at[i].namespace, namespace))
 			return NULL;
-	return space;
+	return namespace;
 }
 
 /* The same of all that are new. */
@@ -434,14 +434,14 @@ static const char *only_space(const Live *live)
 	const char *only = NULL;
 
 	for (size_t i = 0; i < live->fresh.n; i++) {
-		const char *space;
+		const char *namespace;
 
 		if (!is_asked(live->fresh.at[i]))
 			continue;
-		space = space_of(&live->fresh.at[i]->is);
-		if (!space || (only && strcmp(only, space) != 0))
+		namespace = namespace_index_of(&live->fresh.at[i]->is);
+		if (!namespace || (only && strcmp(only, namespace) != 0))
 			return NULL;
-		only = space;
+		only = namespace;
 	}
 	return only;
 }
@@ -457,26 +457,26 @@ static bool has_questions(const Live *live)
 void live_fill(Live *live, const Model *model, const Index *index)
 {
 	const char *only = only_space(live);
-	const Space *space;
+	const NamespaceIndex *namespace;
 	size_t cursor = 0;
 
 	if (!has_questions(live))
 		return;
 	if (only) {
-		space = model_space(model, only);
-		if (space)
-			fill_from_space(live, index, space);
+		namespace = model_namespace_index(model, only);
+		if (namespace)
+			fill_from_space(live, index, namespace);
 		return;
 	}
-	while ((space = model_next_space(model, &cursor)))
-		fill_from_space(live, index, space);
+	while ((namespace = model_next_namespace(model, &cursor)))
+		fill_from_space(live, index, namespace);
 }
 
 /* ---- An update ---- */
 void live_begin(Live *live, Arena *scratch)
 {
 	live->scratch = scratch;
-	live->fresh.n = live->fresh.room = live->edited.n = live->edited.room = 0;
+	live->fresh.n = live->fresh.capacity = live->edited.n = live->edited.capacity = 0;
 	live->fresh.at = live->edited.at = NULL;
 	live->renamed = NULL;
 	live->is_old_renamed = false;
@@ -490,7 +490,7 @@ void live_begin(Live *live, Arena *scratch)
 
 static void take_made(LiveSet *set, const Set *made)
 {
-	set_release(set->set);
+	set_unref(set->set);
 	set->set = made;
 }
 
@@ -499,9 +499,9 @@ static void rename_set(Live *live, LiveSet *set, size_t size)
 	if (!live->renamed)
 		live->renamed = strmap_new(live->scratch);
 	strmap_put(live->renamed, arena_strdup(live->scratch, set->name), set->name);
-	table_remove(live->by_name, hash_text(HASH_START, set->name), set);
+	hash_table_remove(live->by_name, hash_text(HASH_START, set->name), set);
 	name_set(&set->is, size, set->name);
-	table_add(live->by_name, hash_text(HASH_START, set->name), set);
+	hash_table_add(live->by_name, hash_text(HASH_START, set->name), set);
 }
 
 /* What comes is all that is in it. */

@@ -46,9 +46,9 @@ typedef struct LiveSet {
 
 typedef struct Live {
 	Arena *arena;
-	Table *by_name, *by_key;
+	HashTable *by_name, *by_key;
 	VEC(LiveSet *) sorted;	/* by name; as of the last update */
-	Table *by_label;	/* LivePeer: those of which one label can tell */
+	HashTable *by_label;	/* LivePeer: those of which one label can tell */
 	VEC(LiveSet *) unkeyed; /* those that any pod may be in */
 	LiveSet *self[FAMILY_N];
 	unsigned question;

@@ -5,13 +5,15 @@
 /* ---- Pods ---- */
 Selection selection_of(const Policy *policy, const Peer *peer)
 {
-	return (Selection){peer->namespaces ? NULL : policy->space, peer->namespaces, peer->pods};
+	return (Selection){
+		peer->namespaces ? NULL : policy->namespace, peer->namespaces, peer->pods};
 }
 
 bool selection_takes(const Selection *s, const Member *member)
 {
-	if (s->space ? strcmp(member->pod->space, s->space) != 0
-		     : !member->space || !selector_matches(s->namespaces, &member->space->labels))
+	if (s->namespace ? strcmp(member->pod->namespace, s->namespace) != 0
+			 : !member->namespace ||
+				   !selector_matches(s->namespaces, &member->namespace->labels))
 		return false;
 	return !s->pods || selector_matches(s->pods, &member->pod->labels);
 }
@@ -27,15 +29,15 @@ const char *selection_text(Arena *arena, const Selection *s)
 {
 	const char *pods = selector_text_or_star(arena, s->pods);
 
-	if (s->space)
-		return arena_printf(arena, "%s: %s", s->space, pods);
+	if (s->namespace)
+		return arena_printf(arena, "%s: %s", s->namespace, pods);
 	return arena_printf(arena, "[%s]: %s", selector_text_or_star(arena, s->namespaces), pods);
 }
 
 uint32_t selection_hash(const Selection *s)
 {
-	uint32_t hash = s->space ? hash_text(HASH_START, s->space)
-				 : selector_hash(HASH_START, s->namespaces);
+	uint32_t hash = s->namespace ? hash_text(HASH_START, s->namespace)
+				     : selector_hash(HASH_START, s->namespaces);
 
 	return selector_hash(hash, s->pods);
 }

@@ -3,7 +3,7 @@
 #include "compile.h"
 
 typedef struct Selection {
-	const char *space;	    /* the policy's own namespace; NULL: by selector */
+	const char *namespace;	    /* the policy's own namespace; NULL: by selector */
 	const Selector *namespaces; /* if space is NULL */
 	const Selector *pods;	    /* NULL: all */
 } Selection;
@@ -11,7 +11,7 @@ typedef struct Selection {
 /* A pod, with the labels that its namespace has at that moment; pod NULL: nobody. */
 typedef struct Member {
 	const Pod *pod;
-	const Namespace *space;
+	const Namespace *namespace;
 } Member;
 
 /* Of a PEER_PODS peer; texts and selectors are borrowed. */

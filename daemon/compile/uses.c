@@ -21,7 +21,7 @@ struct Use {
 
 void uses_start(Uses *uses, Arena *arena)
 {
-	*uses = (Uses){.arena = arena, .by_selection = table_new(arena)};
+	*uses = (Uses){.arena = arena, .by_selection = hash_table_new(arena)};
 }
 
 void uses_begin(Uses *uses, Arena *scratch)
@@ -37,7 +37,7 @@ uint32_t group_hash(const Policy *policy, Direction direction, const Rule *rule)
 {
 	uint32_t hash = hash_bytes(HASH_START, &direction, sizeof(direction));
 
-	hash = selector_hash(hash_text(hash, policy->space), &policy->pods);
+	hash = selector_hash(hash_text(hash, policy->namespace), &policy->pods);
 	for (size_t i = 0; i < rule->ports.n; i++) {
 		const Port *port = &rule->ports.at[i];
 		unsigned numbers[] = {port->kind, port->protocol, port->first, port->last};
@@ -50,7 +50,7 @@ uint32_t group_hash(const Policy *policy, Direction direction, const Rule *rule)
 
 bool group_is_equal(const Policy *a, const Rule *x, const Policy *b, const Rule *y)
 {
-	return strcmp(a->space, b->space) == 0 && selectors_are_equal(&a->pods, &b->pods) &&
+	return strcmp(a->namespace, b->namespace) == 0 && selectors_are_equal(&a->pods, &b->pods) &&
 	       rules_have_same_ports(x, y);
 }
 
@@ -59,7 +59,7 @@ static Use *find_use(const Uses *uses, uint32_t selection)
 {
 	size_t cursor = 0;
 
-	return (Use *)table_find(uses->by_selection, selection, &cursor);
+	return (Use *)hash_table_find(uses->by_selection, selection, &cursor);
 }
 
 static Use *use_of(Uses *uses, uint32_t selection)
@@ -70,7 +70,7 @@ static Use *use_of(Uses *uses, uint32_t selection)
 		use = uses->free ? uses->free : ARENA_NEW(uses->arena, Use);
 		uses->free = use->next_free;
 		*use = (Use){.selection = selection};
-		table_add(uses->by_selection, selection, use);
+		hash_table_add(uses->by_selection, selection, use);
 	}
 	if (!use->is_edited) {
 		VEC_PUSH(uses->scratch, &uses->edited, use);
@@ -123,7 +123,7 @@ void uses_end(Uses *uses)
 		use->is_edited = false;
 		if (use->tally.n > 0)
 			continue;
-		table_remove(uses->by_selection, use->selection, use);
+		hash_table_remove(uses->by_selection, use->selection, use);
 		use->next_free = uses->free;
 		uses->free = use;
 	}

@@ -12,7 +12,7 @@ typedef struct Use Use;
 
 typedef struct Uses {
 	Arena *arena;
-	Table *by_selection; /* Use by hash: selections of one hash count as one */
+	HashTable *by_selection; /* Use by hash: selections of one hash count as one */
 	Use *free;
 	/* of the update under way */
 	Arena *scratch;

@@ -76,7 +76,7 @@ const Policy *policy_copy(Arena *arena, const Policy *policy, const char *file)
 
 	*copy = *policy;
 	copy->origin.file = file;
-	copy->space = copy_text(arena, policy->space);
+	copy->namespace = copy_text(arena, policy->namespace);
 	copy->name = copy_text(arena, policy->name);
 	copy->pods = copy_selector(arena, &policy->pods);
 	for (Direction d = INGRESS; d < DIRECTION_N; d++) {
@@ -112,7 +112,7 @@ Pod *pod_copy(Arena *arena, const Pod *pod, const char *file)
 
 	*copy = *pod;
 	copy->origin.file = file;
-	copy->space = copy_text(arena, pod->space);
+	copy->namespace = copy_text(arena, pod->namespace);
 	copy->name = copy_text(arena, pod->name);
 	copy->host = copy_host(arena, pod->host);
 	copy->labels.list = VEC_COPY(arena, pod->labels.list);

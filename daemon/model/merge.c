@@ -7,10 +7,10 @@
 
 struct Model {
 	Arena *arena;
-	Table *spaces; /* by name */
+	HashTable *namespaces; /* by name */
 	VEC(const CidrSet *) sets;
 	ModelCounts counts;
-	VEC(Space *) idle;
+	VEC(NamespaceIndex *) idle;
 };
 
 Model *model_new(Arena *parent)
@@ -18,7 +18,7 @@ Model *model_new(Arena *parent)
 	Arena *arena = arena_child(parent);
 	Model *model = ARENA_NEW(arena, Model);
 
-	*model = (Model){.arena = arena, .spaces = table_new(arena)};
+	*model = (Model){.arena = arena, .namespaces = hash_table_new(arena)};
 	return model;
 }
 
@@ -60,7 +60,7 @@ static bool has_name(const void *item, const void *name)
 	return strcmp(((const Pod *)item)->name, name) == 0;
 }
 
-static const ClaimKind BY_NAME = {name_size, has_name, is_later_pod};
+static const ConflictKind BY_NAME = {name_size, has_name, is_later_pod};
 
 /* ---- Spaces ---- */
 static const Namespace *implied_namespace(Arena *arena, const char *name)
@@ -72,170 +72,177 @@ static const Namespace *implied_namespace(Arena *arena, const char *name)
 	return implied;
 }
 
-const Space *model_space(const Model *model, const char *name)
+const NamespaceIndex *model_namespace_index(const Model *model, const char *name)
 {
 	uint32_t hash = hash_text(HASH_START, name);
-	const Space *space;
+	const NamespaceIndex *namespace;
 	size_t cursor = 0;
 
-	while ((space = table_find(model->spaces, hash, &cursor)))
-		if (strcmp(space->name, name) == 0)
-			return space;
+	while ((namespace = hash_table_find(model->namespaces, hash, &cursor)))
+		if (strcmp(namespace->name, name) == 0)
+			return namespace;
 	return NULL;
 }
 
-static Space *space_of(Model *model, const char *name)
+static NamespaceIndex *namespace_index_of(Model *model, const char *name)
 {
-	Space *space = (Space *)model_space(model, name);
+	NamespaceIndex *namespace = (NamespaceIndex *)model_namespace_index(model, name);
 	Arena *arena;
 
-	if (space)
-		return space;
+	if (namespace)
+		return namespace;
 	arena = arena_child(model->arena);
-	space = ARENA_NEW(arena, Space);
-	*space = (Space){.arena = arena, .name = arena_strdup(arena, name)};
-	claims_start(&space->pods, arena, &BY_NAME);
-	space->implied = implied_namespace(arena, space->name);
-	table_add(model->spaces, hash_text(HASH_START, name), space);
-	return space;
+	namespace = ARENA_NEW(arena, NamespaceIndex);
+	*namespace = (NamespaceIndex){.arena = arena, .name = arena_strdup(arena, name)};
+	conflict_map_init(&namespace->pods, arena, &BY_NAME);
+	namespace->implied = implied_namespace(arena, namespace->name);
+	hash_table_add(model->namespaces, hash_text(HASH_START, name), namespace);
+	return namespace;
 }
 
 /* Nothing is in it: it may go, but not before the changes were looked at. */
-static void let_idle(Model *model, Space *space)
+static void let_idle(Model *model, NamespaceIndex *namespace)
 {
-	if (space->is_idle || claims_count(&space->pods) + space->claims.n + space->policies.n > 0)
+	if (namespace->is_empty || conflict_map_count(&namespace->pods) + namespace->candidates.n +
+						   namespace->policies.n >
+					   0)
 		return;
-	space->is_idle = true;
-	VEC_PUSH(model->arena, &model->idle, space);
+	namespace->is_empty = true;
+	VEC_PUSH(model->arena, &model->idle, namespace);
 }
 
-void model_forget(Model *model)
+void model_purge(Model *model)
 {
 	for (size_t i = 0; i < model->idle.n; i++) {
-		Space *space = model->idle.at[i];
+		NamespaceIndex *namespace = model->idle.at[i];
 
-		space->is_idle = false;
-		if (claims_count(&space->pods) + space->claims.n + space->policies.n > 0)
+		namespace->is_empty = false;
+		if (conflict_map_count(&namespace->pods) + namespace->candidates.n +
+				namespace->policies.n >
+			0)
 			continue;
-		table_remove(model->spaces, hash_text(HASH_START, space->name), space);
-		arena_free(space->arena);
+		hash_table_remove(
+			model->namespaces, hash_text(HASH_START, namespace->name), namespace);
+		arena_free(namespace->arena);
 	}
 	model->idle.n = 0;
 }
 
-static const Namespace *namespace_of(const Space *space)
+static const Namespace *namespace_of(const NamespaceIndex *namespace)
 {
 	const Namespace *best = NULL;
 
-	for (size_t i = 0; i < space->claims.n; i++) {
-		const Namespace *one = space->claims.at[i];
+	for (size_t i = 0; i < namespace->candidates.n; i++) {
+		const Namespace *one = namespace->candidates.at[i];
 
 		if (!best || is_later(one->version, one->origin, best->version, best->origin))
 			best = one;
 	}
-	return best ? best : claims_count(&space->pods) ? space->implied : NULL;
+	return best ? best : conflict_map_count(&namespace->pods) ? namespace->implied : NULL;
 }
 
 /* ---- Replacing a file's part ---- */
 typedef struct Touched {
-	Space *space;
+	NamespaceIndex *namespace;
 	const char *name; /* of a pod; NULL: the namespace itself */
 	const Pod *before;
-	bool was_twice;
-	const Namespace *namespace;
+	bool was_duplicate;
+	const Namespace *object_before;
 } Touched;
 
 typedef struct Replacing {
 	Model *model;
 	Changes *changes;
 	Arena *scratch;
-	Table *seen; /* of touched */
+	HashTable *seen; /* of touched */
 	VEC(Touched *) touched;
 } Replacing;
 
 /* ---- What may be another ---- */
-static uint32_t touch_hash(const Space *space, const char *name)
+static uint32_t touch_hash(const NamespaceIndex *namespace, const char *name)
 {
-	uint32_t hash = hash_bytes(HASH_START, &space, sizeof(space));
+	uint32_t hash = hash_bytes(HASH_START, &namespace, sizeof(namespace));
 
 	return name ? hash_text(hash, name) : hash;
 }
 
 /* Notes how it was, before anything is changed; once. */
-static void touch(Replacing *r, Space *space, const char *name)
+static void touch(Replacing *r, NamespaceIndex *namespace, const char *name)
 {
-	uint32_t hash = touch_hash(space, name);
+	uint32_t hash = touch_hash(namespace, name);
 	const Touched *seen;
 	Touched *new;
 	size_t cursor = 0;
 
-	while ((seen = table_find(r->seen, hash, &cursor)))
-		if (seen->space == space && text_is_equal(seen->name, name))
+	while ((seen = hash_table_find(r->seen, hash, &cursor)))
+		if (seen->namespace == namespace && text_is_equal(seen->name, name))
 			return;
 	new = ARENA_NEW(r->scratch, Touched);
-	*new = (Touched){.space = space, .name = name, .namespace = space->namespace};
+	*new = (Touched){.namespace = namespace, .name = name, .object_before = namespace->object};
 	if (name) {
-		new->before = claims_holder(&space->pods, name);
-		new->was_twice = claims_are_several(&space->pods, name);
+		new->before = conflict_map_winner(&namespace->pods, name);
+		new->was_duplicate = conflict_map_has_conflict(&namespace->pods, name);
 	}
-	table_add(r->seen, hash, new);
+	hash_table_add(r->seen, hash, new);
 	VEC_PUSH(r->scratch, &r->touched, new);
 }
 
-static void touch_part(Replacing *r, const Part *part)
+static void touch_part(Replacing *r, const InventoryPart *part)
 {
 	for (size_t i = 0; i < part->n_pods; i++) {
-		Space *space = space_of(r->model, part->pods[i]->space);
+		NamespaceIndex *namespace = namespace_index_of(r->model, part->pods[i]->namespace);
 
-		touch(r, space, NULL);
-		touch(r, space, part->pods[i]->name);
+		touch(r, namespace, NULL);
+		touch(r, namespace, part->pods[i]->name);
 	}
 	for (size_t i = 0; i < part->n_namespaces; i++)
-		touch(r, space_of(r->model, part->namespaces[i]->name), NULL);
+		touch(r, namespace_index_of(r->model, part->namespaces[i]->name), NULL);
 }
 
-static void remove_claim(Space *space, const Namespace *claim)
+static void remove_claim(NamespaceIndex *namespace, const Namespace *claim)
 {
-	for (size_t i = 0; i < space->claims.n; i++)
-		if (space->claims.at[i] == claim) {
-			memmove(&space->claims.at[i], &space->claims.at[i + 1],
-				(space->claims.n - i - 1) * sizeof(claim));
-			space->claims.n--;
+	for (size_t i = 0; i < namespace->candidates.n; i++)
+		if (namespace->candidates.at[i] == claim) {
+			memmove(&namespace->candidates.at[i], &namespace->candidates.at[i + 1],
+				(namespace->candidates.n - i - 1) * sizeof(claim));
+			namespace->candidates.n--;
 			return;
 		}
 }
 
-static void move_pods(Model *model, const Part *old, const Part *new)
+static void move_pods(Model *model, const InventoryPart *old, const InventoryPart *new)
 {
 	for (size_t i = 0; i < old->n_pods; i++) {
 		const Pod *pod = old->pods[i];
 
-		claims_remove(&space_of(model, pod->space)->pods, pod->name, pod);
+		conflict_map_remove(
+			&namespace_index_of(model, pod->namespace)->pods, pod->name, pod);
 	}
 	for (size_t i = 0; i < new->n_pods; i++) {
 		const Pod *pod = new->pods[i];
 
-		claims_add(&space_of(model, pod->space)->pods, pod->name, pod);
+		conflict_map_add(&namespace_index_of(model, pod->namespace)->pods, pod->name, pod);
 	}
 }
 
-static void move_namespaces(Model *model, const Part *old, const Part *new)
+static void move_namespaces(Model *model, const InventoryPart *old, const InventoryPart *new)
 {
 	for (size_t i = 0; i < old->n_namespaces; i++)
-		remove_claim(space_of(model, old->namespaces[i]->name), old->namespaces[i]);
+		remove_claim(
+			namespace_index_of(model, old->namespaces[i]->name), old->namespaces[i]);
 	for (size_t i = 0; i < new->n_namespaces; i++) {
-		Space *space = space_of(model, new->namespaces[i]->name);
+		NamespaceIndex *namespace = namespace_index_of(model, new->namespaces[i]->name);
 
-		VEC_PUSH(space->arena, &space->claims, new->namespaces[i]);
+		VEC_PUSH(namespace->arena, &namespace->candidates, new->namespaces[i]);
 	}
 }
 
 static void note_pod(Replacing *r, const Touched *t)
 {
-	const Pod *after = claims_holder(&t->space->pods, t->name);
+	const Pod *after = conflict_map_winner(&t->namespace->pods, t->name);
 
-	r->model->counts.twice += claims_are_several(&t->space->pods, t->name);
-	r->model->counts.twice -= t->was_twice;
+	r->model->counts.duplicates += conflict_map_has_conflict(&t->namespace->pods, t->name);
+	r->model->counts.duplicates -= t->was_duplicate;
 	r->model->counts.pods += (after != NULL);
 	r->model->counts.pods -= (t->before != NULL);
 	if (after != t->before)
@@ -244,22 +251,23 @@ static void note_pod(Replacing *r, const Touched *t)
 
 static void note_namespace(Replacing *r, const Touched *t)
 {
-	const Namespace *after = namespace_of(t->space);
+	const Namespace *after = namespace_of(t->namespace);
 
-	t->space->namespace = after;
+	t->namespace->object = after;
 	r->model->counts.namespaces += (after != NULL);
-	r->model->counts.namespaces -= (t->namespace != NULL);
-	if (after != t->namespace)
+	r->model->counts.namespaces -= (t->object_before != NULL);
+	if (after != t->object_before)
 		VEC_PUSH(r->changes->arena, &r->changes->namespaces,
-			(NamespaceChange){t->space, t->namespace, after});
-	let_idle(r->model, t->space);
+			(NamespaceChange){t->namespace, t->object_before, after});
+	let_idle(r->model, t->namespace);
 }
 
-void model_replace(Model *model, const Part *old, const Part *new, Changes *changes)
+void model_replace(
+	Model *model, const InventoryPart *old, const InventoryPart *new, Changes *changes)
 {
 	Replacing r = {.model = model, .changes = changes, .scratch = arena_child(changes->arena)};
 
-	r.seen = table_new(r.scratch);
+	r.seen = hash_table_new(r.scratch);
 	touch_part(&r, old);
 	touch_part(&r, new);
 	move_pods(model, old, new);
@@ -288,43 +296,44 @@ static size_t policy_place(const Policies *policies, const char *name)
 	return low;
 }
 
-static void remove_policy(Space *space, const Policy *policy)
+static void remove_policy(NamespaceIndex *namespace, const Policy *policy)
 {
-	size_t i = policy_place(&space->policies, policy->name);
+	size_t i = policy_place(&namespace->policies, policy->name);
 
-	if (i == space->policies.n)
+	if (i == namespace->policies.n)
 		return;
-	memmove(&space->policies.at[i], &space->policies.at[i + 1],
-		(space->policies.n - i - 1) * sizeof(policy));
-	space->policies.n--;
+	memmove(&namespace->policies.at[i], &namespace->policies.at[i + 1],
+		(namespace->policies.n - i - 1) * sizeof(policy));
+	namespace->policies.n--;
 }
 
-static void add_policy(Space *space, const Policy *policy)
+static void add_policy(NamespaceIndex *namespace, const Policy *policy)
 {
-	size_t i = policy_place(&space->policies, policy->name);
+	size_t i = policy_place(&namespace->policies, policy->name);
 
-	VEC_PUSH(space->arena, &space->policies, policy);
-	memmove(&space->policies.at[i + 1], &space->policies.at[i],
-		(space->policies.n - i - 1) * sizeof(policy));
-	space->policies.at[i] = policy;
+	VEC_PUSH(namespace->arena, &namespace->policies, policy);
+	memmove(&namespace->policies.at[i + 1], &namespace->policies.at[i],
+		(namespace->policies.n - i - 1) * sizeof(policy));
+	namespace->policies.at[i] = policy;
 }
 
 void model_set_policy(Model *model, const Policy *before, const Policy *after, bool has_other_set,
 	Changes *changes)
 {
-	Space *space = space_of(model, before ? before->space : after->space);
+	NamespaceIndex *namespace =
+		namespace_index_of(model, before ? before->namespace : after->namespace);
 
 	if (before) {
-		remove_policy(space, before);
+		remove_policy(namespace, before);
 		model->counts.policies--;
 	}
 	if (after) {
-		add_policy(space, after);
+		add_policy(namespace, after);
 		model->counts.policies++;
 	}
 	if (has_other_set || !before || !after || !policy_is_equal(before, after))
 		VEC_PUSH(changes->arena, &changes->policies, (PolicyChange){before, after});
-	let_idle(model, space);
+	let_idle(model, namespace);
 }
 
 void model_set_cidr_sets(Model *model, const CidrSet *const *sets, size_t n)
@@ -335,25 +344,26 @@ void model_set_cidr_sets(Model *model, const CidrSet *const *sets, size_t n)
 }
 
 /* ---- Asking ---- */
-const Pod *model_pod(const Model *model, const char *space, const char *name)
+const Pod *model_pod(const Model *model, const char *namespace, const char *name)
 {
-	const Space *at = model_space(model, space);
+	const NamespaceIndex *at = model_namespace_index(model, namespace);
 
-	return at ? claims_holder(&at->pods, name) : NULL;
+	return at ? conflict_map_winner(&at->pods, name) : NULL;
 }
 
-bool model_is_twice(const Model *model, const Pod *pod)
+bool model_is_duplicate(const Model *model, const Pod *pod)
 {
-	const Space *space = model->counts.twice ? model_space(model, pod->space) : NULL;
+	const NamespaceIndex *namespace =
+		model->counts.duplicates ? model_namespace_index(model, pod->namespace) : NULL;
 
-	return space && claims_are_several(&space->pods, pod->name);
+	return namespace && conflict_map_has_conflict(&namespace->pods, pod->name);
 }
 
 const Namespace *model_namespace(const Model *model, const char *name)
 {
-	const Space *space = model_space(model, name);
+	const NamespaceIndex *namespace = model_namespace_index(model, name);
 
-	return space ? space->namespace : NULL;
+	return namespace ? namespace->object : NULL;
 }
 
 const CidrSet *model_set(const Model *model, const char *name)
@@ -374,34 +384,34 @@ const CidrSet *model_set(const Model *model, const char *name)
 	return NULL;
 }
 
-const Space *model_next_space(const Model *model, size_t *cursor)
+const NamespaceIndex *model_next_namespace(const Model *model, size_t *cursor)
 {
-	return table_next(model->spaces, cursor);
+	return hash_table_next(model->namespaces, cursor);
 }
 
-const Pod *space_next_pod(const Space *space, size_t *cursor)
+const Pod *namespace_next_pod(const NamespaceIndex *namespace, size_t *cursor)
 {
-	return claims_next(&space->pods, cursor);
+	return conflict_map_next(&namespace->pods, cursor);
 }
 
 int pod_compare_p(const void *a, const void *b)
 {
 	const Pod *x = *(const Pod *const *)a, *y = *(const Pod *const *)b;
-	int r = strcmp(x->space, y->space);
+	int r = strcmp(x->namespace, y->namespace);
 
 	return r ? r : strcmp(x->name, y->name);
 }
 
 void model_list_pods(const Model *model, Arena *arena, Pods *ret_pods)
 {
-	const Space *space;
+	const NamespaceIndex *namespace;
 	size_t at_space = 0;
 
-	while ((space = model_next_space(model, &at_space))) {
+	while ((namespace = model_next_namespace(model, &at_space))) {
 		size_t at_pod = 0;
 		const Pod *pod;
 
-		while ((pod = space_next_pod(space, &at_pod)))
+		while ((pod = namespace_next_pod(namespace, &at_pod)))
 			VEC_PUSH(arena, ret_pods, pod);
 	}
 	if (ret_pods->n)
@@ -410,21 +420,21 @@ void model_list_pods(const Model *model, Arena *arena, Pods *ret_pods)
 
 void model_list_changes(const Model *model, Changes *changes)
 {
-	const Space *space;
+	const NamespaceIndex *namespace;
 	size_t at_space = 0;
 
-	while ((space = model_next_space(model, &at_space))) {
+	while ((namespace = model_next_namespace(model, &at_space))) {
 		size_t at_pod = 0;
 		const Pod *pod;
 
-		while ((pod = space_next_pod(space, &at_pod)))
+		while ((pod = namespace_next_pod(namespace, &at_pod)))
 			VEC_PUSH(changes->arena, &changes->pods, (PodChange){NULL, pod});
-		for (size_t i = 0; i < space->policies.n; i++)
+		for (size_t i = 0; i < namespace->policies.n; i++)
 			VEC_PUSH(changes->arena, &changes->policies,
-				(PolicyChange){NULL, space->policies.at[i]});
-		if (space->namespace)
+				(PolicyChange){NULL, namespace->policies.at[i]});
+		if (namespace->object)
 			VEC_PUSH(changes->arena, &changes->namespaces,
-				(NamespaceChange){space, NULL, space->namespace});
+				(NamespaceChange){namespace, NULL, namespace->object});
 	}
 }
 
@@ -436,7 +446,7 @@ ModelCounts model_counts(const Model *model)
 /* ---- Warnings ---- */
 typedef struct Twice {
 	const Pod *counts;
-	const Crowd *crowd;
+	const ConflictGroup *group;
 } Twice;
 
 static int compare_twice(const void *a, const void *b)
@@ -453,12 +463,12 @@ static int compare_places(const void *a, const void *b)
 	return is_later_pod(*x, *y) ? -1 : 1;
 }
 
-static void warn_twice(const Twice *twice, Diags *diags)
+static void warn_twice(const Twice *duplicates, Diags *diags)
 {
-	const Pod *counts = twice->counts;
+	const Pod *counts = duplicates->counts;
 	size_t n;
 	const void *const *others =
-		crowd_rest(twice->crowd, counts, diags->arena, compare_places, &n);
+		conflict_group_losers(duplicates->group, counts, diags->arena, compare_places, &n);
 
 	for (size_t i = 0; i < n; i++) {
 		const Pod *pod = others[i];
@@ -466,23 +476,26 @@ static void warn_twice(const Twice *twice, Diags *diags)
 		DIAG_WARNING(diags, counts->origin, "duplicate", NULL,
 			"pod \"%s/%s\" is also at %s:%u; this one counts: its "
 			"resourceVersion is higher, or its file sorts last",
-			counts->space, counts->name, pod->origin.file, pod->origin.line);
+			counts->namespace, counts->name, pod->origin.file, pod->origin.line);
 	}
 }
 
-void model_warn_twice(const Model *model, Diags *diags)
+void model_warn_duplicates(const Model *model, Diags *diags)
 {
 	VEC(Twice) all = {};
-	const Space *space;
-	const Crowd *crowd;
+	const NamespaceIndex *namespace;
+	const ConflictGroup *group;
 
-	for (size_t i = 0; model->counts.twice && (space = model_next_space(model, &i));)
-		for (size_t k = 0; (crowd = claims_next_crowd(&space->pods, &k));)
+	for (size_t i = 0;
+		model->counts.duplicates && (namespace = model_next_namespace(model, &i));)
+		for (size_t k = 0; (group = conflict_map_next_group(&namespace->pods, &k));)
 			VEC_PUSH(diags->arena, &all,
-				(Twice){claims_holder(&space->pods, crowd_key(crowd)), crowd});
+				(Twice){conflict_map_winner(
+						&namespace->pods, conflict_group_key(group)),
+					group});
 	if (all.n)
 		qsort(all.at, all.n, sizeof(Twice), compare_twice);
-	for (size_t i = 0; i < all.n && i < DIAGS_MOST; i++)
+	for (size_t i = 0; i < all.n && i < DIAGS_MAX; i++)
 		warn_twice(&all.at[i], diags);
-	diags->n_dropped += all.n > DIAGS_MOST ? all.n - DIAGS_MOST : 0;
+	diags->n_dropped += all.n > DIAGS_MAX ? all.n - DIAGS_MAX : 0;
 }

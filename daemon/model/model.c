@@ -32,7 +32,7 @@ bool pod_is_subject(const Pod *pod)
 
 const char *pod_text(Arena *arena, const Pod *pod)
 {
-	return arena_printf(arena, "%s/%s", pod->space, pod->name);
+	return arena_printf(arena, "%s/%s", pod->namespace, pod->name);
 }
 
 /* ---- Equality ---- */
@@ -69,7 +69,7 @@ bool pod_is_equal(const Pod *a, const Pod *b)
 {
 	return a->phase == b->phase && a->is_host_network == b->is_host_network &&
 	       a->version == b->version && strcmp(a->name, b->name) == 0 &&
-	       strcmp(a->space, b->space) == 0 && is_host_equal(a->host, b->host) &&
+	       strcmp(a->namespace, b->namespace) == 0 && is_host_equal(a->host, b->host) &&
 	       strcmp(a->started, b->started) == 0 && labels_are_equal(&a->labels, &b->labels) &&
 	       addresses_are_equal(&a->addresses, &b->addresses) && are_ports_equal(a, b);
 }
@@ -144,7 +144,7 @@ static bool is_rule_equal(const Rule *a, const Rule *b)
 
 bool policy_is_equal(const Policy *a, const Policy *b)
 {
-	if (strcmp(a->space, b->space) != 0 || strcmp(a->name, b->name) != 0 ||
+	if (strcmp(a->namespace, b->namespace) != 0 || strcmp(a->name, b->name) != 0 ||
 		!selectors_are_equal(&a->pods, &b->pods))
 		return false;
 	for (Direction d = INGRESS; d < DIRECTION_N; d++) {

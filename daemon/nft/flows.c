@@ -34,9 +34,9 @@ Flows *flows_close(Flows *flows)
 	return NULL;
 }
 
-static struct nlmsghdr *put_header(char *room, uint16_t type, uint16_t flags, uint8_t family)
+static struct nlmsghdr *put_header(char *capacity, uint16_t type, uint16_t flags, uint8_t family)
 {
-	struct nlmsghdr *header = mnl_nlmsg_put_header(room);
+	struct nlmsghdr *header = mnl_nlmsg_put_header(capacity);
 	struct nfgenmsg *message;
 
 	header->nlmsg_type = (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type);
@@ -48,8 +48,8 @@ static struct nlmsghdr *put_header(char *room, uint16_t type, uint16_t flags, ui
 
 static int ask_for_all(const Flows *flows)
 {
-	char room[256];
-	struct nlmsghdr *header = put_header(room, IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC);
+	char capacity[256];
+	struct nlmsghdr *header = put_header(capacity, IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC);
 
 	return mnl_socket_sendto(flows->dump, header, header->nlmsg_len) < 0 ? -errno : 0;
 }
@@ -131,18 +131,19 @@ static int on_flow(const struct nlmsghdr *header, void *context)
 
 int flows_take(Flows *flows, Arena *arena, NftAllows allows, void *context)
 {
-	char room[32 * 1024];
-	ssize_t got = recv(flows_fd(flows), room, sizeof(room), 0);
+	char capacity[32 * 1024];
+	ssize_t got = recv(flows_fd(flows), capacity, sizeof(capacity), 0);
 	int r;
 
 	flows->arena = arena;
 	flows->allows = allows;
 	flows->context = context;
-	flows->forbidden.n = flows->forbidden.room = 0;
-	flows->tuples.n = flows->tuples.room = 0;
+	flows->forbidden.n = flows->forbidden.capacity = 0;
+	flows->tuples.n = flows->tuples.capacity = 0;
 	if (got < 0)
 		return errno == EAGAIN || errno == EINTR ? 1 : -errno;
-	r = mnl_cb_run(room, (size_t)got, 0, mnl_socket_get_portid(flows->dump), on_flow, flows);
+	r = mnl_cb_run(
+		capacity, (size_t)got, 0, mnl_socket_get_portid(flows->dump), on_flow, flows);
 	return r < 0 ? -errno : r == MNL_CB_OK;
 }
 
@@ -154,15 +155,15 @@ const Tuples *flows_forbidden(const Flows *flows)
 /* That one has ended by itself meanwhile is as good. */
 static bool forget(const Flows *flows, const struct nf_conntrack *ct)
 {
-	char room[4096];
-	struct nlmsghdr *header =
-		put_header(room, IPCTNL_MSG_CT_DELETE, 0, nfct_get_attr_u8(ct, ATTR_ORIG_L3PROTO));
+	char capacity[4096];
+	struct nlmsghdr *header = put_header(
+		capacity, IPCTNL_MSG_CT_DELETE, 0, nfct_get_attr_u8(ct, ATTR_ORIG_L3PROTO));
 
 	if (nfct_nlmsg_build(header, ct) < 0 ||
 		mnl_socket_sendto(flows->erase, header, header->nlmsg_len) < 0)
 		return false;
 	/* an answer there is only to what failed */
-	return recv(mnl_socket_get_fd(flows->erase), room, sizeof(room), 0) < 0;
+	return recv(mnl_socket_get_fd(flows->erase), capacity, sizeof(capacity), 0) < 0;
 }
 
 unsigned flows_forget(Flows *flows)

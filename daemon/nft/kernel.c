@@ -16,7 +16,7 @@ int nft_open(Nft **ret_nft)
 		nft_close(nft);
 		return r;
 	}
-	nft->has_cut = true; /* from before, it may be */
+	nft->has_stale_table = true; /* from before, it may be */
 	nft_ctx_buffer_output(nft->ctx);
 	nft_ctx_buffer_error(nft->ctx);
 	*ret_nft = nft;
@@ -43,9 +43,9 @@ int nft_watch(Nft *nft, const char *table)
 	return r < 0 ? r : table_watch_fd(nft->watch);
 }
 
-NftNews nft_watch_take(Nft *nft, char ret_who[NFT_WHO_SIZE])
+NftNotice nft_watch_read(Nft *nft, char ret_who[NFT_WHO_SIZE])
 {
-	return table_watch_take(nft->watch, ret_who);
+	return table_watch_read_notice(nft->watch, ret_who);
 }
 
 const char *nft_error(const Nft *nft)
@@ -97,8 +97,8 @@ static int apply_commit(Nft *nft, const Commit *commit, NftCounts *counts)
 	bool is_sent = false;
 	int r;
 
-	if (commit->waits)
-		let_packets_leave();
+	if (commit->needs_grace_period)
+		grace_period_wait();
 	r = kernel_run(nft, commit->name, additions);
 	if (r == 0) {
 		r = netlink_edit(nft->netlink, scratch, commit, &elements);
@@ -126,23 +126,25 @@ static size_t plan_elements(const Plan *plan)
 
 int nft_apply(Nft *nft, const Plan *plan, NftCounts *ret_counts)
 {
-	Deafness deafness = books_stop_listening(nft, plan_elements(plan) > LARGE_ELEMENTS);
+	Unsubscribed unsubscribed =
+		generation_unsubscribe(nft, plan_elements(plan) > LARGE_ELEMENTS);
 	NftCounts counts = {};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < plan->commits.n; i++)
 		r = apply_commit(nft, &plan->commits.at[i], &counts);
-	books_listen_again(nft, deafness, counts.commits);
+	generation_resubscribe(nft, unsubscribed, counts.commits);
 	*ret_counts = counts;
 	return r;
 }
 
 int nft_load(Nft *nft, const char *text)
 {
-	Deafness deafness = books_stop_listening(nft, strlen(text) > 10 * (size_t)LARGE_ELEMENTS);
+	Unsubscribed unsubscribed =
+		generation_unsubscribe(nft, strlen(text) > 10 * (size_t)LARGE_ELEMENTS);
 	int r = kernel_run(nft, "load", text);
 
-	books_listen_again(nft, deafness, r == 0);
+	generation_resubscribe(nft, unsubscribed, r == 0);
 	return r;
 }
 

@@ -7,13 +7,13 @@ struct Nft {
 	struct nft_ctx *ctx;
 	Netlink *netlink;
 	TableWatch *watch;
-	Flows *flows;	  /* a look through them that is under way, or NULL */
-	bool has_cut;	  /* a table of cut flows stands, or may */
-	uint32_t ignored; /* libnftables' port, as the watch knows it */
-	uint32_t commits; /* transactions of ours */
-	bool has_books;
-	uint32_t book_start; /* the kernel's number less those of ours and those heard of */
-	bool has_missed;     /* somebody else changed something while we did not listen */
+	Flows *flows;	      /* a look through them that is under way, or NULL */
+	bool has_stale_table; /* a table of cut flows stands, or may */
+	uint32_t ignored;     /* libnftables' port, as the watch knows it */
+	uint32_t commits;     /* transactions of ours */
+	bool has_mark;
+	uint32_t marked; /* the kernel's number less those of ours and those heard of */
+	bool has_missed; /* somebody else changed something while we did not listen */
 	char error[1024];
 };
 
@@ -27,15 +27,15 @@ int kernel_list(Nft *nft, Arena *arena, const char *what, unsigned flags, const 
 bool kernel_list_table(Nft *nft, Arena *arena, const char *table, const char **ret_text);
 
 /* leave.c: returns when every packet that was inside a hook at the call has left it. */
-void let_packets_leave(void);
+void grace_period_wait(void);
 
 /* books.c: the watch is deaf to a large change of ours, from the one to the other. */
-typedef struct Deafness {
+typedef struct Unsubscribed {
 	bool is_on;
 	uint32_t before;
-} Deafness;
+} Unsubscribed;
 
 #define LARGE_ELEMENTS 1000
 
-Deafness books_stop_listening(Nft *nft, bool is_large);
-void books_listen_again(Nft *nft, Deafness deafness, unsigned commits);
+Unsubscribed generation_unsubscribe(Nft *nft, bool is_large);
+void generation_resubscribe(Nft *nft, Unsubscribed unsubscribed, unsigned commits);

@@ -128,9 +128,9 @@ static void batch_add(Batch *batch, const struct nlmsghdr *header)
 	buf_add_n(&batch->buf, (const char *)header, MNL_ALIGN(header->nlmsg_len));
 }
 
-static void batch_mark(Batch *batch, uint16_t type, char *room)
+static void batch_mark(Batch *batch, uint16_t type, char *capacity)
 {
-	struct nlmsghdr *header = mnl_nlmsg_put_header(room);
+	struct nlmsghdr *header = mnl_nlmsg_put_header(capacity);
 	struct nfgenmsg *message;
 
 	header->nlmsg_type = type;
@@ -156,9 +156,9 @@ static void set_header(struct nftnl_set *set, const char *table, const char *nam
 
 /* ---- Elements: written straight into the message, of which there may be hundreds of thousands */
 static struct nlmsghdr *begin_elements(
-	Batch *batch, char *room, const BaseOptions *base, const char *name, bool is_add)
+	Batch *batch, char *capacity, const BaseOptions *base, const char *name, bool is_add)
 {
-	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(room,
+	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(capacity,
 		(uint16_t)(is_add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM), table_family(base),
 		(uint16_t)(is_add ? NLM_F_CREATE | NLM_F_ACK : NLM_F_ACK),
 		batch->netlink->sequence++);
@@ -208,10 +208,10 @@ static void put_element(struct nlmsghdr *header, const Op *op, size_t i)
 }
 
 static void batch_elements(
-	Batch *batch, char *room, const Op *op, const char *name, size_t from, size_t to)
+	Batch *batch, char *capacity, const Op *op, const char *name, size_t from, size_t to)
 {
 	bool is_add = op->kind == OP_ADD_ELEMENTS || op->kind == OP_ADD_VERDICTS;
-	struct nlmsghdr *header = begin_elements(batch, room, op->base, name, is_add);
+	struct nlmsghdr *header = begin_elements(batch, capacity, op->base, name, is_add);
 	struct nlattr *list = mnl_attr_nest_start(header, NFTA_SET_ELEM_LIST_ELEMENTS);
 
 	for (size_t i = from; i < to; i++)
@@ -221,51 +221,52 @@ static void batch_elements(
 	batch->elements += (unsigned)(to - from);
 }
 
-static void batch_element_op(Batch *batch, char *room, const Op *op)
+static void batch_element_op(Batch *batch, char *capacity, const Op *op)
 {
 	size_t n = is_about_map(op) ? op->verdicts.n : op->elements.n;
 	const char *name;
 
-	name = is_about_map(op) ? map_name(batch->buf.arena, op->direction, op->family, op->is_next)
-				: op->set->name;
+	name = is_about_map(op)
+		       ? map_name(batch->buf.arena, op->direction, op->family, op->is_standby)
+		       : op->set->name;
 	for (size_t i = 0; i < n; i += ELEMENTS_A_MESSAGE) {
 		size_t end = i + ELEMENTS_A_MESSAGE < n ? i + ELEMENTS_A_MESSAGE : n;
 
-		batch_elements(batch, room, op, name, i, end);
+		batch_elements(batch, capacity, op, name, i, end);
 	}
 }
 
 /* ---- What goes, by its name: a chain goes with its rules, and is what holds sets ---- */
 static void batch_deletion(
-	Batch *batch, char *room, const BaseOptions *base, uint16_t message, const char *name)
+	Batch *batch, char *capacity, const BaseOptions *base, uint16_t message, const char *name)
 {
 	bool is_chain = message == NFT_MSG_DELCHAIN;
 	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(
-		room, message, table_family(base), NLM_F_ACK, batch->netlink->sequence++);
+		capacity, message, table_family(base), NLM_F_ACK, batch->netlink->sequence++);
 
 	mnl_attr_put_strz(header, is_chain ? NFTA_CHAIN_TABLE : NFTA_SET_TABLE, base->table);
 	mnl_attr_put_strz(header, is_chain ? NFTA_CHAIN_NAME : NFTA_SET_NAME, name);
 	batch_add(batch, header);
 }
 
-static void batch_op(Batch *batch, char *room, const Op *op)
+static void batch_op(Batch *batch, char *capacity, const Op *op)
 {
 	switch (op->kind) {
 	case OP_ADD_ELEMENTS:
 	case OP_DEL_ELEMENTS:
 	case OP_ADD_VERDICTS:
 	case OP_DEL_VERDICTS:
-		batch_element_op(batch, room, op);
+		batch_element_op(batch, capacity, op);
 		break;
 	case OP_DEL_CHAIN:
-		batch_deletion(batch, room, op->base, NFT_MSG_DELCHAIN, op->chain->name);
+		batch_deletion(batch, capacity, op->base, NFT_MSG_DELCHAIN, op->chain->name);
 		break;
 	case OP_DEL_SET:
-		batch_deletion(batch, room, op->base, NFT_MSG_DELSET, op->set->name);
+		batch_deletion(batch, capacity, op->base, NFT_MSG_DELSET, op->set->name);
 		break;
 	case OP_DEL_MAP:
-		batch_deletion(batch, room, op->base, NFT_MSG_DELSET,
-			map_name(batch->buf.arena, op->direction, op->family, op->is_next));
+		batch_deletion(batch, capacity, op->base, NFT_MSG_DELSET,
+			map_name(batch->buf.arena, op->direction, op->family, op->is_standby));
 		break;
 	default: /* libnftables' */
 		break;
@@ -275,16 +276,17 @@ static void batch_op(Batch *batch, char *room, const Op *op)
 /* The kernel works while we send: when sendto returns, every answer is waiting. */
 static int take_answers(Netlink *n)
 {
-	char room[64 * 1024];
+	char capacity[64 * 1024];
 	int result = 0;
 
 	for (;;) {
-		ssize_t got = recv(mnl_socket_get_fd(n->socket), room, sizeof(room), MSG_DONTWAIT);
+		ssize_t got = recv(
+			mnl_socket_get_fd(n->socket), capacity, sizeof(capacity), MSG_DONTWAIT);
 		int left = (int)got;
 
 		if (got < 0)
 			return errno == EAGAIN ? result : errno == ENOBUFS ? -ENOBUFS : -errno;
-		for (struct nlmsghdr *h = (struct nlmsghdr *)room; mnl_nlmsg_ok(h, left);
+		for (struct nlmsghdr *h = (struct nlmsghdr *)capacity; mnl_nlmsg_ok(h, left);
 			h = mnl_nlmsg_next(h, &left)) {
 			const struct nlmsgerr *answer = mnl_nlmsg_get_payload(h);
 
@@ -297,10 +299,10 @@ static int take_answers(Netlink *n)
 static int batch_send(Batch *batch)
 {
 	int fd = mnl_socket_get_fd(batch->netlink->socket);
-	int room = (int)(batch->buf.n + 4096), answers = 4 << 20;
+	int capacity = (int)(batch->buf.n + 4096), answers = 4 << 20;
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &capacity, sizeof(capacity));
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &answers, sizeof(answers));
 	if (sendto(fd, batch->buf.text, batch->buf.n, 0, (struct sockaddr *)&kernel,
 		    sizeof(kernel)) < 0)
@@ -311,18 +313,18 @@ static int batch_send(Batch *batch)
 int netlink_edit(Netlink *n, Arena *scratch, const Commit *commit, unsigned *ret_elements)
 {
 	Batch batch = {.netlink = n, .buf = {.arena = scratch}};
-	char *room = arena_alloc(scratch, MESSAGE_ROOM);
+	char *capacity = arena_alloc(scratch, MESSAGE_ROOM);
 	size_t empty;
 	int r;
 
-	batch_mark(&batch, NFNL_MSG_BATCH_BEGIN, room);
+	batch_mark(&batch, NFNL_MSG_BATCH_BEGIN, capacity);
 	empty = batch.buf.n;
 	for (size_t i = 0; i < commit->ops.n; i++)
-		batch_op(&batch, room, &commit->ops.at[i]);
+		batch_op(&batch, capacity, &commit->ops.at[i]);
 	*ret_elements = batch.elements;
 	if (batch.buf.n == empty)
 		return 0;
-	batch_mark(&batch, NFNL_MSG_BATCH_END, room);
+	batch_mark(&batch, NFNL_MSG_BATCH_END, capacity);
 	r = batch_send(&batch);
 	return r < 0 ? r : 1;
 }
@@ -350,7 +352,7 @@ static int on_dump(const struct nlmsghdr *header, void *context)
 
 static int dump_elements(Netlink *n, const BaseOptions *base, const char *name, Dump *dump)
 {
-	char room[64 * 1024] = {};
+	char capacity[64 * 1024] = {};
 	struct nftnl_set *set = nftnl_set_alloc();
 	struct nlmsghdr *header;
 	uint32_t sequence = n->sequence++;
@@ -360,17 +362,17 @@ static int dump_elements(Netlink *n, const BaseOptions *base, const char *name, 
 		memory_end();
 	set_header(set, base->table, name);
 	header = nftnl_nlmsg_build_hdr(
-		room, NFT_MSG_GETSETELEM, table_family(base), NLM_F_DUMP, sequence);
+		capacity, NFT_MSG_GETSETELEM, table_family(base), NLM_F_DUMP, sequence);
 	nftnl_set_elems_nlmsg_build_payload(header, set);
 	nftnl_set_free(set);
 	if (mnl_socket_sendto(n->socket, header, header->nlmsg_len) < 0)
 		return -errno;
 	while (r == MNL_CB_OK) {
-		ssize_t got = mnl_socket_recvfrom(n->socket, room, sizeof(room));
+		ssize_t got = mnl_socket_recvfrom(n->socket, capacity, sizeof(capacity));
 
 		if (got < 0)
 			return -errno;
-		r = mnl_cb_run(room, (size_t)got, sequence, mnl_socket_get_portid(n->socket),
+		r = mnl_cb_run(capacity, (size_t)got, sequence, mnl_socket_get_portid(n->socket),
 			on_dump, dump);
 	}
 	return r < 0 ? -errno : 0;
@@ -449,10 +451,10 @@ static uint32_t write_cut_key(const Tuple *tuple, uint8_t ret_key[40])
 	return (uint32_t)(2 * n + 8);
 }
 
-static void batch_cut(Batch *batch, char *room, const BaseOptions *base, const char *name,
+static void batch_cut(Batch *batch, char *capacity, const BaseOptions *base, const char *name,
 	bool is_add, const Tuple *tuples, size_t n)
 {
-	struct nlmsghdr *header = begin_elements(batch, room, base, name, is_add);
+	struct nlmsghdr *header = begin_elements(batch, capacity, base, name, is_add);
 	struct nlattr *list = mnl_attr_nest_start(header, NFTA_SET_ELEM_LIST_ELEMENTS);
 
 	for (size_t i = 0; i < n; i++) {
@@ -466,22 +468,22 @@ static void batch_cut(Batch *batch, char *room, const BaseOptions *base, const c
 	batch_add(batch, header);
 }
 
-int netlink_edit_cut(Netlink *n, Arena *scratch, const BaseOptions *base, const char *set,
+int netlink_edit_stale(Netlink *n, Arena *scratch, const BaseOptions *base, const char *set,
 	bool is_add, const Tuples *tuples)
 {
 	Batch batch = {.netlink = n, .buf = {.arena = scratch}};
-	char *room = arena_alloc(scratch, MESSAGE_ROOM);
+	char *capacity = arena_alloc(scratch, MESSAGE_ROOM);
 
 	if (tuples->n == 0)
 		return 0;
-	batch_mark(&batch, NFNL_MSG_BATCH_BEGIN, room);
+	batch_mark(&batch, NFNL_MSG_BATCH_BEGIN, capacity);
 	for (size_t i = 0; i < tuples->n; i += ELEMENTS_A_MESSAGE) {
 		size_t some =
 			tuples->n - i < ELEMENTS_A_MESSAGE ? tuples->n - i : ELEMENTS_A_MESSAGE;
 
-		batch_cut(&batch, room, base, set, is_add, tuples->at + i, some);
+		batch_cut(&batch, capacity, base, set, is_add, tuples->at + i, some);
 	}
-	batch_mark(&batch, NFNL_MSG_BATCH_END, room);
+	batch_mark(&batch, NFNL_MSG_BATCH_END, capacity);
 	return batch_send(&batch);
 }
 
@@ -515,7 +517,7 @@ static int visit_cut(struct nftnl_set_elem *element, void *context)
 	return 0;
 }
 
-int netlink_read_cut(Netlink *n, Arena *arena, const BaseOptions *base, const char *set,
+int netlink_read_stale(Netlink *n, Arena *arena, const BaseOptions *base, const char *set,
 	Family family, uint8_t protocol, Tuples *ret_tuples)
 {
 	CutReading reading = {arena, family, protocol, ret_tuples};
@@ -537,16 +539,16 @@ static int on_generation(const struct nlmsghdr *header, void *context)
 
 int netlink_generation(Netlink *n, uint32_t *ret_generation)
 {
-	char room[8192];
+	char capacity[8192];
 	uint32_t sequence = n->sequence++, generation = 0;
 	struct nlmsghdr *header =
-		nftnl_nlmsg_build_hdr(room, NFT_MSG_GETGEN, AF_UNSPEC, 0, sequence);
+		nftnl_nlmsg_build_hdr(capacity, NFT_MSG_GETGEN, AF_UNSPEC, 0, sequence);
 	ssize_t got;
 
 	if (mnl_socket_sendto(n->socket, header, header->nlmsg_len) < 0)
 		return -errno;
-	got = mnl_socket_recvfrom(n->socket, room, sizeof(room));
-	if (got < 0 || mnl_cb_run(room, (size_t)got, sequence, mnl_socket_get_portid(n->socket),
+	got = mnl_socket_recvfrom(n->socket, capacity, sizeof(capacity));
+	if (got < 0 || mnl_cb_run(capacity, (size_t)got, sequence, mnl_socket_get_portid(n->socket),
 			       on_generation, &generation) < 0)
 		return -errno;
 	*ret_generation = generation;

@@ -22,10 +22,10 @@ typedef VEC(Tuple) Tuples;
 
 /* Adds them to a set of the table of cut flows, or deletes them, as one transaction. 0 or -errno.
  */
-int netlink_edit_cut(Netlink *netlink, Arena *scratch, const BaseOptions *base, const char *set,
+int netlink_edit_stale(Netlink *netlink, Arena *scratch, const BaseOptions *base, const char *set,
 	bool is_add, const Tuples *tuples);
 /* Adds those of a set of the table of cut flows. */
-int netlink_read_cut(Netlink *netlink, Arena *arena, const BaseOptions *base, const char *set,
+int netlink_read_stale(Netlink *netlink, Arena *arena, const BaseOptions *base, const char *set,
 	Family family, uint8_t protocol, Tuples *ret_tuples);
 /* The number of the last change to nftables. 0 or -errno. */
 int netlink_generation(Netlink *netlink, uint32_t *ret_generation);
@@ -49,9 +49,9 @@ TableWatch *table_watch_close(TableWatch *watch);
 int table_watch_fd(const TableWatch *watch);
 /* Reads what has come, and keeps it for take. */
 void table_watch_read(TableWatch *watch);
-NftNews table_watch_take(TableWatch *watch, char ret_who[NFT_WHO_SIZE]);
+NftNotice table_watch_read_notice(TableWatch *watch, char ret_who[NFT_WHO_SIZE]);
 /* How many transactions of others were heard of. */
-uint32_t table_watch_heard(const TableWatch *watch);
+uint32_t table_watch_count_foreign(const TableWatch *watch);
 
 /* flows.c: what the kernel tracks; asked for by open, taken in pieces. */
 typedef struct Flows Flows;

@@ -71,10 +71,10 @@ typedef struct Check {
 	Ruleset *held;
 } Check;
 
-static void find_odd(Check *c, const char *what, const char *name)
+static void report_mismatch(Check *c, const char *what, const char *name)
 {
-	if (!c->state->why_not)
-		c->state->why_not = arena_printf(c->held->arena, "%s %s", what, name);
+	if (!c->state->mismatch)
+		c->state->mismatch = arena_printf(c->held->arena, "%s %s", what, name);
 }
 
 /* Compares one object with what we would write; `text` has been rendered into buf. */
@@ -83,7 +83,7 @@ static void compare_block(Check *c, const char *key, const Buf *buf, bool must_b
 	const char *block = strmap_get(c->listing.blocks, key);
 
 	if (block ? !is_same_but_blanks(block, buf_text(buf)) : must_be)
-		find_odd(c, block ? "not as we wrote it:" : "missing:", key);
+		report_mismatch(c, block ? "not as we wrote it:" : "missing:", key);
 }
 
 /* The ranges of a CIDR set are content: they are listed and compared too. */
@@ -128,8 +128,8 @@ static void find_isolating(Check *c, const char *block)
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		c->base.is_isolating[d] = c->base.kind == TABLE_TAGGED
 						  ? block && strstr(block, refused[d])
-						  : !c->base.is_idle[d][FAMILY_IPV4] ||
-							    !c->base.is_idle[d][FAMILY_IPV6];
+						  : !c->base.is_empty[d][FAMILY_IPV4] ||
+							    !c->base.is_empty[d][FAMILY_IPV6];
 }
 
 /* Which maps the base chain asks, and of what size they are, is what a ruleset decides of it. */
@@ -143,7 +143,7 @@ static void find_maps(Check *c)
 			const char *name = map_name(c->scratch, d, f, false);
 			const char *map = block_of(c, "map", name);
 
-			c->base.is_idle[d][f] =
+			c->base.is_empty[d][f] =
 				!strstr(block, arena_printf(c->scratch, " vmap @%s\n", name));
 			c->base.is_large[d][f] = map && !strstr(map, "\t\tsize ");
 		}
@@ -231,7 +231,7 @@ static int take_map(Check *c, const char *name)
 			if (strcmp(map_name(c->scratch, d, f, false), name) == 0)
 				return netlink_read_map(c->nft->netlink, c->held->arena,
 					&c->wanted->base, name, f, d, &c->held->verdicts[d][f]);
-	find_odd(c, "unknown map", name);
+	report_mismatch(c, "unknown map", name);
 	return 0;
 }
 
@@ -255,7 +255,7 @@ static void take_chain(Check *c, const char *name)
 		return;
 	if ((!starts_with(name, "in_") && !starts_with(name, "out_")) ||
 		text_has_suffix(name, "_next"))
-		find_odd(c, "unknown chain", name);
+		report_mismatch(c, "unknown chain", name);
 	ruleset_add_chain(held, (Chain){.name = arena_strdup(held->arena, name),
 					.direction = starts_with(name, "in_") ? INGRESS : EGRESS});
 }
@@ -273,7 +273,7 @@ static int take_object(Check *c, const char *key)
 	for (size_t i = 0; i < ARRAY_SIZE(PREFIXES); i++)
 		if (starts_with(key, PREFIXES[i].text) && !text_has_suffix(key, "_next"))
 			return take_set(c, key, &PREFIXES[i]);
-	find_odd(c, "unknown object:", key);
+	report_mismatch(c, "unknown object:", key);
 	return 0;
 }
 
@@ -281,7 +281,7 @@ static void check_selves(Check *c)
 {
 	for (int f = 4; f <= 6; f += 2)
 		if (!strmap_get(c->listing.blocks, arena_printf(c->scratch, "set self%d", f)))
-			find_odd(c, "missing: set", f == 4 ? "self4" : "self6");
+			report_mismatch(c, "missing: set", f == 4 ? "self4" : "self6");
 }
 
 /* Who is in a map that is not asked would be open. */
@@ -289,8 +289,9 @@ static void check_idle(Check *c)
 {
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
-			if (c->base.is_idle[d][f] && c->held->verdicts[d][f].n > 0)
-				find_odd(c, "not asked: map", map_name(c->scratch, d, f, false));
+			if (c->base.is_empty[d][f] && c->held->verdicts[d][f].n > 0)
+				report_mismatch(
+					c, "not asked: map", map_name(c->scratch, d, f, false));
 }
 
 /* What comes, comes before what goes: one that somebody filled up would never take it. */
@@ -301,7 +302,7 @@ static void check_room(Check *c)
 		size_t size = wanted ? set_size(wanted) : 0;
 
 		if (size && set->elements.n + wanted->elements.n > size)
-			find_odd(c, "no room in set", set->name);
+			report_mismatch(c, "no room in set", set->name);
 	}
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
@@ -309,7 +310,8 @@ static void check_room(Check *c)
 
 			if (!c->base.is_large[d][f] && !c->wanted->base.is_large[d][f] &&
 				n > MAP_SMALL_SIZE)
-				find_odd(c, "no room in map", map_name(c->scratch, d, f, false));
+				report_mismatch(
+					c, "no room in map", map_name(c->scratch, d, f, false));
 		}
 }
 
@@ -326,13 +328,13 @@ static int read_table(Check *c, const char *text)
 		if (r < 0)
 			return r;
 		if (r > 0)
-			find_odd(c, "unknown element in", c->listing.keys.at[i]);
+			report_mismatch(c, "unknown element in", c->listing.keys.at[i]);
 	}
 	check_idle(c);
 	check_room(c);
 	ruleset_sort(c->held);
 	c->held->base = c->base;
-	c->state->is_known = !c->state->why_not;
+	c->state->is_known = !c->state->mismatch;
 	return 0;
 }
 
@@ -350,15 +352,16 @@ int nft_read(Nft *nft, const Ruleset *wanted, NftState *ret_state)
 
 	c.table = table_name(scratch, &wanted->base);
 	state.held = c.held;
-	state.has_guard = kernel_list_table(
-		nft, scratch, arena_printf(scratch, "%s" NFT_GUARD_SUFFIX, c.table), &text);
+	state.has_fallback = kernel_list_table(
+		nft, scratch, arena_printf(scratch, "%s" NFT_FALLBACK_SUFFIX, c.table), &text);
 	/* its base chains come last, all at once */
-	state.is_guard_whole = state.has_guard && strstr(text, "\tchain forward {\n") != NULL;
+	state.is_fallback_complete =
+		state.has_fallback && strstr(text, "\tchain forward {\n") != NULL;
 	state.has_table = kernel_list_table(nft, scratch, c.table, &text);
 	if (state.has_table)
 		r = read_table(&c, text);
 	if (r < 0) {
-		ruleset_free(c.held);
+		ruleset_unref(c.held);
 		return r;
 	}
 	*ret_state = state;
@@ -375,7 +378,7 @@ int nft_check(Nft *nft, const Ruleset *wanted, bool *ret_is_so)
 	if (r < 0)
 		return r;
 	plan_change(scratch, state.held, wanted, &plan);
-	*ret_is_so = state.is_known && !state.has_guard && plan.commits.n == 0;
-	ruleset_free(state.held);
+	*ret_is_so = state.is_known && !state.has_fallback && plan.commits.n == 0;
+	ruleset_unref(state.held);
 	return 0;
 }

@@ -13,10 +13,10 @@ const char *table_name(Arena *arena, const BaseOptions *base)
 		arena, "%s %s", table_is_bridge(base->kind) ? "bridge" : "inet", base->table);
 }
 
-const char *map_name(Arena *arena, Direction direction, Family family, bool is_next)
+const char *map_name(Arena *arena, Direction direction, Family family, bool is_standby)
 {
 	return arena_printf(arena, "%s%d%s", direction == INGRESS ? "ingress" : "egress",
-		family == FAMILY_IPV4 ? 4 : 6, is_next ? "_next" : "");
+		family == FAMILY_IPV4 ? 4 : 6, is_standby ? "_next" : "");
 }
 
 /* ---- Sets and maps ---- */
@@ -80,15 +80,15 @@ void render_set(Buf *buf, const Set *set, bool has_elements)
 	buf_add(buf, "\t}\n");
 }
 
-void render_map(Buf *buf, const BaseOptions *base, Direction direction, Family family, bool is_next,
-	const Verdicts *verdicts)
+void render_map(Buf *buf, const BaseOptions *base, Direction direction, Family family,
+	bool is_standby, const Verdicts *verdicts)
 {
 	const char *verb = direction == INGRESS ? "goto" : "jump";
 	char text[ADDRESS_TEXT_SIZE];
 	const char *before = ELEMENTS_START;
 
 	buf_printf(buf, "\tmap %s {\n\t\ttype %s : verdict\n",
-		map_name(buf->arena, direction, family, is_next), ADDRESS_TYPE[family]);
+		map_name(buf->arena, direction, family, is_standby), ADDRESS_TYPE[family]);
 	if (!base->is_large[direction][family])
 		buf_printf(buf, "\t\tsize %d\n", MAP_SMALL_SIZE);
 	for (size_t i = 0; verdicts && i < verdicts->n; i++, before = ELEMENTS_NEXT)
@@ -133,8 +133,8 @@ static void render_rule(Buf *buf, const Chain *chain, const ChainRule *rule)
 
 	buf_add(buf, "\t\t");
 	render_ports(buf, rule);
-	if (rule->besides)
-		buf_printf(buf, "%s %s != @%s ", ip, side, rule->besides);
+	if (rule->excluded)
+		buf_printf(buf, "%s %s != @%s ", ip, side, rule->excluded);
 	if (rule->match == MATCH_BLOCK)
 		buf_printf(buf, "%s %s %s ", ip, side, range_text(rule->block, text));
 	else if (rule->match == MATCH_SET)
@@ -213,14 +213,14 @@ void render_chain(Buf *buf, const BaseOptions *base, const Chain *chain)
  * packet of a flow about one part in a hundred: an empty map is not asked.
  */
 static void render_judging(
-	Buf *buf, const BaseOptions *base, Family family, BaseChain chain, bool is_next)
+	Buf *buf, const BaseOptions *base, Family family, BaseChain chain, bool is_standby)
 {
-	if (!base->is_idle[EGRESS][family])
+	if (!base->is_empty[EGRESS][family])
 		buf_printf(buf, "\t\t%s saddr vmap @%s\n", IP[family],
-			map_name(buf->arena, EGRESS, family, is_next));
-	if (chain != BASE_INPUT && !base->is_idle[INGRESS][family])
+			map_name(buf->arena, EGRESS, family, is_standby));
+	if (chain != BASE_INPUT && !base->is_empty[INGRESS][family])
 		buf_printf(buf, "\t\t%s daddr vmap @%s\n", IP[family],
-			map_name(buf->arena, INGRESS, family, is_next));
+			map_name(buf->arena, INGRESS, family, is_standby));
 }
 
 static void render_services(Buf *buf, const Ranges *services)
@@ -310,7 +310,7 @@ static bool is_all_idle(const BaseOptions *base)
 
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
-			is_so &= base->is_idle[d][f];
+			is_so &= base->is_empty[d][f];
 	return is_so;
 }
 
@@ -349,7 +349,7 @@ static void render_bridged(Buf *buf, const BaseOptions *base)
 		buf_add(buf, "\t\tether type != { 8021q, 8021ad } accept\n");
 }
 
-static void render_base_rules(Buf *buf, const BaseOptions *base, BaseChain chain, bool is_next)
+static void render_base_rules(Buf *buf, const BaseOptions *base, BaseChain chain, bool is_standby)
 {
 	if (table_is_bridge(base->kind) && chain == BASE_INPUT) {
 		render_link_to_node(buf, base); /* what names a pod is judged by the node's input */
@@ -360,14 +360,14 @@ static void render_base_rules(Buf *buf, const BaseOptions *base, BaseChain chain
 	else
 		render_routed(buf, base, chain);
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
-		render_judging(buf, base, f, chain, is_next);
+		render_judging(buf, base, f, chain, is_standby);
 }
 
-void render_base(Buf *buf, const BaseOptions *base, BaseChain chain, bool is_next)
+void render_base(Buf *buf, const BaseOptions *base, BaseChain chain, bool is_standby)
 {
 	buf_printf(buf, "\tchain %s {\n\t\ttype filter hook %s priority filter; policy accept;\n",
 		BASE_NAME[chain], BASE_NAME[chain]);
-	render_base_rules(buf, base, chain, is_next);
+	render_base_rules(buf, base, chain, is_standby);
 	buf_add(buf, "\t}\n");
 }
 
@@ -407,7 +407,7 @@ static void render_addition(Buf *buf, const Op *op)
 	else if (op->kind == OP_ADD_CHAIN)
 		render_chain(buf, op->base, op->chain);
 	else if (op->kind == OP_ADD_MAP)
-		render_map(buf, op->base, op->direction, op->family, op->is_next, NULL);
+		render_map(buf, op->base, op->direction, op->family, op->is_standby, NULL);
 }
 
 static bool is_addition(const Op *op)
@@ -452,7 +452,7 @@ static void render_set_base(Buf *buf, const Op *op, const char *table)
 			"accept; }\nflush chain %s %s\ntable %s {\n\tchain %s {\n",
 			table, BASE_NAME[c], BASE_NAME[c], table, BASE_NAME[c], table,
 			BASE_NAME[c]);
-		render_base_rules(buf, op->base, c, op->is_next);
+		render_base_rules(buf, op->base, c, op->is_standby);
 		buf_add(buf, "\t}\n}\n");
 	}
 }

@@ -67,9 +67,9 @@ static const Node *convert(Converter *c, const config_setting_t *setting, unsign
 	Node *node = ARENA_NEW(c->reader->arena, Node);
 
 	node->origin = (Origin){c->file, config_setting_source_line(setting), 0};
-	if (depth > PARSE_DEPTH_MOST) {
+	if (depth > PARSE_DEPTH_MAX) {
 		DIAG_ERROR(c->reader->diags, node->origin, "limit", NULL,
-			"nested more than %d deep", PARSE_DEPTH_MOST);
+			"nested more than %d deep", PARSE_DEPTH_MAX);
 		return NULL;
 	}
 	if (config_setting_is_aggregate(setting)) {

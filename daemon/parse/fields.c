@@ -308,12 +308,12 @@ static const char *read_name(Reader *reader, const Node *map, const char *key, b
 void fields_names(Reader *reader, const Node *map, const char *namespace_key, Policy *policy)
 {
 	policy->name = read_name(reader, map, "name", true);
-	policy->space = read_name(reader, map, namespace_key, false);
+	policy->namespace = read_name(reader, map, namespace_key, false);
 	if (!policy->name && !node_get(map, "name"))
 		DIAG_ERROR(reader->diags, map ? map->origin : policy->origin, "required", NULL,
 			"name: Required value: name is required");
 	if (!policy->name)
 		policy->name = "";
-	if (!policy->space)
-		policy->space = "default";
+	if (!policy->namespace)
+		policy->namespace = "default";
 }

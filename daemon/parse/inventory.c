@@ -112,8 +112,8 @@ typedef struct Inventory {
 	Source *source;
 	Arena *scratch; /* gone when the file has been read */
 	Reader reader;
-	const Place *stack[PARSE_DEPTH_MOST + 2];
-	bool is_map[PARSE_DEPTH_MOST + 2];
+	const Place *stack[PARSE_DEPTH_MAX + 2];
+	bool is_map[PARSE_DEPTH_MAX + 2];
 	unsigned depth, skipped; /* skipped: levels below an unwanted place */
 	const Place *next;	 /* where the next value of a map goes; NULL: nowhere */
 	const char *label;	 /* the key of the label whose value comes */
@@ -166,7 +166,7 @@ static bool add_address(Inventory *v, const char *text, bool is_host)
 }
 
 /* Wants whose text the object has; of the others it has what they say. */
-static bool is_kept(Want want)
+static bool is_restored(Want want)
 {
 	switch (want) {
 	case WANT_KIND:
@@ -216,7 +216,7 @@ static const void *keep(Inventory *v, const void *things, size_t n, size_t align
 	((__typeof__(list)){.at = (__typeof__((list).at))keep((v), (list).at,                      \
 				    (list).n * sizeof(*(list).at), __alignof__(*(list).at)),       \
 		.n = (list).n,                                                                     \
-		.room = (list).n})
+		.capacity = (list).n})
 
 static const char *look_at(Inventory *v, const char *text, size_t n)
 {
@@ -274,7 +274,7 @@ static bool set_value(Inventory *v, Want want, const char *text)
 		item->pod.name = text;
 		return true;
 	case WANT_NAMESPACE:
-		item->pod.space = text;
+		item->pod.namespace = text;
 		return true;
 	case WANT_VERSION:
 		item->pod.version = strtoull(text, NULL, 10);
@@ -494,8 +494,8 @@ static bool on_scalar(void *context, ScalarKind kind, const char *text, size_t n
 		return fail_shape(v, place, found[kind]);
 	if (memchr(text, '\0', n))
 		return fail_nul(v);
-	return set_value(
-		v, place->want, is_kept(place->want) ? keep_text(v, text, n) : look_at(v, text, n));
+	return set_value(v, place->want,
+		is_restored(place->want) ? keep_text(v, text, n) : look_at(v, text, n));
 }
 
 /* ---- What the objects are ---- */
@@ -504,24 +504,24 @@ static void add_pod(Inventory *v, Item *item)
 	Pod *pod = ARENA_NEW(v->source->arena, Pod);
 
 	*pod = item->pod;
-	pod->space = pod->space ? pod->space : "default";
+	pod->namespace = pod->namespace ? pod->namespace : "default";
 	VEC_PUSH(v->source->arena, &v->source->pods, pod);
 }
 
 static void add_namespace(Inventory *v, Item *item)
 {
 	static const char *const key = "kubernetes.io/metadata.name";
-	Namespace *space = ARENA_NEW(v->source->arena, Namespace);
+	Namespace *namespace = ARENA_NEW(v->source->arena, Namespace);
 
-	*space = (Namespace){.origin = item->pod.origin,
+	*namespace = (Namespace){.origin = item->pod.origin,
 		.name = item->pod.name,
 		.labels = item->pod.labels,
 		.version = item->pod.version};
-	if (!labels_get(&space->labels, key)) {
-		VEC_PUSH(v->source->arena, &space->labels.list, (Label){key, space->name});
-		labels_sort(&space->labels);
+	if (!labels_get(&namespace->labels, key)) {
+		VEC_PUSH(v->source->arena, &namespace->labels.list, (Label){key, namespace->name});
+		labels_sort(&namespace->labels);
 	}
-	VEC_PUSH(v->source->arena, &v->source->namespaces, space);
+	VEC_PUSH(v->source->arena, &v->source->namespaces, namespace);
 }
 
 static void add_object(Inventory *v, Item *item, const char *kind)
@@ -552,7 +552,7 @@ static const char *item_kind(const char *list_kind)
 static void make_room(Source *source, size_t pods)
 {
 	source->pods.at = arena_alloc(source->arena, pods * sizeof(*source->pods.at));
-	source->pods.room = (uint32_t)pods;
+	source->pods.capacity = (uint32_t)pods;
 }
 
 static void add_list(Inventory *v)

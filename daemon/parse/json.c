@@ -74,7 +74,7 @@ static int on_key(void *context, const unsigned char *text, size_t n)
 static int on_begin(Parse *p, bool is_map)
 {
 	*p->at = position(p);
-	p->is_too_deep = ++p->depth > PARSE_DEPTH_MOST;
+	p->is_too_deep = ++p->depth > PARSE_DEPTH_MAX;
 	return !p->is_too_deep && keep_going(p, p->handler->begin(p->context, is_map));
 }
 
@@ -146,7 +146,7 @@ static void say_error(Parse *p, const char *file, const char *text, size_t n)
 		return;
 	if (p->is_too_deep) {
 		DIAG_ERROR(p->reader->diags, origin, "limit", NULL, "nested more than %d deep",
-			PARSE_DEPTH_MOST);
+			PARSE_DEPTH_MAX);
 		return;
 	}
 	words = yajl_get_error(p->yajl, 0, NULL, 0);

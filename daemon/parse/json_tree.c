@@ -19,7 +19,7 @@ typedef struct Tree {
 	size_t end;	/* of the current token */
 	size_t counted; /* lines and columns are, up to here */
 	Origin origin;	/* of that */
-	Level levels[PARSE_DEPTH_MOST + 1];
+	Level levels[PARSE_DEPTH_MAX + 1];
 	unsigned depth; /* levels[depth] is the innermost; 0: none */
 	size_t nodes;
 	Node *root;
@@ -72,7 +72,7 @@ static bool on_begin(void *context, bool is_map)
 	Node *node = add_node(t, is_map ? NODE_MAP : NODE_LIST);
 
 	t->levels[++t->depth] = (Level){.node = node, .keys = is_map ? strmap_new(t->arena) : NULL};
-	return t->nodes <= PARSE_NODES_MOST;
+	return t->nodes <= PARSE_NODES_MAX;
 }
 
 static bool on_end(void *context)
@@ -105,7 +105,7 @@ static bool on_scalar(void *context, ScalarKind kind, const char *text, size_t n
 	node->text = arena_strndup(t->arena, text, n);
 	if (kind != SCALAR_STRING)
 		yaml_resolve(node);
-	return !memchr(text, '\0', n) && t->nodes <= PARSE_NODES_MOST;
+	return !memchr(text, '\0', n) && t->nodes <= PARSE_NODES_MAX;
 }
 
 const Node *json_tree(Arena *arena, const char *file, const char *text, size_t n)

@@ -236,7 +236,7 @@ static void read_policy(Source *source, Reader *reader, const Node *node)
 	fields_names(reader, metadata, "namespace", policy);
 	if (!node_get(node, "spec"))
 		DIAG_WARNING(reader->diags, node->origin, "no-spec", NULL,
-			"no spec: this isolates every pod of namespace \"%s\"", policy->space);
+			"no spec: this isolates every pod of namespace \"%s\"", policy->namespace);
 	read_spec(reader, spec, policy);
 	fields_types(reader, node_get(spec, "policyTypes"), "policyTypes", policy);
 	VEC_PUSH(reader->arena, &source->policies, policy);

@@ -88,7 +88,8 @@ static void check_duplicates(Source *source)
 
 	for (size_t i = 0; i < source->policies.n; i++) {
 		const Policy *policy = source->policies.at[i], *first;
-		const char *key = arena_printf(source->arena, "%s/%s", policy->space, policy->name);
+		const char *key =
+			arena_printf(source->arena, "%s/%s", policy->namespace, policy->name);
 
 		first = strmap_get(seen, key);
 		if (first && *policy->name)
@@ -107,7 +108,7 @@ static void parse_whole(const Parsing *p, Source *source)
 	diags_excerpt(&source->diags, p->text, p->n);
 }
 
-static bool names_sets(const Source *source)
+static bool uses_cidr_sets(const Source *source)
 {
 	for (size_t i = 0; i < source->policies.n; i++)
 		if (policy_next_set(source->policies.at[i], &(PeerCursor){}))
@@ -125,7 +126,7 @@ static void parse_policies(const Parsing *p)
 	for (size_t i = 0; i < draft->policies.n; i++)
 		VEC_PUSH(source->arena, &source->policies,
 			policy_copy(source->arena, draft->policies.at[i], source->file));
-	source->names_sets = names_sets(draft);
+	source->uses_cidr_sets = uses_cidr_sets(draft);
 	for (size_t i = 0; i < draft->sets.n; i++)
 		VEC_PUSH(source->arena, &source->sets,
 			cidr_set_copy(source->arena, draft->sets.at[i], source->file));

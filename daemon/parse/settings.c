@@ -6,7 +6,7 @@ const char *const BRIDGE_MODE_TEXT[] = {"auto", "br_netfilter", "conntrack", "of
 static const char *const ENFORCE_TEXT[] = {"local", "all", NULL};
 static const char *const DENY_TEXT[] = {"reject", "drop", NULL};
 
-#define SETTLE_MS_MOST 10000
+#define SETTLE_MS_MAX 10000
 
 static const Schema SCHEMA = {(const Field[]){{.key = "node"}, {.key = "policies"},
 	{.key = "inventory"}, {.key = "state"}, {.key = "runtime"}, {.key = "table"},
@@ -101,10 +101,10 @@ static void read_settle(Reader *reader, const Node *root, Settings *settings)
 
 	if (!node)
 		return;
-	if (node->number < 0 || node->number > SETTLE_MS_MOST)
+	if (node->number < 0 || node->number > SETTLE_MS_MAX)
 		DIAG_ERROR(reader->diags, node->origin, "invalid-value", NULL,
 			"settle_ms: Invalid value: %lld: must be between 0 and %d", node->number,
-			SETTLE_MS_MOST);
+			SETTLE_MS_MAX);
 	else
 		settings->settle_ms = (int)node->number;
 }

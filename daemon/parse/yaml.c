@@ -227,10 +227,10 @@ static const Node *read_alias(Builder *b)
 		return NULL;
 	}
 	b->alias_nodes += node->weight;
-	if (b->alias_nodes > PARSE_ALIAS_NODES_MOST) {
+	if (b->alias_nodes > PARSE_ALIAS_NODES_MAX) {
 		FAIL(b, here(b), "limit", NULL,
 			"aliases expand to more than %zu values; this looks like an alias bomb",
-			PARSE_ALIAS_NODES_MOST);
+			PARSE_ALIAS_NODES_MAX);
 		return NULL;
 	}
 	return node;
@@ -249,13 +249,13 @@ static const char *anchor_of(const yaml_event_t *event)
 
 static bool is_within_limits(Builder *b, unsigned depth)
 {
-	if (depth > PARSE_DEPTH_MOST)
-		FAIL(b, here(b), "limit", NULL, "nested more than %d deep", PARSE_DEPTH_MOST);
-	else if (++b->nodes > PARSE_NODES_MOST)
+	if (depth > PARSE_DEPTH_MAX)
+		FAIL(b, here(b), "limit", NULL, "nested more than %d deep", PARSE_DEPTH_MAX);
+	else if (++b->nodes > PARSE_NODES_MAX)
 		FAIL(b, here(b), "limit", NULL, "more than %zu values in one file",
-			PARSE_NODES_MOST);
-	else if (strmap_count(b->anchors) >= PARSE_ANCHORS_MOST)
-		FAIL(b, here(b), "limit", NULL, "more than %d anchors", PARSE_ANCHORS_MOST);
+			PARSE_NODES_MAX);
+	else if (strmap_count(b->anchors) >= PARSE_ANCHORS_MAX)
+		FAIL(b, here(b), "limit", NULL, "more than %d anchors", PARSE_ANCHORS_MAX);
 	return !b->has_failed;
 }
 

@@ -35,9 +35,10 @@
 #include "ruleset.h"
 #include <string.h>
 
-static Commit *commit_add(Plan *plan, const char *name, bool waits)
+static Commit *commit_add(Plan *plan, const char *name, bool needs_grace_period)
 {
-	VEC_PUSH(plan->arena, &plan->commits, (Commit){.name = name, .waits = waits});
+	VEC_PUSH(plan->arena, &plan->commits,
+		(Commit){.name = name, .needs_grace_period = needs_grace_period});
 	return &plan->commits.at[plan->commits.n - 1];
 }
 
@@ -307,7 +308,7 @@ static void edit_set(
 }
 
 static void edit_map(const Difference *d, Commit *commit, OpKind kind, Direction direction,
-	Family family, bool is_next, Verdicts verdicts)
+	Family family, bool is_standby, Verdicts verdicts)
 {
 	if (verdicts.n)
 		op_add(d->plan, commit,
@@ -315,26 +316,26 @@ static void edit_map(const Difference *d, Commit *commit, OpKind kind, Direction
 				.base = d->base,
 				.direction = direction,
 				.family = family,
-				.is_next = is_next,
+				.is_standby = is_standby,
 				.verdicts = verdicts});
 }
 
 static void op_map(const Difference *d, Commit *commit, OpKind kind, Direction direction,
-	Family family, bool is_next)
+	Family family, bool is_standby)
 {
 	op_add(d->plan, commit,
 		(Op){.kind = kind,
 			.base = d->base,
 			.direction = direction,
 			.family = family,
-			.is_next = is_next});
+			.is_standby = is_standby});
 }
 
-static void each_map(const Difference *d, Commit *commit, OpKind kind, bool is_next)
+static void each_map(const Difference *d, Commit *commit, OpKind kind, bool is_standby)
 {
 	for (Direction direction = INGRESS; direction < DIRECTION_N; direction++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
-			op_map(d, commit, kind, direction, f, is_next);
+			op_map(d, commit, kind, direction, f, is_standby);
 }
 
 static void add_chain(const Difference *d, Commit *commit, const Chain *chain)
@@ -342,9 +343,10 @@ static void add_chain(const Difference *d, Commit *commit, const Chain *chain)
 	op_add(d->plan, commit, (Op){.kind = OP_ADD_CHAIN, .chain = chain, .base = d->base});
 }
 
-static void set_base(const Difference *d, Commit *commit, bool is_next)
+static void set_base(const Difference *d, Commit *commit, bool is_standby)
 {
-	op_add(d->plan, commit, (Op){.kind = OP_SET_BASE, .base = d->base, .is_next = is_next});
+	op_add(d->plan, commit,
+		(Op){.kind = OP_SET_BASE, .base = d->base, .is_standby = is_standby});
 }
 
 static void grow(const Difference *d, Commit *commit)
@@ -520,7 +522,7 @@ static void add_stand_in_chain(Detour *t, const Chain *chain)
 			rule.set = stand_in->name;
 			VEC_PUSH(arena, &copy->rules, rule);
 			rule.set = chain->rules.at[i].set;
-			rule.besides = t->moving[rule.family]->name;
+			rule.excluded = t->moving[rule.family]->name;
 		}
 		VEC_PUSH(arena, &copy->rules, rule);
 	}
@@ -713,17 +715,17 @@ void plan_create(Arena *arena, const Ruleset *new, Plan *ret_plan)
 	plan_tidy(ret_plan);
 }
 
-void plan_replace(Arena *arena, const Ruleset *new, const Ruleset *guard, bool has_table,
-	bool has_guard, Plan *ret_plan)
+void plan_replace(Arena *arena, const Ruleset *new, const Ruleset *fallback, bool has_table,
+	bool has_fallback, Plan *ret_plan)
 {
 	*ret_plan = (Plan){.arena = arena, .may_tighten = true};
-	if (!has_guard && has_table)
-		create(ret_plan, guard);
+	if (!has_fallback && has_table)
+		create(ret_plan, fallback);
 	if (has_table)
 		destroy(ret_plan, &new->base);
 	create(ret_plan, new);
-	if (has_guard || has_table)
-		destroy(ret_plan, &guard->base);
+	if (has_fallback || has_table)
+		destroy(ret_plan, &fallback->base);
 	plan_tidy(ret_plan);
 }
 

@@ -6,7 +6,7 @@ Ruleset *ruleset_new(void)
 {
 	Ruleset *ruleset = MEMORY_NEW(Ruleset);
 
-	ruleset->owners = 1;
+	ruleset->refcount = 1;
 	ruleset->arena = arena_new();
 	return ruleset;
 }
@@ -79,14 +79,14 @@ void elements_sort(Elements *elements)
 }
 
 /* ---- Sizes ---- */
-enum { SET_SIZE_LEAST = 1024, SET_SIZE_STEP = 8, SET_SIZE_MOST = 524288 };
+enum { SET_SIZE_MIN = 1024, SET_SIZE_STEP = 8, SET_SIZE_MAX = 524288 };
 
 /* Measured: a lookup of an IPv4 address costs a new flow a hundredth less; of IPv6, as much. */
 size_t set_size(const Set *set)
 {
 	if (set->kind != SET_PODS || set->family != FAMILY_IPV4)
 		return 0;
-	for (size_t size = SET_SIZE_LEAST; size <= SET_SIZE_MOST; size *= SET_SIZE_STEP)
+	for (size_t size = SET_SIZE_MIN; size <= SET_SIZE_MAX; size *= SET_SIZE_STEP)
 		if (set->elements.n <= size / 2)
 			return size;
 	return 0;
@@ -101,8 +101,8 @@ void ruleset_count_maps(Ruleset *ruleset)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 			size_t n = ruleset->verdicts[d][f].n;
 
-			base->is_idle[d][f] = n == 0;
-			base->is_large[d][f] = n > MAP_SMALL_MOST;
+			base->is_empty[d][f] = n == 0;
+			base->is_large[d][f] = n > MAP_SMALL_MAX;
 			base->is_isolating[d] |= n > 0;
 		}
 	}
@@ -111,7 +111,7 @@ void ruleset_count_maps(Ruleset *ruleset)
 void ruleset_sort(Ruleset *ruleset)
 {
 	for (size_t i = 0; i < ruleset->sets.n; i++)
-		if (ruleset->sets.at[i]->owners == 0)
+		if (ruleset->sets.at[i]->refcount == 0)
 			elements_sort(&((Set *)ruleset->sets.at[i])->elements);
 	if (ruleset->sets.n)
 		qsort(ruleset->sets.at, ruleset->sets.n, sizeof(Set *), set_compare);
@@ -188,7 +188,7 @@ static int rule_compare(const void *a, const void *b)
 	}
 	r = text_order(x->set, y->set);
 	if (r == 0)
-		r = text_order(x->besides, y->besides);
+		r = text_order(x->excluded, y->excluded);
 	if (r)
 		return r;
 	if (x->protocol != y->protocol)
@@ -205,7 +205,7 @@ static void digest_rule(Digest *digest, const ChainRule *rule)
 	digest_add(digest, &rule->block.first, sizeof(rule->block.first));
 	digest_add(digest, &rule->block.last, sizeof(rule->block.last));
 	digest_add_text(digest, rule->set ? rule->set : "");
-	digest_add_text(digest, rule->besides ? rule->besides : "");
+	digest_add_text(digest, rule->excluded ? rule->excluded : "");
 	digest_add(digest, &n, sizeof(n));
 	for (size_t i = 0; i < n; i++)
 		digest_add(digest, &rule->ports.at[i], sizeof(PortRange));
@@ -244,13 +244,13 @@ static char *without_syntax(char *text)
 	return text;
 }
 
-const char *comment_fit(Arena *arena, const char *text)
+const char *comment_truncate(Arena *arena, const char *text)
 {
 	size_t n = strlen(text);
 
-	if (n <= RULESET_COMMENT_MOST)
+	if (n <= RULESET_COMMENT_MAX)
 		return without_syntax(arena_strdup(arena, text));
-	n = RULESET_COMMENT_MOST - 3;
+	n = RULESET_COMMENT_MAX - 3;
 	while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
 		n--;
 	return without_syntax(arena_printf(arena, "%.*s...", (int)n, text));
@@ -281,7 +281,7 @@ static void shut_pods(Ruleset *shut, const Ruleset *ruleset, Direction direction
 	}
 }
 
-Ruleset *ruleset_shut(const Ruleset *ruleset, const char *table)
+Ruleset *ruleset_lockdown(const Ruleset *ruleset, const char *table)
 {
 	Ruleset *shut = ruleset_new();
 
@@ -344,7 +344,7 @@ static bool is_map_equal(const Verdicts *a, const Verdicts *b)
 bool base_is_equal(const BaseOptions *a, const BaseOptions *b)
 {
 	return a->kind == b->kind && ranges_are_equal(&a->services, &b->services) &&
-	       memcmp(a->is_idle, b->is_idle, sizeof(a->is_idle)) == 0 &&
+	       memcmp(a->is_empty, b->is_empty, sizeof(a->is_empty)) == 0 &&
 	       memcmp(a->is_large, b->is_large, sizeof(a->is_large)) == 0 &&
 	       memcmp(a->is_isolating, b->is_isolating, sizeof(a->is_isolating)) == 0;
 }

@@ -14,7 +14,7 @@
 #define CUT_USEC (20 * 1000)
 /* However many changes there are, looking must not take all of the time; but it must not wait. */
 #define CUT_SHARE 4
-#define CUT_PAUSE_USEC_MOST (250 * 1000)
+#define CUT_PAUSE_USEC_MAX (250 * 1000)
 
 /* ---- The node's own addresses ---- */
 static bool read_address(const struct sockaddr *from, Address *ret_address)
@@ -67,14 +67,14 @@ static bool may_go_on(void *context, const Tuple *tuple)
 }
 
 /* Beside the tables that track connections. */
-static size_t cut_tables(const Daemon *d, NftCut ret_tables[OURS_N])
+static size_t cut_tables(const Daemon *d, NftStaleTable ret_tables[OURS_N])
 {
 	size_t n = 0;
 
 	for (int t = 0; t < OURS_N; t++)
 		if (d->applied[t] && d->applied[t]->base.kind != TABLE_TAGGED)
-			ret_tables[n++] =
-				(NftCut){&d->applied[t]->base, d->settings.deny == DENY_DROP};
+			ret_tables[n++] = (NftStaleTable){
+				&d->applied[t]->base, d->settings.deny == DENY_DROP};
 	return n;
 }
 
@@ -82,7 +82,7 @@ static void end_look(Daemon *d)
 {
 	uint64_t now = daemon_now_usec(), pause = (CUT_SHARE - 1) * (now - d->cut_start);
 
-	d->cut_next = now + (pause < CUT_PAUSE_USEC_MOST ? pause : CUT_PAUSE_USEC_MOST);
+	d->cut_next = now + (pause < CUT_PAUSE_USEC_MAX ? pause : CUT_PAUSE_USEC_MAX);
 	d->flows = sd_event_source_unref(d->flows);
 	nft_flows_end(d->nft);
 	d->cut += d->cut_now;
@@ -98,9 +98,9 @@ static void end_look(Daemon *d)
 static int on_flows(sd_event_source *source, int fd, uint32_t events, void *context)
 {
 	Daemon *d = context;
-	NftCut tables[OURS_N];
+	NftStaleTable tables[OURS_N];
 	size_t n = cut_tables(d, tables);
-	NftForgotten forgotten = {};
+	NftKilled forgotten = {};
 	int r = nft_flows_take(d->nft, tables, n, may_go_on, d, &forgotten);
 
 	(void)source, (void)fd, (void)events;
@@ -168,7 +168,7 @@ static int on_time(sd_event_source *source, uint64_t at, void *context)
 
 void daemon_review_cut(Daemon *d)
 {
-	NftCut tables[OURS_N];
+	NftStaleTable tables[OURS_N];
 	size_t n = cut_tables(d, tables);
 
 	if (nft_flows_review(d->nft, tables, n, may_go_on, d) != 0)

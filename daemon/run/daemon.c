@@ -54,7 +54,7 @@ static void on_news(void *context)
 
 	schedule(d, &d->settle, (uint64_t)d->settings.settle_ms * 1000);
 	for (int i = 0; i < 2; i++)
-		source_dir_read_ahead(d->dirs[i]);
+		source_dir_prefetch(d->dirs[i]);
 }
 
 /* Once, when enforcement has begun. */
@@ -93,12 +93,12 @@ static int on_settled(sd_event_source *source, uint64_t at, void *context)
 /* Whether anything had to be mended. */
 static bool mend(Daemon *d, char ret_who[NFT_WHO_SIZE])
 {
-	NftNews news = d->table ? nft_watch_take(d->nft, ret_who) : NFT_NEWS_NONE;
+	NftNotice news = d->table ? nft_watch_read(d->nft, ret_who) : NFT_NOTICE_NONE;
 	uint64_t before = d->repairs;
 
-	if (news == NFT_NEWS_NONE || !d->applied[OURS_INET])
+	if (news == NFT_NOTICE_NONE || !d->applied[OURS_INET])
 		return false;
-	if (daemon_repair(d, news == NFT_NEWS_OURS) != 0)
+	if (daemon_repair(d, news == NFT_NOTICE_TAMPERED) != 0)
 		schedule(d, &d->retry, RETRY_USEC);
 	return d->repairs != before;
 }
@@ -174,7 +174,7 @@ static void watch_table(Daemon *d)
 
 	if (r >= 0)
 		r = sd_event_source_set_priority(d->table, SD_EVENT_PRIORITY_IMPORTANT);
-	nft_open_books(d->nft);
+	nft_generation_mark(d->nft);
 	if (r < 0)
 		log_line(LOG_WARNING, "watch",
 			"changes of the table by others will not be seen: %s", strerror(-r));
@@ -351,7 +351,7 @@ static void end(Daemon *d)
 	for (int i = 0; i < 2; i++)
 		source_dir_free(d->dirs[i]);
 	for (int t = 0; t < OURS_N; t++)
-		ruleset_free(d->applied[t]);
+		ruleset_unref(d->applied[t]);
 	nft_close(d->nft);
 	arena_free(d->own_arena);
 	arena_free(d->diag_arena);

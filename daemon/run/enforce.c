@@ -33,22 +33,22 @@ static int apply(Change *c, const Plan *plan)
 	return r;
 }
 
-static BaseOptions guard_base(Arena *arena, const BaseOptions *base)
+static BaseOptions fallback_base(Arena *arena, const BaseOptions *base)
 {
-	BaseOptions guard = *base;
+	BaseOptions fallback = *base;
 
-	guard.table = arena_printf(arena, "%s" NFT_GUARD_SUFFIX, base->table);
-	return guard;
+	fallback.table = arena_printf(arena, "%s" NFT_FALLBACK_SUFFIX, base->table);
+	return fallback;
 }
 
 /* The guard has done its work; that is no change of what is enforced. */
-static int remove_guard(const Change *c, const BaseOptions *base)
+static int remove_fallback(const Change *c, const BaseOptions *base)
 {
-	BaseOptions guard = guard_base(c->arena, base);
+	BaseOptions fallback = fallback_base(c->arena, base);
 	NftCounts counts;
 	Plan plan;
 
-	plan_remove(c->arena, &guard, &plan);
+	plan_remove(c->arena, &fallback, &plan);
 	return nft_apply(c->d->nft, &plan, &counts);
 }
 
@@ -61,23 +61,24 @@ static int adopt(Change *c, const NftState *state)
 	c->d->may_have_tightened = true; /* we may have died before we looked */
 	plan_change(c->arena, state->held, c->new, &plan);
 	r = apply(c, &plan);
-	if (r == 0 && state->has_guard)
-		r = remove_guard(c, &c->new->base);
+	if (r == 0 && state->has_fallback)
+		r = remove_fallback(c, &c->new->base);
 	return r;
 }
 
 static int replace(Change *c, const NftState *state)
 {
-	Ruleset guard = *c->new;
+	Ruleset fallback = *c->new;
 	int r = 0;
 	Plan plan;
 
 	log_line(LOG_WARNING, "replace", "the table is not as it was written (%s): replacing it",
-		state->why_not ? state->why_not : "it is gone");
-	guard.base = guard_base(c->arena, &c->new->base);
-	if (state->has_guard && !state->is_guard_whole)
-		r = remove_guard(c, &c->new->base);
-	plan_replace(c->arena, c->new, &guard, state->has_table, state->is_guard_whole, &plan);
+		state->mismatch ? state->mismatch : "it is gone");
+	fallback.base = fallback_base(c->arena, &c->new->base);
+	if (state->has_fallback && !state->is_fallback_complete)
+		r = remove_fallback(c, &c->new->base);
+	plan_replace(
+		c->arena, c->new, &fallback, state->has_table, state->is_fallback_complete, &plan);
 	return r == 0 ? apply(c, &plan) : r;
 }
 
@@ -92,13 +93,13 @@ static int go_on_from_kernel(Change *c)
 		return r;
 	if (state.is_known) {
 		r = adopt(c, &state);
-	} else if (state.has_table || state.has_guard) {
+	} else if (state.has_table || state.has_fallback) {
 		r = replace(c, &state);
 	} else {
 		plan_create(c->arena, c->new, &plan);
 		r = apply(c, &plan);
 	}
-	ruleset_free(state.held);
+	ruleset_unref(state.held);
 	return r;
 }
 
@@ -109,7 +110,7 @@ static int remove_tables(Change *c)
 	int r = 0;
 
 	for (int is_guard = 0; r == 0 && is_guard < 2; is_guard++) {
-		BaseOptions one = is_guard ? guard_base(c->arena, &base) : base;
+		BaseOptions one = is_guard ? fallback_base(c->arena, &base) : base;
 		Plan plan;
 
 		if (!nft_has_table(c->d->nft, &one))
@@ -175,10 +176,10 @@ static int enforce_table(Daemon *d, Ours table, Ruleset *new)
 	int r = make_so(d, table, new);
 
 	if (r != 0) {
-		ruleset_free(new);
+		ruleset_unref(new);
 		return r;
 	}
-	ruleset_free(d->applied[table]);
+	ruleset_unref(d->applied[table]);
 	d->applied[table] = new;
 	return 0;
 }
@@ -220,7 +221,7 @@ int daemon_enforce(Daemon *d, Ruleset *new[OURS_N])
 
 		was_known &= d->is_known[t];
 		if (is_as_wanted(d, (Ours)t, new[t])) {
-			ruleset_free(new[t]);
+			ruleset_unref(new[t]);
 			continue;
 		}
 		is_changed |= d->is_known[t];
@@ -249,18 +250,18 @@ void daemon_forget(Daemon *d)
 #define REPAIR_COST_SMALL 2500
 
 /* The guard that stands in: a small ruleset whole, of a large one what shuts its isolated pods. */
-static const char *guard_text(Arena *arena, const Ruleset *ruleset)
+static const char *fallback_text(Arena *arena, const Ruleset *ruleset)
 {
-	BaseOptions base = guard_base(arena, &ruleset->base);
-	Ruleset guard = *ruleset, *shut;
+	BaseOptions base = fallback_base(arena, &ruleset->base);
+	Ruleset fallback = *ruleset, *shut;
 	const char *text;
 
-	guard.base = base;
+	fallback.base = base;
 	if (ruleset_cost(ruleset) <= REPAIR_COST_SMALL)
-		return nft_ruleset_text(arena, &guard);
-	shut = ruleset_shut(ruleset, base.table);
+		return nft_ruleset_text(arena, &fallback);
+	shut = ruleset_lockdown(ruleset, base.table);
 	text = nft_ruleset_text(arena, shut);
-	ruleset_free(shut);
+	ruleset_unref(shut);
 	return text;
 }
 
@@ -268,11 +269,11 @@ static const char *guard_text(Arena *arena, const Ruleset *ruleset)
  * One small transaction, and isolated pods are safe: our table may be gone or may accept
  * everything, and putting it back takes a while. What is established goes on.
  */
-static void guard(Daemon *d, const Ruleset *ruleset)
+static void fallback(Daemon *d, const Ruleset *ruleset)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
 
-	if (nft_load(d->nft, guard_text(arena, ruleset)) != 0)
+	if (nft_load(d->nft, fallback_text(arena, ruleset)) != 0)
 		log_line(LOG_ERR, "refused", "isolated pods could not be guarded first: %s",
 			nft_error(d->nft));
 }
@@ -286,7 +287,7 @@ int daemon_repair(Daemon *d, bool is_certain)
 	d->counts = (NftCounts){};
 	for (int t = 0; is_certain && t < OURS_N; t++)
 		if (d->applied[t])
-			guard(d, d->applied[t]);
+			fallback(d, d->applied[t]);
 	d->safe_ms = (unsigned)(clock_ms(CLOCK_MONOTONIC) - start);
 	for (int t = 0; t < OURS_N; t++) {
 		int one = make_so(d, (Ours)t, d->applied[t]);
@@ -302,7 +303,7 @@ int daemon_repair(Daemon *d, bool is_certain)
 
 int daemon_remove(Daemon *d)
 {
-	static const char *const suffixes[] = {"", NFT_GUARD_SUFFIX, NFT_CUT_SUFFIX};
+	static const char *const suffixes[] = {"", NFT_FALLBACK_SUFFIX, NFT_STALE_SUFFIX};
 	ARENA_CLEANUP Arena *arena = arena_new();
 	int r = 0;
 

@@ -30,7 +30,7 @@ static bool is_large(const Daemon *d)
 
 static const char *check_tables(Daemon *d)
 {
-	if (is_large(d) && nft_do_books_balance(d->nft))
+	if (is_large(d) && nft_generation_is_accounted(d->nft))
 		return NULL;
 	for (int t = 0; t < OURS_N; t++) {
 		bool is_so = false;
@@ -40,7 +40,7 @@ static const char *check_tables(Daemon *d)
 		if (d->applied[t] && nft_check(d->nft, d->applied[t], &is_so) == 0 && !is_so)
 			return "the table in the kernel is not the one that was written";
 	}
-	nft_open_books(d->nft);
+	nft_generation_mark(d->nft);
 	return NULL;
 }
 
@@ -49,7 +49,7 @@ static const char *compare_files(Daemon *d)
 	if (!watch_is_alive(d->watch, d->dirs))
 		return "a directory is not watched any more, or is another one";
 	for (int i = 0; i < 2; i++)
-		if (!daemon_is_gathering(d) && !source_dir_is_as_read(d->dirs[i]))
+		if (!daemon_is_gathering(d) && !source_dir_is_current(d->dirs[i]))
 			return "files are not what was read, and nothing told of it";
 	return NULL;
 }

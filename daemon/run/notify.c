@@ -6,7 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define NOTICE_MOST 2048
+#define NOTICE_MAX 2048
 
 /*
  * sd_notify() waits where nobody reads: systemd has one socket for all services, and reads nothing
@@ -35,7 +35,7 @@ static void send_in_passing(const char *path, const char *text)
 void daemon_notify(const char *format, ...)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
-	char text[NOTICE_MOST];
+	char text[NOTICE_MAX];
 	va_list arguments;
 
 	if (!path)

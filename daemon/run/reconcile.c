@@ -26,7 +26,7 @@ void daemon_begin_anew(Daemon *d)
 {
 	daemon_drop_model(d);
 	for (int i = 0; i < 2; i++)
-		source_dir_note(d->dirs[i], NULL);
+		source_dir_mark(d->dirs[i], NULL);
 }
 
 static int read_dirs(Daemon *d)

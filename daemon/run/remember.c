@@ -30,10 +30,10 @@ static bool has_tables(Daemon *d, Arena *arena, Ours table)
 {
 	BaseOptions base = {.table = d->settings.table,
 		.kind = table == OURS_BRIDGE ? TABLE_BRIDGE : TABLE_INET};
-	BaseOptions guard = base;
+	BaseOptions fallback = base;
 
-	guard.table = arena_printf(arena, "%s" NFT_GUARD_SUFFIX, base.table);
-	return nft_has_table(d->nft, &base) || nft_has_table(d->nft, &guard);
+	fallback.table = arena_printf(arena, "%s" NFT_FALLBACK_SUFFIX, base.table);
+	return nft_has_table(d->nft, &base) || nft_has_table(d->nft, &fallback);
 }
 
 static void restore_table(Daemon *d, Arena *arena, Ours table)
@@ -124,7 +124,7 @@ void daemon_save_files(Daemon *d)
 		source_dir_take_unsaved(d->dirs[i], &list);
 	/* files from before a reboot that stand unwritten must be known as such at the next start
 	 */
-	if (!d->is_boot_saved && !source_dir_is_kept(d->dirs[1])) {
+	if (!d->is_boot_saved && !source_dir_has_restored(d->dirs[1])) {
 		push(&list, BOOT_NAME, memory_copy_text(boot_text(boot)));
 		d->is_boot_saved = true;
 	}
@@ -141,7 +141,7 @@ static char *table_text(const void *from)
 
 static void drop_table(const void *from)
 {
-	ruleset_free(from);
+	ruleset_unref(from);
 }
 
 /* As it stands, or, where there is none, that there is none. */
@@ -149,7 +149,8 @@ static StateText *text_of_table(const Daemon *d, Ours t)
 {
 	if (!d->applied[t])
 		return state_text_new(TABLE_FILE[t], NULL, 0);
-	return state_text_later(TABLE_FILE[t], table_text, drop_table, ruleset_hold(d->applied[t]));
+	return state_text_deferred(
+		TABLE_FILE[t], table_text, drop_table, ruleset_ref(d->applied[t]));
 }
 
 void daemon_save_tables(Daemon *d)

@@ -61,7 +61,7 @@ static void drop_outdated(StateText **list)
 
 /* ---- The thread ---- */
 /* Writes the list; what cannot be written stays on it. */
-static void write_list(StateText **list, const char *state, char *words, size_t room)
+static void write_list(StateText **list, const char *state, char *words, size_t capacity)
 {
 	*words = '\0';
 	while (*list) {
@@ -72,7 +72,7 @@ static void write_list(StateText **list, const char *state, char *words, size_t 
 		r = state_store(state, text);
 		if (r < 0) {
 			if (!*words)
-				snprintf(words, room, "%s: %s", text->name, strerror(-r));
+				snprintf(words, capacity, "%s: %s", text->name, strerror(-r));
 			list = &text->next;
 			continue;
 		}
@@ -208,9 +208,9 @@ bool saver_is_done(Saver *s)
 	return is_done;
 }
 
-void saver_error(Saver *s, char *ret_words, size_t room)
+void saver_error(Saver *s, char *ret_words, size_t capacity)
 {
 	pthread_mutex_lock(&s->lock);
-	snprintf(ret_words, room, "%s", s->words);
+	snprintf(ret_words, capacity, "%s", s->words);
 	pthread_mutex_unlock(&s->lock);
 }

@@ -17,4 +17,4 @@ Saver *saver_free(Saver *saver);
 void saver_add(Saver *saver, const char *state, StateText *list);
 bool saver_is_done(Saver *saver); /* all that was added is on the disk */
 /* Why the last round could not write everything; "" if it could. */
-void saver_error(Saver *saver, char *ret_words, size_t room);
+void saver_error(Saver *saver, char *ret_words, size_t capacity);

@@ -42,9 +42,9 @@ static void note_writing(Watch *watch, const struct inotify_event *e)
 		if (e->wd != watch->wd[i] || e->len == 0)
 			continue;
 		if (e->mask & IN_MODIFY)
-			source_dir_set_busy(watch->dirs[i], e->name, true);
+			source_dir_set_being_written(watch->dirs[i], e->name, true);
 		if (e->mask & (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE))
-			source_dir_set_busy(watch->dirs[i], e->name, false);
+			source_dir_set_being_written(watch->dirs[i], e->name, false);
 	}
 }
 
@@ -76,9 +76,9 @@ static bool note(Watch *watch, const struct inotify_event *e)
 
 	for (int i = 0; i < 2; i++)
 		if (e->len == 0 || (e->wd != watch->wd[0] && e->wd != watch->wd[1]))
-			is_news |= source_dir_note(watch->dirs[i], NULL);
+			is_news |= source_dir_mark(watch->dirs[i], NULL);
 		else if (e->wd == watch->wd[i])
-			is_news |= source_dir_note(watch->dirs[i], e->name);
+			is_news |= source_dir_mark(watch->dirs[i], e->name);
 	return is_news;
 }
 
@@ -87,7 +87,7 @@ static bool take_event(Watch *watch, const struct inotify_event *e)
 {
 	if (e->mask & IN_Q_OVERFLOW)
 		for (int i = 0; i < 2; i++)
-			source_dir_clear_busy(watch->dirs[i]);
+			source_dir_clear_being_written(watch->dirs[i]);
 	else
 		note_writing(watch, e);
 	return (e->mask & ~(uint32_t)(IN_MODIFY | IN_ISDIR)) != 0 && is_on_path(watch, e) &&
@@ -97,13 +97,13 @@ static bool take_event(Watch *watch, const struct inotify_event *e)
 static int on_inotify(sd_event_source *source, int fd, uint32_t events, void *context)
 {
 	Watch *watch = context;
-	_Alignas(struct inotify_event) char room[64 * 1024];
+	_Alignas(struct inotify_event) char capacity[64 * 1024];
 	bool has_news = false;
 	ssize_t n;
 
 	(void)source, (void)events;
-	while ((n = read(fd, room, sizeof(room))) > 0)
-		for (char *at = room; at < room + n;) {
+	while ((n = read(fd, capacity, sizeof(capacity))) > 0)
+		for (char *at = capacity; at < capacity + n;) {
 			const struct inotify_event *e = (const struct inotify_event *)at;
 
 			has_news |= take_event(watch, e);

@@ -17,7 +17,7 @@ SourceDir *source_dir_new(SourceKind kind, const char *path, bool is_saving)
 
 	dir->kind = kind;
 	dir->is_saving = is_saving;
-	dir->is_whole = true;
+	dir->is_full_scan = true;
 	dir->path = memory_copy_text(path);
 	dir->diag_arena = arena_new();
 	dir->diags.arena = dir->diag_arena;
@@ -36,19 +36,19 @@ SourceDir *source_dir_free(SourceDir *dir)
 	if (!dir)
 		return NULL;
 	for (size_t i = 0; i < dir->changed.n; i++)
-		if (((Entry *)dir->changed.at[i])->is_gone)
+		if (((Entry *)dir->changed.at[i])->is_deleted)
 			entry_free(dir->changed.at[i]);
 	for (size_t i = 0; i < dir->entries.n; i++)
 		entry_free(dir_entry(dir, i));
 	dir_free_retired(dir);
-	free_names(&dir->gone);
-	dir_forget_noted(dir);
+	free_names(&dir->deleted);
+	dir_clear_pending(dir);
 	free(dir->entries.at);
-	free(dir->noted.at);
+	free(dir->pending.at);
 	free(dir->changed.at);
 	free(dir->retired.at);
 	free(dir->unsaved.at);
-	free(dir->gone.at);
+	free(dir->deleted.at);
 	free(dir->path);
 	arena_free(dir->diag_arena);
 	free(dir);
@@ -78,21 +78,21 @@ SourceDirFile source_dir_file(const SourceDir *dir, size_t i)
 		(int64_t)entry->stamp.st_mtim.tv_sec * 1000000000 + entry->stamp.st_mtim.tv_nsec};
 }
 
-void source_dir_set_busy(SourceDir *dir, const char *name, bool is_busy)
+void source_dir_set_being_written(SourceDir *dir, const char *name, bool is_being_written)
 {
 	Entry *entry = entry_of(dir, name);
 
-	if (!entry && is_busy && source_name_is_read(dir->kind, name) &&
+	if (!entry && is_being_written && source_name_is_read(dir->kind, name) &&
 		entry_add(dir, name, &entry) == 0)
 		entries_sort(dir);
 	if (entry)
-		entry->is_busy = is_busy;
+		entry->is_being_written = is_being_written;
 }
 
-void source_dir_clear_busy(SourceDir *dir)
+void source_dir_clear_being_written(SourceDir *dir)
 {
 	for (size_t i = 0; i < dir->entries.n; i++)
-		dir_entry(dir, i)->is_busy = false;
+		dir_entry(dir, i)->is_being_written = false;
 }
 
 /* ---- Refresh ---- */
@@ -156,7 +156,7 @@ static int read_due(SourceDir *dir, int fd, const Pointers *due)
 	files = memory_calloc(due->n, sizeof(*files));
 	for (size_t i = 0; i < due->n; i++)
 		files[i].name = ((Entry *)due->at[i])->name;
-	r = read_beside(dir, fd, files, due->n);
+	r = read_parallel(dir, fd, files, due->n);
 	for (size_t i = 0; r == 0 && i < due->n; i++)
 		entry_take(dir, fd, due->at[i], &files[i].file);
 	free(files);
@@ -180,7 +180,7 @@ static int scan(SourceDir *dir, DIR *stream)
 		entry = entry_among(dir, known, d->d_name);
 		if (entry) {
 			entry->is_seen = true;
-			entry->is_kept = false;
+			entry->is_restored = false;
 		} else {
 			r = entry_add(dir, d->d_name, &entry);
 		}
@@ -192,7 +192,7 @@ static int scan(SourceDir *dir, DIR *stream)
 static void forget(SourceDir *dir, Entry *entry)
 {
 	if (dir->is_saving)
-		entry_gone(dir, entry->name);
+		entry_mark_deleted(dir, entry->name);
 	entry_forget(dir, entry);
 }
 
@@ -201,7 +201,7 @@ static void forget_unseen(SourceDir *dir)
 	for (size_t i = dir->entries.n; i > 0; i--) {
 		Entry *entry = dir_entry(dir, i - 1);
 
-		if (!entry->is_seen && !entry->is_kept)
+		if (!entry->is_seen && !entry->is_restored)
 			forget(dir, entry);
 	}
 }
@@ -218,41 +218,42 @@ static int refresh_all(SourceDir *dir, DIR *stream, Pointers *due)
 		Entry *entry = dir_entry(dir, i);
 
 		dir->has_links |= entry->is_link;
-		if (!entry->is_busy && entry->is_seen && must_be_read(dirfd(stream), entry))
+		if (!entry->is_being_written && entry->is_seen &&
+			must_be_read(dirfd(stream), entry))
 			pointers_add(due, entry);
 	}
 	r = read_due(dir, dirfd(stream), due);
 	if (r == 0)
-		dir->is_whole = false;
+		dir->is_full_scan = false;
 	return r;
 }
 
 /* ---- What was noted ---- */
 /* Looks at no stamp: within a tick of its clock a file may be written twice. */
-static int refresh_name(SourceDir *dir, int fd, Noted *noted, Pointers *due)
+static int refresh_name(SourceDir *dir, int fd, Pending *pending, Pointers *due)
 {
-	Entry *entry = entry_of(dir, noted->name);
-	SourceFile ahead;
+	Entry *entry = entry_of(dir, pending->name);
+	SourceFile prefetched;
 	struct stat own;
 
-	if (fstatat(fd, noted->name, &own, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT) {
-		if (entry && !entry->is_kept)
+	if (fstatat(fd, pending->name, &own, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT) {
+		if (entry && !entry->is_restored)
 			forget(dir, entry);
 		return 0;
 	}
 	if (!entry) {
-		int r = entry_add(dir, noted->name, &entry);
+		int r = entry_add(dir, pending->name, &entry);
 
 		if (r < 0)
 			return r;
 		entries_sort(dir);
 	}
 	entry->is_seen = true;
-	entry->is_kept = false;
-	if (entry->is_busy)
+	entry->is_restored = false;
+	if (entry->is_being_written)
 		return 0;
-	if (noted_take(noted, fd, &ahead))
-		entry_take(dir, fd, entry, &ahead);
+	if (pending_take_prefetched(pending, fd, &prefetched))
+		entry_take(dir, fd, entry, &prefetched);
 	else
 		pointers_add(due, entry);
 	return 0;
@@ -262,12 +263,12 @@ static int refresh_noted(SourceDir *dir, int fd, Pointers *due)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < dir->noted.n; i++)
-		r = refresh_name(dir, fd, dir->noted.at[i], due);
+	for (size_t i = 0; r == 0 && i < dir->pending.n; i++)
+		r = refresh_name(dir, fd, dir->pending.at[i], due);
 	if (r == 0)
 		r = read_due(dir, fd, due);
 	if (r == 0)
-		dir_forget_noted(dir);
+		dir_clear_pending(dir);
 	return r;
 }
 
@@ -277,12 +278,12 @@ static void dir_error(SourceDir *dir, const char *words)
 		dir->entries.n ? "what was read from it last stays in force" : NULL, "%s", words);
 }
 
-void dir_note_kept(SourceDir *dir)
+void dir_warn_restored(SourceDir *dir)
 {
 	for (size_t i = 0; i < dir->entries.n; i++) {
 		const Entry *entry = dir_entry(dir, i);
 
-		if (entry->is_kept && entry->accepted)
+		if (entry->is_restored && entry->accepted)
 			DIAG_WARNING(&dir->diags,
 				((Origin){.file = arena_printf(dir->diag_arena, "%s/%s", dir->path,
 						  entry->name)}),
@@ -294,27 +295,27 @@ void dir_note_kept(SourceDir *dir)
 	}
 }
 
-bool source_dir_is_kept(const SourceDir *dir)
+bool source_dir_has_restored(const SourceDir *dir)
 {
 	for (size_t i = 0; i < dir->entries.n; i++)
-		if (dir_entry(dir, i)->is_kept)
+		if (dir_entry(dir, i)->is_restored)
 			return true;
 	return false;
 }
 
 bool dir_must_look_at_all(const SourceDir *dir)
 {
-	return dir->is_whole || dir->diags.list.n > 0;
+	return dir->is_full_scan || dir->diags.list.n > 0;
 }
 
-static int refresh_entries(SourceDir *dir, DIR *stream, bool is_whole)
+static int refresh_entries(SourceDir *dir, DIR *stream, bool is_full_scan)
 {
 	Pointers due = {};
 	int r;
 
-	if (is_whole) {
-		dir_forget_noted(dir);
-		dir->is_whole = true; /* until it is done */
+	if (is_full_scan) {
+		dir_clear_pending(dir);
+		dir->is_full_scan = true; /* until it is done */
 		r = refresh_all(dir, stream, &due);
 	} else {
 		r = refresh_noted(dir, dirfd(stream), &due);
@@ -342,7 +343,7 @@ static void begin_diags(SourceDir *dir)
 	dir->diags = (Diags){.arena = dir->diag_arena};
 }
 
-static int refresh_stream(SourceDir *dir, DIR *stream, bool is_whole)
+static int refresh_stream(SourceDir *dir, DIR *stream, bool is_full_scan)
 {
 	struct stat st;
 	int r = 0;
@@ -350,20 +351,20 @@ static int refresh_stream(SourceDir *dir, DIR *stream, bool is_whole)
 	if (fstat(dirfd(stream), &st) == 0 && st.st_mode & S_IWOTH)
 		dir_error(dir, "everybody may write to this directory (chmod o-w)");
 	else
-		r = refresh_entries(dir, stream, is_whole);
+		r = refresh_entries(dir, stream, is_full_scan);
 	if (r == -EFBIG) {
 		dir_error(dir, "more than 100000 files");
 		r = 0;
 	}
-	if (is_whole)
-		dir_note_kept(dir);
+	if (is_full_scan)
+		dir_warn_restored(dir);
 	return r;
 }
 
 static int refresh_dir(SourceDir *dir)
 {
 	DIR *stream;
-	bool is_whole = dir_must_look_at_all(dir);
+	bool is_full_scan = dir_must_look_at_all(dir);
 	int error = open_stream(dir, &stream);
 	int r = 0;
 
@@ -374,7 +375,7 @@ static int refresh_dir(SourceDir *dir)
 		dir_error(dir, strerror(-error));
 		return 0;
 	}
-	r = refresh_stream(dir, stream, is_whole);
+	r = refresh_stream(dir, stream, is_full_scan);
 	closedir(stream);
 	return r;
 }
@@ -382,7 +383,7 @@ static int refresh_dir(SourceDir *dir)
 int source_dir_refresh(SourceDir *dir)
 {
 	dir_free_retired(dir);
-	return dir->noted.n || dir_must_look_at_all(dir) ? refresh_dir(dir) : 0;
+	return dir->pending.n || dir_must_look_at_all(dir) ? refresh_dir(dir) : 0;
 }
 
 /* Whether the file is the one that was read; one that could not be read may be any. */
@@ -390,7 +391,7 @@ static bool is_entry_as_read(int fd, const Entry *entry)
 {
 	struct stat now;
 
-	if (entry->is_busy || entry->stamp.st_ino == 0)
+	if (entry->is_being_written || entry->stamp.st_ino == 0)
 		return true;
 	return fstatat(fd, entry->name, &now, 0) == 0 && stat_is_same(&now, &entry->stamp);
 }
@@ -414,7 +415,7 @@ static bool are_entries_as_read(const SourceDir *dir, DIR *stream)
 	return n == seen;
 }
 
-bool source_dir_is_as_read(const SourceDir *dir)
+bool source_dir_is_current(const SourceDir *dir)
 {
 	DIR *stream = opendir(dir->path);
 	bool is_so;

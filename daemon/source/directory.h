@@ -13,40 +13,40 @@ typedef struct Entry {
 	const Source *merged;	    /* what of it is in the snapshot; accepted or NULL */
 	char *text;		    /* what `current` was read from, until it is saved; or NULL */
 	size_t text_n;
-	bool is_seen, is_busy;
-	bool is_link;	 /* what it says may change without an event of its name */
-	bool is_kept;	 /* from before a reboot: stands though there is no such file yet */
-	bool is_changed; /* the snapshot has not looked at it since */
-	bool is_gone;	 /* only for the snapshot to take leave of it */
-	bool had_diags;	 /* when the snapshot looked last */
+	bool is_seen, is_being_written;
+	bool is_link;	  /* what it says may change without an event of its name */
+	bool is_restored; /* from before a reboot: stands though there is no such file yet */
+	bool is_changed;  /* the snapshot has not looked at it since */
+	bool is_deleted;  /* only for the snapshot to take leave of it */
+	bool had_diags;	  /* when the snapshot looked last */
 	bool is_unsaved;
 	bool was_saved; /* what was in force when `current` was read was to be saved no more */
 } Entry;
 
 typedef struct Pointers {
 	void **at;
-	size_t n, room;
+	size_t n, capacity;
 } Pointers;
 
 /* A name that something happened to. */
-typedef struct Noted {
+typedef struct Pending {
 	char *name;
-	SourceFile ahead; /* read since; without a source: it was not, or more has happened */
-	bool was_read;	  /* ahead, in this burst */
-} Noted;
+	SourceFile prefetched; /* read since; without a source: it was not, or more has happened */
+	bool was_prefetched;   /* ahead, in this burst */
+} Pending;
 
 struct SourceDir {
 	SourceKind kind;
 	bool is_saving; /* texts are held until they are taken */
 	char *path;
-	Pointers entries; /* Entry, by name */
-	Pointers noted;	  /* Noted: names to be looked at */
-	bool is_whole;	  /* everything is to be looked at */
-	bool has_links;	  /* some entries are symbolic links */
-	Pointers changed; /* Entry: for the snapshot */
-	Pointers retired; /* Source: not in force any more, but still looked at */
-	Pointers unsaved; /* Entry: whose text is to be saved */
-	Pointers gone;	  /* names whose saved copies are to go */
+	Pointers entries;  /* Entry, by name */
+	Pointers pending;  /* Noted: names to be looked at */
+	bool is_full_scan; /* everything is to be looked at */
+	bool has_links;	   /* some entries are symbolic links */
+	Pointers changed;  /* Entry: for the snapshot */
+	Pointers retired;  /* Source: not in force any more, but still looked at */
+	Pointers unsaved;  /* Entry: whose text is to be saved */
+	Pointers deleted;  /* names whose saved copies are to go */
 	Arena *diag_arena;
 	Diags diags;
 	bool had_diags; /* when the snapshot looked last */
@@ -64,10 +64,10 @@ Entry *entry_among(const SourceDir *dir, size_t n, const char *name); /* the fir
 /* At the end: sort afterwards. 0, or -EFBIG: there are too many. */
 int entry_add(SourceDir *dir, const char *name, Entry **ret_entry);
 void entries_sort(SourceDir *dir);
-void entry_mark(SourceDir *dir, Entry *entry);	   /* for the snapshot */
-void entry_forget(SourceDir *dir, Entry *entry);   /* out of the entries; for the snapshot */
-void entry_gone(SourceDir *dir, const char *name); /* its saved copy is to go */
-void entry_accept(SourceDir *dir, Entry *entry);   /* the current version is in force now */
+void entry_mark(SourceDir *dir, Entry *entry);	 /* for the snapshot */
+void entry_forget(SourceDir *dir, Entry *entry); /* out of the entries; for the snapshot */
+void entry_mark_deleted(SourceDir *dir, const char *name); /* its saved copy is to go */
+void entry_accept(SourceDir *dir, Entry *entry);	   /* the current version is in force now */
 /* The snapshot has looked at what changed. */
 void dir_end_changes(SourceDir *dir);
 /* There is a new snapshot, which has looked at nothing. */
@@ -77,20 +77,20 @@ void entry_drop_text(Entry *entry);
 void entry_free(Entry *entry);
 
 /* What the current version says was folded into the accepted one. */
-void entry_fold(SourceDir *dir, Entry *entry, bool is_same);
+void entry_updated_in_place(SourceDir *dir, Entry *entry, bool is_same);
 
-typedef enum Folded { FOLDED_NOT, FOLDED_SAME, FOLDED_OTHER } Folded;
+typedef enum InPlace { IN_PLACE_NO, IN_PLACE_SAME, IN_PLACE_CHANGED } InPlace;
 
 /*
  * fold.c: `into`, which is in the model, says from now on what `next` says; the model, and the
  * changes, hear of what differs. Where that is much nothing is done.
  */
-Folded source_fold(Source *into, const Source *next, Model *model, Changes *changes);
+InPlace source_update_in_place(Source *into, const Source *next, Model *model, Changes *changes);
 
 /* noted.c */
-void dir_forget_noted(SourceDir *dir);
+void dir_clear_pending(SourceDir *dir);
 /* True: the file as it was read ahead, which still is the file; the caller's now. */
-bool noted_take(Noted *noted, int fd, SourceFile *ret_file);
+bool pending_take_prefetched(Pending *pending, int fd, SourceFile *ret_file);
 
 /* A file of the directory that is to be read. */
 typedef struct DueFile {
@@ -99,12 +99,12 @@ typedef struct DueFile {
 } DueFile;
 
 /* beside.c: reads the files of these names, side by side. 0, or -errno: then none was read. */
-int read_beside(const SourceDir *dir, int fd, DueFile *due, size_t n);
+int read_parallel(const SourceDir *dir, int fd, DueFile *due, size_t n);
 
 /* Names alone do not tell: the directory is not as it should be, or was not. */
 bool dir_must_look_at_all(const SourceDir *dir);
 /* Says of the files from before a reboot that they have not been written again. */
-void dir_note_kept(SourceDir *dir);
+void dir_warn_restored(SourceDir *dir);
 /* Nothing that a change would alter differs: device, inode, size, mode, times. */
 bool stat_is_same(const struct stat *a, const struct stat *b);
 

@@ -5,9 +5,9 @@
 
 void pointers_add(Pointers *list, void *item)
 {
-	if (list->n == list->room) {
-		list->room = list->room ? 2 * list->room : 16;
-		list->at = memory_grow(list->at, list->room, sizeof(*list->at));
+	if (list->n == list->capacity) {
+		list->capacity = list->capacity ? 2 * list->capacity : 16;
+		list->at = memory_grow(list->at, list->capacity, sizeof(*list->at));
 	}
 	list->at[list->n++] = item;
 }
@@ -51,7 +51,7 @@ int entry_add(SourceDir *dir, const char *name, Entry **ret_entry)
 {
 	Entry *entry;
 
-	if (dir->entries.n >= SOURCE_FILES_MOST)
+	if (dir->entries.n >= SOURCE_FILES_MAX)
 		return -EFBIG;
 	entry = MEMORY_NEW(Entry);
 	entry->name = memory_copy_text(name);
@@ -61,9 +61,9 @@ int entry_add(SourceDir *dir, const char *name, Entry **ret_entry)
 	return 0;
 }
 
-void entry_gone(SourceDir *dir, const char *name)
+void entry_mark_deleted(SourceDir *dir, const char *name)
 {
-	pointers_add(&dir->gone, memory_copy_text(name));
+	pointers_add(&dir->deleted, memory_copy_text(name));
 }
 
 void entry_drop_text(Entry *entry)
@@ -98,7 +98,7 @@ void entry_forget(SourceDir *dir, Entry *entry)
 	pointers_remove(&dir->entries, entry);
 	if (entry->is_unsaved)
 		pointers_remove(&dir->unsaved, entry);
-	entry->is_gone = true;
+	entry->is_deleted = true;
 }
 
 void entry_accept(SourceDir *dir, Entry *entry)
@@ -109,7 +109,7 @@ void entry_accept(SourceDir *dir, Entry *entry)
 }
 
 /* Kubelet lists its pods in another order each time: that is not worth a write to the disk. */
-void entry_fold(SourceDir *dir, Entry *entry, bool is_same)
+void entry_updated_in_place(SourceDir *dir, Entry *entry, bool is_same)
 {
 	source_free(entry->current);
 	entry->current = entry->accepted;
@@ -137,7 +137,7 @@ void dir_end_changes(SourceDir *dir)
 		Entry *entry = dir->changed.at[i];
 
 		entry->is_changed = false;
-		if (entry->is_gone)
+		if (entry->is_deleted)
 			retire(dir, entry);
 	}
 	dir->changed.n = 0;

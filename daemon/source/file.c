@@ -23,8 +23,7 @@ static const char *open_error(int error)
 
 static const char *stat_error(const struct stat *st, SourceKind kind)
 {
-	size_t most =
-		kind == SOURCE_POLICIES ? PARSE_POLICY_BYTES_MOST : PARSE_INVENTORY_BYTES_MOST;
+	size_t most = kind == SOURCE_POLICIES ? PARSE_POLICY_BYTES_MAX : PARSE_INVENTORY_BYTES_MAX;
 
 	if (S_ISDIR(st->st_mode))
 		return "it is a directory, not a file";

@@ -52,9 +52,9 @@ void source_dir_take_unsaved(SourceDir *dir, StateText **ret_list)
 
 	while (*tail)
 		tail = &(*tail)->next;
-	for (; dir->gone.n > 0; dir->gone.n--) {
-		push(dir, dir->gone.at[dir->gone.n - 1], NULL, 0, &tail);
-		free(dir->gone.at[dir->gone.n - 1]);
+	for (; dir->deleted.n > 0; dir->deleted.n--) {
+		push(dir, dir->deleted.at[dir->deleted.n - 1], NULL, 0, &tail);
+		free(dir->deleted.at[dir->deleted.n - 1]);
 	}
 	for (size_t i = 0; i < dir->unsaved.n; i++) {
 		Entry *entry = dir->unsaved.at[i];
@@ -78,7 +78,7 @@ typedef struct Restoring {
 	SourceDir *dir;
 	const char *state;
 	int folder;
-	bool is_kept; /* files that are only there stand until they are written again */
+	bool is_restored; /* files that are only there stand until they are written again */
 	Diags *diags;
 } Restoring;
 
@@ -125,10 +125,10 @@ static void take_name(const Restoring *r, const char *name, bool is_unknown)
 {
 	Entry *entry;
 
-	if (!is_unknown && !r->is_kept)
-		entry_gone(r->dir, name);
+	if (!is_unknown && !r->is_restored)
+		entry_mark_deleted(r->dir, name);
 	else if (entry_add(r->dir, name, &entry) == 0)
-		entry->is_kept = r->is_kept;
+		entry->is_restored = r->is_restored;
 }
 
 static void take_names(const Restoring *r)
@@ -156,7 +156,7 @@ int source_dir_restore(SourceDir *dir, const char *state, bool is_new_boot, Diag
 	Restoring r = {.dir = dir,
 		.state = state,
 		.folder = state_open(state, folder_of(dir)),
-		.is_kept = is_new_boot && dir->kind == SOURCE_INVENTORY,
+		.is_restored = is_new_boot && dir->kind == SOURCE_INVENTORY,
 		.diags = diags};
 	int error = 0;
 
@@ -167,9 +167,9 @@ int source_dir_restore(SourceDir *dir, const char *state, bool is_new_boot, Diag
 		Entry *entry = dir_entry(dir, i);
 
 		error = restore_entry(&r, entry);
-		entry->is_kept &= entry->accepted != NULL;
+		entry->is_restored &= entry->accepted != NULL;
 	}
-	dir_note_kept(dir);
+	dir_warn_restored(dir);
 	close(r.folder);
 	return error;
 }

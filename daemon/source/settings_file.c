@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SETTINGS_BYTES_MOST ((size_t)1 << 20)
+#define SETTINGS_BYTES_MAX ((size_t)1 << 20)
 
 /* Capitals of a host's name are small in its node's: kubelet makes them so. */
 static void name_node(char ret_name[HOST_NAME_MAX + 1])
@@ -28,8 +28,7 @@ static int read_small_file(Arena *arena, const char *path, const char **ret_text
 
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-		(size_t)st.st_size > SETTINGS_BYTES_MOST) {
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (size_t)st.st_size > SETTINGS_BYTES_MAX) {
 		close(fd);
 		return S_ISREG(st.st_mode) ? -EFBIG : -EINVAL;
 	}

@@ -30,14 +30,14 @@ struct Snapshot {
 	Arena *arena;
 	Model *model;
 	SourceDir *policies, *inventory;
-	Table *names; /* policies of the files in force, by namespace and name */
+	HashTable *names; /* policies of the files in force, by namespace and name */
 	Settlement settled;
 	bool is_new; /* nothing was merged yet */
 	/* every diagnostic: made anew when one may be another */
 	Arena *diag_arena;
 	Diags diags;
 	bool are_diags_old;
-	bool had_twice;
+	bool had_duplicates;
 };
 
 const Model *snapshot_model(const Snapshot *snapshot)
@@ -85,30 +85,30 @@ static bool is_new(const Choice *choice)
 /* ---- Names ---- */
 typedef struct Names {
 	Arena *arena;
-	Table *policies; /* the snapshot's */
-	StrMap *sets;	 /* name -> CidrSet */
+	HashTable *policies; /* the snapshot's */
+	StrMap *sets;	     /* name -> CidrSet */
 } Names;
 
 static uint32_t policy_hash(const Policy *policy)
 {
-	return hash_text(hash_text(HASH_START, policy->space), policy->name);
+	return hash_text(hash_text(HASH_START, policy->namespace), policy->name);
 }
 
 static int policy_compare(const void *a, const void *b)
 {
 	const Policy *x = *(const Policy *const *)a, *y = *(const Policy *const *)b;
-	int r = strcmp(x->space, y->space);
+	int r = strcmp(x->namespace, y->namespace);
 
 	return r ? r : strcmp(x->name, y->name);
 }
 
 /* Who has the name of this one. */
-static const Policy *find_namesake(const Table *policies, const Policy *policy)
+static const Policy *find_namesake(const HashTable *policies, const Policy *policy)
 {
 	const Policy *other;
 	size_t cursor = 0;
 
-	while ((other = table_find(policies, policy_hash(policy), &cursor)))
+	while ((other = hash_table_find(policies, policy_hash(policy), &cursor)))
 		if (policy_compare(&other, &policy) == 0)
 			return other;
 	return NULL;
@@ -125,7 +125,7 @@ static const char *find_conflict(const Names *names, const Source *source, Origi
 		if (other)
 			return arena_printf(names->arena,
 				"NetworkPolicy \"%s/%s\" is defined twice; the other is at %s:%u",
-				policy->space, policy->name, other->origin.file,
+				policy->namespace, policy->name, other->origin.file,
 				other->origin.line);
 	}
 	for (size_t i = 0; i < source->sets.n; i++) {
@@ -141,16 +141,18 @@ static const char *find_conflict(const Names *names, const Source *source, Origi
 	return NULL;
 }
 
-static void claim_policies(Table *policies, const Source *source)
+static void claim_policies(HashTable *policies, const Source *source)
 {
 	for (size_t i = 0; i < source->policies.n; i++)
-		table_add(policies, policy_hash(source->policies.at[i]), source->policies.at[i]);
+		hash_table_add(
+			policies, policy_hash(source->policies.at[i]), source->policies.at[i]);
 }
 
-static void release_policies(Table *policies, const Source *source)
+static void release_policies(HashTable *policies, const Source *source)
 {
 	for (size_t i = 0; i < source->policies.n; i++)
-		table_remove(policies, policy_hash(source->policies.at[i]), source->policies.at[i]);
+		hash_table_remove(
+			policies, policy_hash(source->policies.at[i]), source->policies.at[i]);
 }
 
 static void claim(Names *names, Choice *choice)
@@ -164,7 +166,7 @@ static void claim(Names *names, Choice *choice)
 		strmap_put(names->sets, source->sets.at[i]->name, (void *)source->sets.at[i]);
 }
 
-static void release(Table *policies, Choice *choice)
+static void release(HashTable *policies, Choice *choice)
 {
 	if (choice->is_claimed)
 		release_policies(policies, choice->source);
@@ -185,7 +187,7 @@ typedef void (*PeerVisit)(void *context, const Source *source, const Peer *peer)
 
 static void visit_set_peers(const Source *source, PeerVisit visit, void *context)
 {
-	for (size_t i = 0; source->names_sets && i < source->policies.n; i++) {
+	for (size_t i = 0; source->uses_cidr_sets && i < source->policies.n; i++) {
 		PeerCursor cursor = {};
 		const Peer *peer;
 
@@ -268,12 +270,12 @@ static void release_replaced(Snapshot *snapshot, const Settlement *s)
 	for (size_t i = 0; i < changed->n; i++) {
 		const Entry *entry = changed->at[i];
 
-		if (entry->is_gone && entry->merged)
+		if (entry->is_deleted && entry->merged)
 			release_policies(snapshot->names, entry->merged);
 	}
 }
 
-static void release_new(Table *policies, Settlement *s)
+static void release_new(HashTable *policies, Settlement *s)
 {
 	for (size_t i = 0; i < s->choices.n; i++)
 		if (is_new(&s->choices.at[i]))
@@ -296,7 +298,7 @@ static Names settle_names(Snapshot *snapshot, Settlement *s, Arena *scratch)
 typedef struct Resolving {
 	Settlement *s;
 	Names *names;
-	StrMap *noted; /* sets that are in the settlement */
+	StrMap *pending; /* sets that are in the settlement */
 } Resolving;
 
 static void keep_set(Source *source, const CidrSet *set)
@@ -333,9 +335,9 @@ static void note_set(void *context, const Source *source, const Peer *peer)
 	const CidrSet *set = strmap_get(r->names->sets, peer->set);
 
 	(void)source;
-	if (!set || strmap_get(r->noted, set->name))
+	if (!set || strmap_get(r->pending, set->name))
 		return;
-	strmap_put(r->noted, set->name, (void *)set);
+	strmap_put(r->pending, set->name, (void *)set);
 	VEC_PUSH(r->s->arena, &r->s->sets, set);
 }
 
@@ -409,14 +411,14 @@ static void replace(Replaced *r, Entry *entry, const Source *source)
 	entry->merged = source;
 }
 
-static void replace_all(Replaced *r, const Snapshot *snapshot, const Settlement *s)
+static void replace_policies(Replaced *r, const Snapshot *snapshot, const Settlement *s)
 {
 	const Pointers *changed = &snapshot->policies->changed;
 
 	for (size_t i = 0; i < s->choices.n; i++)
 		replace(r, s->choices.at[i].entry, s->choices.at[i].source);
 	for (size_t i = 0; i < changed->n; i++)
-		if (((Entry *)changed->at[i])->is_gone)
+		if (((Entry *)changed->at[i])->is_deleted)
 			replace(r, changed->at[i], NULL);
 	if (r->before.n)
 		qsort(r->before.at, r->before.n, sizeof(Policy *), policy_compare);
@@ -431,7 +433,7 @@ static void merge_policies(
 	Replaced r = {.arena = arena_child(new->arena)};
 	size_t i = 0, j = 0;
 
-	replace_all(&r, snapshot, new);
+	replace_policies(&r, snapshot, new);
 	while (i < r.before.n || j < r.after.n) {
 		const Policy *before = i < r.before.n ? r.before.at[i] : NULL;
 		const Policy *after = j < r.after.n ? r.after.at[j] : NULL;
@@ -454,7 +456,8 @@ static void merge_same(
 	for (size_t i = 0; i < new->choices.n; i++) {
 		const Source *source = new->choices.at[i].source;
 
-		if (!source || !source->names_sets || source != new->choices.at[i].entry->merged)
+		if (!source || !source->uses_cidr_sets ||
+			source != new->choices.at[i].entry->merged)
 			continue;
 		for (size_t k = 0; k < source->policies.n; k++)
 			if (has_other_set(old, new, source->policies.at[k]))
@@ -490,25 +493,26 @@ static void settle(Snapshot *snapshot, Changes *changes)
 }
 
 /* ---- The inventory ---- */
-static Part part_of(const Source *source)
+static InventoryPart part_of(const Source *source)
 {
 	if (!source)
-		return (Part){};
-	return (Part){source->pods.at, source->pods.n, source->namespaces.at, source->namespaces.n};
+		return (InventoryPart){};
+	return (InventoryPart){
+		source->pods.at, source->pods.n, source->namespaces.at, source->namespaces.n};
 }
 
 static void merge_entry(Snapshot *snapshot, Entry *entry, Changes *changes)
 {
-	const Source *chosen = entry->is_gone ? NULL : good_version(entry);
-	Part old = part_of(entry->merged), new = part_of(chosen);
-	Folded folded = FOLDED_NOT;
+	const Source *chosen = entry->is_deleted ? NULL : good_version(entry);
+	InventoryPart old = part_of(entry->merged), new = part_of(chosen);
+	InPlace folded = IN_PLACE_NO;
 
 	if (chosen == entry->merged)
 		return;
 	if (chosen && entry->merged)
-		folded = source_fold(entry->accepted, chosen, snapshot->model, changes);
-	if (folded != FOLDED_NOT) {
-		entry_fold(snapshot->inventory, entry, folded == FOLDED_SAME);
+		folded = source_update_in_place(entry->accepted, chosen, snapshot->model, changes);
+	if (folded != IN_PLACE_NO) {
+		entry_updated_in_place(snapshot->inventory, entry, folded == IN_PLACE_SAME);
 		return;
 	}
 	model_replace(snapshot->model, &old, &new, changes);
@@ -549,7 +553,7 @@ static void renew_diags(Snapshot *snapshot)
 	append_diags(&snapshot->diags, snapshot->policies);
 	append_diags(&snapshot->diags, snapshot->inventory);
 	diags_append(&snapshot->diags, &snapshot->settled.diags);
-	model_warn_twice(snapshot->model, &snapshot->diags);
+	model_warn_duplicates(snapshot->model, &snapshot->diags);
 	snapshot->are_diags_old = false;
 }
 
@@ -558,16 +562,16 @@ void snapshot_update(Snapshot *snapshot, Changes *changes)
 {
 	bool has_policies = snapshot->policies->changed.n > 0, has_twice;
 
-	model_forget(snapshot->model);
+	model_purge(snapshot->model);
 	for (size_t i = 0; i < snapshot->inventory->changed.n; i++)
 		merge_entry(snapshot, snapshot->inventory->changed.at[i], changes);
 	if (has_policies || snapshot->is_new)
 		settle(snapshot, changes);
 	note_diags(snapshot, snapshot->policies);
 	note_diags(snapshot, snapshot->inventory);
-	has_twice = model_counts(snapshot->model).twice > 0;
-	snapshot->are_diags_old |= has_policies || has_twice || snapshot->had_twice;
-	snapshot->had_twice = has_twice;
+	has_twice = model_counts(snapshot->model).duplicates > 0;
+	snapshot->are_diags_old |= has_policies || has_twice || snapshot->had_duplicates;
+	snapshot->had_duplicates = has_twice;
 	if (snapshot->are_diags_old)
 		renew_diags(snapshot);
 	dir_end_changes(snapshot->policies);
@@ -585,7 +589,7 @@ Snapshot *snapshot_new(SourceDir *policies, SourceDir *inventory)
 		.is_new = true,
 		.are_diags_old = true};
 	snapshot->model = model_new(snapshot->arena);
-	snapshot->names = table_new(snapshot->arena);
+	snapshot->names = hash_table_new(snapshot->arena);
 	dir_begin_changes(policies);
 	dir_begin_changes(inventory);
 	return snapshot;

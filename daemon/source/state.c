@@ -40,7 +40,7 @@ StateText *state_text_new(const char *name, char *text, size_t n)
 	return new;
 }
 
-StateText *state_text_later(const char *name, char *(*make)(const void *from),
+StateText *state_text_deferred(const char *name, char *(*make)(const void *from),
 	void (*drop)(const void *from), const void *from)
 {
 	StateText *new = state_text_new(name, NULL, 0);
@@ -230,7 +230,7 @@ static const char *read_checked(int folder, const char *base, char **ret_text, s
 		return strerror(errno);
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_mode & S_IWOTH)
 		why = "it is no regular file, or everybody may write to it";
-	else if ((uint64_t)st.st_size > PARSE_INVENTORY_BYTES_MOST + TRAILER_SIZE)
+	else if ((uint64_t)st.st_size > PARSE_INVENTORY_BYTES_MAX + TRAILER_SIZE)
 		why = "it is too large";
 	else
 		text = read_whole(fd, (size_t)st.st_size, &n);

@@ -38,7 +38,7 @@ static const Reader *the_reader(void)
 }
 
 /* Two pods of our own, so that policies find somebody. */
-static Part our_pods(Arena *arena)
+static InventoryPart our_pods(Arena *arena)
 {
 	static const char *const names[] = {"a", "b"};
 	Pods pods = {};
@@ -46,7 +46,7 @@ static Part our_pods(Arena *arena)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		Pod *pod = ARENA_NEW(arena, Pod);
 
-		*pod = (Pod){.space = "default",
+		*pod = (Pod){.namespace = "default",
 			.name = names[i],
 			.host = ARENA_NEW(arena, Host),
 			.phase = PHASE_RUNNING,
@@ -58,7 +58,7 @@ static Part our_pods(Arena *arena)
 		VEC_PUSH(arena, &pod->ports, (NamedPort){"http", PROTOCOL_TCP, 80});
 		VEC_PUSH(arena, &pods, pod);
 	}
-	return (Part){pods.at, pods.n, NULL, 0};
+	return (InventoryPart){pods.at, pods.n, NULL, 0};
 }
 
 /* A comment ends at its second quote, and nothing but a line break follows that. */
@@ -67,7 +67,7 @@ static void check_comments(const char *text)
 	for (const char *at = text; (at = strstr(at, "comment \"")); at++) {
 		size_t n = strcspn(at + 9, "\"\n");
 
-		if (n > RULESET_COMMENT_MOST || at[9 + n] != '"' || at[10 + n] != '\n')
+		if (n > RULESET_COMMENT_MAX || at[9 + n] != '"' || at[10 + n] != '\n')
 			abort();
 	}
 }
@@ -104,10 +104,10 @@ static void check_kernel(Arena *arena, const Ruleset *ruleset, const char *text)
 	plan_create(arena, ruleset, &plan);
 	must(nft_apply(nft, &plan, &counts) == 0, "refused", nft_error(nft), text);
 	must(nft_read(nft, ruleset, &state) == 0, "unreadable", nft_error(nft), text);
-	must(state.is_known, "not as written", state.why_not, text);
+	must(state.is_known, "not as written", state.mismatch, text);
 	plan_change(arena, state.held, ruleset, &plan);
 	must(plan.commits.n == 0, "another ruleset", NULL, text);
-	ruleset_free(state.held);
+	ruleset_unref(state.held);
 	plan_remove(arena, &ruleset->base, &plan);
 	must(nft_apply(nft, &plan, &counts) == 0, "not deleted", nft_error(nft), text);
 }
@@ -127,10 +127,10 @@ static void explain(Arena *arena, const Model *model)
 /* Names are unique in a model; the snapshot sees to that. */
 static void add_policy(Model *model, const Policy *policy, Changes *changes)
 {
-	const Space *space = model_space(model, policy->space);
+	const NamespaceIndex *namespace = model_namespace_index(model, policy->namespace);
 
-	for (size_t i = 0; space && i < space->policies.n; i++)
-		if (strcmp(space->policies.at[i]->name, policy->name) == 0)
+	for (size_t i = 0; namespace && i < namespace->policies.n; i++)
+		if (strcmp(namespace->policies.at[i]->name, policy->name) == 0)
 			return;
 	model_set_policy(model, NULL, policy, false, changes);
 }
@@ -140,8 +140,8 @@ static const char *compile_and_render(Arena *arena, const Reader *reader, const 
 	CompileOptions options = {.node = "", .is_all = true, .table = "netpol"};
 	Model *model = model_new(arena);
 	Changes changes = {.arena = arena};
-	Part none = {},
-	     part = {source->pods.at, source->pods.n, source->namespaces.at, source->namespaces.n};
+	InventoryPart none = {}, part = {source->pods.at, source->pods.n, source->namespaces.at,
+					 source->namespaces.n};
 	Diags diags = {.arena = arena};
 	const char *text;
 	Ruleset *ruleset;
@@ -160,7 +160,7 @@ static const char *compile_and_render(Arena *arena, const Reader *reader, const 
 		check_kernel(arena, ruleset, text);
 		hold_alarm(SIG_UNBLOCK);
 	}
-	ruleset_free(ruleset);
+	ruleset_unref(ruleset);
 	explain(arena, model);
 	return text;
 }

@@ -11,27 +11,27 @@
 /* ---- What there is: `made` and `gone` are instants, gone is NEVER while it is there ---- */
 typedef struct ModelSet {
 	const char *name;
-	int made, gone;
+	int made, deleted;
 	uint8_t members; /* a bit an address */
 	uint8_t at[MODEL_INSTANTS];
 } ModelSet;
 
 typedef struct ModelRule {
-	const ModelSet *set, *besides; /* or NULL */
-	int port;		       /* -1: any */
+	const ModelSet *set, *excluded; /* or NULL */
+	int port;			/* -1: any */
 } ModelRule;
 
 typedef struct ModelChain {
 	const char *name;
-	int made, gone;
+	int made, deleted;
 	VEC(ModelRule) rules;
 } ModelChain;
 
 typedef struct ModelMap {
-	int made, gone;
+	int made, deleted;
 	Direction direction;
 	Family family;
-	bool is_next;
+	bool is_standby;
 	const ModelChain *leads[MODEL_ADDRESSES];
 	const ModelChain *at[MODEL_INSTANTS][MODEL_ADDRESSES];
 } ModelMap;
@@ -43,13 +43,13 @@ typedef struct ModelBase {
 
 typedef struct ModelTable {
 	const char *name;
-	int made, gone, hooked, unhooked;
+	int made, deleted, hooked, unhooked;
 	VEC(ModelSet *) sets;
 	const ModelSet *self;
 	VEC(ModelChain *) chains;
 	VEC(ModelMap *) maps;
 	BaseOptions options;
-	bool is_next;
+	bool is_standby;
 	ModelBase base;
 	ModelBase at[MODEL_INSTANTS];
 } ModelTable;
@@ -87,7 +87,7 @@ Kernel *kernel_new(Arena *arena)
 /* ---- Finding, among what is there ---- */
 #define FIND(list, is_it)                                                                          \
 	for (size_t i_ = 0; i_ < (list).n; i_++)                                                   \
-		if ((list).at[i_]->gone == NEVER && (is_it((list).at[i_])))                        \
+		if ((list).at[i_]->deleted == NEVER && (is_it((list).at[i_])))                     \
 			return (list).at[i_];                                                      \
 	return NULL
 
@@ -108,9 +108,10 @@ static ModelChain *find_chain(const ModelTable *t, const char *name)
 #undef IS_IT
 }
 
-static ModelMap *find_map(const ModelTable *t, Direction direction, Family family, bool is_next)
+static ModelMap *find_map(const ModelTable *t, Direction direction, Family family, bool is_standby)
 {
-#define IS_IT(m) (m)->direction == direction && (m)->family == family && (m)->is_next == is_next
+#define IS_IT(m)                                                                                   \
+	(m)->direction == direction && (m)->family == family && (m)->is_standby == is_standby
 	FIND(t->maps, IS_IT);
 #undef IS_IT
 }
@@ -131,7 +132,7 @@ static void add_table(Kernel *k, const char *name)
 	cr_assert_null(find_table(k, name), "table %s twice", name);
 	*t = (ModelTable){.name = name,
 		.made = k->now + 1,
-		.gone = NEVER,
+		.deleted = NEVER,
 		.hooked = NEVER,
 		.unhooked = NEVER};
 	VEC_PUSH(k->arena, &k->tables, t);
@@ -142,7 +143,7 @@ static void add_set(Kernel *k, ModelTable *t, const char *name)
 	ModelSet *set = ARENA_NEW(k->arena, ModelSet);
 
 	cr_assert_null(find_set(t, name), "set %s twice", name);
-	*set = (ModelSet){.name = name, .made = k->now + 1, .gone = NEVER};
+	*set = (ModelSet){.name = name, .made = k->now + 1, .deleted = NEVER};
 	VEC_PUSH(k->arena, &t->sets, set);
 	if (strcmp(name, "self4") == 0)
 		t->self = set;
@@ -153,27 +154,27 @@ static void add_chain(Kernel *k, ModelTable *t, const Chain *from)
 	ModelChain *chain = ARENA_NEW(k->arena, ModelChain);
 
 	cr_assert_null(find_chain(t, from->name), "chain %s twice", from->name);
-	*chain = (ModelChain){.name = from->name, .made = k->now + 1, .gone = NEVER};
+	*chain = (ModelChain){.name = from->name, .made = k->now + 1, .deleted = NEVER};
 	for (size_t i = 0; i < from->rules.n; i++) {
 		const ChainRule *rule = &from->rules.at[i];
 
 		VEC_PUSH(k->arena, &chain->rules,
-			(ModelRule){set_of_rule(t, rule->set), set_of_rule(t, rule->besides),
+			(ModelRule){set_of_rule(t, rule->set), set_of_rule(t, rule->excluded),
 				rule->ports.n ? rule->ports.at[0].first : -1});
 	}
 	VEC_PUSH(k->arena, &t->chains, chain);
 }
 
-static void add_map(Kernel *k, ModelTable *t, Direction direction, Family family, bool is_next)
+static void add_map(Kernel *k, ModelTable *t, Direction direction, Family family, bool is_standby)
 {
 	ModelMap *map = ARENA_NEW(k->arena, ModelMap);
 
-	cr_assert_null(find_map(t, direction, family, is_next), "a map twice");
+	cr_assert_null(find_map(t, direction, family, is_standby), "a map twice");
 	*map = (ModelMap){.direction = direction,
 		.family = family,
-		.is_next = is_next,
+		.is_standby = is_standby,
 		.made = k->now + 1,
-		.gone = NEVER};
+		.deleted = NEVER};
 	VEC_PUSH(k->arena, &t->maps, map);
 }
 
@@ -196,7 +197,7 @@ static void edit_elements(ModelTable *t, const Op *op)
 
 static void edit_verdicts(ModelTable *t, const Op *op)
 {
-	ModelMap *map = find_map(t, op->direction, op->family, op->is_next);
+	ModelMap *map = find_map(t, op->direction, op->family, op->is_standby);
 
 	cr_assert_not_null(map, "verdicts of no map");
 	for (size_t i = 0; i < op->verdicts.n; i++) {
@@ -219,14 +220,14 @@ static void del_set(Kernel *k, ModelTable *t, const char *name)
 
 	cr_assert_not_null(set, "no set %s", name);
 	for (size_t i = 0; i < t->chains.n; i++)
-		for (size_t r = 0; t->chains.at[i]->gone == NEVER && r < t->chains.at[i]->rules.n;
-			r++) {
+		for (size_t r = 0;
+			t->chains.at[i]->deleted == NEVER && r < t->chains.at[i]->rules.n; r++) {
 			const ModelRule *rule = &t->chains.at[i]->rules.at[r];
 
-			cr_assert(rule->set != set && rule->besides != set, "%s is still looked up",
-				name);
+			cr_assert(rule->set != set && rule->excluded != set,
+				"%s is still looked up", name);
 		}
-	set->gone = k->now + 1;
+	set->deleted = k->now + 1;
 }
 
 static void del_chain(Kernel *k, ModelTable *t, const char *name)
@@ -235,49 +236,49 @@ static void del_chain(Kernel *k, ModelTable *t, const char *name)
 
 	cr_assert_not_null(chain, "no chain %s", name);
 	for (size_t i = 0; i < t->maps.n; i++)
-		for (int a = 0; t->maps.at[i]->gone == NEVER && a < MODEL_ADDRESSES; a++)
+		for (int a = 0; t->maps.at[i]->deleted == NEVER && a < MODEL_ADDRESSES; a++)
 			cr_assert(t->maps.at[i]->leads[a] != chain, "%s is still used", name);
-	chain->gone = k->now + 1;
+	chain->deleted = k->now + 1;
 }
 
-static void del_map(Kernel *k, ModelTable *t, Direction direction, Family family, bool is_next)
+static void del_map(Kernel *k, ModelTable *t, Direction direction, Family family, bool is_standby)
 {
-	ModelMap *map = find_map(t, direction, family, is_next);
+	ModelMap *map = find_map(t, direction, family, is_standby);
 
 	cr_assert_not_null(map, "no map");
 	cr_assert(t->base.maps[direction] != map, "a map that a base chain looks at goes");
-	map->gone = k->now + 1;
+	map->deleted = k->now + 1;
 }
 
-static void set_base(Kernel *k, ModelTable *t, const BaseOptions *options, bool is_next)
+static void set_base(Kernel *k, ModelTable *t, const BaseOptions *options, bool is_standby)
 {
 	cr_assert_eq(t->unhooked, NEVER);
 	t->base = (ModelBase){};
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
-			const ModelMap *map = find_map(t, d, f, is_next);
+			const ModelMap *map = find_map(t, d, f, is_standby);
 
-			if (options->is_idle[d][f])
+			if (options->is_empty[d][f])
 				continue;
 			cr_assert_not_null(map, "the base chain looks at no map");
 			if (f == FAMILY_IPV4)
 				t->base.maps[d] = map;
 		}
 	t->options = *options;
-	t->is_next = is_next;
+	t->is_standby = is_standby;
 	t->hooked = MIN(t->hooked, k->now + 1);
 }
 
 static void del_table(Kernel *k, ModelTable *t)
 {
-	t->gone = k->now + 1;
-	t->unhooked = MIN(t->unhooked, t->gone);
+	t->deleted = k->now + 1;
+	t->unhooked = MIN(t->unhooked, t->deleted);
 	for (size_t i = 0; i < t->sets.n; i++)
-		t->sets.at[i]->gone = MIN(t->sets.at[i]->gone, t->gone);
+		t->sets.at[i]->deleted = MIN(t->sets.at[i]->deleted, t->deleted);
 	for (size_t i = 0; i < t->chains.n; i++)
-		t->chains.at[i]->gone = MIN(t->chains.at[i]->gone, t->gone);
+		t->chains.at[i]->deleted = MIN(t->chains.at[i]->deleted, t->deleted);
 	for (size_t i = 0; i < t->maps.n; i++)
-		t->maps.at[i]->gone = MIN(t->maps.at[i]->gone, t->gone);
+		t->maps.at[i]->deleted = MIN(t->maps.at[i]->deleted, t->deleted);
 }
 
 static void do_op(Kernel *k, const Op *op)
@@ -293,7 +294,7 @@ static void do_op(Kernel *k, const Op *op)
 		add_set(k, t, op->set->name);
 		break;
 	case OP_ADD_MAP:
-		add_map(k, t, op->direction, op->family, op->is_next);
+		add_map(k, t, op->direction, op->family, op->is_standby);
 		break;
 	case OP_ADD_CHAIN:
 		add_chain(k, t, op->chain);
@@ -307,13 +308,13 @@ static void do_op(Kernel *k, const Op *op)
 		edit_verdicts(t, op);
 		break;
 	case OP_SET_BASE:
-		set_base(k, t, op->base, op->is_next);
+		set_base(k, t, op->base, op->is_standby);
 		break;
 	case OP_DEL_BASE:
 		t->unhooked = MIN(t->unhooked, k->now + 1);
 		break;
 	case OP_DEL_MAP:
-		del_map(k, t, op->direction, op->family, op->is_next);
+		del_map(k, t, op->direction, op->family, op->is_standby);
 		break;
 	case OP_DEL_CHAIN:
 		del_chain(k, t, op->chain->name);
@@ -387,13 +388,14 @@ static bool is_half_a_move(const Commit *commit, size_t o)
 
 	return op->kind == OP_DEL_VERDICTS && next && next->kind == OP_ADD_VERDICTS &&
 	       next->direction == op->direction && next->family == op->family &&
-	       next->is_next == op->is_next &&
+	       next->is_standby == op->is_standby &&
 	       address_is_equal(next->verdicts.at[0].address, op->verdicts.at[0].address);
 }
 
 void kernel_commit(Kernel *k, const Commit *commit)
 {
-	if (commit->waits) { /* packets that come after the waiting meet the same as before */
+	if (commit->needs_grace_period) { /* packets that come after the waiting meet the same as
+					     before */
 		k->is_behind_wait[k->now + 1] = true;
 		end_instant(k, commit->name);
 	}
@@ -455,7 +457,7 @@ static int earliest(const ModelSet *set, int address, bool is_found, int from, i
 	for (int t = from; t <= last; t++) {
 		bool has = set->at[t] >> address & 1;
 
-		if (has == is_found || (t >= set->gone && !is_found))
+		if (has == is_found || (t >= set->deleted && !is_found))
 			return t;
 	}
 	return NEVER;
@@ -477,17 +479,17 @@ static Times walk_chain(const Walk *w, const ModelChain *chain, int other, int t
 
 	if (chain->made > w->entered)
 		out.passes = t;
-	else if (chain->gone <= w->last)
-		out.passes = MAX(t, chain->gone);
+	else if (chain->deleted <= w->last)
+		out.passes = MAX(t, chain->deleted);
 	for (size_t i = 0; i < chain->rules.n; i++) {
 		const ModelRule *rule = &chain->rules.at[i];
 		int asks = t, goes_on = NEVER;
 
 		if (rule->port >= 0 && rule->port != w->flow.port)
 			continue;
-		if (rule->besides) {
-			asks = earliest(rule->besides, other, false, t, w->last);
-			goes_on = earliest(rule->besides, other, true, t, w->last);
+		if (rule->excluded) {
+			asks = earliest(rule->excluded, other, false, t, w->last);
+			goes_on = earliest(rule->excluded, other, true, t, w->last);
 		}
 		if (rule->set) {
 			int is_missed = earliest(rule->set, other, false, asks, w->last);
@@ -512,7 +514,7 @@ static Times walk_direction(const Walk *w, const ModelMap *map, int subject, int
 	for (; t <= w->last; t++) {
 		const ModelChain *chain = map->at[t][subject];
 
-		if (!chain || t >= map->gone)
+		if (!chain || t >= map->deleted)
 			out.passes = MIN(out.passes, t);
 		if (chain && chain != before) {
 			Times led = walk_chain(w, chain, other, t);
@@ -582,7 +584,7 @@ static const char *difference_of_maps(const ModelTable *t, const Ruleset *r)
 	for (Direction d = INGRESS; d < DIRECTION_N; d++) {
 		const ModelMap *map = find_map(t, d, FAMILY_IPV4, false);
 
-		if (!map || t->base.maps[d] != (r->base.is_idle[d][FAMILY_IPV4] ? NULL : map))
+		if (!map || t->base.maps[d] != (r->base.is_empty[d][FAMILY_IPV4] ? NULL : map))
 			return "the base chain looks at other maps";
 		for (int a = 0; a < MODEL_ADDRESSES; a++) {
 			const Verdict *verdict = ruleset_verdict(r, d, model_address(a));
@@ -617,7 +619,7 @@ static const char *difference_of_sets(const ModelTable *t, const Ruleset *r)
 	({                                                                                         \
 		size_t n_ = 0;                                                                     \
 		for (size_t i_ = 0; i_ < (list).n; i_++)                                           \
-			n_ += (list).at[i_]->gone == NEVER;                                        \
+			n_ += (list).at[i_]->deleted == NEVER;                                     \
 		n_;                                                                                \
 	})
 
@@ -630,7 +632,7 @@ const char *kernel_difference(const Kernel *k, const Ruleset *r)
 		return "the table does not enforce";
 	if (COUNT(t->sets) != r->sets.n || COUNT(t->chains) != r->chains.n)
 		return "sets or chains are left";
-	if (COUNT(t->maps) != DIRECTION_N * FAMILY_N || t->is_next)
+	if (COUNT(t->maps) != DIRECTION_N * FAMILY_N || t->is_standby)
 		return "maps are left";
 	if (!base_is_equal(&t->options, &r->base))
 		return "the base chain";

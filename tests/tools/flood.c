@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #define SOURCE_PORTS 2048 /* if -n does not say */
-#define FRAMES_MOST 65536
+#define FRAMES_MAX 65536
 #define BATCH 64
 #define FRAME_ROOM 128
 
@@ -127,9 +127,9 @@ static int open_socket(const char *name, uint8_t ret_mac[6])
 
 int main(int argc, char **argv)
 {
-	static uint8_t frames[FRAMES_MOST][FRAME_ROOM];
-	static struct iovec parts[FRAMES_MOST];
-	static struct mmsghdr messages[FRAMES_MOST];
+	static uint8_t frames[FRAMES_MAX][FRAME_ROOM];
+	static struct iovec parts[FRAMES_MAX];
+	static struct mmsghdr messages[FRAMES_MAX];
 	unsigned d[6];
 	uint8_t from[16], to[16], mac[6];
 	unsigned long long sent = 0;
@@ -144,7 +144,7 @@ int main(int argc, char **argv)
 	argc -= optind - 1;
 	argv += optind - 1;
 	is_v6 = argc > 3 && strchr(argv[3], ':');
-	if (argc < 6 || flows < 1 || flows * (argc - 5) > FRAMES_MOST || flows > 45000 ||
+	if (argc < 6 || flows < 1 || flows * (argc - 5) > FRAMES_MAX || flows > 45000 ||
 		sscanf(argv[2], "%x:%x:%x:%x:%x:%x", d, d + 1, d + 2, d + 3, d + 4, d + 5) != 6 ||
 		inet_pton(is_v6 ? AF_INET6 : AF_INET, argv[3], from) != 1 ||
 		inet_pton(is_v6 ? AF_INET6 : AF_INET, argv[4], to) != 1) {

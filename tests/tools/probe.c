@@ -36,7 +36,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NAMESPACES_MOST 4096
+#define NAMESPACES_MAX 4096
 #define SILENCE_MS 600 /* this long nothing happens anywhere: what is open, is dropped */
 /* Between namespaces an ICMPv6 error can come back while connect() still holds the socket, and is
  * then only noted; the SYN that is sent again after a second gets it properly. */
@@ -68,7 +68,7 @@ typedef struct Flow {
 	Result result;
 } Flow;
 
-static Namespace namespaces[NAMESPACES_MOST];
+static Namespace namespaces[NAMESPACES_MAX];
 static int n_namespaces;
 
 static void die(const char *what)
@@ -92,7 +92,7 @@ static int namespace_of(const char *name)
 	for (int i = 0; i < n_namespaces; i++)
 		if (strcmp(namespaces[i].name, name) == 0)
 			return i;
-	if (n_namespaces == NAMESPACES_MOST)
+	if (n_namespaces == NAMESPACES_MAX)
 		die("too many namespaces");
 	snprintf(path, sizeof(path), "/run/netns/%s", name);
 	namespaces[n_namespaces].fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -336,8 +336,8 @@ static void look(Flow *flow, short events)
 		flow->result = recv(flow->client, &byte, 1, 0) == 1 ? ALLOW : REJECT;
 }
 
-static int fill_polls(
-	Flow *flows, int n, struct pollfd *polls, Flow **owners, int *ret_pending, int *ret_silence)
+static int fill_polls(Flow *flows, int n, struct pollfd *polls, Flow **refcount, int *ret_pending,
+	int *ret_silence)
 {
 	int count = 0;
 
@@ -345,7 +345,7 @@ static int fill_polls(
 	*ret_silence = SILENCE_MS;
 	for (int i = 0; i < n; i++) {
 		if (flows[i].owns_server && flows[i].server >= 0) {
-			owners[count] = &flows[i];
+			refcount[count] = &flows[i];
 			polls[count++] = (struct pollfd){.fd = flows[i].server, .events = POLLIN};
 		}
 		if (flows[i].result != PENDING)
@@ -355,7 +355,7 @@ static int fill_polls(
 			*ret_silence = SILENCE_TCP6_MS;
 		if (is(&flows[i], "sctp"))
 			continue; /* its arrival is seen by the server */
-		owners[count] = &flows[i];
+		refcount[count] = &flows[i];
 		polls[count++] = (struct pollfd){
 			.fd = flows[i].client, .events = is(&flows[i], "tcp") ? POLLOUT : POLLIN};
 	}
@@ -365,7 +365,7 @@ static int fill_polls(
 static void run_batch(Flow *flows, int n)
 {
 	static struct pollfd polls[2 * BATCH];
-	static Flow *owners[2 * BATCH];
+	static Flow *refcount[2 * BATCH];
 	int64_t quiet_since = now_ms();
 	int pending, silence, last = -1;
 
@@ -375,7 +375,7 @@ static void run_batch(Flow *flows, int n)
 	for (int i = 0; i < n; i++)
 		open_client(&flows[i]);
 	for (;;) {
-		int count = fill_polls(flows, n, polls, owners, &pending, &silence);
+		int count = fill_polls(flows, n, polls, refcount, &pending, &silence);
 
 		if (pending != last)
 			quiet_since = now_ms();
@@ -387,10 +387,10 @@ static void run_batch(Flow *flows, int n)
 		for (int i = 0; i < count; i++) {
 			if (!polls[i].revents)
 				continue;
-			if (polls[i].fd == owners[i]->server)
-				serve(flows, n, owners[i]);
+			if (polls[i].fd == refcount[i]->server)
+				serve(flows, n, refcount[i]);
 			else
-				look(owners[i], polls[i].revents);
+				look(refcount[i], polls[i].revents);
 		}
 	}
 	for (int i = 0; i < n; i++) {
@@ -416,7 +416,7 @@ static void forget_connections(int namespace)
 	struct {
 		struct nlmsghdr header;
 		struct nlmsgerr error;
-		char room[256];
+		char capacity[256];
 	} answer = {};
 	int fd = socket_in(namespace, AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER);
 

@@ -245,9 +245,9 @@ Test(base, diagnostics_are_bounded_and_cannot_write_escapes)
 	for (int i = 0; i < 500; i++)
 		DIAG_ERROR(&diags, ((Origin){"f\033\n\xff", 1, 1}), "x", NULL,
 			"\033[31m%d \xc2\x9b\x80 \xc2\xa7", i);
-	cr_assert_eq(diags.list.n, DIAGS_MOST);
+	cr_assert_eq(diags.list.n, DIAGS_MAX);
 	cr_assert_eq(diags.n_errors, 500);
-	cr_assert_eq(diags.n_dropped, 500 - DIAGS_MOST);
+	cr_assert_eq(diags.n_dropped, 500 - DIAGS_MAX);
 	diags_excerpt(&diags, "a\033b", 3);
 	text = diag_block(arena, &diags.list.at[0], false);
 	cr_assert_str_eq(text, "f???:1:1: error: ?[31m0 ??? §\n     1 | a?b\n       | ^\n");
@@ -272,7 +272,7 @@ Test(base, a_table_holds_what_was_added_and_not_removed)
 	static int items[64];
 	bool is_there[ARRAY_SIZE(items)] = {};
 	Arena *own = arena_new();
-	Table *table = table_new(own);
+	HashTable *table = hash_table_new(own);
 	unsigned seed = seed_of_round(5, 0);
 	size_t n = 0;
 
@@ -283,13 +283,13 @@ Test(base, a_table_holds_what_was_added_and_not_removed)
 		const void *item;
 
 		if (is_there[i])
-			table_remove(table, hash, &items[i]);
+			hash_table_remove(table, hash, &items[i]);
 		else
-			table_add(table, hash, &items[i]);
+			hash_table_add(table, hash, &items[i]);
 		is_there[i] = !is_there[i];
 		n += is_there[i] ? 1 : (size_t)-1;
-		cr_assert_eq(table_count(table), n);
-		while ((item = table_find(table, hash, &cursor))) {
+		cr_assert_eq(hash_table_count(table), n);
+		while ((item = hash_table_find(table, hash, &cursor))) {
 			size_t k = (size_t)((const int *)item - items);
 
 			cr_assert(is_there[k] && k % 7 == hash);
@@ -325,7 +325,7 @@ static bool ranks_higher(const void *a, const void *b)
 	return ((const Claimant *)a)->rank > ((const Claimant *)b)->rank;
 }
 
-static const ClaimKind BY_LETTER = {key_size, has_key, ranks_higher};
+static const ConflictKind BY_LETTER = {key_size, has_key, ranks_higher};
 
 /* Of `at`, where NULL is nobody: who holds the key, and how many claim it. */
 static const Claimant *holder_of(Claimant *const *at, size_t n, const char *key, size_t *ret_claims)
@@ -342,19 +342,19 @@ static const Claimant *holder_of(Claimant *const *at, size_t n, const char *key,
 	return best;
 }
 
-static void expect_holders(const Claims *claims, Claimant *const *at, size_t n)
+static void expect_holders(const ConflictMap *claims, Claimant *const *at, size_t n)
 {
-	size_t keys = 0, crowds = 0, held = 0, claims_n;
+	size_t keys = 0, groups = 0, held = 0, claims_n;
 
 	for (char key[2] = "a"; *key <= 'h'; ++*key) {
-		cr_assert_eq(claims_holder(claims, key), holder_of(at, n, key, &claims_n));
-		cr_assert_eq(claims_are_several(claims, key), claims_n > 1);
+		cr_assert_eq(conflict_map_winner(claims, key), holder_of(at, n, key, &claims_n));
+		cr_assert_eq(conflict_map_has_conflict(claims, key), claims_n > 1);
 		keys += claims_n > 0;
-		crowds += claims_n > 1;
+		groups += claims_n > 1;
 	}
-	cr_assert_eq(claims_count(claims), keys);
-	cr_assert_eq(claims_count_crowds(claims), crowds);
-	for (size_t cursor = 0; claims_next(claims, &cursor);)
+	cr_assert_eq(conflict_map_count(claims), keys);
+	cr_assert_eq(conflict_map_count_groups(claims), groups);
+	for (size_t cursor = 0; conflict_map_next(claims, &cursor);)
 		held++;
 	cr_assert_eq(held, keys);
 }
@@ -364,10 +364,10 @@ Test(base, the_best_claim_holds_whatever_came_and_went)
 	static Claimant items[2][24];
 	Claimant *at[ARRAY_SIZE(items[0])] = {};
 	Arena *own = arena_new();
-	Claims claims;
+	ConflictMap claims;
 	unsigned seed = seed_of_round(7, 0);
 
-	claims_start(&claims, own, &BY_LETTER);
+	conflict_map_init(&claims, own, &BY_LETTER);
 	for (int i = 0; i < (int)ARRAY_SIZE(at); i++)
 		items[0][i] = items[1][i] = (Claimant){{{"abcde"[i % 5]}, {"abcdefgh"[i / 3]}}, i};
 	for (int round = 0; round < 20000; round++) {
@@ -377,11 +377,11 @@ Test(base, the_best_claim_holds_whatever_came_and_went)
 
 		for (int k = 0; k < 2 && !(k && strcmp(twin->keys[0], twin->keys[1]) == 0); k++)
 			if (is_replaced)
-				claims_replace(&claims, twin->keys[k], was, twin);
+				conflict_map_replace(&claims, twin->keys[k], was, twin);
 			else if (was)
-				claims_remove(&claims, was->keys[k], was);
+				conflict_map_remove(&claims, was->keys[k], was);
 			else
-				claims_add(&claims, twin->keys[k], twin);
+				conflict_map_add(&claims, twin->keys[k], twin);
 		at[i] = was && !is_replaced ? NULL : twin;
 		if (round % 3)
 			continue; /* a holder that nobody asked for may go, too */

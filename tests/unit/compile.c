@@ -62,8 +62,8 @@ static Ruleset *run(const Model *model, bool is_all, Diags *diags)
 static void add(Model *model, const Source *source)
 {
 	Changes changes = {.arena = arena};
-	Part old = {},
-	     new = {source->pods.at, source->pods.n, source->namespaces.at, source->namespaces.n};
+	InventoryPart old = {}, new = {source->pods.at, source->pods.n, source->namespaces.at,
+					source->namespaces.n};
 
 	model_replace(model, &old, &new, &changes);
 	for (size_t i = 0; i < source->policies.n; i++)
@@ -93,8 +93,8 @@ Test(compile, the_order_of_files_does_not_matter)
 	Ruleset *x = run(a, false, &diags), *y = run(b, false, &diags);
 
 	cr_assert_str_eq(nft_ruleset_text(arena, x), nft_ruleset_text(arena, y));
-	ruleset_free(x);
-	ruleset_free(y);
+	ruleset_unref(x);
+	ruleset_unref(y);
 	for (int i = 0; i < 3; i++) {
 		source_free(one[i]);
 		source_free(two[i]);
@@ -138,10 +138,10 @@ Test(compile, tagged_frames_are_refused_from_and_to_isolated_pods_alone)
 	cr_assert_not(ruleset_is_equal(judged, again));
 	text = strstr(nft_ruleset_text(arena, refused), "\t\tether type ip6 " IS_TOLD);
 	cr_assert_not_null(text);
-	ruleset_free(inet);
-	ruleset_free(again);
-	ruleset_free(refused);
-	ruleset_free(judged);
+	ruleset_unref(inet);
+	ruleset_unref(again);
+	ruleset_unref(refused);
+	ruleset_unref(judged);
 	for (int i = 0; i < 3; i++)
 		source_free(sources[i]);
 }
@@ -160,20 +160,20 @@ Test(compile, a_ruleset_that_is_held_outlives_all_its_makers)
 
 	mallopt(M_PERTURB, 0x5a); /* what is freed reads as nothing that was written */
 	made[0] = run(model_of(false, sources), false, &diags);
-	made[1] = ruleset_shut(made[0], "guard");
+	made[1] = ruleset_lockdown(made[0], "guard");
 	for (size_t i = 2; i < N; i++)
 		made[i] = compile_bridge(made[0], &BRIDGES[i - 2]);
 	for (size_t i = 0; i < N; i++) {
-		held[i] = ruleset_hold(made[i]);
+		held[i] = ruleset_ref(made[i]);
 		before[i] = nft_ruleset_text(arena, held[i]);
 	}
 	for (size_t i = 0; i < N; i++)
-		ruleset_free(made[i]);
+		ruleset_unref(made[i]);
 	for (int i = 0; i < 3; i++)
 		source_free(sources[i]);
 	for (size_t i = 0; i < N; i++) {
 		cr_expect_str_eq(nft_ruleset_text(arena, held[i]), before[i]);
-		ruleset_free(held[i]);
+		ruleset_unref(held[i]);
 	}
 }
 
@@ -185,7 +185,7 @@ Test(compile, what_lives_in_an_arena_is_not_shared, .signal = SIGABRT)
 	Ruleset *inet = run(model_of(false, sources), false, &diags), *tagged;
 
 	tagged = compile_bridge(inet, &BRIDGES[0]);
-	ruleset_share(tagged);
+	ruleset_clone(tagged);
 }
 
 /* Nothing in the maps could end them: they are judged packet by packet. */
@@ -205,8 +205,8 @@ Test(compile, established_flows_on_a_bridge_go_on_but_for_link_local_ones)
 		cr_expect_null(strstr(nft_ruleset_text(arena, bridge), established[!i]));
 		bridge->base.is_isolating[INGRESS] = false;
 	}
-	ruleset_free(inet);
-	ruleset_free(bridge);
+	ruleset_unref(inet);
+	ruleset_unref(bridge);
 	for (int i = 0; i < 3; i++)
 		source_free(sources[i]);
 }
@@ -222,8 +222,8 @@ Test(compile, only_local_pods_and_one_chain_for_the_same_rules)
 	cr_expect_eq(all->verdicts[INGRESS][FAMILY_IPV4].n, 3);
 	cr_expect_eq(local->verdicts[EGRESS][FAMILY_IPV4].n, 0);
 	cr_expect_eq(all->chains.n, 1, "p1 and p2 say the same");
-	ruleset_free(local);
-	ruleset_free(all);
+	ruleset_unref(local);
+	ruleset_unref(all);
 	for (int i = 0; i < 3; i++)
 		source_free(sources[i]);
 }
@@ -256,7 +256,7 @@ Test(compile, an_address_of_two_pods_is_the_later_ones)
 	cr_expect_eq(
 		explain_parse(explainer, "n/b", "n/d", "80/xyz", &flow, &error), COMPILE_E_UNKNOWN);
 	explainer_free(explainer);
-	ruleset_free(ruleset);
+	ruleset_unref(ruleset);
 	for (int i = 0; i < 3; i++)
 		source_free(sources[i]);
 }
@@ -277,9 +277,9 @@ static const char *node_of_twice(const char *const files[3], const char *const v
 				versions[i], i));
 		add(model, sources[i]);
 	}
-	cr_assert_eq(model_counts(model).twice, 1);
+	cr_assert_eq(model_counts(model).duplicates, 1);
 	cr_assert_eq(model_counts(model).pods, 1);
-	model_warn_twice(model, &diags);
+	model_warn_duplicates(model, &diags);
 	cr_assert_eq(diags.list.n, 2);
 	cr_assert_str_eq(diags.list.at[1].code, "duplicate");
 	node = arena_strdup(arena, model_pod(model, "default", "a")->host->name);
@@ -300,7 +300,7 @@ Test(compile, a_pod_of_several_files_is_the_newest_then_the_last_files)
 /* Pitfall 14: nothing of a comment ends it; a cut keeps UTF-8 whole. */
 Test(compile, comments_are_safe)
 {
-	const char *text = comment_fit(arena, "a\"; drop; #\n\\}");
+	const char *text = comment_truncate(arena, "a\"; drop; #\n\\}");
 
 	cr_expect_str_eq(text, "a'; drop; #??}");
 	for (size_t n = 100; n < 160; n++) {
@@ -309,8 +309,8 @@ Test(compile, comments_are_safe)
 		memset(many, 'x', n);
 		strcat(many, "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82"
 			     "\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac");
-		text = comment_fit(arena, many);
-		cr_assert_leq(strlen(text), RULESET_COMMENT_MOST);
+		text = comment_truncate(arena, many);
+		cr_assert_leq(strlen(text), RULESET_COMMENT_MAX);
 		cr_assert_eq(text_utf8_check(text, strlen(text)), strlen(text));
 	}
 }
@@ -355,7 +355,7 @@ Test(compile, a_ruleset_judges_a_flow_as_its_packets_would_be)
 			cases[i].from, cases[i].to, cases[i].port);
 	}
 	expect_services_pass(ruleset);
-	ruleset_free(ruleset);
+	ruleset_unref(ruleset);
 	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
 		source_free(sources[i]);
 }
@@ -416,7 +416,7 @@ static Texts sets_of(const Cluster *cluster, bool is_name)
 			VEC_PUSH(arena, &texts,
 				arena_strdup(arena, is_name ? set->name : set->comment));
 	}
-	ruleset_free(ruleset);
+	ruleset_unref(ruleset);
 	qsort(texts.at, texts.n, sizeof(*texts.at), text_compare_p);
 	return texts;
 }
@@ -503,7 +503,7 @@ Test(compile, a_set_of_several_namespaces_is_filled_from_all)
 			has_other = true;
 		}
 	cr_expect(has_other);
-	ruleset_free(ruleset);
+	ruleset_unref(ruleset);
 	cluster_free(cluster);
 }
 

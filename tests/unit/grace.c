@@ -15,19 +15,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PROCESSORS_MOST 4096
+#define PROCESSORS_MAX 4096
 
 /* ---- The machine ---- */
 static struct Machine {
 	bool is_real;			  /* the one that the test runs on */
 	long configured;		  /* processors that there may be */
-	bool is_online[PROCESSORS_MOST];  /* runs packets */
-	bool is_ours[PROCESSORS_MOST];	  /* our cpuset has it */
+	bool is_online[PROCESSORS_MAX];	  /* runs packets */
+	bool is_ours[PROCESSORS_MAX];	  /* our cpuset has it */
 	int refuses;			  /* with this error instead of EINVAL */
 	bool is_realtime, has_membarrier; /* PREEMPT_RT; membarrier works (not with nohz_full) */
 
 	/* what was done with it */
-	bool is_visited[PROCESSORS_MOST];
+	bool is_visited[PROCESSORS_MAX];
 	cpu_set_t *affinity; /* of the caller, now */
 	unsigned barriers, pauses;
 	long pause_ns;
@@ -130,10 +130,10 @@ int __wrap_nanosleep(const struct timespec *time, struct timespec *left)
 static void machine(long configured)
 {
 	m = (struct Machine){.configured = configured, .has_membarrier = true};
-	m.affinity = CPU_ALLOC(PROCESSORS_MOST);
-	CPU_ZERO_S(CPU_ALLOC_SIZE(PROCESSORS_MOST), m.affinity);
-	CPU_SET_S(0, CPU_ALLOC_SIZE(PROCESSORS_MOST), m.affinity);
-	CPU_SET_S(1, CPU_ALLOC_SIZE(PROCESSORS_MOST), m.affinity);
+	m.affinity = CPU_ALLOC(PROCESSORS_MAX);
+	CPU_ZERO_S(CPU_ALLOC_SIZE(PROCESSORS_MAX), m.affinity);
+	CPU_SET_S(0, CPU_ALLOC_SIZE(PROCESSORS_MAX), m.affinity);
+	CPU_SET_S(1, CPU_ALLOC_SIZE(PROCESSORS_MAX), m.affinity);
 	for (long i = 0; i < configured; i++)
 		m.is_online[i] = m.is_ours[i] = true;
 }
@@ -141,11 +141,11 @@ static void machine(long configured)
 /* Waits on it. In the end the caller may run where it might before. */
 static void wait_there(void)
 {
-	size_t size = CPU_ALLOC_SIZE(PROCESSORS_MOST);
-	cpu_set_t *before = CPU_ALLOC(PROCESSORS_MOST);
+	size_t size = CPU_ALLOC_SIZE(PROCESSORS_MAX);
+	cpu_set_t *before = CPU_ALLOC(PROCESSORS_MAX);
 
 	memcpy(before, m.affinity, size);
-	let_packets_leave();
+	grace_period_wait();
 	cr_assert(CPU_EQUAL_S(size, before, m.affinity), "the affinity is another afterwards");
 	CPU_FREE(before);
 	CPU_FREE(m.affinity);
@@ -241,10 +241,10 @@ Test(grace, this_machine_is_visited)
 
 	m = (struct Machine){.is_real = true, .has_membarrier = true};
 	cr_assert_eq(__real_sched_getaffinity(0, sizeof(before), &before), 0);
-	let_packets_leave();
+	grace_period_wait();
 	cr_assert_eq(__real_sched_getaffinity(0, sizeof(after), &after), 0);
 	cr_assert(CPU_EQUAL(&before, &after));
-	for (long i = 0; i < PROCESSORS_MOST; i++)
+	for (long i = 0; i < PROCESSORS_MAX; i++)
 		visited += m.is_visited[i];
 	cr_assert(visited >= online || m.barriers == 1);
 }
@@ -253,19 +253,19 @@ Test(grace, this_machine_is_visited)
 static Arena *arena;
 static Buf order; /* what was done, word by word */
 
-void __real_let_packets_leave(void);
-void __wrap_let_packets_leave(void);
+void __real_grace_period_wait(void);
+void __wrap_grace_period_wait(void);
 const char *__real_render_changes(Arena *a, const Commit *commit);
 const char *__wrap_render_changes(Arena *a, const Commit *commit);
 int __wrap_netlink_edit(Netlink *netlink, Arena *scratch, const Commit *commit, unsigned *n);
 int __wrap_nft_run_cmd_from_buffer(struct nft_ctx *ctx, const char *script);
 
-void __wrap_let_packets_leave(void)
+void __wrap_grace_period_wait(void)
 {
 	if (arena)
 		buf_add(&order, "wait ");
 	else
-		__real_let_packets_leave();
+		__real_grace_period_wait();
 }
 
 const char *__wrap_render_changes(Arena *a, const Commit *commit)
@@ -289,10 +289,10 @@ int __wrap_nft_run_cmd_from_buffer(struct nft_ctx *ctx, const char *script)
 	return 0;
 }
 
-static void add_commit(Plan *plan, bool waits, OpKind kind)
+static void add_commit(Plan *plan, bool needs_grace_period, OpKind kind)
 {
 	static const BaseOptions base = {.table = "netpol"};
-	Commit commit = {.name = "test", .waits = waits};
+	Commit commit = {.name = "test", .needs_grace_period = needs_grace_period};
 
 	VEC_PUSH(arena, &commit.ops, (Op){.kind = kind, .base = &base});
 	VEC_PUSH(arena, &plan->commits, commit);

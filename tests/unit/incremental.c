@@ -45,8 +45,8 @@ static void add_pod(Buf *buf, int node)
 }
 
 /* A file is mostly what it was: pods come and go, change, and change places. */
-#define PODS_MOST 10
-static const char *pods_of[NODES][PODS_MOST];
+#define PODS_MAX 10
+static const char *pods_of[NODES][PODS_MAX];
 
 /* Or a namespace, as in what kubectl gives of both. */
 static const char *new_pod(int node)
@@ -63,9 +63,9 @@ static const char *new_pod(int node)
 	return buf_text(&buf);
 }
 
-static void change_pods(const char *pods[PODS_MOST], int node)
+static void change_pods(const char *pods[PODS_MAX], int node)
 {
-	int i = roll(PODS_MOST), k = roll(PODS_MOST);
+	int i = roll(PODS_MAX), k = roll(PODS_MAX);
 	const char *one = pods[i];
 
 	switch (roll(4)) {
@@ -87,13 +87,13 @@ static const char *pods_text(int node)
 	int n = 0;
 
 	if (roll(10) == 0)
-		for (int i = 0; i < PODS_MOST; i++)
+		for (int i = 0; i < PODS_MAX; i++)
 			pods_of[node][i] = roll(2) ? new_pod(node) : NULL;
 	else
 		for (int i = roll(3); i >= 0; i--)
 			change_pods(pods_of[node], node);
 	buf_add(&buf, "{\"kind\":\"PodList\",\"items\":[");
-	for (int i = 0; i < PODS_MOST; i++)
+	for (int i = 0; i < PODS_MAX; i++)
 		if (pods_of[node][i])
 			buf_printf(&buf, "%s\n%s", n++ ? "," : "", pods_of[node][i]);
 	buf_add(&buf, roll(15) ? "]}" : "]"); /* now and then broken */
@@ -305,9 +305,9 @@ static void touch(Way *way, int dir, const char *name, const char *text)
 		put(dir, name, text);
 	else
 		unlink(path(dir, name));
-	source_dir_note(way->dirs[dir], name);
+	source_dir_mark(way->dirs[dir], name);
 	if (roll(2))
-		source_dir_read_ahead(way->dirs[dir]); /* and perhaps it changes once more */
+		source_dir_prefetch(way->dirs[dir]); /* and perhaps it changes once more */
 }
 
 /*
@@ -436,7 +436,7 @@ static void play(bool is_all, Seen *seen)
 		seen->n_edits += check_edits(held, new);
 		check_sizes(held, new);
 		seen->n_resized += count_resized(held, new);
-		ruleset_free(held);
+		ruleset_unref(held);
 		held = new;
 		if (!is_clean(&way))
 			continue;
@@ -447,10 +447,10 @@ static void play(bool is_all, Seen *seen)
 			difference(all_text(&again, fresh), all_text(&way, held)));
 		cr_assert(ruleset_is_equal(held, fresh));
 		seen->n_compared++;
-		ruleset_free(fresh);
+		ruleset_unref(fresh);
 		way_free(&again);
 	}
-	ruleset_free(held);
+	ruleset_unref(held);
 	way_free(&way);
 }
 

@@ -65,8 +65,8 @@ WRAP_ARENA(char *, arena_strdup, (Arena * a, const char *text), a, text)
 WRAP_ARENA(char *, arena_strndup, (Arena * a, const char *text, size_t n), a, text, n)
 WRAP_ARENA(char *, arena_vprintf, (Arena * a, const char *format, va_list list), a, format, list)
 WRAP_ARENA(void *, vec_grow,
-	(Arena * a, void *at, uint32_t n, uint32_t *room, size_t item, size_t align), a, at, n,
-	room, item, align)
+	(Arena * a, void *at, uint32_t n, uint32_t *capacity, size_t item, size_t align), a, at, n,
+	capacity, item, align)
 
 DIR *__real_fdopendir(int fd);
 DIR *__wrap_fdopendir(int fd);
@@ -213,7 +213,7 @@ static Way way_new(void)
 
 static void way_free(Way *way)
 {
-	ruleset_free(way->held);
+	ruleset_unref(way->held);
 	compiler_free(way->compiler);
 	snapshot_free(way->snapshot);
 	dirs_free(way->dirs);
@@ -240,7 +240,7 @@ static int reconcile(Way *way)
 	snapshot_update(way->snapshot, &changes);
 	ruleset = compiler_update(way->compiler, &changes);
 	plan_change(scratch, way->held, ruleset, &plan);
-	ruleset_free(way->held);
+	ruleset_unref(way->held);
 	way->held = ruleset;
 	return 0;
 }
@@ -267,9 +267,9 @@ static int hear(Way *way)
 	int r;
 
 	for (size_t i = 0; i < n_told; i++)
-		source_dir_note(way->dirs[told[i].dir], told[i].name);
+		source_dir_mark(way->dirs[told[i].dir], told[i].name);
 	for (int i = 0; i < 2; i++)
-		source_dir_read_ahead(way->dirs[i]);
+		source_dir_prefetch(way->dirs[i]);
 	r = reconcile(way);
 	if (r == 0)
 		take_unsaved(way);

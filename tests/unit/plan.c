@@ -231,12 +231,12 @@ static Truth truth_now(const Kernel *k)
  * A stage is a stretch of the model's history: from one version in force to the next, by way of
  * others perhaps. The next begins where the last one ended.
  */
-enum { STAGES_MOST = 4, VERSIONS_MOST = 4 };
+enum { STAGES_MAX = 4, VERSIONS_MAX = 4 };
 
 typedef struct Stage {
 	int last; /* its last instant */
 	int n;
-	Truth versions[VERSIONS_MOST];
+	Truth versions[VERSIONS_MAX];
 } Stage;
 
 typedef struct Run {
@@ -244,14 +244,14 @@ typedef struct Run {
 	unsigned round;
 	int start; /* what came earlier is not asked about */
 	int n;
-	Stage stages[STAGES_MOST];
+	Stage stages[STAGES_MAX];
 } Run;
 
 static void run_add_version(Run *run, Truth truth)
 {
 	Stage *stage = &run->stages[run->n];
 
-	cr_assert_lt(stage->n, VERSIONS_MOST);
+	cr_assert_lt(stage->n, VERSIONS_MAX);
 	stage->versions[stage->n++] = truth;
 }
 
@@ -275,7 +275,7 @@ static void run_end_stage(Run *run)
 	stage->last = kernel_now(run->kernel);
 	cr_assert_arr_eq(&now, &last, sizeof(now),
 		"round %u, stage %d: the end allows something else", run->round, run->n);
-	cr_assert_lt(++run->n, STAGES_MOST);
+	cr_assert_lt(++run->n, STAGES_MAX);
 	run_add_version(run, last);
 }
 
@@ -369,7 +369,7 @@ static Versions make_versions(unsigned round)
 static void free_versions(const Versions *v)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(v->at); i++)
-		ruleset_free(v->at[i]);
+		ruleset_unref(v->at[i]);
 }
 
 static bool is_in_place(const Plan *plan)
@@ -406,10 +406,11 @@ static void check_changes(unsigned round, unsigned ways[2])
 /* What the guard of a change to `new` may be: the same in another table, or one that shuts. */
 static Ruleset *guard_of(const Versions *v, int i, bool is_shut)
 {
-	Ruleset *guard = is_shut ? ruleset_shut(v->at[i], "netpol_guard") : cook(&v->recipes[i]);
+	Ruleset *fallback =
+		is_shut ? ruleset_lockdown(v->at[i], "netpol_guard") : cook(&v->recipes[i]);
 
-	guard->base.table = "netpol_guard";
-	return guard;
+	fallback->base.table = "netpol_guard";
+	return fallback;
 }
 
 /* Without a table nothing is forbidden. */
@@ -450,27 +451,27 @@ static Run run_begin_half_way(unsigned round, const Versions *v)
 }
 
 /* has_guard: it was loaded just before, as a repair does. */
-static void check_replace(unsigned round, bool is_shut, bool has_table, bool has_guard)
+static void check_replace(unsigned round, bool is_shut, bool has_table, bool has_fallback)
 {
 	Versions v = make_versions(round);
-	Ruleset *new = v.at[2], *guard = guard_of(&v, 2, is_shut);
+	Ruleset *new = v.at[2], *fallback = guard_of(&v, 2, is_shut);
 	Run run = has_table ? run_begin_half_way(round, &v) : run_begin(round, NULL);
-	Truth shut = truth_of(guard);
+	Truth shut = truth_of(fallback);
 	Plan plan;
 
-	if (has_guard) {
-		kernel_load(run.kernel, guard);
+	if (has_fallback) {
+		kernel_load(run.kernel, fallback);
 		run_add_version(&run, both(run.stages[0].versions[0], shut));
 		run_end_stage(&run);
 	}
-	plan_replace(arena, new, guard, has_table, has_guard, &plan);
+	plan_replace(arena, new, fallback, has_table, has_fallback, &plan);
 	carry_out(&run, &plan);
 	run_add_version(&run, shut);
 	run_add_version(&run, v.truth[2]);
 	run_end_stage(&run);
 	run_ends_with(&run, new);
 	run_check(&run);
-	ruleset_free(guard);
+	ruleset_unref(fallback);
 	free_versions(&v);
 }
 
@@ -478,25 +479,25 @@ static void check_replace(unsigned round, bool is_shut, bool has_table, bool has
 static void check_adoption(unsigned round, bool is_shut)
 {
 	Versions v = make_versions(round);
-	Ruleset *guard = guard_of(&v, 1, is_shut);
+	Ruleset *fallback = guard_of(&v, 1, is_shut);
 	Run run = run_begin(round, v.at[0]);
-	Truth shut = truth_of(guard);
+	Truth shut = truth_of(fallback);
 	Plan plan;
 
-	kernel_load(run.kernel, guard);
+	kernel_load(run.kernel, fallback);
 	run_add_version(&run, both(v.truth[0], shut));
 	run_end_stage(&run);
 	plan_change(arena, v.at[0], v.at[1], &plan);
 	carry_out(&run, &plan);
 	run_add_version(&run, both(v.truth[1], shut));
 	run_end_stage(&run);
-	plan_remove(arena, &guard->base, &plan);
+	plan_remove(arena, &fallback->base, &plan);
 	carry_out(&run, &plan);
 	run_add_version(&run, v.truth[1]);
 	run_end_stage(&run);
 	run_ends_with(&run, v.at[1]);
 	run_check(&run);
-	ruleset_free(guard);
+	ruleset_unref(fallback);
 	free_versions(&v);
 }
 
@@ -554,8 +555,8 @@ Test(plan, equal_rulesets_differ_in_nothing)
 	plan_change(arena, one, two, &plan);
 	cr_assert_eq(plan.commits.n, 0);
 	cr_assert(ruleset_is_equal(one, two));
-	ruleset_free(one);
-	ruleset_free(two);
+	ruleset_unref(one);
+	ruleset_unref(two);
 	arena_free(arena);
 }
 
@@ -570,7 +571,7 @@ Test(plan, shut_is_closed_for_isolated_pods_and_only_for_them)
 
 		arena = arena_new();
 		ruleset = cook(&recipe);
-		shut = ruleset_shut(ruleset, "guard");
+		shut = ruleset_lockdown(ruleset, "guard");
 		k = kernel_new(arena);
 		kernel_load(k, shut);
 		EACH_FLOW(flow)
@@ -586,8 +587,8 @@ Test(plan, shut_is_closed_for_isolated_pods_and_only_for_them)
 		}
 		cr_assert_str_eq(shut->base.table, "guard");
 		cr_assert_leq(shut->chains.n, 2);
-		ruleset_free(ruleset);
-		ruleset_free(shut);
+		ruleset_unref(ruleset);
+		ruleset_unref(shut);
 		arena_free(arena);
 	}
 }

@@ -96,7 +96,7 @@ Test(source, ports_are_defaulted)
 	cr_expect(rule->ports.at[1].first == 80 && rule->ports.at[1].last == 80);
 	cr_expect(rule->ports.at[2].last == 90 && rule->ports.at[2].protocol == PROTOCOL_UDP);
 	cr_expect(rule->ports.at[3].kind == PORT_NAME);
-	cr_expect_str_eq(source->policies.at[0]->space, "default");
+	cr_expect_str_eq(source->policies.at[0]->namespace, "default");
 	source_free(source);
 }
 
@@ -219,7 +219,7 @@ Test(source, kubelets_pod_list_has_its_kind_last_and_none_on_items)
 
 	cr_assert_eq(source->pods.n, 1);
 	pod = source->pods.at[0];
-	cr_expect_str_eq(pod->space, "n");
+	cr_expect_str_eq(pod->namespace, "n");
 	cr_expect_str_eq(labels_get(&pod->labels, "k"), "v");
 	cr_expect_eq(pod->addresses.n, 2);
 	cr_expect_eq(pod->ports.n, 1);

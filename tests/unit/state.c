@@ -69,10 +69,10 @@ static void expect(const char *name, const char *wanted, size_t n, size_t warnin
 }
 
 /* The whole file, trailer and all. */
-static size_t slurp(const char *name, char *room, size_t most)
+static size_t slurp(const char *name, char *capacity, size_t most)
 {
 	int fd = open(path(name), O_RDONLY);
-	ssize_t n = read(fd, room, most);
+	ssize_t n = read(fd, capacity, most);
 
 	cr_assert_gt(n, 0);
 	close(fd);

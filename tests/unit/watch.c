@@ -33,9 +33,9 @@ static void tear_down(void)
 	table_watch_close(watch);
 }
 
-static struct nlmsghdr *begin(char *room, int type)
+static struct nlmsghdr *begin(char *capacity, int type)
 {
-	struct nlmsghdr *header = mnl_nlmsg_put_header(room);
+	struct nlmsghdr *header = mnl_nlmsg_put_header(capacity);
 	struct nfgenmsg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
 
 	header->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | type;
@@ -56,8 +56,8 @@ static void tell(const struct nlmsghdr *header)
 
 static void tell_of_table(const char *name)
 {
-	char room[1024];
-	struct nlmsghdr *header = begin(room, NFT_MSG_DELTABLE);
+	char capacity[1024];
+	struct nlmsghdr *header = begin(capacity, NFT_MSG_DELTABLE);
 
 	mnl_attr_put_strz(header, NFTA_TABLE_NAME, name);
 	tell(header);
@@ -65,19 +65,19 @@ static void tell_of_table(const char *name)
 
 static void tell_end(const char *process, uint32_t number)
 {
-	char room[1024];
-	struct nlmsghdr *header = begin(room, NFT_MSG_NEWGEN);
+	char capacity[1024];
+	struct nlmsghdr *header = begin(capacity, NFT_MSG_NEWGEN);
 
 	mnl_attr_put_u32(header, NFTA_GEN_PROC_PID, htonl(number));
 	mnl_attr_put_strz(header, NFTA_GEN_PROC_NAME, process);
 	tell(header);
 }
 
-static void expect(NftNews news, const char *who)
+static void expect(NftNotice news, const char *who)
 {
 	char found[NFT_WHO_SIZE] = "nobody";
 
-	cr_expect_eq(table_watch_take(watch, found), news);
+	cr_expect_eq(table_watch_read_notice(watch, found), news);
 	cr_expect_str_eq(found, who);
 }
 
@@ -87,17 +87,17 @@ Test(watch, says_who_changed_our_table)
 {
 	tell_of_table("ours");
 	tell_end("nft", 4711);
-	expect(NFT_NEWS_OURS, "nft, process 4711");
-	expect(NFT_NEWS_NONE, "nobody");
+	expect(NFT_NOTICE_TAMPERED, "nft, process 4711");
+	expect(NFT_NOTICE_NONE, "nobody");
 }
 
 Test(watch, says_who_when_that_comes_after_the_change_was_taken)
 {
 	tell_of_table("ours");
-	expect(NFT_NEWS_OURS, "nobody");
+	expect(NFT_NOTICE_TAMPERED, "nobody");
 	tell_end("nft", 4711);
-	expect(NFT_NEWS_NONE, "nft, process 4711");
-	expect(NFT_NEWS_NONE, "nobody");
+	expect(NFT_NOTICE_NONE, "nft, process 4711");
+	expect(NFT_NOTICE_NONE, "nobody");
 }
 
 Test(watch, is_silent_of_other_tables_and_names_nobody_for_them)
@@ -108,10 +108,10 @@ Test(watch, is_silent_of_other_tables_and_names_nobody_for_them)
 	tell_end("nft", 4711);
 	tell_of_table("our");
 	tell_end("iptables-nft", 2);
-	cr_expect_eq(table_watch_heard(watch), 0, "nothing is read before it is asked for");
-	expect(NFT_NEWS_OURS, "nft, process 4711");
-	cr_expect_eq(table_watch_heard(watch), 3);
+	cr_expect_eq(table_watch_count_foreign(watch), 0, "nothing is read before it is asked for");
+	expect(NFT_NOTICE_TAMPERED, "nft, process 4711");
+	cr_expect_eq(table_watch_count_foreign(watch), 3);
 	tell_of_table("our");
 	tell_end("iptables-nft", 3);
-	expect(NFT_NEWS_NONE, "nobody");
+	expect(NFT_NOTICE_NONE, "nobody");
 }

@@ -11,40 +11,40 @@
 /* A pod in force, and whether the next reading says the same of it. */
 typedef struct Known {
 	const Pod *pod;
-	bool stays, is_twice;
+	bool stays, is_duplicate;
 } Known;
 
-typedef struct Fold {
+typedef struct InPlaceUpdate {
 	Source *into;
 	const Source *next;
 	Known *known;	  /* into's pods */
 	const Pod **pods; /* next's pods, those that stay where they are; NULL: yet to be copied */
-	Pods gone, come;
+	Pods deleted, come;
 	const Pod **list; /* into's list, as it will be */
-} Fold;
+} InPlaceUpdate;
 
 /* ---- What stays ---- */
 /* Of a pod that is named twice, where it is named may decide which counts: such do not stay. */
-static void list_known(Fold *f, const Model *model, Arena *scratch)
+static void list_known(InPlaceUpdate *f, const Model *model, Arena *scratch)
 {
 	f->known = arena_alloc(scratch, f->into->pods.n * sizeof(Known));
 	for (size_t i = 0; i < f->into->pods.n; i++) {
 		const Pod *pod = f->into->pods.at[i];
 
-		f->known[i] = (Known){.pod = pod, .is_twice = model_is_twice(model, pod)};
+		f->known[i] = (Known){.pod = pod, .is_duplicate = model_is_duplicate(model, pod)};
 	}
 }
 
 static bool let_stay(Known *known, const Pod *pod)
 {
-	if (known->stays || known->is_twice || !pod_is_equal(known->pod, pod))
+	if (known->stays || known->is_duplicate || !pod_is_equal(known->pod, pod))
 		return false;
 	known->stays = true;
 	return true;
 }
 
 /* Most files name their pods in the order of before, though here and there one comes or goes. */
-static void match_in_order(Fold *f)
+static void match_in_order(InPlaceUpdate *f)
 {
 	size_t at = 0, n = f->into->pods.n;
 
@@ -65,28 +65,28 @@ static void match_in_order(Fold *f)
 
 static uint32_t pod_hash(const Pod *pod)
 {
-	return hash_text(hash_text(HASH_START, pod->space), pod->name);
+	return hash_text(hash_text(HASH_START, pod->namespace), pod->name);
 }
 
-static void match_by_name(Fold *f, Arena *scratch)
+static void match_by_name(InPlaceUpdate *f, Arena *scratch)
 {
-	Table *rest = table_new(scratch);
+	HashTable *rest = hash_table_new(scratch);
 
 	for (size_t i = 0; i < f->into->pods.n; i++)
-		if (!f->known[i].stays && !f->known[i].is_twice)
-			table_add(rest, pod_hash(f->known[i].pod), &f->known[i]);
-	for (size_t i = 0; table_count(rest) && i < f->next->pods.n; i++) {
+		if (!f->known[i].stays && !f->known[i].is_duplicate)
+			hash_table_add(rest, pod_hash(f->known[i].pod), &f->known[i]);
+	for (size_t i = 0; hash_table_count(rest) && i < f->next->pods.n; i++) {
 		const Pod *pod = f->next->pods.at[i];
 		const Known *known;
 		size_t cursor = 0;
 
-		while (!f->pods[i] && (known = table_find(rest, pod_hash(pod), &cursor)))
+		while (!f->pods[i] && (known = hash_table_find(rest, pod_hash(pod), &cursor)))
 			if (let_stay((Known *)known, pod))
 				f->pods[i] = known->pod;
 	}
 }
 
-static void match(Fold *f, const Model *model, Arena *scratch)
+static void match(InPlaceUpdate *f, const Model *model, Arena *scratch)
 {
 	f->pods = arena_alloc(scratch, f->next->pods.n * sizeof(Pod *));
 	list_known(f, model, scratch);
@@ -95,7 +95,7 @@ static void match(Fold *f, const Model *model, Arena *scratch)
 	f->come.at = arena_alloc(scratch, f->next->pods.n * sizeof(Pod *));
 	for (size_t i = 0; i < f->into->pods.n; i++)
 		if (!f->known[i].stays)
-			VEC_PUSH(scratch, &f->gone, f->known[i].pod);
+			VEC_PUSH(scratch, &f->deleted, f->known[i].pod);
 }
 
 static bool have_same_namespaces(const Source *a, const Source *b)
@@ -109,12 +109,12 @@ static bool have_same_namespaces(const Source *a, const Source *b)
 }
 
 /* ---- What comes ---- */
-static void copy(Fold *f)
+static void copy(InPlaceUpdate *f)
 {
 	Source *into = f->into;
 
 	f->list = into->pods.at;
-	if (f->next->pods.n > into->pods.room)
+	if (f->next->pods.n > into->pods.capacity)
 		f->list = arena_alloc(into->arena, f->next->pods.n * sizeof(Pod *));
 	for (size_t i = 0; i < f->next->pods.n; i++)
 		if (!f->pods[i]) {
@@ -124,7 +124,7 @@ static void copy(Fold *f)
 }
 
 /* What stays has perhaps moved within the file. */
-static void move_origins(const Fold *f)
+static void move_origins(const InPlaceUpdate *f)
 {
 	for (size_t i = 0; i < f->next->pods.n; i++) {
 		Origin *origin = &((Pod *)f->pods[i])->origin;
@@ -140,22 +140,22 @@ static void move_origins(const Fold *f)
 	}
 }
 
-static void put_list(const Fold *f)
+static void put_list(const InPlaceUpdate *f)
 {
 	Source *into = f->into;
 
 	if (f->list != into->pods.at)
-		into->pods.room = f->next->pods.n;
+		into->pods.capacity = f->next->pods.n;
 	into->pods.at = f->list;
 	into->pods.n = f->next->pods.n;
 	if (into->pods.n)
 		memcpy(into->pods.at, f->pods, into->pods.n * sizeof(Pod *));
-	into->n_left += f->gone.n;
+	into->n_superseded += f->deleted.n;
 }
 
-static bool is_worth(const Fold *f)
+static bool is_worth(const InPlaceUpdate *f)
 {
-	return 2 * (f->into->n_left + f->gone.n) <= f->next->pods.n;
+	return 2 * (f->into->n_superseded + f->deleted.n) <= f->next->pods.n;
 }
 
 /* The reading in force may be of a saved copy: then all that is said of places is of that. */
@@ -165,21 +165,21 @@ static bool is_next_of(const Source *into, const Source *next)
 	       into->diags.list.n + next->diags.list.n == 0 && have_same_namespaces(into, next);
 }
 
-Folded source_fold(Source *into, const Source *next, Model *model, Changes *changes)
+InPlace source_update_in_place(Source *into, const Source *next, Model *model, Changes *changes)
 {
-	Fold f = {.into = into, .next = next};
-	Part gone, come;
+	InPlaceUpdate f = {.into = into, .next = next};
+	InventoryPart deleted, come;
 
 	if (!is_next_of(into, next))
-		return FOLDED_NOT;
+		return IN_PLACE_NO;
 	match(&f, model, changes->arena);
 	if (!is_worth(&f))
-		return FOLDED_NOT;
+		return IN_PLACE_NO;
 	copy(&f);
 	move_origins(&f);
-	gone = (Part){.pods = f.gone.at, .n_pods = f.gone.n};
-	come = (Part){.pods = f.come.at, .n_pods = f.come.n};
-	model_replace(model, &gone, &come, changes);
+	deleted = (InventoryPart){.pods = f.deleted.at, .n_pods = f.deleted.n};
+	come = (InventoryPart){.pods = f.come.at, .n_pods = f.come.n};
+	model_replace(model, &deleted, &come, changes);
 	put_list(&f);
-	return gone.n_pods + come.n_pods ? FOLDED_OTHER : FOLDED_SAME;
+	return deleted.n_pods + come.n_pods ? IN_PLACE_CHANGED : IN_PLACE_SAME;
 }

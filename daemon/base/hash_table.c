@@ -6,13 +6,13 @@
 #include "base.h"
 #include <string.h>
 
-#define ROOM_LEAST 8
+#define ROOM_MIN 8
 
-struct Table {
+struct HashTable {
 	Arena *parent, *arena; /* arena: of the slots */
 	const void **items;    /* NULL: a free slot */
 	uint32_t *hashes;
-	size_t n, room;
+	size_t n, capacity;
 };
 
 uint32_t hash_bytes(uint32_t hash, const void *data, size_t n)
@@ -30,34 +30,34 @@ uint32_t hash_text(uint32_t hash, const char *text)
 }
 
 /* Neighbouring hashes are sent apart: FNV mixes upwards only. */
-static size_t home(const Table *table, uint32_t hash)
+static size_t home(const HashTable *table, uint32_t hash)
 {
 	hash ^= hash >> 16;
 	hash *= 0x7feb352du;
 	hash ^= hash >> 15;
-	return (size_t)((uint64_t)hash * table->room >> 32);
+	return (size_t)((uint64_t)hash * table->capacity >> 32);
 }
 
-static size_t after(const Table *table, size_t i)
+static size_t after(const HashTable *table, size_t i)
 {
-	return i + 1 < table->room ? i + 1 : 0;
+	return i + 1 < table->capacity ? i + 1 : 0;
 }
 
 /* How far behind one slot another is. */
-static size_t distance(const Table *table, size_t from, size_t to)
+static size_t distance(const HashTable *table, size_t from, size_t to)
 {
-	return to >= from ? to - from : to + table->room - from;
+	return to >= from ? to - from : to + table->capacity - from;
 }
 
-Table *table_new(Arena *arena)
+HashTable *hash_table_new(Arena *arena)
 {
-	Table *table = ARENA_NEW(arena, Table);
+	HashTable *table = ARENA_NEW(arena, HashTable);
 
 	table->parent = arena;
 	return table;
 }
 
-static void put(Table *table, uint32_t hash, const void *item)
+static void put(HashTable *table, uint32_t hash, const void *item)
 {
 	size_t i = home(table, hash);
 
@@ -67,31 +67,31 @@ static void put(Table *table, uint32_t hash, const void *item)
 	table->hashes[i] = hash;
 }
 
-static void grow(Table *table)
+static void grow(HashTable *table)
 {
-	Table grown = {.parent = table->parent,
+	HashTable grown = {.parent = table->parent,
 		.n = table->n,
-		.room = table->room ? table->room + table->room / 4 : ROOM_LEAST};
+		.capacity = table->capacity ? table->capacity + table->capacity / 4 : ROOM_MIN};
 
 	grown.arena = arena_child(table->parent);
-	grown.items = arena_alloc(grown.arena, grown.room * sizeof(*grown.items));
-	grown.hashes = arena_alloc(grown.arena, grown.room * sizeof(*grown.hashes));
-	for (size_t i = 0; i < table->room; i++)
+	grown.items = arena_alloc(grown.arena, grown.capacity * sizeof(*grown.items));
+	grown.hashes = arena_alloc(grown.arena, grown.capacity * sizeof(*grown.hashes));
+	for (size_t i = 0; i < table->capacity; i++)
 		if (table->items[i])
 			put(&grown, table->hashes[i], table->items[i]);
 	arena_free(table->arena);
 	*table = grown;
 }
 
-void table_add(Table *table, uint32_t hash, const void *item)
+void hash_table_add(HashTable *table, uint32_t hash, const void *item)
 {
-	if (table->n * 5 >= table->room * 4)
+	if (table->n * 5 >= table->capacity * 4)
 		grow(table);
 	put(table, hash, item);
 	table->n++;
 }
 
-static size_t slot_of(const Table *table, uint32_t hash, const void *item)
+static size_t slot_of(const HashTable *table, uint32_t hash, const void *item)
 {
 	size_t i = home(table, hash);
 
@@ -101,7 +101,7 @@ static size_t slot_of(const Table *table, uint32_t hash, const void *item)
 }
 
 /* Whoever stands behind the gap because it was taken moves up. */
-void table_remove(Table *table, uint32_t hash, const void *item)
+void hash_table_remove(HashTable *table, uint32_t hash, const void *item)
 {
 	size_t gap = slot_of(table, hash, item);
 
@@ -118,16 +118,16 @@ void table_remove(Table *table, uint32_t hash, const void *item)
 	table->n--;
 }
 
-void table_replace(Table *table, uint32_t hash, const void *item, const void *by)
+void hash_table_replace(HashTable *table, uint32_t hash, const void *item, const void *by)
 {
 	table->items[slot_of(table, hash, item)] = by;
 }
 
-const void *table_find(const Table *table, uint32_t hash, size_t *cursor)
+const void *hash_table_find(const HashTable *table, uint32_t hash, size_t *cursor)
 {
-	for (size_t i; *cursor < table->room;) {
+	for (size_t i; *cursor < table->capacity;) {
 		i = home(table, hash) + (*cursor)++;
-		i -= i < table->room ? 0 : table->room;
+		i -= i < table->capacity ? 0 : table->capacity;
 		if (!table->items[i])
 			return NULL;
 		if (table->hashes[i] == hash)
@@ -136,15 +136,15 @@ const void *table_find(const Table *table, uint32_t hash, size_t *cursor)
 	return NULL;
 }
 
-const void *table_next(const Table *table, size_t *cursor)
+const void *hash_table_next(const HashTable *table, size_t *cursor)
 {
-	while (*cursor < table->room)
+	while (*cursor < table->capacity)
 		if (table->items[(*cursor)++])
 			return table->items[*cursor - 1];
 	return NULL;
 }
 
-size_t table_count(const Table *table)
+size_t hash_table_count(const HashTable *table)
 {
 	return table->n;
 }

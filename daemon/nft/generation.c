@@ -3,30 +3,30 @@
 #include <time.h>
 
 /* What is constant while nothing escapes us. */
-static bool read_books(Nft *nft, uint32_t *ret_start)
+static bool read_foreign(Nft *nft, uint32_t *ret_start)
 {
 	uint32_t generation;
 
 	if (!nft->watch || netlink_generation(nft->netlink, &generation) < 0)
 		return false;
 	table_watch_read(nft->watch);
-	*ret_start = generation - nft->commits - table_watch_heard(nft->watch);
+	*ret_start = generation - nft->commits - table_watch_count_foreign(nft->watch);
 	return true;
 }
 
-void nft_open_books(Nft *nft)
+void nft_generation_mark(Nft *nft)
 {
-	nft->has_books = read_books(nft, &nft->book_start);
+	nft->has_mark = read_foreign(nft, &nft->marked);
 }
 
 /* A transaction that is just being made has its number before it is told of: wait for that. */
-bool nft_do_books_balance(Nft *nft)
+bool nft_generation_is_accounted(Nft *nft)
 {
 	const struct timespec pause = {.tv_nsec = 1000 * 1000};
 	uint32_t start;
 
-	for (int i = 0; nft->has_books && i < 20; i++) {
-		if (read_books(nft, &start) && start == nft->book_start)
+	for (int i = 0; nft->has_mark && i < 20; i++) {
+		if (read_foreign(nft, &start) && start == nft->marked)
 			return true;
 		nanosleep(&pause, NULL);
 	}
@@ -40,28 +40,28 @@ bool nft_do_books_balance(Nft *nft)
  * changes of our own, and the kernel's count of transactions tells afterwards whether all of them
  * were ours.
  */
-Deafness books_stop_listening(Nft *nft, bool is_large)
+Unsubscribed generation_unsubscribe(Nft *nft, bool is_large)
 {
-	Deafness deafness = {};
+	Unsubscribed unsubscribed = {};
 
 	if (!nft->watch || !is_large)
-		return deafness;
-	nft_do_books_balance(nft); /* what is being told just now is still heard */
-	if (netlink_generation(nft->netlink, &deafness.before) < 0)
-		return deafness;
+		return unsubscribed;
+	nft_generation_is_accounted(nft); /* what is being told just now is still heard */
+	if (netlink_generation(nft->netlink, &unsubscribed.before) < 0)
+		return unsubscribed;
 	table_watch_listen(nft->watch, false);
-	deafness.is_on = true;
-	return deafness;
+	unsubscribed.is_on = true;
+	return unsubscribed;
 }
 
-void books_listen_again(Nft *nft, Deafness deafness, unsigned commits)
+void generation_resubscribe(Nft *nft, Unsubscribed unsubscribed, unsigned commits)
 {
 	uint32_t after = 0;
 
-	if (!deafness.is_on)
+	if (!unsubscribed.is_on)
 		return;
 	table_watch_listen(nft->watch, true);
-	if (netlink_generation(nft->netlink, &after) < 0 || after - deafness.before != commits)
+	if (netlink_generation(nft->netlink, &after) < 0 || after - unsubscribed.before != commits)
 		nft->has_missed = true;
 }
 

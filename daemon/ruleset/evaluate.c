@@ -50,7 +50,7 @@ static bool rule_matches(
 	return rule_takes_port(rule, tuple);
 }
 
-Judgement ruleset_judge(const Ruleset *ruleset, const Tuple *tuple, Direction direction)
+Evaluation ruleset_evaluate(const Ruleset *ruleset, const Tuple *tuple, Direction direction)
 {
 	Address subject = direction == INGRESS ? tuple->destination : tuple->source;
 	Address other = direction == INGRESS ? tuple->source : tuple->destination;
@@ -58,11 +58,11 @@ Judgement ruleset_judge(const Ruleset *ruleset, const Tuple *tuple, Direction di
 	const Chain *chain = verdict ? ruleset_chain(ruleset, verdict->chain) : NULL;
 
 	if (!chain)
-		return (Judgement){.is_allowed = true};
+		return (Evaluation){.is_allowed = true};
 	for (size_t i = 0; i < chain->rules.n; i++)
 		if (rule_matches(ruleset, &chain->rules.at[i], other, tuple))
-			return (Judgement){true, true};
-	return (Judgement){.is_isolated = true};
+			return (Evaluation){true, true};
+	return (Evaluation){.is_isolated = true};
 }
 
 bool ruleset_allows(const Ruleset *ruleset, const Tuple *tuple)
@@ -73,6 +73,6 @@ bool ruleset_allows(const Ruleset *ruleset, const Tuple *tuple)
 		if (ruleset->base.services.at[i].family == tuple->destination.family &&
 			range_has(ruleset->base.services.at[i], tuple->destination.value))
 			return true;
-	return ruleset_judge(ruleset, tuple, EGRESS).is_allowed &&
-	       ruleset_judge(ruleset, tuple, INGRESS).is_allowed;
+	return ruleset_evaluate(ruleset, tuple, EGRESS).is_allowed &&
+	       ruleset_evaluate(ruleset, tuple, INGRESS).is_allowed;
 }

@@ -21,8 +21,8 @@ static const CutSet CUT_SET[] = {{"tcp4", FAMILY_IPV4, IPPROTO_TCP},
 /* The name of ours, with NFT_CUT_SUFFIX. */
 static BaseOptions cut_base(Arena *arena, const BaseOptions *base)
 {
-	return (BaseOptions){
-		.table = arena_printf(arena, "%s" NFT_CUT_SUFFIX, base->table), .kind = base->kind};
+	return (BaseOptions){.table = arena_printf(arena, "%s" NFT_STALE_SUFFIX, base->table),
+		.kind = base->kind};
 }
 
 static void render_set_of(Buf *buf, const CutSet *set)
@@ -107,32 +107,32 @@ static int edit_sets(
 			if (tuples->at[k].source.family == CUT_SET[i].family &&
 				tuples->at[k].protocol == CUT_SET[i].protocol)
 				VEC_PUSH(arena, &some, tuples->at[k]);
-		r = netlink_edit_cut(nft->netlink, arena, cut, CUT_SET[i].name, is_add, &some);
+		r = netlink_edit_stale(nft->netlink, arena, cut, CUT_SET[i].name, is_add, &some);
 		nft->commits += r == 0 && some.n > 0;
 	}
 	return r;
 }
 
 /* First refused, then forgotten: between the two nothing can take the flow up again. */
-static int cut_in(Nft *nft, Arena *arena, const NftCut *table, const Tuples *tuples)
+static int cut_in(Nft *nft, Arena *arena, const NftStaleTable *table, const Tuples *tuples)
 {
 	BaseOptions cut = cut_base(arena, table->base);
 	int r = edit_sets(nft, arena, &cut, true, tuples);
 
-	nft->has_cut = true;
+	nft->has_stale_table = true;
 	if (r != -ENOENT)
 		return r;
 	r = kernel_run(nft, "cut", cut_render_table(arena, &cut, table->is_drop));
 	return r == 0 ? edit_sets(nft, arena, &cut, true, tuples) : r;
 }
 
-int nft_flows_take(Nft *nft, const NftCut *tables, size_t n, NftAllows allows, void *context,
-	NftForgotten *ret_forgotten)
+int nft_flows_take(Nft *nft, const NftStaleTable *tables, size_t n, NftAllows allows, void *context,
+	NftKilled *ret_forgotten)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
 	int r = flows_take(nft->flows, arena, allows, context);
 	const Tuples *tuples = flows_forbidden(nft->flows);
-	NftForgotten forgotten = {};
+	NftKilled forgotten = {};
 
 	for (size_t i = 0; tuples->n > 0 && i < n; i++)
 		forgotten.is_refused |= cut_in(nft, arena, &tables[i], tuples) != 0;
@@ -149,7 +149,7 @@ static int review_table(Nft *nft, Arena *arena, const BaseOptions *cut, NftAllow
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(CUT_SET); i++)
-		r = netlink_read_cut(nft->netlink, arena, cut, CUT_SET[i].name, CUT_SET[i].family,
+		r = netlink_read_stale(nft->netlink, arena, cut, CUT_SET[i].name, CUT_SET[i].family,
 			CUT_SET[i].protocol, &tuples);
 	for (size_t i = 0; r == 0 && i < tuples.n; i++)
 		if (allows(context, &tuples.at[i]))
@@ -158,7 +158,7 @@ static int review_table(Nft *nft, Arena *arena, const BaseOptions *cut, NftAllow
 	return r == 0 ? edit_sets(nft, arena, cut, false, &allowed) : r;
 }
 
-static int review(Nft *nft, const NftCut *tables, size_t n, NftAllows allows, void *context)
+static int review(Nft *nft, const NftStaleTable *tables, size_t n, NftAllows allows, void *context)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
 	size_t left_at_all = 0;
@@ -176,11 +176,12 @@ static int review(Nft *nft, const NftCut *tables, size_t n, NftAllows allows, vo
 			r = kernel_run(nft, "cut",
 				arena_printf(arena, "delete table %s\n", table_name(arena, &cut)));
 	}
-	nft->has_cut = r != 0 || left_at_all > 0;
+	nft->has_stale_table = r != 0 || left_at_all > 0;
 	return r;
 }
 
-int nft_flows_review(Nft *nft, const NftCut *tables, size_t n, NftAllows allows, void *context)
+int nft_flows_review(
+	Nft *nft, const NftStaleTable *tables, size_t n, NftAllows allows, void *context)
 {
-	return nft->has_cut ? review(nft, tables, n, allows, context) : 0;
+	return nft->has_stale_table ? review(nft, tables, n, allows, context) : 0;
 }

@@ -94,89 +94,89 @@ static void tear_down(void)
 	cr_expect_eq(system(command), 0);
 }
 
-Test(noted, reading_ahead_shows_only_when_the_burst_ends, .init = set_up, .fini = tear_down)
+Test(pending, reading_ahead_shows_only_when_the_burst_ends, .init = set_up, .fini = tear_down)
 {
 	put('2');
-	source_dir_note(dir, FILE_NAME);
-	source_dir_read_ahead(dir);
+	source_dir_mark(dir, FILE_NAME);
+	source_dir_prefetch(dir);
 	cr_expect_eq(version(), '1');
 	refresh();
 	cr_expect_eq(version(), '2');
 }
 
-Test(noted, what_was_read_ahead_is_not_read_again, .init = set_up, .fini = tear_down)
+Test(pending, what_was_read_ahead_is_not_read_again, .init = set_up, .fini = tear_down)
 {
 	map();
 	write_mapped('2');
-	source_dir_note(dir, FILE_NAME);
-	source_dir_read_ahead(dir);
+	source_dir_mark(dir, FILE_NAME);
+	source_dir_prefetch(dir);
 	write_mapped('3'); /* nobody tells */
 	refresh();
 	cr_expect_eq(version(), '2');
 }
 
-Test(noted, who_is_told_of_again_is_read_again, .init = set_up, .fini = tear_down)
+Test(pending, who_is_told_of_again_is_read_again, .init = set_up, .fini = tear_down)
 {
 	struct stat before, after;
 
 	map();
 	write_mapped('2');
-	source_dir_note(dir, FILE_NAME);
-	source_dir_read_ahead(dir);
+	source_dir_mark(dir, FILE_NAME);
+	source_dir_prefetch(dir);
 	before = stamp();
 	write_mapped('3');
 	after = stamp();
 	cr_assert_eq(memcmp(&before.st_mtim, &after.st_mtim, sizeof(before.st_mtim)), 0);
-	source_dir_note(dir, FILE_NAME);
-	source_dir_read_ahead(dir);
+	source_dir_mark(dir, FILE_NAME);
+	source_dir_prefetch(dir);
 	refresh();
 	cr_expect_eq(version(), '3');
 	write_mapped('4');
-	source_dir_note(dir, FILE_NAME);
+	source_dir_mark(dir, FILE_NAME);
 	refresh();
 	cr_expect_eq(version(), '4', "whatever its times say");
 }
 
-Test(noted, another_file_by_then_is_read, .init = set_up, .fini = tear_down)
+Test(pending, another_file_by_then_is_read, .init = set_up, .fini = tear_down)
 {
 	put('2');
-	source_dir_note(dir, FILE_NAME);
-	source_dir_read_ahead(dir);
+	source_dir_mark(dir, FILE_NAME);
+	source_dir_prefetch(dir);
 	put('3'); /* the event is still on its way */
 	refresh();
 	cr_expect_eq(version(), '3');
 }
 
-Test(noted, new_ones_and_those_that_go, .init = set_up, .fini = tear_down)
+Test(pending, new_ones_and_those_that_go, .init = set_up, .fini = tear_down)
 {
 	unlink(path(FILE_NAME));
-	source_dir_note(dir, FILE_NAME);
-	source_dir_read_ahead(dir);
+	source_dir_mark(dir, FILE_NAME);
+	source_dir_prefetch(dir);
 	refresh();
 	cr_expect_eq(source_dir_count(dir), 0);
 	put('2');
-	source_dir_note(dir, FILE_NAME);
-	source_dir_read_ahead(dir);
+	source_dir_mark(dir, FILE_NAME);
+	source_dir_prefetch(dir);
 	refresh();
 	cr_expect_eq(version(), '2');
 	put('3');
-	source_dir_note(dir, FILE_NAME);
-	source_dir_read_ahead(dir);
+	source_dir_mark(dir, FILE_NAME);
+	source_dir_prefetch(dir);
 	unlink(path(FILE_NAME));
 	refresh();
 	cr_expect_eq(source_dir_count(dir), 0);
 }
 
-Test(noted, who_is_being_written_waits, .init = set_up, .fini = tear_down)
+Test(pending, who_is_being_written_waits, .init = set_up, .fini = tear_down)
 {
 	put('2');
-	source_dir_note(dir, FILE_NAME);
-	source_dir_read_ahead(dir);
-	source_dir_set_busy(dir, FILE_NAME, true);
+	source_dir_mark(dir, FILE_NAME);
+	source_dir_prefetch(dir);
+	source_dir_set_being_written(dir, FILE_NAME, true);
 	refresh();
 	cr_expect_eq(version(), '1');
-	source_dir_set_busy(dir, FILE_NAME, false);
-	source_dir_note(dir, FILE_NAME);
+	source_dir_set_being_written(dir, FILE_NAME, false);
+	source_dir_mark(dir, FILE_NAME);
 	refresh();
 	cr_expect_eq(version(), '2');
 }

@@ -46,58 +46,58 @@ static const char *piece_text(Piece *piece, const char *text)
 #define PIECE_LIST(piece, to, from)                                                                \
 	do {                                                                                       \
 		(to)->at = piece_copy((piece), (from)->at, (from)->n * sizeof(*(from)->at));       \
-		(to)->n = (to)->room = (from)->n;                                                  \
+		(to)->n = (to)->capacity = (from)->n;                                              \
 	} while (0)
 
 /* ---- Owners ---- */
 /* The count is the one thing that changes in what is constant otherwise. */
-static void hold(const unsigned *owners)
+static void hold(const unsigned *refcount)
 {
-	unsigned before = __atomic_fetch_add((unsigned *)owners, 1, __ATOMIC_RELAXED);
+	unsigned before = __atomic_fetch_add((unsigned *)refcount, 1, __ATOMIC_RELAXED);
 
 	assert(before > 0); /* an arena's, or freed already */
 	(void)before;
 }
 
 /* Whether that was the last. */
-static bool let_go(const unsigned *owners)
+static bool let_go(const unsigned *refcount)
 {
-	return __atomic_sub_fetch((unsigned *)owners, 1, __ATOMIC_ACQ_REL) == 0;
+	return __atomic_sub_fetch((unsigned *)refcount, 1, __ATOMIC_ACQ_REL) == 0;
 }
 
-static bool is_of_arena(const unsigned *owners)
+static bool is_of_arena(const unsigned *refcount)
 {
-	return __atomic_load_n(owners, __ATOMIC_RELAXED) == 0;
+	return __atomic_load_n(refcount, __ATOMIC_RELAXED) == 0;
 }
 
-const Set *set_hold(const Set *set)
+const Set *set_ref(const Set *set)
 {
-	hold(&set->owners);
+	hold(&set->refcount);
 	return set;
 }
 
-void set_release(const Set *set)
+void set_unref(const Set *set)
 {
-	if (set && !is_of_arena(&set->owners) && let_go(&set->owners))
+	if (set && !is_of_arena(&set->refcount) && let_go(&set->refcount))
 		free((Set *)set);
 }
 
-const Chain *chain_hold(const Chain *chain)
+const Chain *chain_ref(const Chain *chain)
 {
-	hold(&chain->owners);
+	hold(&chain->refcount);
 	return chain;
 }
 
-void chain_release(const Chain *chain)
+void chain_unref(const Chain *chain)
 {
-	if (chain && !is_of_arena(&chain->owners) && let_go(&chain->owners))
+	if (chain && !is_of_arena(&chain->refcount) && let_go(&chain->refcount))
 		free((Chain *)chain);
 }
 
 /* ---- Sets ---- */
 static Elements take_elements(Piece *piece, uint32_t n)
 {
-	return (Elements){.at = piece_take(piece, n * sizeof(Element)), .room = n};
+	return (Elements){.at = piece_take(piece, n * sizeof(Element)), .capacity = n};
 }
 
 /* All but the elements, for which there is room. */
@@ -105,7 +105,7 @@ static Set write_set(Piece *piece, const Set *draft)
 {
 	Set set = *draft;
 
-	set.owners = 1;
+	set.refcount = 1;
 	set.name = piece_text(piece, draft->name);
 	set.comment = piece_text(piece, draft->comment);
 	set.elements = take_elements(piece, draft->elements.n);
@@ -219,7 +219,7 @@ static ChainRule write_rule(Piece *piece, const ChainRule *draft)
 	ChainRule rule = *draft;
 
 	rule.set = piece_text(piece, draft->set);
-	rule.besides = piece_text(piece, draft->besides);
+	rule.excluded = piece_text(piece, draft->excluded);
 	PIECE_LIST(piece, &rule.ports, &draft->ports);
 	return rule;
 }
@@ -228,7 +228,7 @@ static Chain write_chain(Piece *piece, const Chain *draft)
 {
 	Chain chain = *draft;
 
-	chain.owners = 1;
+	chain.refcount = 1;
 	chain.name = piece_text(piece, draft->name);
 	PIECE_LIST(piece, &chain.rules, &draft->rules);
 	for (size_t i = 0; i < draft->rules.n; i++) {
@@ -253,26 +253,26 @@ const Chain *chain_make(const Chain *draft)
 }
 
 /* ---- Rulesets ---- */
-const Ruleset *ruleset_hold(const Ruleset *ruleset)
+const Ruleset *ruleset_ref(const Ruleset *ruleset)
 {
-	hold(&ruleset->owners);
+	hold(&ruleset->refcount);
 	return ruleset;
 }
 
-Ruleset *ruleset_free(const Ruleset *ruleset)
+Ruleset *ruleset_unref(const Ruleset *ruleset)
 {
-	if (!ruleset || !let_go(&ruleset->owners))
+	if (!ruleset || !let_go(&ruleset->refcount))
 		return NULL;
 	for (size_t i = 0; i < ruleset->sets.n; i++)
-		set_release(ruleset->sets.at[i]);
+		set_unref(ruleset->sets.at[i]);
 	for (size_t i = 0; i < ruleset->chains.n; i++)
-		chain_release(ruleset->chains.at[i]);
+		chain_unref(ruleset->chains.at[i]);
 	arena_free(ruleset->arena);
 	free((Ruleset *)ruleset);
 	return NULL;
 }
 
-Ruleset *ruleset_share(const Ruleset *from)
+Ruleset *ruleset_clone(const Ruleset *from)
 {
 	Ruleset *to = ruleset_new();
 	Arena *arena = to->arena;
@@ -281,10 +281,10 @@ Ruleset *ruleset_share(const Ruleset *from)
 	to->base.table = arena_strdup(arena, from->base.table);
 	to->base.services = VEC_COPY(arena, from->base.services);
 	for (size_t i = 0; i < from->sets.n; i++) {
-		VEC_PUSH(arena, &to->sets, set_hold(from->sets.at[i]));
+		VEC_PUSH(arena, &to->sets, set_ref(from->sets.at[i]));
 	}
 	for (size_t i = 0; i < from->chains.n; i++) {
-		VEC_PUSH(arena, &to->chains, chain_hold(from->chains.at[i]));
+		VEC_PUSH(arena, &to->chains, chain_ref(from->chains.at[i]));
 	}
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)

@@ -20,10 +20,10 @@
 struct TableWatch {
 	struct mnl_socket *socket;
 	char *table;
-	NftNews news;	    /* read and not taken yet */
+	NftNotice news;	    /* read and not taken yet */
 	bool is_unfinished; /* a change of our tables was read, and not yet whose it was */
 	char who[NFT_WHO_SIZE];
-	uint32_t heard;
+	uint32_t foreign;
 };
 
 TableWatch *table_watch_close(TableWatch *watch)
@@ -58,7 +58,7 @@ int table_watch_ignore(TableWatch *watch, uint32_t one, uint32_t two)
 int table_watch_open(const char *table, TableWatch **ret_watch)
 {
 	TableWatch *watch = MEMORY_NEW(TableWatch);
-	int room = 64 << 20, error;
+	int capacity = 64 << 20, error;
 
 	watch->table = memory_copy_text(table);
 	watch->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -67,8 +67,8 @@ int table_watch_open(const char *table, TableWatch **ret_watch)
 		table_watch_close(watch);
 		return -error;
 	}
-	setsockopt(
-		mnl_socket_get_fd(watch->socket), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
+	setsockopt(mnl_socket_get_fd(watch->socket), SOL_SOCKET, SO_RCVBUFFORCE, &capacity,
+		sizeof(capacity));
 	table_watch_listen(watch, true);
 	*ret_watch = watch;
 	return 0;
@@ -126,50 +126,50 @@ static void read_who(TableWatch *watch, const struct nlmsghdr *header)
 static void read_message(TableWatch *watch, const struct nlmsghdr *header)
 {
 	if ((header->nlmsg_type & 0xff) == NFT_MSG_NEWGEN) {
-		watch->heard++;
+		watch->foreign++;
 		if (watch->is_unfinished && !*watch->who)
 			read_who(watch, header);
 		watch->is_unfinished = false;
 	} else if (concerns(watch, header)) {
-		watch->news = NFT_NEWS_OURS;
+		watch->news = NFT_NOTICE_TAMPERED;
 		watch->is_unfinished = true;
 	}
 }
 
 void table_watch_read(TableWatch *watch)
 {
-	char room[64 * 1024];
+	char capacity[64 * 1024];
 
 	for (;;) {
-		ssize_t got = recv(table_watch_fd(watch), room, sizeof(room), MSG_DONTWAIT);
+		ssize_t got = recv(table_watch_fd(watch), capacity, sizeof(capacity), MSG_DONTWAIT);
 		int left = (int)got;
 
-		if (got < 0 && errno == ENOBUFS && watch->news == NFT_NEWS_NONE)
-			watch->news = NFT_NEWS_LOST;
+		if (got < 0 && errno == ENOBUFS && watch->news == NFT_NOTICE_NONE)
+			watch->news = NFT_NOTICE_LOST;
 		if (got < 0 && (errno == EINTR || errno == ENOBUFS))
 			continue;
 		if (got < 0)
 			return;
-		for (struct nlmsghdr *h = (struct nlmsghdr *)room; mnl_nlmsg_ok(h, left);
+		for (struct nlmsghdr *h = (struct nlmsghdr *)capacity; mnl_nlmsg_ok(h, left);
 			h = mnl_nlmsg_next(h, &left))
 			read_message(watch, h);
 	}
 }
 
-NftNews table_watch_take(TableWatch *watch, char ret_who[NFT_WHO_SIZE])
+NftNotice table_watch_read_notice(TableWatch *watch, char ret_who[NFT_WHO_SIZE])
 {
-	NftNews news;
+	NftNotice news;
 
 	table_watch_read(watch);
 	news = watch->news;
 	if (*watch->who)
 		memcpy(ret_who, watch->who, NFT_WHO_SIZE);
-	watch->news = NFT_NEWS_NONE;
+	watch->news = NFT_NOTICE_NONE;
 	watch->who[0] = '\0';
 	return news;
 }
 
-uint32_t table_watch_heard(const TableWatch *watch)
+uint32_t table_watch_count_foreign(const TableWatch *watch)
 {
-	return watch->heard;
+	return watch->foreign;
 }

@@ -55,7 +55,7 @@ static const char *pods_text(const Line *lines, size_t n)
 static void write_pods(const char *name, const Line *lines, size_t n)
 {
 	put(1, name, pods_text(lines, n));
-	source_dir_note(dirs[1], name);
+	source_dir_mark(dirs[1], name);
 }
 
 static void update(void)
@@ -209,7 +209,7 @@ Test(fold, what_was_left_behind_goes_in_time, .init = set_up, .fini = tear_down)
 		expect(lines, PODS);
 		moved = count_moved(before);
 		cr_expect(moved == 1 || moved == PODS);
-		cr_expect(source_dir_file(dirs[1], 0).accepted->n_left <= PODS / 2);
+		cr_expect(source_dir_file(dirs[1], 0).accepted->n_superseded <= PODS / 2);
 		has_moved |= moved == PODS;
 	}
 	cr_expect(has_moved, "the arena grows for ever");
@@ -292,7 +292,7 @@ Test(fold, another_file_may_name_what_stays, .init = set_up, .fini = tear_down)
 	read_again(lines, PODS);
 	cr_expect_str_eq(label(5), "9");
 	cr_assert_eq(unlink(path(1, "zzz.json")), 0);
-	source_dir_note(dirs[1], "zzz.json");
+	source_dir_mark(dirs[1], "zzz.json");
 	update();
 	expect(lines, PODS);
 }

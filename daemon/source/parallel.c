@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define READERS_MOST 16
+#define READERS_MAX 16
 #define FILES_A_READER 4 /* for fewer, no thread is worth its making */
 
 typedef struct Reading {
@@ -46,14 +46,14 @@ static size_t count_readers(size_t files)
 
 	if (processors > 0 && n > (size_t)processors)
 		n = (size_t)processors;
-	return n < 1 ? 1 : n < READERS_MOST ? n : READERS_MOST;
+	return n < 1 ? 1 : n < READERS_MAX ? n : READERS_MAX;
 }
 
-int read_beside(const SourceDir *dir, int fd, DueFile *due, size_t n)
+int read_parallel(const SourceDir *dir, int fd, DueFile *due, size_t n)
 {
 	Reading r = {.dir = dir, .fd = fd, .due = due, .n = n};
 	size_t started = 0, readers = count_readers(n);
-	pthread_t threads[READERS_MOST];
+	pthread_t threads[READERS_MAX];
 
 	while (started + 1 < readers && pthread_create(&threads[started], NULL, read_some, &r) == 0)
 		started++;

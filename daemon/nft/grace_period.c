@@ -59,7 +59,7 @@ static bool visit_processors(void)
  * Elsewhere: the packet path is an RCU reader, and this membarrier is synchronize_rcu(). Where that
  * is not to be had either (nohz_full), time must do.
  */
-void let_packets_leave(void)
+void grace_period_wait(void)
 {
 	const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
 
