@@ -1,0 +1,146 @@
+"""parts: what tests/run runs, in the order in which it starts them. tests/README.md says what each has found.
+
+Each part is a command with its results on standard output, a line a test: PASS NAME: TEST, FAIL NAME: TEST: why, SKIP
+NAME: TEST: reason. `run` and `long` are the settings that make it as long as it is to be in `tests/run` and in
+`tests/run --long`; None leaves it out there.
+"""
+import os
+from dataclasses import dataclass, field
+from glob import glob
+
+TESTS = os.path.dirname(os.path.abspath(__file__))
+UNITS = sorted(os.path.basename(path).removesuffix(".c") for path in glob(f"{TESTS}/unit/*.c"))
+SANITIZE = "-Db_lundef=false -Dwerror=false -Doptimization=g -Db_sanitize="
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A build: its folder is build and the suffix."""
+    suffix: str = ""
+    mark: str = ""
+    environment: dict = field(default_factory=dict)
+
+
+PLAIN = Variant()
+CLANG = Variant("-clang", "", {"CC": "clang"})
+SANITIZED = Variant("-sanitized", " (sanitized)", {
+    "NETPOL_MESON_OPTIONS": SANITIZE + "address,undefined",
+    "ASAN_OPTIONS": "abort_on_error=1",
+    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+    "LSAN_OPTIONS": f"suppressions={TESTS}/lib/lsan.supp:print_suppressions=0"})
+
+
+@dataclass
+class Part:
+    name: str
+    command: list
+    variant: Variant = PLAIN
+    run: dict | None = field(default_factory=dict)
+    long: dict | None = field(default_factory=dict)
+    mark: str = ""  # behind the name: which of several ways to run it this is
+    needs: tuple = ()  # titles of parts that must have passed
+    cores: float = 1  # of the processors, on average
+    is_alone: bool = False  # nothing runs beside it, because it measures
+    lock: str = ""  # of the parts with one lock one runs at a time
+    is_quick: bool = False  # needs no root and little time
+    is_criterion: bool = False
+    says: str = ""  # its one test, where it prints none
+    environment: dict = field(default_factory=dict)  # run or long, whichever is asked for
+    reason: str = ""  # why it is skipped
+
+    @property
+    def title(self):
+        return self.name + self.mark
+
+
+def build(variant, name, **more):
+    mark = "" if variant == PLAIN else f" ({name})"
+    return Part("build", ["tests/build"], variant, mark=mark, says=f"build: {name}", **more)
+
+
+def unit(name, variant=PLAIN, **more):
+    return Part(f"unit-{name}", ["sh", "-c", f'exec "$NETPOL_BUILD/tests/unit-{name}" --tap'], variant, mark=variant.mark,
+                needs=("build" + variant.mark,), is_quick=variant == PLAIN, is_criterion=True, **more)
+
+
+def script(name, variant=PLAIN, **more):
+    return Part(f"{name}.py", ["python3", f"tests/scripts/{name}.py"], variant, mark=variant.mark,
+                needs=("build" + variant.mark,), **more)
+
+
+def machine(what, *arguments, **more):
+    """Debian's own kernel, emulated: one at a time, for each takes 4 GB of memory."""
+    return Part("vm", ["tests/vm", *arguments], mark=f" ({what})", needs=("build", "vm prepare"), lock="vm", **more)
+
+
+# That it works to its end; how fast, is not asked here
+BENCH = """tests/bench --quick | tee "$NETPOL_BUILD/bench.log" &&
+    grep -q '^packets_new_of_conntrack [0-9.e+-]* ratio$' "$NETPOL_BUILD/bench.log" """
+ALL_SCRIPTS = "packets corners ipvs conformance random_flows established in_flight chaos"
+BACKPORTED = {"NETPOL_VM_KERNEL": "linux-image-6.12-cloud-amd64"}
+# The sanitized repetition of --long: what it had before it was all that `run` has
+AGAIN = {"NETPOL_ROUNDS": "20", "NETPOL_EDITS": "100", "NETPOL_SAMPLE": "40", "NETPOL_TIMES": "20",
+         "NETPOL_SECONDS": "30", "NETPOL_SIZE": "5000:500:100"}
+
+# Builds first, and what waits for the network; then the machine, which is the longest; what measures comes last.
+PARTS = [
+    build(PLAIN, "plain", is_quick=True),
+    Part("vm prepare", ["tests/vm", "prepare"], cores=0.5, says="vm: its root file system"),
+    build(SANITIZED, "sanitized"),
+    machine("stock kernel", "unit", "packets tracked", "ipvs", "corners tracked", "established tracked",
+            "random_flows kernel_tracked", "in_flight tracked", "chaos", run={"NETPOL_ROUNDS": "2", "NETPOL_SECONDS": "15"},
+            long=None),
+    # --- the same programs under the sanitizers: any finding ends them ---
+    script("no_gap", SANITIZED, run={"NETPOL_TIMES": "20"}, long=AGAIN),
+    script("random_flows", SANITIZED, cores=0.3, run={"NETPOL_ROUNDS": "20"}, long=AGAIN),
+    script("corners", SANITIZED, cores=0.4, long=AGAIN),
+    script("state", SANITIZED, cores=0.4, long=AGAIN),
+    script("established", SANITIZED, cores=0.4, long=AGAIN),
+    script("chaos", SANITIZED, run={"NETPOL_SECONDS": "45"}, long=AGAIN),
+    script("repair", SANITIZED, run={"NETPOL_TIMES": "3", "NETPOL_SIZE": "5000:500:100"}, long=AGAIN),
+    unit("incremental", SANITIZED, run={"NETPOL_ROUNDS": "20"}, long=AGAIN),
+    build(CLANG, "clang"),
+    script("service", SANITIZED, cores=0.4, long=AGAIN),
+    script("packets", SANITIZED, cores=0.4, long=AGAIN),
+    script("conformance", SANITIZED, cores=0.4, run={"NETPOL_SAMPLE": "10"}, long=AGAIN),
+    Part("fuzz", ["sh", "-c", 'cd "$NETPOL_BUILD/log" && "$OLDPWD/tests/fuzz/run" $NETPOL_FUZZ_SECONDS'], cores=1.5,
+         run={"NETPOL_FUZZ_SECONDS": "5"}, long={"NETPOL_FUZZ_SECONDS": "60"}),
+    script("in_flight", SANITIZED, run={"NETPOL_EDITS": "100"}, long=AGAIN),
+    script("soak", run={"NETPOL_RELOADS": "500"}, cores=0.5),
+    *(unit(name, SANITIZED, long=AGAIN) for name in UNITS if name != "incremental"),
+    script("golden", SANITIZED, long=AGAIN),
+    script("properties", SANITIZED, run={"NETPOL_ROUNDS": "20"}, long=AGAIN),
+    script("kubelet_export", SANITIZED, cores=0.3, long=None),
+    # --- the plain build: what needs no root, and what measures ---
+    *(unit(name) for name in UNITS),
+    script("layers", is_quick=True),
+    *(script(name, is_quick=True, run=None) for name in ("golden", "properties", "kubelet_export", "conformance",
+                                                        "random_flows")),
+    *(script(name, run=None) for name in ("packets", "corners", "ipvs", "service", "state", "established", "no_gap",
+                                          "repair", "chaos")),
+    Part("bench", ["bash", "-o", "pipefail", "-c", BENCH], needs=("build",), says="bench: --quick"),
+    script("in_flight", run={"NETPOL_EDITS": "300"}, is_alone=True),
+    # --- only in --long ---
+    machine("stock kernel", *ALL_SCRIPTS.split(), run=None),
+    machine("stock kernel, unit", "unit", run=None),
+    machine("backported kernel", *ALL_SCRIPTS.split(), run=None, long=BACKPORTED),
+    Part("analysers.py", ["python3", "tests/scripts/analysers.py"], needs=("build",), cores=2, run=None),
+    Part("coverage", ["tests/coverage"], run=None),
+    Part("mutate", ["tests/mutate"], run=None, says="mutate: every mutant is noticed"),
+]
+
+
+def table(is_quick, is_long):
+    """The parts of this run, with their lengths and, where they cannot run here, the reason."""
+    why = "--quick leaves it out" if is_quick else "needs root: network namespaces and nftables"
+    is_restricted = is_quick or os.geteuid() != 0
+    chosen = []
+    for part in PARTS:
+        part.environment = part.long if is_long else part.run
+        if is_restricted and part.is_quick:
+            part.environment = {"NETPOL_QUICK": "1"}
+        elif is_restricted:
+            part.reason = why
+        if part.environment is not None:
+            chosen.append(part)
+    return chosen
