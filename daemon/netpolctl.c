@@ -85,12 +85,12 @@ static int load_settings(Ctl *ctl)
 	return r;
 }
 
-/* All of both directories, merged. */
-static Snapshot *merge(SourceDir *policies, SourceDir *inventory)
+/* All of the directories, merged. */
+static Snapshot *merge(SourceDir *const *dirs, size_t n)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
 	Changes changes = {.arena = arena};
-	Snapshot *snapshot = snapshot_new(policies, inventory);
+	Snapshot *snapshot = snapshot_new(dirs, n);
 
 	snapshot_update(snapshot, &changes);
 	return snapshot;
@@ -110,7 +110,7 @@ static int load_snapshot(Ctl *ctl)
 		if (r < 0)
 			return r;
 	}
-	ctl->snapshot = merge(ctl->dirs[0], ctl->dirs[1]);
+	ctl->snapshot = merge(ctl->dirs, 2);
 	return 0;
 }
 
@@ -261,19 +261,15 @@ static int check_directory(Ctl *ctl, Diags *diags, const char *path)
 {
 	SourceKind kind = kind_of_directory(ctl, path);
 	SourceDir *dir = source_dir_new(kind, path, false);
-	SourceDir *nothing = source_dir_new(kind, path, false);
-	bool is_inventory = kind == SOURCE_INVENTORY;
 	int r = source_dir_refresh(dir);
 
 	if (r == 0) {
-		Snapshot *snapshot =
-			merge(is_inventory ? nothing : dir, is_inventory ? dir : nothing);
+		Snapshot *snapshot = merge(&dir, 1);
 
 		diags_append(diags, snapshot_diags(snapshot));
 		snapshot_free(snapshot);
 	}
 	source_dir_free(dir);
-	source_dir_free(nothing);
 	return r;
 }
 

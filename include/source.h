@@ -120,8 +120,11 @@ bool source_dir_has_restored(const SourceDir *dir);
 /* ---- The snapshot: everything that stands, as one model ---- */
 typedef struct Snapshot Snapshot;
 
-/* Empty; the first update merges everything. */
-Snapshot *snapshot_new(SourceDir *policies, SourceDir *inventory);
+/*
+ * Empty; the first update merges everything. Of n directories, any number of each kind, in the
+ * order in which their diagnostics come. The list is copied, the directories are borrowed.
+ */
+Snapshot *snapshot_new(SourceDir *const *dirs, size_t n);
 Snapshot *snapshot_free(Snapshot *snapshot);
 /*
  * Merges what the directories read since the last time: of each file the current version, or,

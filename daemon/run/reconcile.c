@@ -48,7 +48,7 @@ static void begin_model(Daemon *d)
 	if (d->snapshot)
 		return;
 	d->has_garbage = true;
-	d->snapshot = snapshot_new(d->dirs[0], d->dirs[1]);
+	d->snapshot = snapshot_new(d->dirs, 2);
 	d->compiler = compiler_new(snapshot_model(d->snapshot), &options);
 }
 

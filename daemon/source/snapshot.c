@@ -11,6 +11,7 @@
 #include <string.h>
 
 typedef struct Choice {
+	SourceDir *dir;
 	Entry *entry;
 	const Source *source; /* chosen; NULL: nothing of this file is in force */
 	bool is_claimed;      /* the names of its policies are taken */
@@ -29,7 +30,8 @@ typedef struct Settlement {
 struct Snapshot {
 	Arena *arena;
 	Model *model;
-	SourceDir *policies, *inventory;
+	SourceDir **dirs; /* of either kind, n of them */
+	size_t n;
 	HashTable *names; /* policies of the files in force, by namespace and name */
 	Settlement settled;
 	bool is_new; /* nothing was merged yet */
@@ -58,6 +60,29 @@ Snapshot *snapshot_free(Snapshot *snapshot)
 	return NULL;
 }
 
+/* ---- The directories ---- */
+/* The next directory of this kind, from *i on, which is moved past it; NULL: there is none. */
+static SourceDir *next_dir(const Snapshot *snapshot, SourceKind kind, size_t *i)
+{
+	while (*i < snapshot->n) {
+		SourceDir *dir = snapshot->dirs[(*i)++];
+
+		if (dir->kind == kind)
+			return dir;
+	}
+	return NULL;
+}
+
+static bool has_changed(const Snapshot *snapshot, SourceKind kind)
+{
+	SourceDir *dir;
+
+	for (size_t i = 0; (dir = next_dir(snapshot, kind, &i));)
+		if (dir->changed.n > 0)
+			return true;
+	return false;
+}
+
 /* ---- Which version of each policy file ---- */
 static const Source *good_version(const Entry *entry)
 {
@@ -66,14 +91,14 @@ static const Source *good_version(const Entry *entry)
 	return is_good ? entry->current : entry->accepted;
 }
 
-static void choose(Settlement *s, const SourceDir *dir)
+static void choose(Settlement *s, SourceDir *dir)
 {
 	for (size_t i = 0; i < dir->entries.n; i++) {
 		Entry *entry = dir_entry(dir, i);
 		const Source *source = good_version(entry);
 
 		VEC_PUSH(s->arena, &s->choices,
-			(Choice){entry, source, source && source == entry->merged});
+			(Choice){dir, entry, source, source && source == entry->merged});
 	}
 }
 
@@ -256,10 +281,20 @@ static bool reject_unresolved(Settlement *s, const Names *names)
 	return has_rejected;
 }
 
+static void release_deleted(Snapshot *snapshot, const Pointers *changed)
+{
+	for (size_t i = 0; i < changed->n; i++) {
+		const Entry *entry = changed->at[i];
+
+		if (entry->is_deleted && entry->merged)
+			release_policies(snapshot->names, entry->merged);
+	}
+}
+
 /* What is in force no more, or perhaps not, has no claim on its names. */
 static void release_replaced(Snapshot *snapshot, const Settlement *s)
 {
-	const Pointers *changed = &snapshot->policies->changed;
+	const SourceDir *dir;
 
 	for (size_t i = 0; i < s->choices.n; i++) {
 		const Choice *choice = &s->choices.at[i];
@@ -267,12 +302,8 @@ static void release_replaced(Snapshot *snapshot, const Settlement *s)
 		if (choice->entry->merged && choice->source != choice->entry->merged)
 			release_policies(snapshot->names, choice->entry->merged);
 	}
-	for (size_t i = 0; i < changed->n; i++) {
-		const Entry *entry = changed->at[i];
-
-		if (entry->is_deleted && entry->merged)
-			release_policies(snapshot->names, entry->merged);
-	}
+	for (size_t i = 0; (dir = next_dir(snapshot, SOURCE_POLICIES, &i));)
+		release_deleted(snapshot, &dir->changed);
 }
 
 static void release_new(HashTable *policies, Settlement *s)
@@ -411,15 +442,21 @@ static void replace(Replaced *r, Entry *entry, const Source *source)
 	entry->merged = source;
 }
 
-static void replace_policies(Replaced *r, const Snapshot *snapshot, const Settlement *s)
+static void replace_deleted(Replaced *r, const Pointers *changed)
 {
-	const Pointers *changed = &snapshot->policies->changed;
-
-	for (size_t i = 0; i < s->choices.n; i++)
-		replace(r, s->choices.at[i].entry, s->choices.at[i].source);
 	for (size_t i = 0; i < changed->n; i++)
 		if (((Entry *)changed->at[i])->is_deleted)
 			replace(r, changed->at[i], NULL);
+}
+
+static void replace_policies(Replaced *r, const Snapshot *snapshot, const Settlement *s)
+{
+	const SourceDir *dir;
+
+	for (size_t i = 0; i < s->choices.n; i++)
+		replace(r, s->choices.at[i].entry, s->choices.at[i].source);
+	for (size_t i = 0; (dir = next_dir(snapshot, SOURCE_POLICIES, &i));)
+		replace_deleted(r, &dir->changed);
 	if (r->before.n)
 		qsort(r->before.at, r->before.n, sizeof(Policy *), policy_compare);
 	if (r->after.n)
@@ -466,11 +503,11 @@ static void merge_same(
 	}
 }
 
-static void accept_choices(const Snapshot *snapshot, const Settlement *s)
+static void accept_choices(const Settlement *s)
 {
 	for (size_t i = 0; i < s->choices.n; i++)
 		if (is_new(&s->choices.at[i]))
-			entry_accept(snapshot->policies, s->choices.at[i].entry);
+			entry_accept(s->choices.at[i].dir, s->choices.at[i].entry);
 }
 
 static void settle(Snapshot *snapshot, Changes *changes)
@@ -478,9 +515,11 @@ static void settle(Snapshot *snapshot, Changes *changes)
 	Settlement new = {.arena = arena_child(snapshot->arena)}, old = snapshot->settled;
 	Arena *scratch = arena_child(new.arena);
 	Names names;
+	SourceDir *dir;
 
 	new.diags.arena = new.arena;
-	choose(&new, snapshot->policies);
+	for (size_t i = 0; (dir = next_dir(snapshot, SOURCE_POLICIES, &i));)
+		choose(&new, dir);
 	names = settle_names(snapshot, &new, scratch);
 	gather_sets(&new, &names);
 	arena_free(scratch);
@@ -489,7 +528,7 @@ static void settle(Snapshot *snapshot, Changes *changes)
 	model_set_cidr_sets(snapshot->model, new.sets.at, new.sets.n);
 	snapshot->settled = new;
 	arena_free(old.arena);
-	accept_choices(snapshot, &new);
+	accept_choices(&new);
 }
 
 /* ---- The inventory ---- */
@@ -501,7 +540,7 @@ static InventoryPart part_of(const Source *source)
 		source->pods.at, source->pods.n, source->namespaces.at, source->namespaces.n};
 }
 
-static void merge_entry(Snapshot *snapshot, Entry *entry, Changes *changes)
+static void merge_entry(Snapshot *snapshot, SourceDir *dir, Entry *entry, Changes *changes)
 {
 	const Source *chosen = entry->is_deleted ? NULL : good_version(entry);
 	InventoryPart old = part_of(entry->merged), new = part_of(chosen);
@@ -512,13 +551,22 @@ static void merge_entry(Snapshot *snapshot, Entry *entry, Changes *changes)
 	if (chosen && entry->merged)
 		folded = source_update_in_place(entry->accepted, chosen, snapshot->model, changes);
 	if (folded != IN_PLACE_NO) {
-		entry_updated_in_place(snapshot->inventory, entry, folded == IN_PLACE_SAME);
+		entry_updated_in_place(dir, entry, folded == IN_PLACE_SAME);
 		return;
 	}
 	model_replace(snapshot->model, &old, &new, changes);
 	entry->merged = chosen;
 	if (chosen && chosen == entry->current)
-		entry_accept(snapshot->inventory, entry);
+		entry_accept(dir, entry);
+}
+
+static void merge_inventories(Snapshot *snapshot, Changes *changes)
+{
+	SourceDir *dir;
+
+	for (size_t i = 0; (dir = next_dir(snapshot, SOURCE_INVENTORY, &i));)
+		for (size_t k = 0; k < dir->changed.n; k++)
+			merge_entry(snapshot, dir, dir->changed.at[k], changes);
 }
 
 /* ---- Diagnostics ---- */
@@ -550,8 +598,8 @@ static void renew_diags(Snapshot *snapshot)
 	arena_free(snapshot->diag_arena);
 	snapshot->diag_arena = arena_child(snapshot->arena);
 	snapshot->diags = (Diags){.arena = snapshot->diag_arena};
-	append_diags(&snapshot->diags, snapshot->policies);
-	append_diags(&snapshot->diags, snapshot->inventory);
+	for (size_t i = 0; i < snapshot->n; i++)
+		append_diags(&snapshot->diags, snapshot->dirs[i]);
 	diags_append(&snapshot->diags, &snapshot->settled.diags);
 	model_warn_duplicates(snapshot->model, &snapshot->diags);
 	snapshot->are_diags_old = false;
@@ -560,37 +608,35 @@ static void renew_diags(Snapshot *snapshot)
 /* ---- Update ---- */
 void snapshot_update(Snapshot *snapshot, Changes *changes)
 {
-	bool has_policies = snapshot->policies->changed.n > 0, has_twice;
+	bool has_policies = has_changed(snapshot, SOURCE_POLICIES), has_twice;
 
 	model_purge(snapshot->model);
-	for (size_t i = 0; i < snapshot->inventory->changed.n; i++)
-		merge_entry(snapshot, snapshot->inventory->changed.at[i], changes);
+	merge_inventories(snapshot, changes);
 	if (has_policies || snapshot->is_new)
 		settle(snapshot, changes);
-	note_diags(snapshot, snapshot->policies);
-	note_diags(snapshot, snapshot->inventory);
+	for (size_t i = 0; i < snapshot->n; i++)
+		note_diags(snapshot, snapshot->dirs[i]);
 	has_twice = model_counts(snapshot->model).duplicates > 0;
 	snapshot->are_diags_old |= has_policies || has_twice || snapshot->had_duplicates;
 	snapshot->had_duplicates = has_twice;
 	if (snapshot->are_diags_old)
 		renew_diags(snapshot);
-	dir_end_changes(snapshot->policies);
-	dir_end_changes(snapshot->inventory);
+	for (size_t i = 0; i < snapshot->n; i++)
+		dir_end_changes(snapshot->dirs[i]);
 	snapshot->is_new = false;
 }
 
-Snapshot *snapshot_new(SourceDir *policies, SourceDir *inventory)
+Snapshot *snapshot_new(SourceDir *const *dirs, size_t n)
 {
 	Snapshot *snapshot = MEMORY_NEW(Snapshot);
 
-	*snapshot = (Snapshot){.arena = arena_new(),
-		.policies = policies,
-		.inventory = inventory,
-		.is_new = true,
-		.are_diags_old = true};
+	*snapshot = (Snapshot){.arena = arena_new(), .n = n, .is_new = true, .are_diags_old = true};
 	snapshot->model = model_new(snapshot->arena);
 	snapshot->names = hash_table_new(snapshot->arena);
-	dir_begin_changes(policies);
-	dir_begin_changes(inventory);
+	snapshot->dirs = arena_alloc(snapshot->arena, n * sizeof(SourceDir *));
+	for (size_t i = 0; i < n; i++) {
+		snapshot->dirs[i] = dirs[i];
+		dir_begin_changes(dirs[i]);
+	}
 	return snapshot;
 }

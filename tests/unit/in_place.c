@@ -17,7 +17,7 @@ static void set_up(void)
 	files_begin();
 	files_clear();
 	dirs_new(dirs, true);
-	snapshot = snapshot_new(dirs[0], dirs[1]);
+	snapshot = snapshot_new(dirs, 2);
 	cr_assert(snapshot);
 }
 

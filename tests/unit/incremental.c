@@ -218,7 +218,7 @@ static Way way_new(bool is_all)
 	CompileOptions options = {.node = "node0", .is_all = is_all, .table = "netpol"};
 
 	dirs_new(way.dirs, false);
-	way.snapshot = snapshot_new(way.dirs[0], way.dirs[1]);
+	way.snapshot = snapshot_new(way.dirs, 2);
 	cr_assert(way.snapshot);
 	way.compiler = compiler_new(snapshot_model(way.snapshot), &options);
 	cr_assert(way.compiler);

@@ -234,7 +234,7 @@ static int reconcile(Way *way)
 	if (r < 0)
 		return r;
 	if (!way->snapshot) {
-		way->snapshot = snapshot_new(way->dirs[0], way->dirs[1]);
+		way->snapshot = snapshot_new(way->dirs, 2);
 		way->compiler = compiler_new(snapshot_model(way->snapshot), &options);
 	}
 	snapshot_update(way->snapshot, &changes);
