@@ -190,6 +190,58 @@ void chain_finish(Arena *arena, Chain *chain);
 /* `text` as an nft comment: cut to fit between UTF-8 sequences, nothing in it ends the string. */
 const char *comment_truncate(Arena *arena, const char *text);
 
+/*
+ * ---- Names of nft objects (names.c) ----
+ *
+ * Every name that netpol gives to an object in its tables is made and parsed here:
+ *
+ *     pods4_HASH, pods6_HASH      SET_PODS; HASH is 24 hex digits of what the set selects and its
+ *                                 size
+ *     ports4_HASH, ports6_HASH    SET_PORTS
+ *     cidr4_HASH, cidr6_HASH      SET_CIDR
+ *     self4, self6                SET_SELF
+ *     in_HASH, out_HASH           the chain of isolated pods, ingress or egress; HASH is of its
+ *                                 rules
+ *     ingress4, ... egress6       the verdict map of a direction and a family
+ *     NAME_next                   the standby object of a set, chain or map; see plan.c
+ *     moving4, moving6            standby only: the addresses that a change moves between sets
+ *
+ * The base chains and the chains that refuse have fixed names and belong to nft's render.c. A
+ * table's name is the administrator's; the tables that come and go besides have a suffix to it.
+ */
+typedef enum ObjectKind { OBJECT_SET, OBJECT_MAP, OBJECT_CHAIN } ObjectKind;
+
+typedef struct ObjectName {
+	ObjectKind kind;
+	SetKind set;	     /* OBJECT_SET */
+	Direction direction; /* OBJECT_MAP, OBJECT_CHAIN */
+	Family family;	     /* OBJECT_SET, OBJECT_MAP; a chain's name does not tell it */
+	bool is_standby;     /* exists only while a change is being made */
+} ObjectName;
+
+typedef enum TableRole {
+	TABLE_ENFORCING,   /* NAME: enforces the ruleset */
+	TABLE_FALLBACK,	   /* NAME_guard: enforces while TABLE_ENFORCING is made again */
+	TABLE_STALE_FLOWS, /* NAME_cut: refuses flows that were established and are now forbidden */
+	TABLE_PROBE,	   /* NAME_try: made and deleted in one transaction, to try a feature */
+} TableRole;
+
+/* The size of a buffer for a set's name, the NUL included. */
+#define OBJECT_NAME_SET_SIZE (sizeof("ports4_") + DIGEST_NAME_LENGTH)
+
+/* False: netpol never makes an object of that name. HASH is not looked at. */
+bool object_name_parse(const char *name, ObjectName *ret_name);
+const char *object_name_table(Arena *arena, const char *table, TableRole role);
+const char *object_name_self(Family family);
+const char *object_name_moving(Family family);
+const char *object_name_map(Direction direction, Family family, bool is_standby);
+/* `key` is the text of what the set selects; `size` as set_size() has it. Not for SET_SELF. */
+void object_name_set(SetKind kind, Family family, const char *key, size_t size,
+	char ret_name[OBJECT_NAME_SET_SIZE]);
+const char *object_name_chain(
+	Arena *arena, Direction direction, const char hash[DIGEST_NAME_LENGTH + 1]);
+const char *object_name_standby(Arena *arena, const char *name);
+
 /* ---- What becomes of a flow ---- */
 /* A new flow as the hooks see it, a Service's translated. */
 typedef struct Tuple {

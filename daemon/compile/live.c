@@ -248,25 +248,12 @@ static Definition copy_definition(Arena *arena, const Definition *from)
 }
 
 /* By what it selects and the size that it says. */
-static void name_set(const Definition *is, size_t size, char name[SET_NAME_SIZE])
+static void name_set(const Definition *is, size_t size, char name[OBJECT_NAME_SET_SIZE])
 {
-	static const char *const prefixes[] = {
-		[SET_PODS] = "pods", [SET_PORTS] = "ports", [SET_CIDR] = "cidr"};
-	char hash[DIGEST_NAME_LENGTH + 1];
-	int digit = is->family == FAMILY_IPV4 ? 4 : 6;
-	uint64_t number = size;
-	Digest digest;
-
-	if (is->kind == SET_SELF) {
-		snprintf(name, SET_NAME_SIZE, "self%d", digit);
-		return;
-	}
-	digest_start(&digest);
-	digest_add_text(&digest, is->key);
-	if (size)
-		digest_add(&digest, &number, sizeof(number));
-	digest_end_name(&digest, hash);
-	snprintf(name, SET_NAME_SIZE, "%s%d_%s", prefixes[is->kind], digit, hash);
+	if (is->kind == SET_SELF)
+		snprintf(name, OBJECT_NAME_SET_SIZE, "%s", object_name_self(is->family));
+	else
+		object_name_set(is->kind, is->family, is->key, size, name);
 }
 
 LiveSet *live_find(const Live *live, const char *name)

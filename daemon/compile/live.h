@@ -18,8 +18,6 @@ typedef struct Definition {
 	const char *key, *comment; /* the name is made from the key */
 } Definition;
 
-#define SET_NAME_SIZE (sizeof("ports4_") + DIGEST_NAME_LENGTH)
-
 /* One of a set's peers, to be asked for itself: a set may have many. */
 typedef struct LivePeer {
 	struct LiveSet *set;
@@ -30,7 +28,7 @@ typedef struct LivePeer {
 
 typedef struct LiveSet {
 	Arena *arena; /* of this and all below */
-	char name[SET_NAME_SIZE];
+	char name[OBJECT_NAME_SET_SIZE];
 	Definition is;
 	bool is_unkeyed; /* no label tells who may be in it */
 	LivePeer *peers; /* of its definition */

@@ -449,13 +449,12 @@ typedef struct Detour {
 
 static Set *moving_set(Detour *t, Family family)
 {
-	static const char *const names[] = {"moving4", "moving6"};
 	Arena *arena = t->d->plan->arena;
 
 	if (!t->moving[family]) {
 		t->moving[family] = ARENA_NEW(arena, Set);
-		*t->moving[family] =
-			(Set){.name = names[family], .kind = SET_PODS, .family = family};
+		*t->moving[family] = (Set){
+			.name = object_name_moving(family), .kind = SET_PODS, .family = family};
 		VEC_PUSH(arena, &t->extra_sets, t->moving[family]);
 	}
 	return t->moving[family];
@@ -493,7 +492,7 @@ static void add_stand_in_set(Detour *t, const Set *set)
 	Set *copy = ARENA_NEW(arena, Set);
 
 	*copy = *set;
-	copy->name = arena_printf(arena, "%s_next", set->name);
+	copy->name = object_name_standby(arena, set->name);
 	copy->comment = NULL;
 	copy->elements = (Elements){};
 	for (size_t i = 0; i < set->elements.n; i++)
@@ -510,7 +509,7 @@ static void add_stand_in_chain(Detour *t, const Chain *chain)
 	Chain *copy = ARENA_NEW(arena, Chain);
 	bool is_needed = false;
 
-	*copy = (Chain){.name = arena_printf(arena, "%s_next", chain->name),
+	*copy = (Chain){.name = object_name_standby(arena, chain->name),
 		.direction = chain->direction,
 		.is_drop = chain->is_drop};
 	for (size_t i = 0; i < chain->rules.n; i++) {

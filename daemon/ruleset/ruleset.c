@@ -31,10 +31,8 @@ Chain *ruleset_add_chain(Ruleset *ruleset, Chain draft)
 
 Set *ruleset_add_self(Ruleset *ruleset, Family family)
 {
-	static const char *const names[] = {"self4", "self6"};
-
-	return ruleset_add_set(
-		ruleset, (Set){.name = names[family], .kind = SET_SELF, .family = family});
+	return ruleset_add_set(ruleset,
+		(Set){.name = object_name_self(family), .kind = SET_SELF, .family = family});
 }
 
 /* ---- Order ---- */
@@ -215,7 +213,7 @@ void chain_finish(Arena *arena, Chain *chain)
 {
 	size_t kept = 0;
 	Digest digest;
-	char name[DIGEST_NAME_LENGTH + 1];
+	char hash[DIGEST_NAME_LENGTH + 1];
 
 	if (chain->rules.n) {
 		qsort(chain->rules.at, chain->rules.n, sizeof(ChainRule), rule_compare);
@@ -228,9 +226,8 @@ void chain_finish(Arena *arena, Chain *chain)
 	digest_add(&digest, chain->is_drop ? "d" : "r", 1);
 	for (size_t i = 0; i < chain->rules.n; i++)
 		digest_rule(&digest, &chain->rules.at[i]);
-	digest_end_name(&digest, name);
-	chain->name =
-		arena_printf(arena, "%s_%s", chain->direction == INGRESS ? "in" : "out", name);
+	digest_end_name(&digest, hash);
+	chain->name = object_name_chain(arena, chain->direction, hash);
 }
 
 /* A string of nft syntax ends at the next quote, and knows no escapes. */

@@ -297,6 +297,63 @@ Test(compile, a_pod_of_several_files_is_the_newest_then_the_last_files)
 	cr_expect_str_eq(node_of_twice(files, (const char *const[]){"5", "5", "5"}), "1");
 }
 
+static void expect_name(const char *name, ObjectName wanted)
+{
+	ObjectName found;
+
+	cr_assert(object_name_parse(name, &found), "%s", name);
+	cr_expect_eq(found.kind, wanted.kind, "%s", name);
+	cr_expect_eq(found.set, wanted.set, "%s", name);
+	cr_expect_eq(found.direction, wanted.direction, "%s", name);
+	cr_expect_eq(found.family, wanted.family, "%s", name);
+	cr_expect_eq(found.is_standby, wanted.is_standby, "%s", name);
+}
+
+/* The object itself, then its standby object. */
+static void expect_names(const char *name, ObjectName wanted)
+{
+	expect_name(name, wanted);
+	wanted.is_standby = true;
+	expect_name(object_name_standby(arena, name), wanted);
+}
+
+/* What netpol reads back from the kernel it knows by the names alone. */
+Test(compile, names_of_objects_are_parsed_as_they_are_made)
+{
+	static const char *const others[] = {"", "self", "self5", "self4_", "ingress", "ingress5",
+		"ingress4_nex", "pods_", "pods5_", "in", "out", "moving4_", "forward", "refuse_in",
+		"pods4"};
+	ObjectName found;
+
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+		for (SetKind kind = SET_PODS; kind <= SET_CIDR; kind++) {
+			char name[OBJECT_NAME_SET_SIZE];
+
+			if (kind == SET_SELF)
+				continue;
+			object_name_set(kind, f, "default: app=db", 1024, name);
+			expect_names(name, (ObjectName){OBJECT_SET, .set = kind, .family = f});
+		}
+		expect_name(object_name_self(f),
+			(ObjectName){OBJECT_SET, .set = SET_SELF, .family = f});
+		expect_name(object_name_moving(f),
+			(ObjectName){OBJECT_SET, .family = f, .is_standby = true});
+		for (Direction d = INGRESS; d < DIRECTION_N; d++) {
+			expect_names(object_name_map(d, f, false),
+				(ObjectName){OBJECT_MAP, .direction = d, .family = f});
+			cr_expect_str_eq(object_name_map(d, f, true),
+				object_name_standby(arena, object_name_map(d, f, false)));
+		}
+	}
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
+		expect_names(object_name_chain(arena, d, "0123456789abcdef01234567"),
+			(ObjectName){OBJECT_CHAIN, .direction = d});
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		cr_expect_not(object_name_parse(others[i], &found), "%s", others[i]);
+	cr_expect_str_eq(object_name_table(arena, "netpol", TABLE_ENFORCING), "netpol");
+	cr_expect_str_eq(object_name_table(arena, "netpol", TABLE_FALLBACK), "netpol_guard");
+}
+
 /* Pitfall 14: nothing of a comment ends it; a cut keeps UTF-8 whole. */
 Test(compile, comments_are_safe)
 {
