@@ -13,7 +13,7 @@ enum {
 #define RUN_STATUS_FILE "status.json"
 #define RUN_METRICS_FILE "netpol.prom"
 #define RUN_CONF_DEFAULT "/etc/netpol/netpol.conf"
-#define RUN_VERSION "0.1.0"
+#define RUN_VERSION NETPOL_VERSION /* by the compiler's options, from meson.build */
 
 typedef struct DaemonOptions {
 	const char *conf;     /* netpol.conf */
