@@ -1,5 +1,5 @@
 """naive: what a flow gets, written only from the text of the NetworkPolicy API (k8s.io/api/networking/v1)
-and design.md's table of what it leaves open. Slow, obvious, and without a line of the compiler's."""
+and docs/policies.md's table of what it leaves open. Slow, obvious, and without a line of the compiler's."""
 import ipaddress
 
 

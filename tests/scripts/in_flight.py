@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The in-flight guarantee (design.md 5.2), measured: under a flood of new flows, thousands of policy
+"""The in-flight guarantee (docs/architecture.md), measured: under a flood of new flows, thousands of policy
 edits, label changes and set moves; what the versions before and after both forbid never passes, what
 both allow is never refused. And the same with whole-table transactions, to show that the test sees."""
 import os
