@@ -1,10 +1,15 @@
-"""chat: connections that stay, between namespaces. Who talks sends a byte every 5 ms; the other end counts what comes,
-and answers if it is asked to. As a program: chat.py serve|call tcp|udp HOST PORT COUNTFILE talks|listens|answers."""
+"""chat: connections that stay, between namespaces. Who talks sends a byte every 20 ms; the other end counts what comes,
+and answers if it is asked to."""
 import os
 import socket
-import subprocess
-import sys
 import time
+
+from inside import Program
+
+# serve|call tcp|udp HOST PORT COUNTFILE talks|listens|answers. A connection that is reset is a talk that has ended
+END = "import chat, sys\ntry:\n    chat.main(*sys.argv[1:])\nexcept OSError:\n    pass\n"
+TURN = 0.02
+LONG = 60  # seconds: whoever is alive is heard by then, however busy the machine is
 
 
 def main(role, kind, host, port, path, manner):
@@ -21,11 +26,11 @@ def main(role, kind, host, port, path, manner):
         else:
             s.connect(s.recvfrom(10)[1])
     else:
-        s.settimeout(5)
+        s.settimeout(LONG)
         s.connect((host, int(port)))
         if kind == "udp":
             s.send(b"x")
-    s.settimeout(0.005 if manner == "talks" else 60)
+    s.settimeout(TURN if manner == "talks" else LONG)
     if kind == "tcp":
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     n = 0
@@ -39,12 +44,12 @@ def main(role, kind, host, port, path, manner):
         except TimeoutError:
             pass
         except ConnectionRefusedError:
-            time.sleep(0.005)  # of a datagram: the next may pass
+            time.sleep(TURN)  # of a datagram: the next may pass
         with open(path + ".new", "w") as f:
             f.write(str(n))
         os.rename(path + ".new", path)
         if manner == "talks":
-            time.sleep(0.005)
+            time.sleep(TURN)
 
 
 class Chat:
@@ -62,10 +67,8 @@ class Chat:
         quiet = "answers" if is_answered else "listens"
         for netns, role, end, (host, number) in ((between[1], "serve", "server", bind or (to, port)),
                                                  (between[0], "call", "client", (to, port))):
-            self.processes.append(subprocess.Popen(
-                ["ip", "netns", "exec", netns, sys.executable, __file__, role, kind, host, str(number), self.paths[end],
-                 "talks" if talker == end else quiet],
-                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True))
+            self.processes.append(Program(netns, END, role, kind, host, number, self.paths[end],
+                                          "talks" if talker == end else quiet))
             if role == "serve":
                 self.processes[-1].stdout.readline()
 
@@ -74,17 +77,15 @@ class Chat:
             return int(f.read())
 
     def is_alive(self, end, seconds=0.25):
-        """Whether that end hears anything in the time."""
-        before = self.heard(end)
-        time.sleep(seconds)
-        return self.heard(end) > before
+        """Whether that end hears anything within the time: LONG where it should."""
+        before, until = self.heard(end), time.monotonic() + seconds
+        while self.heard(end) == before:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.01)
+        return True
 
     def close(self):
         for p in self.processes:
-            p.kill()
-            p.communicate()
+            p.end()
         self.processes = []
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

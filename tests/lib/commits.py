@@ -1,26 +1,15 @@
 """commits: when the kernel commits transactions of nftables, as it tells its listeners."""
-import ctypes
-import os
 import socket
 import struct
 import threading
 import time
 
+from inside import enter
+
 NETLINK_NETFILTER, NFNLGRP_NFTABLES = 12, 7
 SOL_NETLINK, NETLINK_ADD_MEMBERSHIP = 270, 1
-CLONE_NEWNET = 0x40000000
 SO_RCVBUFFORCE = 33
 NFT_NEWGEN = 10 << 8 | 15
-libc = ctypes.CDLL(None, use_errno=True)
-
-
-def _enter(path):
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        if libc.setns(fd, CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), f"setns {path}")
-    finally:
-        os.close(fd)
 
 
 class Commits:
@@ -34,7 +23,7 @@ class Commits:
         ready.wait()
 
     def _listen(self, ready):
-        _enter(f"/run/netns/{self.netns}")  # this thread alone
+        enter(f"/run/netns/{self.netns}")  # this thread alone
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as s:
             s.bind((0, 0))
             s.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTABLES)

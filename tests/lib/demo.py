@@ -72,7 +72,7 @@ class Picture:
 
 
 def applied(lab, before):
-    wait_for(lambda: lab.status()["generation"] > before, 10, "netpold")
+    wait_for(lambda: lab.status()["generation"] > before, 60, "netpold")
     status = lab.status()
     change = status["last_change"]
     print(f"  netpold: generation {status['generation']} in {change['milliseconds']} ms "

@@ -93,12 +93,25 @@ class FloodLab(Lab):
         self.flooding = subprocess.Popen(
             [*there, "ip", "netns", "exec", self.a.netns, os.path.join(BUILD, "tests", "flood"), "-n", str(flows),
              "eth0", link, *ADDRESSES[family], *map(str, ports)], stdout=subprocess.PIPE, text=True)
-        wait_for(lambda: self.arrived(ALLOWED) > 100, 5, "the flood")
+        wait_for(lambda: self.arrived(ALLOWED) > 100, 60, "the flood")
 
     def pause_flood(self):
         """Afterwards every packet that was sent has been judged."""
         self.flooding.send_signal(signal.SIGSTOP)
-        time.sleep(0.02)
+        wait_for(self.is_stopped, 60, "the flood to stop")
+        self.drain()
+
+    def is_stopped(self):
+        with open(f"/proc/{self.flooding.pid}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] == "T"
+
+    def drain(self):
+        """Until nothing arrives any more: packets may wait for a processor."""
+        def is_drained():
+            before = self.arrived(ALLOWED), self.arrived(FORBIDDEN)
+            time.sleep(0.03)
+            return (self.arrived(ALLOWED), self.arrived(FORBIDDEN)) == before
+        wait_for(is_drained, 60, "the last packets")
 
     def go_on(self):
         self.flooding.send_signal(signal.SIGCONT)
@@ -111,7 +124,7 @@ class FloodLab(Lab):
         self.flooding.terminate()
         sent = int(self.flooding.communicate()[0] or 0)
         self.flooding = None
-        time.sleep(0.05)
+        self.drain()
         return sent
 
     def close(self):

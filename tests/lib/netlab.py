@@ -219,14 +219,14 @@ class Lab:
         """under: a command that runs netpold, such as valgrind; more: environment."""
         self.start_without_waiting(*options, under=under, **more)
         wait_for(lambda: self.daemon.poll() is not None or self.status().get("applied_at", "never") != "never",
-                 60 if under else 10, "netpold's first transaction")
+                 120 if under else 60, "netpold's first transaction")
         if self.daemon.poll() is not None:
             raise RuntimeError(f"netpold ended: {self.log()}")
 
     def stop(self, sig=signal.SIGTERM):
         if self.daemon:
             self.daemon.send_signal(sig)
-            self.daemon.wait(20)
+            self.daemon.wait(60)
             self.daemon = None
 
     def log(self):
@@ -290,6 +290,7 @@ def can_track_bridges():
 
 
 def wait_for(condition, seconds, what):
+    """A limit is only reached on failure: it is to be generous, for other tests run at the same time."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

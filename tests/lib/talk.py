@@ -1,15 +1,13 @@
 """talk: what pods say to each other in the tests, a server and a client, and policies in short."""
-import subprocess
-import sys
-
+from inside import Program
 from report import equal
 
 CLIENT = """
 import socket, sys
-family, kind, host, port, size = sys.argv[1:]
+kind, host, port, size = sys.argv[1:]
 s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET,
                   socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
-s.settimeout(1.5)
+s.settimeout(3)
 try:
     s.connect((host, int(port)))
     if kind == "udp":
@@ -41,11 +39,14 @@ def deny_all(name, pods):
 
 
 def serve(lab, pod, address, tcp, udp):
-    server = subprocess.Popen(["ip", "netns", "exec", pod.netns, sys.executable, "-c", SERVER, address, str(tcp),
-                               str(udp)], stdout=subprocess.PIPE, text=True)
+    server = Program(pod.netns, SERVER, address, tcp, udp)
     equal(server.stdout.readline(), "ready\n")
     return server
 
 
 def ask(lab, pod, kind, host, port, size=1):
-    return lab.inside(pod.netns, sys.executable, "-c", CLIENT, "-", kind, host, str(port), str(size)).stdout.strip()
+    return ask_from(pod.netns, kind, host, port, size)
+
+
+def ask_from(netns, kind, host, port, size=1):
+    return Program(netns, CLIENT, kind, host, port, size).answer().strip()

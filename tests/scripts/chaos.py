@@ -76,7 +76,7 @@ class Chaos:
         self.settle()
         name = self.chance.choice(FILES)
         if not self.is_full:
-            wait_for(self.lab.is_saved, 20, "the saving")
+            wait_for(self.lab.is_saved, 60, "the saving")
             self.broken.add(name)
             self.lab.write_policy_file(name, self.chance.choice(["[", "{\"kind\": 7}", "\0", ""])
                                        + self.chance.choice(["", "\n", "}"]) + "{")
@@ -115,7 +115,7 @@ class Chaos:
         if self.chance.random() < 0.3:
             self.lab.in_node("nft", TAMPERING[-1], check=False)
         self.counted["tampering"] += 1
-        wait_for(lambda: self.lab.status().get("repairs", 0) > repairs, 20, "the repair")
+        wait_for(lambda: self.lab.status().get("repairs", 0) > repairs, 60, "the repair")
         self.lab.pause_flood()
         self.counted["passed in tampering"] += self.lab.arrived(FORBIDDEN) - before
         self.start_counting()
@@ -162,7 +162,7 @@ class Chaos:
         """A directory that is away says nothing."""
         path = self.chance.choice([self.lab.policies, self.lab.inventory])
         os.rename(path, path + ".away")
-        wait_for(lambda: "cannot be read" in self.lab.status().get("unhealthy_why", ""), 20, "that it is said")
+        wait_for(lambda: "cannot be read" in self.lab.status().get("unhealthy_why", ""), 60, "that it is said")
         os.rename(path + ".away", path)
 
     def slow_writer(self):

@@ -3,11 +3,11 @@
 caches under deny-all, VLAN tags, bridge switches, very large transactions, other people's huge sets."""
 import json
 import os
-import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from inside import Program
 from netlab import NETPOLCTL, Lab, Pod, Skip, can_track_bridges, run, wait_for
 from report import test, finish, equal
 from talk import ask, deny_all, policy, serve
@@ -69,7 +69,7 @@ def services(mode):
             equal("kube-proxy" in lab.in_node("nft", "list", "tables").stdout, True)
         finally:
             for server in servers:
-                server.terminate()
+                server.end()
 
 
 def errors_and_fragments(mode):
@@ -86,7 +86,7 @@ def errors_and_fragments(mode):
                   "fragments of a refused one")
             equal(ask(lab, a, "udp", B, 7), "refused", "the ICMP error of an allowed flow, to a pod that is shut")
         finally:
-            server.terminate()
+            server.end()
 
 
 def cold_neighbours(mode):
@@ -119,7 +119,7 @@ s.send(bytes.fromhex(to.replace(":", "")) + mine + vlan + struct.pack("!H", 0x08
 """
 RECEIVE = """
 import socket, sys
-u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(("", int(sys.argv[1]))); u.settimeout(0.3)
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(("", int(sys.argv[1]))); u.settimeout(float(sys.argv[2]))
 print("ready", flush=True)
 sys.stdin.readline() # it has been sent
 try: print(u.recv(100).decode())
@@ -127,14 +127,14 @@ except TimeoutError: print("nothing")
 """
 
 
-def tagged_arrives(lab, source, destination, port, *tags):
+def check_tagged(lab, passes, source, destination, port, *tags):
     link = json.loads(lab.inside(destination.netns, "ip", "-j", "link", "show", "eth0").stdout)[0]["address"]
-    receiver = subprocess.Popen(["ip", "netns", "exec", destination.netns, sys.executable, "-c", RECEIVE, str(port)],
-                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    receiver.stdout.readline()
-    lab.inside(source.netns, sys.executable, "-c", SEND_TAGGED, link, source.addresses[0], destination.addresses[0],
-               str(port), *tags)
-    return receiver.communicate("sent\n")[0].strip() == "tags"
+    receiver = Program(destination.netns, RECEIVE, port, 30 if passes else 0.3)
+    equal(receiver.stdout.readline(), "ready\n")
+    Program(source.netns, SEND_TAGGED, link, source.addresses[0], destination.addresses[0], port, *tags).answer()
+    receiver.say("sent")
+    equal(receiver.answer().strip(), "tags" if passes else "nothing",
+          f"{source.name} -> {destination.name} {port}, tags {tags}")
 
 
 def tagged(mode, is_judged):
@@ -142,17 +142,17 @@ def tagged(mode, is_judged):
     lab, a, b, c = build(mode)
     with lab:
         lab.switch_br_netfilter(int(is_judged), ["filter-vlan-tagged"])
-        equal(tagged_arrives(lab, c, b, 8080, "8100:0"), True, "before there is a policy")
-        equal(tagged_arrives(lab, c, b, 8080, "8100:0", "8100:0"), True, "two tags, before there is a policy")
+        check_tagged(lab, True, c, b, 8080, "8100:0")
+        check_tagged(lab, True, c, b, 8080, "8100:0", "8100:0")
         lab.write_policies([policy("b", {"pod": "b"}, ingress=[{"ports": [{"port": 8080, "protocol": "UDP"}]}]),
                             deny_all("a", {"pod": "a"})])
         lab.apply()
         for tags, passes in (((), True), (("8100:0",), is_judged), (("88a8:0",), is_judged),
                              (("8100:0", "8100:0"), False), (("88a8:0", "8100:0"), False)):
-            equal(tagged_arrives(lab, c, b, 8080, *tags), passes, f"allowed, tags {tags}")
-            equal(tagged_arrives(lab, c, b, 8081, *tags), False, f"forbidden, tags {tags}")
-            equal(tagged_arrives(lab, a, c, 8081, *tags), False, f"forbidden to leave, tags {tags}")
-        equal(tagged_arrives(lab, b, c, 8081, "8100:0"), True, "nobody isolates b's egress, nor c")
+            check_tagged(lab, passes, c, b, 8080, *tags)
+            check_tagged(lab, False, c, b, 8081, *tags)
+            check_tagged(lab, False, a, c, 8081, *tags)
+        check_tagged(lab, True, b, c, 8081, "8100:0")  # nobody isolates b's egress, nor c
 
 
 def tagged_refused(mode):
@@ -172,7 +172,7 @@ def switched_off():
         flow = (c.netns, b.netns, "tcp", C, B, 8080)
         equal((lab.status()["bridge"], lab.probe([flow])), ("br_netfilter", ["reject"]))
         lab.switch_br_netfilter(0)
-        wait_for(lambda: lab.status()["bridge"] != "br_netfilter", 10, "the switch's turning to be noticed")
+        wait_for(lambda: lab.status()["bridge"] != "br_netfilter", 60, "the switch's turning to be noticed")
         if can_track_bridges():
             equal((lab.status()["bridge"], lab.status()["health"]), ("conntrack", "healthy"))
             equal(lab.probe([flow]), ["drop"])
@@ -180,11 +180,11 @@ def switched_off():
             equal((lab.status()["bridge"], lab.status()["health"]), ("none", "unhealthy"))
             equal("nf_conntrack_bridge is not to be had" in lab.status()["unhealthy_why"], True, lab.status())
         lab.switch_br_netfilter(1)
-        wait_for(lambda: lab.status()["bridge"] == "br_netfilter", 10, "the switch's turning back to be noticed")
+        wait_for(lambda: lab.status()["bridge"] == "br_netfilter", 60, "the switch's turning back to be noticed")
         equal(lab.probe([flow]), ["reject"])
         lab.put(lab.conf, open(lab.conf).read().replace('"auto"', '"off"'))
         lab.daemon.send_signal(1)
-        wait_for(lambda: lab.status()["bridge"] == "off", 10, "the setting")
+        wait_for(lambda: lab.status()["bridge"] == "off", 60, "the setting")
         equal(lab.in_node("nft", "list", "tables").stdout.split("\n")[:1], ["table inet netpol"], "no bridge table is left")
         time.sleep(0.3)
         equal(lab.daemon.poll(), None)
@@ -204,7 +204,7 @@ def bridge_table_repaired(mode):
                         "flush map bridge netpol ingress4"):
             before = lab.status()["repairs"]
             lab.in_node("nft", command)
-            wait_for(lambda: lab.status()["repairs"] > before and listing() == wanted, 15, f"repair after {command!r}")
+            wait_for(lambda: lab.status()["repairs"] > before and listing() == wanted, 60, f"repair after {command!r}")
 
 
 def conntrack_not_there():
@@ -232,7 +232,7 @@ def routed_pretenders():
                    "priority raw; policy accept;\n\t\ticmpv6 type { 133, 134, 135, 136, 130, 131, 143 } ip6 saddr "
                    f"{A6} counter\n\t}}\n}}\n")
         for hops in (255, 2, 64):
-            lab.inside(a.netns, sys.executable, "-c", send, B6, str(hops))
+            Program(a.netns, send, B6, hops).answer()
         listing = lab.inside(b.netns, "nft", "list", "table", "ip6", "seen").stdout
         equal("counter packets 0 " in listing, True, listing)
 
@@ -255,6 +255,9 @@ for to in sys.argv[2:]:
     where = (to, 5000, 0, socket.if_nametoindex("eth0"))
     (v6.sendto(to.encode(), where) if ":" in to else v4.sendto(to.encode(), where[:2]))
 """
+SEND_END = """import socket, sys
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"end", (sys.argv[1], 5000))
+"""
 ANSWER = """import socket
 s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.bind(("::", 5001))
 print("ready", flush=True)
@@ -262,8 +265,9 @@ while True:
     s.sendto(*s.recvfrom(99))
 """
 ASK = """import socket, sys
-s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.settimeout(0.5)
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); 
 for line in sys.stdin:
+    s.settimeout(float(line))
     s.sendto(b"x", (sys.argv[1], 5001, 0, socket.if_nametoindex(sys.argv[2])))
     try: s.recv(9); print("answer", flush=True)
     except TimeoutError: print("silence", flush=True)
@@ -278,51 +282,44 @@ def link_address(lab, netns, device):
 
 def arrivals(lab, source, targets, receivers):
     """What source sends to targets, by who got it. A last packet, from the node, shows that all had the time to."""
-    waiting = [subprocess.Popen(["ip", "netns", "exec", netns, sys.executable, "-c", RECEIVE_ANY, own],
-                                stdout=subprocess.PIPE, text=True) for netns, own in receivers]
+    waiting = [Program(netns, RECEIVE_ANY, own) for netns, own in receivers]
     for receiver in waiting:
         equal(receiver.stdout.readline(), "ready\n")
-    lab.inside(source.netns, sys.executable, "-c", SEND_ANY, source.addresses[0], *targets)
+    Program(source.netns, SEND_ANY, source.addresses[0], *targets).answer()
     found = []
     for receiver, (_, own) in zip(waiting, receivers):
-        lab.in_node(sys.executable, "-c", "import socket, sys; socket.socket(socket.AF_INET, socket.SOCK_DGRAM)."
-                    "sendto(b'end', (sys.argv[1], 5000))", own)
+        Program(lab.node, SEND_END, own).answer()
         found.append(sorted(line.strip() for line in iter(receiver.stdout.readline, "end\n")))
-        receiver.kill()
-        receiver.communicate()
+        receiver.end()
     return found
 
 
-def talk_on(lab, source, device, destination, address, versions):
-    """One flow's questions, one in each version of the policies: whether they are answered."""
-    server, client = (subprocess.Popen(["ip", "netns", "exec", netns, sys.executable, "-c", *more], text=True,
-                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-                      for netns, *more in ((destination, ANSWER), (source, ASK, address, device)))
+def talk_on(lab, source, device, destination, address, versions, wanted, what):
+    """One flow's questions, one in each version of the policies, and whether they are answered."""
+    server, client = Program(destination, ANSWER), Program(source, ASK, address, device)
     equal(server.stdout.readline(), "ready\n")
     said = []
-    for policies in versions:
+    for policies, want in zip(versions, wanted):
         lab.write_policies(policies)
         lab.apply()
-        client.stdin.write("go on\n")
-        client.stdin.flush()
+        client.say("30" if want == "answer" else "0.5")
         said.append(client.stdout.readline().strip())
-    for process in (server, client):
-        process.kill()
-        process.communicate()
-    return said
+    for program in (server, client):
+        program.end()
+    equal(said, wanted, what)
 
 
 def established_on_the_link(lab, a, b, device, at_b, at_node, ingress, egress):
     """No map knows such a flow, so that no look at what is established finds it forbidden. b is isolated."""
     versions = [], ingress, [], egress, []
-    equal(talk_on(lab, lab.node, device, b.netns, at_b, versions),
-          ["answer"] * 3 + ["silence" if lab.mode == "bridged" else "answer", "answer"], "node to b")
-    equal(talk_on(lab, b.netns, "eth0", lab.node, at_node, versions),
-          ["answer", "answer", "answer", "silence", "answer"], "b to node")
+    talk_on(lab, lab.node, device, b.netns, at_b, versions,
+            ["answer"] * 3 + ["silence" if lab.mode == "bridged" else "answer", "answer"], "node to b")
+    talk_on(lab, b.netns, "eth0", lab.node, at_node, versions,
+            ["answer", "answer", "answer", "silence", "answer"], "b to node")
     if a:
         for client, server in ((a, b), (b, a)):
-            equal(talk_on(lab, client.netns, "eth0", server.netns, link_address(lab, server.netns, "eth0"), versions),
-                  ["answer", "silence", "answer", "silence", "answer"], f"{client.key} to {server.key}")
+            talk_on(lab, client.netns, "eth0", server.netns, link_address(lab, server.netns, "eth0"), versions,
+                    ["answer", "silence", "answer", "silence", "answer"], f"{client.key} to {server.key}")
 
 
 def without_addresses(mode):
@@ -430,7 +427,7 @@ def others_sets():
         def edit(i):
             lab.write_policies([policy("b", {"pod": "b"}, ingress=[{"from": [{"ipBlock": {
                 "cidr": f"10.{i}.0.0/16", "except": [f"10.{i}.1.0/24"]}}]}])])
-            wait_for(lab.is_up_to_date, 20, "the change")
+            wait_for(lab.is_up_to_date, 60, "the change")
         lab.start()
         for i in range(10):
             edit(i)
@@ -441,7 +438,7 @@ def others_sets():
         for i in range(10):
             edit(100 + i)
         lab.in_node("nft", "flush", "table", "inet", "netpol")  # and the table is read back
-        wait_for(lambda: lab.status()["repairs"] > 0, 20, "the repair")
+        wait_for(lambda: lab.status()["repairs"] > 0, 60, "the repair")
         equal(peak_kilobytes(lab) - before < 6000, True, f"{before} kB, then {peak_kilobytes(lab)}")
 
 

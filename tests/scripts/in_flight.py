@@ -26,7 +26,7 @@ def run_edits(lab, versions, n, is_enough):
     done = 0
     for done in range(1, n + 1):
         versions.step()
-        wait_for(lab.is_up_to_date, 20, f"edit {done} to be applied")
+        wait_for(lab.is_up_to_date, 60, f"edit {done} to be applied")
         if done % 25 == 0 and is_enough():
             break
     return done

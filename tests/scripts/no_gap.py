@@ -25,7 +25,7 @@ def under_flood(what, prepare, once):
         versions = Versions(lab, random.Random(SEED))
         prepare(lab)
         lab.start()
-        wait_for(lab.is_saved, 20, "the saving")
+        wait_for(lab.is_saved, 60, "the saving")
         lab.count()
         lab.start_flood()
         start = time.monotonic()
@@ -75,7 +75,7 @@ def reloads():
         if i % 3 == 0:
             versions.step()
         wait_for(lambda: (f"10.96.{i}.0/24" in lab.in_node("nft", "list", "chain", "inet", "netpol", "input").stdout)
-                 == bool(i % 2), 20, "the new setting")
+                 == bool(i % 2), 60, "the new setting")
     under_flood("reloaded", lambda lab: None, once)
 
 
@@ -111,19 +111,19 @@ def cold_starts():
     """no gap: a cold start from the state directory; packets come as soon as the table stands"""
     def once(lab, versions, i):
         is_inventory_gone = i % 2 == 1
-        wait_for(lab.is_saved, 20, "the saving")
+        wait_for(lab.is_saved, 60, "the saving")
         reboot(lab, is_inventory_gone)
         lab.start_without_waiting()
-        wait_for(lambda: is_enforcing(lab), 20, "the table")
+        wait_for(lambda: is_enforcing(lab), 60, "the table")
         set_gate(lab, False)
-        wait_for(lambda: lab.status().get("generation", 0) > 0, 20, "the files")
+        wait_for(lambda: lab.status().get("generation", 0) > 0, 60, "the files")
         if is_inventory_gone:
             equal("not written again" in str(lab.status()["diagnostics"]), True, "the inventory of before")
             versions.write_labels()
-            wait_for(lambda: not lab.status()["diagnostics"], 20, "the inventory of now")
+            wait_for(lambda: not lab.status()["diagnostics"], 60, "the inventory of now")
         elif i % 10 == 0:
             versions.step()
-            wait_for(lab.is_up_to_date, 20, "a change")
+            wait_for(lab.is_up_to_date, 60, "a change")
     under_flood("started cold", lambda lab: None, once)
 
 
@@ -132,13 +132,13 @@ def before_parsing():
     with FloodLab() as lab:
         Versions(lab, random.Random(SEED))
         lab.start()
-        wait_for(lab.is_saved, 20, "the saving")
+        wait_for(lab.is_saved, 60, "the saving")
         reboot(lab, False)
         with open(f"{lab.policies}/0.yaml", "w") as f:  # 15 MiB: takes a while
             document = "---\nkind: ConfigMap\nmetadata:\n  name: many\ndata: {a: b, c: d, e: f, g: h, i: j, k: l}\n"
             f.write(document * ((15 << 20) // len(document)))
         lab.start_without_waiting()
-        wait_for(lambda: is_enforcing(lab), 20, "the table")
+        wait_for(lambda: is_enforcing(lab), 60, "the table")
         equal(lab.status(), {}, "told already: the files were read")
         equal("stands as it did last" in lab.log(), True, lab.log())
         wait_for(lambda: lab.status().get("generation", 0) > 0, 60, "the files")

@@ -58,9 +58,8 @@ def repair(lab, name, command, wanted):
     equal(lab.listing(), wanted, f"after {command!r}")
     equal("guard" in lab.in_node("nft", "list", "tables").stdout, False, "guard left")
     before = lab.arrived(FORBIDDEN), lab.arrived(ALLOWED)
-    time.sleep(0.1)
+    wait_for(lambda: lab.arrived(ALLOWED) > before[1] + 1000, 60, "allowed packets after the repair")
     equal(lab.arrived(FORBIDDEN) - before[0], 0, "forbidden packets after the repair")
-    equal(lab.arrived(ALLOWED) > before[1], True, "allowed packets after the repair")
     if os.environ.get("VERBOSE"):
         print(f"# repair.py: {name}: {list(zip(passed, shut, whole))}")
     print(f"# repair.py: {name}: forbidden packets that passed: {sum(passed) / ROUNDS:.0f} on average, {max(passed)} "
@@ -101,7 +100,7 @@ def burst():
         wanted = lab.listing()
         for i in range(100):
             lab.in_node("nft", random.Random(i).choice(list(TAMPERING.values())), check=False)
-        wait_for(lambda: lab.listing() == wanted, 20, "the table as it was")
+        wait_for(lambda: lab.listing() == wanted, 60, "the table as it was")
 
 
 def cpu(pid):

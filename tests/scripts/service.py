@@ -32,7 +32,13 @@ def isolated(lab):
 
 
 def becomes(lab, wanted, what):
-    wait_for(lambda: isolated(lab) == set(wanted), 15, f"{what}: {sorted(wanted)} isolated")
+    wait_for(lambda: isolated(lab) == set(wanted), 60, f"{what}: {sorted(wanted)} isolated")
+
+
+def is_at_rest(lab):
+    before = lab.listing()
+    time.sleep(0.3)
+    return lab.listing() == before
 
 
 def new_lab(start=True, conf=""):
@@ -81,7 +87,7 @@ def slow_writer():
             lab.write_policy_file("b.yaml", deny("b"))  # this one is news
             becomes(lab, [A, B], "the other file")
             f.write("---\n" + deny("a"))
-        wait_for(lambda: lab.status()["counts"]["policies"] == 3, 15, "the whole file")
+        wait_for(lambda: lab.status()["counts"]["policies"] == 3, 60, "the whole file")
         equal(isolated(lab), {A, B})
         with open(f"{lab.policies}/new.yaml", "w") as f:
             f.write(deny("one", "nobody"))
@@ -89,7 +95,7 @@ def slow_writer():
             time.sleep(0.3)
             equal(lab.status()["counts"]["policies"], 3, "half of a new file")
             f.write("---\n" + deny("two", "nobody"))
-        wait_for(lambda: lab.status()["counts"]["policies"] == 5, 15, "the whole new file")
+        wait_for(lambda: lab.status()["counts"]["policies"] == 5, 60, "the whole new file")
 
 
 def directories():
@@ -101,15 +107,15 @@ def directories():
         import subprocess
         lab.daemon = subprocess.Popen(["ip", "netns", "exec", lab.node, NETPOLD, "-c", lab.conf],
                                       stderr=lab.daemon_log)
-        wait_for(lambda: "cannot be read" in lab.status().get("unhealthy_why", ""), 15, "unhealthy")
+        wait_for(lambda: "cannot be read" in lab.status().get("unhealthy_why", ""), 60, "unhealthy")
         os.mkdir(lab.inventory, 0o755)
         lab.write_inventory()
         os.mkdir(lab.policies, 0o755)
         lab.write_policy_file("a.yaml", deny("a"))
         becomes(lab, [A], "directories came")
-        wait_for(lambda: lab.status()["health"] == "healthy", 15, "healthy")
+        wait_for(lambda: lab.status()["health"] == "healthy", 60, "healthy")
         os.rename(lab.policies, lab.policies + ".old")
-        wait_for(lambda: lab.status()["errors"] == 1, 15, "the error")
+        wait_for(lambda: lab.status()["errors"] == 1, 60, "the error")
         equal(isolated(lab), {A}, "what was read last stays in force")
         os.mkdir(lab.policies + ".new", 0o755)
         with open(f"{lab.policies}.new/b.yaml", "w") as f:
@@ -146,15 +152,15 @@ def bad_files():
                deny("x", "nobody") + "---\n" + deny("x", "nobody")]
         for i, text in enumerate(bad):
             lab.write_policy_file("a.yaml", text)
-            wait_for(lambda: lab.status()["errors"] > 0, 15, f"error of {text!r}")
+            wait_for(lambda: lab.status()["errors"] > 0, 60, f"error of {text!r}")
             lab.write_policy_file("b.yaml", deny("b") if i % 2 else deny("b", "nobody"))
             becomes(lab, [A, B] if i % 2 else [A], f"the other file, with {text!r}")
-            wait_for(lambda: any("b.yaml" in f["file"] for f in lab.status()["files"]), 15, "b.yaml in the status")
+            wait_for(lambda: any("b.yaml" in f["file"] for f in lab.status()["files"]), 60, "b.yaml in the status")
             state = {os.path.basename(f["file"]): f["state"] for f in lab.status()["files"]}
             equal((state["a.yaml"], state["b.yaml"]), ("last good version in force", "in force"))
         lab.write_policy_file("a.yaml", deny("a", "nobody"))
         becomes(lab, [], "mended")
-        wait_for(lambda: lab.status()["errors"] == 0, 15, "no errors")
+        wait_for(lambda: lab.status()["errors"] == 0, 60, "no errors")
 
 
 def odd_files():
@@ -172,7 +178,7 @@ def odd_files():
         os.chmod(f"{lab.policies}/open.yaml", 0o666)
         lab.write_policy_file("a.yaml", deny("a"))
         becomes(lab, [A], "the good one")
-        wait_for(lambda: lab.status()["errors"] == 7, 15, f"seven errors, not {lab.status()['errors']}")
+        wait_for(lambda: lab.status()["errors"] == 7, 60, f"seven errors, not {lab.status()['errors']}")
         text = "\n".join(lab.status()["diagnostics"])
         for words in ("no regular file", "a directory", "leads out", "everybody may write", "16 MiB"):
             equal(words in text, True, f"{words!r} in {text}")
@@ -180,7 +186,7 @@ def odd_files():
         becomes(lab, [A, B], "after chmod")
         os.chmod(lab.policies, 0o777)
         lab.write_policy_file("a.yaml", deny("a", "nobody"))
-        wait_for(lambda: "everybody may write to this directory" in str(lab.status()["diagnostics"]), 15, "the error")
+        wait_for(lambda: "everybody may write to this directory" in str(lab.status()["diagnostics"]), 60, "the error")
         equal(isolated(lab), {A, B}, "a directory for everybody is not read")
 
 
@@ -190,7 +196,7 @@ def conflicts():
         lab.write_policy_file("m.yaml", deny("a"))
         becomes(lab, [A], "the first")
         lab.write_policy_file("b.yaml", deny("a", "b"))  # sorts before, same name
-        wait_for(lambda: "defined twice" in str(lab.status()["diagnostics"]), 15, "the error")
+        wait_for(lambda: "defined twice" in str(lab.status()["diagnostics"]), 60, "the error")
         equal(isolated(lab), {A})
         os.unlink(f"{lab.policies}/m.yaml")
         becomes(lab, [B], "the way is free")
@@ -199,7 +205,7 @@ def conflicts():
                               '( { from = ( { cidr_set = "s"; } ); } ); } );')
         becomes(lab, [A, B], "a set of another file")
         os.unlink(f"{lab.policies}/sets.conf")
-        wait_for(lambda: "not defined any more" in str(lab.status()["diagnostics"]), 15, "the error")
+        wait_for(lambda: "not defined any more" in str(lab.status()["diagnostics"]), 60, "the error")
         equal("192.0.2.0/24" in table(lab), True, "its last definition")
 
 
@@ -211,10 +217,10 @@ def failed_export():
         good = open(f"{lab.inventory}/pods.json").read()
         for text in ("", "Unauthorized", good[:-30], '{"kind":"Status"}'):
             lab.put(f"{lab.inventory}/pods.json", text)
-            wait_for(lambda: lab.status()["errors"] > 0, 15, f"error of {text[:20]!r}")
+            wait_for(lambda: lab.status()["errors"] > 0, 60, f"error of {text[:20]!r}")
             equal((isolated(lab), lab.status()["counts"]["pods"]), ({A}, 2), text[:20])
             lab.put(f"{lab.inventory}/pods.json", good)
-            wait_for(lambda: lab.status()["errors"] == 0, 15, "mended")
+            wait_for(lambda: lab.status()["errors"] == 0, 60, "mended")
 
 
 def overflow():
@@ -243,7 +249,7 @@ def burst():
         for i in range(100):
             lab.write_policy_file(f"p{i}.yaml", deny(f"p{i}", "a" if i % 2 else "b"))
         becomes(lab, [A, B], "all of them")
-        wait_for(lambda: lab.status()["counts"]["policies"] == 100, 15, "100 policies")
+        wait_for(lambda: lab.status()["counts"]["policies"] == 100, 60, "100 policies")
         equal(lab.status()["generation"] - before <= 3, True, "few changes")
         answer = lab.ctl("status")
         equal((answer.returncode, "health: healthy" in answer.stdout, "{" in answer.stdout), (0, True, False))
@@ -258,18 +264,18 @@ def signals():
         conf = open(lab.conf).read()
         lab.put(lab.conf, conf + 'deny = "drop";\n')
         lab.daemon.send_signal(signal.SIGHUP)
-        wait_for(lambda: "goto refuse_" not in table(lab) and "goto drop_" in table(lab), 15, "drop")
+        wait_for(lambda: "goto refuse_" not in table(lab) and "goto drop_" in table(lab), 60, "drop")
         before = lab.status()["generation"]
         lab.put(lab.conf, conf + 'deny = "drop"; service_cidrs = [ "10.96.0.0/12" ];\n')
         lab.daemon.send_signal(signal.SIGHUP)
-        wait_for(lambda: "ip daddr 10.96.0.0/12 accept" in table(lab) and "chain output" in table(lab), 15, "services")
-        wait_for(lambda: lab.status()["generation"] == before + 1, 15, "that it is told")
+        wait_for(lambda: "ip daddr 10.96.0.0/12 accept" in table(lab) and "chain output" in table(lab), 60, "services")
+        wait_for(lambda: lab.status()["generation"] == before + 1, 60, "that it is told")
         lab.put(lab.conf, conf + 'deny = "drop";\n')
         lab.daemon.send_signal(signal.SIGHUP)
-        wait_for(lambda: "chain output" not in table(lab), 15, "no services")
+        wait_for(lambda: "chain output" not in table(lab), 60, "no services")
         lab.put(lab.conf, conf + 'deny = "neither";\n')
         lab.daemon.send_signal(signal.SIGHUP)
-        wait_for(lambda: "Unsupported value" in lab.log(), 15, "the error")
+        wait_for(lambda: "Unsupported value" in lab.log(), 60, "the error")
         equal("goto drop_" in table(lab), True)
         lab.stop()
         equal(isolated(lab), {A}, "after SIGTERM")
@@ -280,7 +286,7 @@ def adopts():
     with new_lab() as lab:
         lab.write_policy_file("a.yaml", deny("a"))
         becomes(lab, [A], "good")
-        wait_for(lambda: "_next" not in table(lab), 10, "the end of the change")
+        wait_for(lambda: "_next" not in table(lab), 60, "the end of the change")
         lab.stop(signal.SIGKILL)
         handles = lab.in_node("nft", "-a", "list", "table", "inet", "netpol").stdout
         lab.start()
@@ -325,7 +331,7 @@ def repairs():
         wanted = lab.listing()
         for i, command in enumerate(TAMPERING[:-1]):
             lab.in_node("nft", command)
-            wait_for(lambda: lab.status()["repairs"] == i + 1, 15, f"repair after {command!r}")
+            wait_for(lambda: lab.status()["repairs"] == i + 1, 60, f"repair after {command!r}")
             equal(lab.listing(), wanted, command)
         lab.in_node("nft", "add table inet other; add set inet other s { type ipv4_addr; }")
         lab.in_node("nft", "add table ip netpol")
@@ -342,7 +348,7 @@ def remembers():
         lab.write_policy_file("a.yaml", deny("a"))
         lab.write_policy_file("b.yaml", deny("b"))
         becomes(lab, [A, B], "good")
-        wait_for(lab.is_saved, 15, "the saving")
+        wait_for(lab.is_saved, 60, "the saving")
         lab.write_policy_file("a.yaml", "kind: [")
         os.unlink(f"{lab.policies}/b.yaml")
         becomes(lab, [A], "broken")
@@ -365,7 +371,7 @@ def remembers():
         with open(lab.state, "w") as f:
             f.write("no directory")
         lab.start()
-        wait_for(lambda: "cannot be kept" in str(lab.status()["diagnostics"]), 15, "the warning")
+        wait_for(lambda: "cannot be kept" in str(lab.status()["diagnostics"]), 60, "the warning")
         equal(isolated(lab), {B}, "the good file goes on all the same")
 
 
@@ -374,7 +380,7 @@ def not_ourselves():
     with new_lab() as lab:
         for i in range(10):
             lab.write_policy_file("a.yaml", deny("a") + f"---\n{deny(f'b{i}', 'b') if i % 2 else ''}")
-            wait_for(lab.is_up_to_date, 15, "the change")
+            wait_for(lab.is_up_to_date, 60, "the change")
         time.sleep(0.3)
         equal((lab.log().count("adopting"), lab.status()["repairs"]), (0, 0), lab.log())
 
@@ -425,8 +431,8 @@ def same_as_from_scratch():
                 lab.write_policies(policies)
             time.sleep(0.01 * chance.randint(0, 3))
         lab.write_policy_file("last.yaml", deny("last", "a"))
-        wait_for(lambda: any("last.yaml" in f["file"] for f in lab.status()["files"]), 10, "the last change")
-        time.sleep(0.1)
+        wait_for(lambda: any("last.yaml" in f["file"] for f in lab.status()["files"]), 60, "the last change")
+        wait_for(lambda: is_at_rest(lab), 60, "the end of the change")
         found = lab.listing()
         lab.stop()
         lab.in_node("nft", "delete", "table", "inet", "netpol")
