@@ -29,6 +29,10 @@ SANITIZED = Variant("-sanitized", " (sanitized)", {
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
     "LSAN_OPTIONS": f"suppressions={TESTS}/lib/lsan.supp:print_suppressions=0"})
 
+# Where threads run: the saving thread, and those that read files side by side
+THREADS = Variant("-tsan", " (thread sanitizer)", {
+    "NETPOL_MESON_OPTIONS": SANITIZE + "thread", "TSAN_OPTIONS": "halt_on_error=1"})
+
 
 @dataclass
 class Part:
@@ -63,9 +67,9 @@ def unit(name, variant=PLAIN, **more):
                 needs=("build" + variant.mark,), is_quick=variant == PLAIN, is_criterion=True, **more)
 
 
-def script(name, variant=PLAIN, **more):
-    return Part(f"{name}.py", ["python3", f"tests/scripts/{name}.py"], variant, mark=variant.mark,
-                needs=("build" + variant.mark,), **more)
+def script(name, variant=PLAIN, mark=None, **more):
+    return Part(f"{name}.py", ["python3", f"tests/scripts/{name}.py"], variant,
+                mark=variant.mark if mark is None else mark, needs=("build" + variant.mark,), **more)
 
 
 def machine(what, *arguments, **more):
@@ -111,6 +115,14 @@ PARTS = [
     script("golden", SANITIZED, long=AGAIN),
     script("properties", SANITIZED, run={"NETPOL_ROUNDS": "20"}, long=AGAIN),
     script("kubelet_export", SANITIZED, cores=0.3, long=None),
+    # --- threads: the second table of a br_netfilter node is there in the mode "bridged" ---
+    build(THREADS, "thread sanitizer"),
+    script("slow_disk", SANITIZED, run={"NETPOL_CHANGES": "100"}, cores=0.4),
+    script("slow_disk", THREADS, run={"NETPOL_CHANGES": "100"}, cores=0.4),
+    script("chaos", THREADS, run={"NETPOL_SECONDS": "20", "NETPOL_MODE": "bridged"},
+           long={"NETPOL_SECONDS": "120", "NETPOL_MODE": "bridged"}),
+    script("state", THREADS, run={"NETPOL_MODE": "bridged"}, long={"NETPOL_MODE": "bridged"}, cores=0.4),
+    script("service", THREADS, run={"NETPOL_MODE": "bridged"}, long={"NETPOL_MODE": "bridged"}, cores=0.4),
     # --- the plain build: what needs no root, and what measures ---
     *(unit(name) for name in UNITS),
     script("layers", is_quick=True),
@@ -121,6 +133,9 @@ PARTS = [
     Part("bench", ["bash", "-o", "pipefail", "-c", BENCH], needs=("build",), says="bench: --quick"),
     script("in_flight", run={"NETPOL_EDITS": "300"}, is_alone=True),
     # --- only in --long ---
+    *(script(name, variant, mark=f"{variant.mark[:-1]}, {mode})", run=None, long={"NETPOL_MODE": mode})
+      for name in ("chaos", "state", "service") for variant, mode in ((SANITIZED, "bridged"), (THREADS, "routed"))),
+    unit("incremental", THREADS, run=None, long={"NETPOL_ROUNDS": "20"}),
     machine("stock kernel", *ALL_SCRIPTS.split(), run=None),
     machine("stock kernel, unit", "unit", run=None),
     machine("backported kernel", *ALL_SCRIPTS.split(), run=None, long=BACKPORTED),
