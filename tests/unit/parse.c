@@ -1,6 +1,5 @@
-/* source: what the readers make of good files; what they make of bad ones is in the golden pairs.
- */
-#include "source.h"
+/* parse: the values that valid files become. The diagnostics of invalid files are golden files. */
+#include "parse.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,7 +38,7 @@ static Source *spec(const char *text)
 }
 
 /* Pitfall 7: the four ways to write "nothing" differ. */
-Test(source, absent_empty_and_everybody_differ)
+Test(parse, absent_empty_and_everybody_differ)
 {
 	static const struct {
 		const char *spec;
@@ -64,7 +63,7 @@ Test(source, absent_empty_and_everybody_differ)
 	}
 }
 
-Test(source, policy_types_are_defaulted_as_the_api_does)
+Test(parse, policy_types_are_defaulted_as_the_api_does)
 {
 	static const struct {
 		const char *spec;
@@ -85,7 +84,7 @@ Test(source, policy_types_are_defaulted_as_the_api_does)
 	}
 }
 
-Test(source, ports_are_defaulted)
+Test(parse, ports_are_defaulted)
 {
 	Source *source = spec("  ingress: [{ports: [{}, {port: 80}, {port: 80, endPort: 90, "
 			      "protocol: UDP}, {port: web}]}]");
@@ -100,7 +99,7 @@ Test(source, ports_are_defaulted)
 	source_free(source);
 }
 
-Test(source, lists_documents_and_json)
+Test(parse, lists_documents_and_json)
 {
 	Source *source = good(SOURCE_POLICIES, "f.yaml",
 		"kind: List\napiVersion: v1\nitems:\n- {apiVersion: networking.k8s.io/v1, kind: "
@@ -121,7 +120,7 @@ Test(source, lists_documents_and_json)
 
 /* Two parsers read JSON: one that knows nothing else, and, with a comment at its end, YAML's. What
  * they make of it is the same, with the same errors in the same places. */
-Test(source, json_is_read_as_the_yaml_that_it_is)
+Test(parse, json_is_read_as_the_yaml_that_it_is)
 {
 	static const char *const specs[] = {"{\"podSelector\":{}}",
 		"{\"podSelector\":{\"matchLabels\":{\"\\u0061\":\"\\\"\\\\\\/"
@@ -158,7 +157,7 @@ Test(source, json_is_read_as_the_yaml_that_it_is)
 	}
 }
 
-Test(source, anchors_and_merge_keys_work)
+Test(parse, anchors_and_merge_keys_work)
 {
 	Source *source =
 		spec("  podSelector: &s {matchLabels: {a: b}}\n  ingress:\n  - from:\n    - "
@@ -172,7 +171,7 @@ Test(source, anchors_and_merge_keys_work)
 	source_free(source);
 }
 
-Test(source, both_formats_of_one_policy_are_one_model)
+Test(parse, both_formats_of_one_policy_are_one_model)
 {
 	Source *yaml =
 		spec("  podSelector: {matchLabels: {role: db}}\n  policyTypes: [Ingress, Egress]\n "
@@ -203,7 +202,7 @@ Test(source, both_formats_of_one_policy_are_one_model)
 }
 
 /* ---- Inventories ---- */
-Test(source, kubelets_pod_list_has_its_kind_last_and_none_on_items)
+Test(parse, kubelets_pod_list_has_its_kind_last_and_none_on_items)
 {
 	Source *source = good(SOURCE_INVENTORY, "pods.json",
 		"{\"items\":[{\"metadata\":{\"name\":\"a\",\"namespace\":\"n\",\"labels\":{\"k\":"
@@ -228,7 +227,7 @@ Test(source, kubelets_pod_list_has_its_kind_last_and_none_on_items)
 	source_free(source);
 }
 
-Test(source, a_namespace_has_its_name_as_a_label)
+Test(parse, a_namespace_has_its_name_as_a_label)
 {
 	Source *source = good(SOURCE_INVENTORY, "n.yaml",
 		"kind: Namespace\nmetadata: {name: one, labels: {a: b}}\n");
@@ -241,7 +240,7 @@ Test(source, a_namespace_has_its_name_as_a_label)
 }
 
 /* Pitfall 31: an export that failed is not "no pods". */
-Test(source, failed_exports_are_errors)
+Test(parse, failed_exports_are_errors)
 {
 	static const char *const texts[] = {"", "\n", "Unauthorized", "{}", "[]", "null",
 		"{\"kind\":\"PodList\"}", "{\"kind\":\"Status\",\"message\":\"forbidden\"}",
@@ -265,7 +264,7 @@ Test(source, failed_exports_are_errors)
 }
 
 /* "app\0x" is not "app": what reads it as such selects other pods than were meant. */
-Test(source, a_key_does_not_end_at_a_nul)
+Test(parse, a_key_does_not_end_at_a_nul)
 {
 	static const struct {
 		SourceKind kind;
@@ -300,7 +299,7 @@ Test(source, a_key_does_not_end_at_a_nul)
 }
 
 /* libconfig reads 4294967376 as 80, and ends a string at its "\x00". */
-Test(source, a_libconfig_text_is_not_cut_or_wrapped)
+Test(parse, a_libconfig_text_is_not_cut_or_wrapped)
 {
 	static const struct {
 		const char *selector, *port;
@@ -340,7 +339,7 @@ static size_t settings(Arena *arena, const char *text, Settings *ret_settings)
 	return diags.n_errors;
 }
 
-Test(source, settings_are_checked)
+Test(parse, settings_are_checked)
 {
 	static const char *const bad[] = {"tabel = \"x\";", "table = \"a b\";", "table = \"9\";",
 		"settle_ms = -1;", "settle_ms = \"1\";", "bridge = \"yes\";", "enforce = true;",
