@@ -1,54 +1,92 @@
 #pragma once
 /*
- * parse: the text of one file -> a Source: policies, or an inventory, defaulted and validated as
- * the API server would do it; and the text of netpol.conf -> Settings. Pure: bytes in, values out,
- * errors with file:line:column.
+ * parse: the text of one file becomes values.
+ *
+ * A policy file (YAML, JSON or libconfig) or an inventory file (YAML or JSON) becomes a Source; the
+ * text of netpol.conf becomes Settings. The module is pure: it opens no file, keeps no state
+ * between two calls and has no globals. Several threads may parse at once, each with its own
+ * scratch arena.
+ *
+ * A Source is one version of one file: its policies and cidr_sets, or its pods and namespaces,
+ * defaulted and validated as the Kubernetes API server does it, and the diagnostics about them. All
+ * of that lives in the Source's own arena, which source_free() releases. The module source puts
+ * Sources in force and frees them; every other module only borrows what is in them.
+ *
+ *     text -- source_parse() --> Source, diags.n_errors == 0: it may be put in force
+ *          |                \--> Source, diags.n_errors > 0: only its diagnostics are of use
+ *          \---------------> -ENOMEM: no Source; what was in force before stays
+ *
+ * Memory: the trees that policies are read from are many times as large as the text. They live in
+ * the scratch arena, which source_parse() clears before it returns; only the result is in the
+ * Source's arena. The size of a file is somebody else's choice, so parsing is the one place where a
+ * failed allocation does not end the process (base.h, "one policy"): source_parse() runs inside an
+ * arena_try of the scratch arena. Until it has succeeded, the Source's arena is a child of the
+ * scratch arena, so a failure frees both.
+ *
+ * Diagnostics: an error is content that the API server would refuse, a syntax error, or an exceeded
+ * limit. One error makes the whole file unusable: a policy that was read by half would enforce
+ * something that nobody wrote. Warnings and notes (a policy without a spec, an object of another
+ * kind) do not. Each has file, line and column where the format has them (libconfig has no
+ * columns), and they are sorted by line.
  */
 #include "model.h"
 
 enum {
-	PARSE_E_INVALID = 1, /* the content is wrong: see the diagnostics */
+	PARSE_E_INVALID = 1, /* the content is invalid; the diagnostics say where and why */
 };
 
-/* The code of the diagnostic that a file of another kind gets where an inventory is expected. */
+/* The code of the diagnostic for a file that is no inventory at all, such as a policy. */
 #define PARSE_CODE_NO_INVENTORY "no-inventory"
 
-/* Limits on what one file may be; each is an error with words when passed. */
+/*
+ * Limits on one file. Each bounds the memory or the stack that an input can make netpold use;
+ * exceeding one is an error with a diagnostic. The first two are checked by the module source,
+ * before it reads the file.
+ */
 #define PARSE_POLICY_BYTES_MAX ((size_t)16 << 20)
 #define PARSE_INVENTORY_BYTES_MAX ((size_t)2 << 30)
-#define PARSE_DEPTH_MAX 64
-#define PARSE_NODES_MAX ((size_t)4 << 20)
-#define PARSE_ANCHORS_MAX 1000
-#define PARSE_ALIAS_NODES_MAX ((size_t)100000)
+#define PARSE_DEPTH_MAX 64		       /* nested lists and maps: the readers recurse */
+#define PARSE_NODES_MAX ((size_t)4 << 20)      /* nodes of all trees of the file */
+#define PARSE_ANCHORS_MAX 1000		       /* YAML anchors in one document */
+#define PARSE_ALIAS_NODES_MAX ((size_t)100000) /* nodes that the aliases of a file expand to */
 
 typedef enum SourceKind { SOURCE_POLICIES, SOURCE_INVENTORY } SourceKind;
 
 typedef struct Source {
-	Arena *arena;	  /* owns this struct and all below */
-	const char *file; /* the path as diagnostics name it */
+	Arena *arena;	  /* owns this struct and everything below */
+	const char *file; /* the path, as diagnostics name it */
 	Diags diags;
-	VEC(const Policy *) policies;
+	/* SOURCE_POLICIES */
+	VEC(const Policy *) policies; /* unique by namespace and name if there is no error */
 	VEC(const CidrSet *) sets;
+	bool uses_cidr_sets; /* a peer of a policy names a cidr_set */
+	/* SOURCE_INVENTORY, in the order of the file */
 	VEC(const Pod *) pods;
 	VEC(const Namespace *) namespaces;
-	size_t n_superseded; /* pods in the arena that other readings of the file have replaced */
-	bool uses_cidr_sets; /* a policy has a peer that is a cidr_set */
-	StrMap *resolved; /* cidr_set name -> const CidrSet *, as when this was accepted, or NULL */
+	/* Written by the module source, after parsing. */
+	size_t n_superseded; /* pods in the arena that an in-place update has replaced */
+	StrMap *resolved;    /* cidr_set name -> const CidrSet *, at acceptance; or NULL */
 } Source;
 
 /*
- * Reads one file's content, by its suffix: .conf (libconfig), .yaml .yml .json (manifests, or
- * inventories). Gives a Source, which is good only if diags.n_errors is 0; or -ENOMEM, where there
- * is no memory for this one file: see base.h. The caller frees it with source_free. `scratch` is
- * for what is needed only meanwhile, and is cleared: whoever parses many files keeps it for all of
- * them. NULL: one of its own.
+ * Parses the content of one file into a new Source, which the caller frees with source_free().
+ *
+ * file: its path. The suffix selects the format: .conf is libconfig (policies only), .json is JSON,
+ * anything else is read as YAML. text: n bytes, without a NUL among them, and a NUL after them that
+ * does not count; borrowed, and free to go after the call. scratch: temporary memory, empty before
+ * and after the call. It keeps its size, so a caller with many files passes the same one each time;
+ * NULL: a temporary one is made.
+ *
+ * Returns 0, also for invalid content: see diags.n_errors. -ENOMEM: there is no memory for this
+ * file, and *ret_source is untouched.
  */
 int source_parse(SourceKind kind, const char *file, const char *text, size_t n, Arena *scratch,
 	Source **ret_source);
-/* A Source that holds nothing but the error: why the file cannot be read. */
+/* A Source with one error and no content, for a file that could not be read: `why`. */
 Source *source_make_failed(const char *file, const char *why);
+/* Takes NULL; returns NULL. */
 Source *source_free(Source *source);
-/* Whether files of this name are read at all: not hidden, and a known suffix. */
+/* Whether a directory's file of this name is read: not hidden, and a suffix of this kind. */
 bool source_name_is_read(SourceKind kind, const char *name);
 
 /* ---- netpol.conf ---- */
@@ -64,14 +102,18 @@ typedef enum BridgeMode {
 typedef struct Settings {
 	const char *node, *policies, *inventory, *state, *runtime, *table;
 	int enforce, deny, bridge; /* Enforce, Deny, BridgeMode */
-	Ranges service_cidrs;
-	int settle_ms;
+	Ranges service_cidrs;	   /* normalised */
+	int settle_ms;		   /* how long to debounce file events; milliseconds */
 } Settings;
 
 extern const char *const BRIDGE_MODE_TEXT[]; /* by BridgeMode, NULL-terminated */
 
-/* The defaults, with this node's name. Strings are the arena's. */
+/* The defaults, with this node's name, which is copied into the arena. */
 void settings_default(Arena *arena, const char *node, Settings *ret_settings);
-/* Reads the text over *settings; errors go to diags. 0 or PARSE_E_INVALID. */
+/*
+ * Parses the NUL-terminated text of netpol.conf. A valid key replaces its value in *settings, an
+ * absent or invalid one leaves it. New values live in the arena; errors are appended to diags.
+ * Returns 0, or PARSE_E_INVALID if the text has an error.
+ */
 int settings_parse(
 	Arena *arena, const char *file, const char *text, Settings *settings, Diags *diags);

@@ -1,12 +1,18 @@
-/* The fields that both policy formats share, read and validated once. */
+/*
+ * The fields that both policy formats share: see fields.h. Functions of Kubernetes are cited where
+ * this code follows them; "validation." is pkg/apis/networking/validation/validation.go,
+ * "defaults." pkg/apis/networking/v1/defaults.go.
+ */
 #include "fields.h"
-#include <ctype.h>
+#include "validate.h"
 #include <string.h>
 
 #define PORT_WORDS "must be between 1 and 65535, inclusive"
 
-static bool is_port_number(Reader *reader, const Node *node, const char *what)
+/* IsValidPortNum (apimachinery, pkg/util/validation). */
+static bool check_port_number(Reader *reader, const Node *node, const char *what)
 {
+	assert(node->kind == NODE_INT);
 	if (node->number >= 1 && node->number <= 65535)
 		return true;
 	DIAG_ERROR(reader->diags, node->origin, "invalid-value", NULL,
@@ -14,44 +20,19 @@ static bool is_port_number(Reader *reader, const Node *node, const char *what)
 	return false;
 }
 
-/* IANA_SVC_NAME (apimachinery validation.IsValidPortName) */
-static const char *port_name_error(const char *name)
-{
-	size_t n = strlen(name);
-	bool has_letter = false;
-
-	if (n > 15)
-		return "must be no more than 15 characters";
-	for (size_t i = 0; i < n; i++) {
-		if (!islower((unsigned char)name[i]) && !isdigit((unsigned char)name[i]) &&
-			name[i] != '-')
-			return "must contain only alpha-numeric characters (a-z, 0-9), and hyphens";
-		has_letter |= islower((unsigned char)name[i]) != 0;
-	}
-	if (!has_letter)
-		return "must contain at least one letter (a-z)";
-	if (strstr(name, "--"))
-		return "must not contain consecutive hyphens";
-	if (name[0] == '-' || name[n - 1] == '-')
-		return "must not begin or end with a hyphen";
-	return NULL;
-}
-
 static bool read_protocol(Reader *reader, const Node *node, Port *port)
 {
 	static const char *const known[] = {"TCP", "UDP", "SCTP", NULL};
-	const char *nearest;
 
-	port->protocol = PROTOCOL_TCP; /* the API's default */
+	port->protocol = PROTOCOL_TCP; /* defaults.SetDefaults_NetworkPolicyPort */
 	if (!node)
 		return true;
 	if (!node_expect(reader, node, NODE_STRING, "protocol"))
 		return false;
 	if (protocol_parse(node->text, &port->protocol))
 		return true;
-	nearest = text_nearest(node->text, known);
 	DIAG_ERROR(reader->diags, node->origin, "invalid-value",
-		nearest ? arena_printf(reader->arena, "did you mean \"%s\"?", nearest) : NULL,
+		node_nearest_hint(reader, node->text, known),
 		"protocol: Unsupported value: \"%s\": supported values: \"TCP\", \"UDP\", \"SCTP\"",
 		node->text);
 	return false;
@@ -59,7 +40,7 @@ static bool read_protocol(Reader *reader, const Node *node, Port *port)
 
 static bool read_port_name(Reader *reader, const Node *port, Port *ret_port)
 {
-	const char *error = port_name_error(port->text);
+	const char *error = validate_port_name(port->text);
 	bool is_digits = *port->text && port->text[strspn(port->text, "0123456789")] == '\0';
 
 	if (error) {
@@ -73,6 +54,7 @@ static bool read_port_name(Reader *reader, const Node *port, Port *ret_port)
 	return true;
 }
 
+/* endPort, validation.ValidateNetworkPolicyPort. port: the node of `port`, or NULL. */
 static bool read_end_port(
 	Reader *reader, const Node *port, const Node *end, const char *key, Port *ret_port)
 {
@@ -90,12 +72,13 @@ static bool read_end_port(
 			"%s: Invalid value: %lld: %s", key, end->number, error);
 		return false;
 	}
-	if (!is_port_number(reader, end, key))
+	if (!check_port_number(reader, end, key))
 		return false;
 	ret_port->last = (uint16_t)end->number;
 	return true;
 }
 
+/* One item of `ports`: validation.ValidateNetworkPolicyPort. */
 static void read_port(Reader *reader, const Node *node, const Dialect *dialect, Rule *rule)
 {
 	Port result = {.kind = PORT_ALL};
@@ -113,7 +96,7 @@ static void read_port(Reader *reader, const Node *node, const Dialect *dialect, 
 			return;
 	} else if (port) {
 		if (!node_expect(reader, port, NODE_INT, "port") ||
-			!is_port_number(reader, port, "port"))
+			!check_port_number(reader, port, "port"))
 			return;
 		result.kind = PORT_RANGE;
 		result.first = result.last = (uint16_t)port->number;
@@ -123,7 +106,10 @@ static void read_port(Reader *reader, const Node *node, const Dialect *dialect, 
 	VEC_PUSH(reader->arena, &rule->ports, result);
 }
 
-/* from/to absent or empty: any peer; ports absent or empty: any port. */
+/*
+ * A rule. NetworkPolicyIngressRule and NetworkPolicyEgressRule of the API: an absent or empty
+ * from/to matches every peer, absent or empty ports match every port and protocol.
+ */
 static void read_rule(Reader *reader, const Node *node, Direction direction, const Dialect *dialect,
 	Policy *policy)
 {
@@ -144,7 +130,7 @@ static void read_rule(Reader *reader, const Node *node, Direction direction, con
 	VEC_PUSH(reader->arena, &policy->rules[direction], rule);
 }
 
-void fields_rules(Reader *reader, const Node *map, const Dialect *dialect, Policy *policy)
+void fields_read_rules(Reader *reader, const Node *map, const Dialect *dialect, Policy *policy)
 {
 	for (Direction d = INGRESS; d < DIRECTION_N; d++) {
 		const Node *rules = node_field(reader, map, direction_text(d), NODE_LIST);
@@ -154,7 +140,8 @@ void fields_rules(Reader *reader, const Node *map, const Dialect *dialect, Polic
 	}
 }
 
-/* "10.0.0.0/8" for "10.1.2.3/8": what was probably meant. */
+/* The CIDR without host bits, as the suggestion for one that has them: "10.0.0.0/8" for
+ * "10.1.2.3/8". */
 static const char *masked_hint(Reader *reader, const char *text)
 {
 	const char *slash = strchr(text, '/');
@@ -176,7 +163,7 @@ static const char *masked_hint(Reader *reader, const char *text)
 		reader->arena, "did you mean \"%s/%ld\"?", address_text(address, base), prefix);
 }
 
-bool fields_cidr(Reader *reader, const Node *node, const char *what, Range *ret_range)
+bool fields_read_cidr(Reader *reader, const Node *node, const char *what, Range *ret_range)
 {
 	const char *error;
 
@@ -190,13 +177,14 @@ bool fields_cidr(Reader *reader, const Node *node, const char *what, Range *ret_
 	return false;
 }
 
+/* validation.ValidateIPBlock: each except is a strict subset of the cidr. */
 static bool read_except(Reader *reader, const Node *except, const Node *cidr, Block *block)
 {
 	for (size_t i = 0; i < node_count(except); i++) {
 		const Node *item = except->items.at[i];
 		Range range;
 
-		if (!fields_cidr(reader, item, "except", &range))
+		if (!fields_read_cidr(reader, item, "except", &range))
 			return false;
 		if (!range_is_within(range, block->range) || range_is_equal(range, block->range)) {
 			DIAG_ERROR(reader->diags, item->origin, "invalid-cidr", NULL,
@@ -210,7 +198,7 @@ static bool read_except(Reader *reader, const Node *except, const Node *cidr, Bl
 	return true;
 }
 
-bool fields_block(
+bool fields_read_block(
 	Reader *reader, Origin origin, const Node *cidr, const Node *except, Peer *ret_peer)
 {
 	Block *block = ARENA_NEW(reader->arena, Block);
@@ -219,7 +207,7 @@ bool fields_block(
 		DIAG_ERROR(reader->diags, origin, "required", NULL, "cidr: Required value");
 		return false;
 	}
-	if (!fields_cidr(reader, cidr, "cidr", &block->range))
+	if (!fields_read_cidr(reader, cidr, "cidr", &block->range))
 		return false;
 	if (except && !node_expect(reader, except, NODE_LIST, "except"))
 		return false;
@@ -232,7 +220,6 @@ bool fields_block(
 static void read_type(Reader *reader, const Node *node, const char *key, Policy *policy)
 {
 	static const char *const known[] = {"Ingress", "Egress", NULL};
-	const char *nearest;
 
 	if (!node_expect(reader, node, NODE_STRING, key))
 		return;
@@ -242,14 +229,14 @@ static void read_type(Reader *reader, const Node *node, const char *key, Policy 
 			return;
 		}
 	}
-	nearest = text_nearest(node->text, known);
 	DIAG_ERROR(reader->diags, node->origin, "invalid-value",
-		nearest ? arena_printf(reader->arena, "did you mean \"%s\"?", nearest) : NULL,
+		node_nearest_hint(reader, node->text, known),
 		"%s: Unsupported value: \"%s\": supported values: \"Ingress\", \"Egress\"", key,
 		node->text);
 }
 
-void fields_types(Reader *reader, const Node *types, const char *key, Policy *policy)
+/* defaults.SetDefaults_NetworkPolicy and validation.ValidateNetworkPolicySpec. */
+void fields_read_types(Reader *reader, const Node *types, const char *key, Policy *policy)
 {
 	if (types && !node_expect(reader, types, NODE_LIST, key))
 		return;
@@ -264,40 +251,12 @@ void fields_types(Reader *reader, const Node *types, const char *key, Policy *po
 	}
 }
 
-/* RFC 1123 labels joined by dots (is_subdomain) or just one (namespaces). */
-static const char *dns_error(const char *name, bool is_subdomain)
-{
-	size_t most = is_subdomain ? 253 : 63, n = strlen(name);
-
-	if (n == 0)
-		return "must not be empty";
-	if (n > most)
-		return is_subdomain ? "must be no more than 253 characters"
-				    : "must be no more than 63 characters";
-	for (size_t i = 0; i < n; i++) {
-		bool is_edge = i == 0 || i + 1 == n || name[i - 1] == '.' || name[i + 1] == '.';
-		bool is_inner = name[i] == '-' || (is_subdomain && name[i] == '.');
-
-		if (!islower((unsigned char)name[i]) && !isdigit((unsigned char)name[i]) &&
-			(is_edge || !is_inner))
-			return is_subdomain
-				       ? "a lowercase RFC 1123 subdomain must consist of lower "
-					 "case "
-					 "alphanumeric characters, '-' or '.', and must start and "
-					 "end with "
-					 "an alphanumeric character"
-				       : "a lowercase RFC 1123 label must consist of lower case "
-					 "alphanumeric characters or '-', and must start and end "
-					 "with an "
-					 "alphanumeric character";
-	}
-	return NULL;
-}
-
-static const char *read_name(Reader *reader, const Node *map, const char *key, bool is_subdomain)
+/* A field whose text validate() accepts. After an error the text, too: other errors name it. */
+static const char *read_name(
+	Reader *reader, const Node *map, const char *key, const char *(*validate)(const char *))
 {
 	const Node *node = node_field(reader, map, key, NODE_STRING);
-	const char *error = node ? dns_error(node->text, is_subdomain) : NULL;
+	const char *error = node ? validate(node->text) : NULL;
 
 	if (error)
 		DIAG_ERROR(reader->diags, node->origin, "invalid-value", NULL,
@@ -305,10 +264,10 @@ static const char *read_name(Reader *reader, const Node *map, const char *key, b
 	return node ? node->text : NULL;
 }
 
-void fields_names(Reader *reader, const Node *map, const char *namespace_key, Policy *policy)
+void fields_read_names(Reader *reader, const Node *map, const char *namespace_key, Policy *policy)
 {
-	policy->name = read_name(reader, map, "name", true);
-	policy->namespace = read_name(reader, map, namespace_key, false);
+	policy->name = read_name(reader, map, "name", validate_subdomain);
+	policy->namespace = read_name(reader, map, namespace_key, validate_label);
 	if (!policy->name && !node_get(map, "name"))
 		DIAG_ERROR(reader->diags, map ? map->origin : policy->origin, "required", NULL,
 			"name: Required value: name is required");

@@ -1,25 +1,32 @@
 #pragma once
 /*
- * fields: what manifests and libconfig policies have in common: ports, blocks, types, names, with
- * the API server's defaulting and validation (pkg/apis/networking/validation). Private to the room.
+ * fields: what manifests and libconfig policies have in common: rules, ports, blocks, types and
+ * names, with the API server's defaults and validation. Each format has a Dialect for the rest: how
+ * keys are spelled, and how a peer is written. settings.c uses fields_read_cidr for its CIDRs.
+ *
+ * An invalid field is an error in the reader's diags and is left out of the policy; reading goes
+ * on, to report the file's other errors as well. The policy of a file with an error is never used.
  */
 #include "node.h"
 
-/* How the two formats differ: names of keys, and how a peer is written. */
 typedef struct Dialect {
 	const Schema *rule[DIRECTION_N], *port;
-	const char *end_port;
+	const char *end_port; /* "endPort", "end_port" */
+	/* Appends the peer to rule->peers; the node may be of any kind. */
 	void (*read_peer)(Reader *reader, const Node *node, Rule *rule);
 } Dialect;
 
-/* The map's ingress and egress: from/to and ports of each rule, absent and empty as the API has it.
- */
-void fields_rules(Reader *reader, const Node *map, const Dialect *dialect, Policy *policy);
-/* cidr and except. False after an error. */
-bool fields_block(
+/* The lists `ingress` and `egress` of the map, into policy->rules. */
+void fields_read_rules(Reader *reader, const Node *map, const Dialect *dialect, Policy *policy);
+/* cidr and except, either of which may be NULL. origin: of the peer. False after an error. */
+bool fields_read_block(
 	Reader *reader, Origin origin, const Node *cidr, const Node *except, Peer *ret_peer);
-bool fields_cidr(Reader *reader, const Node *node, const char *what, Range *ret_range);
-/* policyTypes with its defaulting: absent or empty: Ingress, and Egress if it has egress rules. */
-void fields_types(Reader *reader, const Node *types, const char *key, Policy *policy);
-/* name and namespace (absent: "default") of a policy. */
-void fields_names(Reader *reader, const Node *map, const char *namespace_key, Policy *policy);
+/* One CIDR; `what` is the field's name. False after an error. */
+bool fields_read_cidr(Reader *reader, const Node *node, const char *what, Range *ret_range);
+/*
+ * policyTypes, named `key`, or NULL, into policy->isolates. Absent or empty: Ingress, and Egress if
+ * the policy has egress rules; so this comes after fields_read_rules.
+ */
+void fields_read_types(Reader *reader, const Node *types, const char *key, Policy *policy);
+/* name, which is required, and the namespace, "default" if absent. map: where they are, or NULL. */
+void fields_read_names(Reader *reader, const Node *map, const char *namespace_key, Policy *policy);

@@ -4,8 +4,9 @@
  * kubectl prints `kind` after `items`, and kubelet's items have none, so an item is judged at the
  * end of its document.
  */
-#include "json.h"
-#include <errno.h>
+#include "inventory.h"
+#include "json_events.h"
+#include "yaml_tree.h"
 #include <string.h>
 
 typedef enum Want {
@@ -613,7 +614,7 @@ void inventory_read_json(Source *source, Arena *scratch, const char *text, size_
 {
 	Inventory *v = inventory_new(source, scratch, text);
 
-	if (json_read(&v->reader, source->file, text, n, &HANDLER, v, &v->at))
+	if (json_events_read(&v->reader, source->file, text, n, &HANDLER, v, &v->at))
 		finish(v);
 }
 
@@ -647,7 +648,7 @@ void inventory_read_yaml(Source *source, Arena *scratch, const char *text, size_
 {
 	Reader reader = {scratch, &source->diags};
 	Documents documents = {};
-	bool is_well = yaml_read(&reader, source->file, text, n, &documents);
+	bool is_well = yaml_tree_read(&reader, source->file, text, n, &documents);
 
 	for (size_t i = 0; is_well && i < documents.n; i++) {
 		Inventory *v = inventory_new(source, arena_child(scratch), NULL);

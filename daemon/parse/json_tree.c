@@ -1,33 +1,33 @@
-/*
- * JSON manifests as the trees that yaml_read makes of them: JSON is YAML, but libyaml takes eight
- * times as long over it as yajl. No error is said here: what this does not read, yaml_read refuses
- * in its words, or reads.
- */
-#include "json.h"
+/* JSON events -> tree, with libyaml's lines and columns: see json_tree.h. */
+#include "json_tree.h"
+#include "json_events.h"
+#include "yaml_scalar.h"
 #include <string.h>
 
-/* A list or map whose end has not come. */
+/* A list or map that is open. */
 typedef struct Level {
 	Node *node;
-	StrMap *keys; /* of a map: those that came */
-	Pair pair;    /* of a map: the key whose value comes */
+	StrMap *keys; /* of a map: the keys so far, to find duplicates */
+	Pair pair;    /* of a map: the latest key; its value is the next event */
 } Level;
 
 typedef struct Tree {
 	Arena *arena;
 	const char *text;
-	size_t end;	/* of the current token */
-	size_t counted; /* lines and columns are, up to here */
-	Origin origin;	/* of that */
+	size_t end;	/* offset of the current token's end; set by json_events_read */
+	size_t counted; /* offset up to which lines and columns are counted; end of the last token
+			 */
+	Origin origin;	/* line and column of text[counted] */
 	Level levels[PARSE_DEPTH_MAX + 1];
-	unsigned depth; /* levels[depth] is the innermost; 0: none */
+	unsigned depth; /* levels[depth] is the innermost; 0: none is open */
 	size_t nodes;
 	Node *root;
 } Tree;
 
-/* Columns are characters, as libyaml's. */
+/* Columns are characters, as in libyaml: a UTF-8 continuation byte (10xxxxxx) is no column. */
 static void count_to(Tree *t, size_t to)
 {
+	assert(t->counted <= to);
 	for (; t->counted < to; t->counted++) {
 		bool is_within_character = (t->text[t->counted] & 0xc0) == 0x80;
 
@@ -37,7 +37,7 @@ static void count_to(Tree *t, size_t to)
 	}
 }
 
-/* Where the current token begins: behind what may be between it and the one before. */
+/* The origin of the current token: after the blanks and separators that follow the last one. */
 static Origin take_token(Tree *t)
 {
 	Origin origin;
@@ -48,6 +48,7 @@ static Origin take_token(Tree *t)
 	return origin;
 }
 
+/* A new node, as the root, the next item of the open list, or the value of the latest key. */
 static Node *add_node(Tree *t, NodeKind kind)
 {
 	Node *node = ARENA_NEW(t->arena, Node);
@@ -60,6 +61,7 @@ static Node *add_node(Tree *t, NodeKind kind)
 	} else if (level->node->kind == NODE_LIST) {
 		VEC_PUSH(t->arena, &level->node->items, node);
 	} else {
+		assert(level->pair.key);
 		level->pair.value = node;
 		VEC_PUSH(t->arena, &level->node->pairs, level->pair);
 	}
@@ -71,6 +73,7 @@ static bool on_begin(void *context, bool is_map)
 	Tree *t = context;
 	Node *node = add_node(t, is_map ? NODE_MAP : NODE_LIST);
 
+	assert(t->depth < PARSE_DEPTH_MAX); /* json_events checks the depth */
 	t->levels[++t->depth] = (Level){.node = node, .keys = is_map ? strmap_new(t->arena) : NULL};
 	return t->nodes <= PARSE_NODES_MAX;
 }
@@ -79,6 +82,7 @@ static bool on_end(void *context)
 {
 	Tree *t = context;
 
+	assert(t->depth > 0);
 	take_token(t);
 	t->depth--;
 	return true;
@@ -104,17 +108,17 @@ static bool on_scalar(void *context, ScalarKind kind, const char *text, size_t n
 
 	node->text = arena_strndup(t->arena, text, n);
 	if (kind != SCALAR_STRING)
-		yaml_resolve(node);
+		yaml_scalar_resolve(node);
 	return !memchr(text, '\0', n) && t->nodes <= PARSE_NODES_MAX;
 }
 
-const Node *json_tree(Arena *arena, const char *file, const char *text, size_t n)
+const Node *json_tree_read(Arena *arena, const char *file, const char *text, size_t n)
 {
 	static const JsonHandler handler = {on_begin, on_end, on_key, on_scalar};
 	Tree *t = ARENA_NEW(arena, Tree);
-	Diags unsaid = {.arena = arena};
-	Reader reader = {arena, &unsaid};
+	Diags ignored = {.arena = arena};
+	Reader reader = {arena, &ignored};
 
 	*t = (Tree){.arena = arena, .text = text, .origin = {file, 1, 1}};
-	return json_read(&reader, file, text, n, &handler, t, &t->end) ? t->root : NULL;
+	return json_events_read(&reader, file, text, n, &handler, t, &t->end) ? t->root : NULL;
 }

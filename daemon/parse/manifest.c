@@ -1,12 +1,16 @@
 /*
- * Kubernetes manifests: networking.k8s.io/v1 and extensions/v1beta1 NetworkPolicy, List and
- * NetworkPolicyList, many documents, YAML or JSON. The reading follows the API's own order: known
- * fields and types first, then defaulting, then validation.
+ * Manifests: see manifest.h. The order is the API server's: known fields and types (decoding),
+ * defaults, validation. Functions of Kubernetes are cited where this code follows them;
+ * "validation." is pkg/apis/networking/validation/validation.go, "metav1." is
+ * apimachinery/pkg/apis/meta/v1/validation.
  */
+#include "manifest.h"
 #include "fields.h"
+#include "json_tree.h"
+#include "yaml_tree.h"
 #include <string.h>
 
-/* ---- The fields of the API (k8s.io/api/networking/v1) ---- */
+/* ---- The fields of the API (k8s.io/api/networking/v1/types.go, apimachinery ObjectMeta) ---- */
 static const Schema EXPRESSION_SCHEMA = {(const Field[]){
 	{.key = "key"}, {.key = "operator"}, {.key = "values", .is_list = true}, {}}};
 static const Schema SELECTOR_SCHEMA = {(const Field[]){{.key = "matchLabels", .is_labels = true},
@@ -51,12 +55,13 @@ static void check_label(
 			"%s: Invalid value: \"%s\": %s", what, text, error);
 }
 
+/* matchLabels (metav1.ValidateLabelSelector), each of which means `key in (value)`. */
 static void read_match_labels(Reader *reader, const Node *labels, Selector *selector)
 {
 	for (size_t i = 0; labels && i < labels->pairs.n; i++) {
 		const Pair *pair = &labels->pairs.at[i];
 		Requirement requirement = {.key = pair->key, .op = OPERATOR_IN};
-		/* a null value is the empty string to the API's decoder */
+		/* the API's decoder makes an empty string of a null value */
 		const char *value = pair->value->kind == NODE_NULL
 					    ? ""
 					    : string_of(reader, pair->value, pair->key);
@@ -75,7 +80,6 @@ static void read_match_labels(Reader *reader, const Node *labels, Selector *sele
 static bool read_operator(Reader *reader, const Node *node, Operator *ret_operator)
 {
 	static const char *const names[] = {"In", "NotIn", "Exists", "DoesNotExist", NULL};
-	const char *nearest;
 
 	for (size_t i = 0; node && names[i]; i++) {
 		if (strcmp(node->text, names[i]) == 0) {
@@ -85,13 +89,13 @@ static bool read_operator(Reader *reader, const Node *node, Operator *ret_operat
 	}
 	if (!node)
 		return false;
-	nearest = text_nearest(node->text, names);
 	DIAG_ERROR(reader->diags, node->origin, "invalid-value",
-		nearest ? arena_printf(reader->arena, "did you mean \"%s\"?", nearest) : NULL,
+		node_nearest_hint(reader, node->text, names),
 		"operator: Invalid value: \"%s\": not a valid selector operator", node->text);
 	return false;
 }
 
+/* metav1.ValidateLabelSelectorRequirement */
 static void check_value_count(Reader *reader, const Node *node, const Requirement *requirement)
 {
 	bool wants_values = requirement->op == OPERATOR_IN || requirement->op == OPERATOR_NOT_IN;
@@ -155,6 +159,7 @@ static void read_selector(Reader *reader, const Node *node, const char *what, Se
 		read_expression(reader, expressions->items.at[i], selector);
 }
 
+/* NULL if the key is absent, which differs from an empty selector. */
 static const Selector *read_selector_field(Reader *reader, const Node *peer, const char *key)
 {
 	const Node *node = node_get(peer, key);
@@ -168,7 +173,7 @@ static const Selector *read_selector_field(Reader *reader, const Node *peer, con
 }
 
 /* ---- Rules ---- */
-/* ipBlock present: its content; ipBlock null with siblings stays an error (unknown fields). */
+/* ipBlock, which excludes all other fields of the peer: validation.ValidateNetworkPolicyPeer. */
 static bool read_block(Reader *reader, const Node *peer, Peer *ret_peer)
 {
 	const Node *block = node_field(reader, peer, "ipBlock", NODE_MAP);
@@ -180,10 +185,11 @@ static bool read_block(Reader *reader, const Node *peer, Peer *ret_peer)
 			"make them two list items: entries of the list are OR",
 			"ipBlock: Forbidden: may not specify both ipBlock and another peer");
 	node_check_keys(reader, block, &BLOCK_SCHEMA);
-	return fields_block(reader, block->origin, node_get(block, "cidr"),
+	return fields_read_block(reader, block->origin, node_get(block, "cidr"),
 		node_get(block, "except"), ret_peer);
 }
 
+/* validation.ValidateNetworkPolicyPeer. A null item is an empty peer, as to the API. */
 static void read_peer(Reader *reader, const Node *node, Rule *rule)
 {
 	Peer peer = {.kind = PEER_PODS, .origin = node->origin};
@@ -213,15 +219,17 @@ static const Dialect DIALECT = {.rule = {&RULE_SCHEMA[INGRESS], &RULE_SCHEMA[EGR
 	.end_port = "endPort",
 	.read_peer = read_peer};
 
+/* validation.ValidateNetworkPolicySpec; its policyTypes are read by read_policy. */
 static void read_spec(Reader *reader, const Node *spec, Policy *policy)
 {
 	if (!spec)
 		return;
 	node_check_keys(reader, spec, &SPEC_SCHEMA);
 	read_selector(reader, node_get(spec, "podSelector"), "podSelector", &policy->pods);
-	fields_rules(reader, spec, &DIALECT, policy);
+	fields_read_rules(reader, spec, &DIALECT, policy);
 }
 
+/* validation.ValidateNetworkPolicy */
 static void read_policy(Source *source, Reader *reader, const Node *node)
 {
 	Policy *policy = ARENA_NEW(reader->arena, Policy);
@@ -233,17 +241,17 @@ static void read_policy(Source *source, Reader *reader, const Node *node)
 	spec = node_field(reader, node, "spec", NODE_MAP);
 	if (metadata)
 		node_check_keys(reader, metadata, &METADATA_SCHEMA);
-	fields_names(reader, metadata, "namespace", policy);
+	fields_read_names(reader, metadata, "namespace", policy);
 	if (!node_get(node, "spec"))
 		DIAG_WARNING(reader->diags, node->origin, "no-spec", NULL,
 			"no spec: this isolates every pod of namespace \"%s\"", policy->namespace);
 	read_spec(reader, spec, policy);
-	fields_types(reader, node_get(spec, "policyTypes"), "policyTypes", policy);
+	fields_read_types(reader, node_get(spec, "policyTypes"), "policyTypes", policy);
 	VEC_PUSH(reader->arena, &source->policies, policy);
 }
 
 /* ---- Documents ---- */
-static bool is_our_version(const char *version)
+static bool is_known_version(const char *version)
 {
 	return text_is_equal(version, "networking.k8s.io/v1") ||
 	       text_is_equal(version, "extensions/v1beta1");
@@ -273,22 +281,26 @@ static void skip_object(Reader *reader, const Node *node, const char *version, c
 			"%s is skipped: it is no NetworkPolicy", kind);
 }
 
+/*
+ * Any object, by its kind. is_in_typed_list: it is an item of a NetworkPolicyList, and may omit
+ * kind and apiVersion, as in the API server's responses.
+ */
 static void read_object(Source *source, Reader *reader, const Node *node, bool is_in_typed_list)
 {
-	const char *version = node_text_field(reader, node, "apiVersion");
-	const char *kind = node_text_field(reader, node, "kind");
+	const char *version = node_field_text(reader, node, "apiVersion");
+	const char *kind = node_field_text(reader, node, "kind");
 
 	if (!kind && is_in_typed_list && !version)
-		read_policy(source, reader, node); /* items of a NetworkPolicyList may omit both */
+		read_policy(source, reader, node);
 	else if (!kind)
 		DIAG_ERROR(reader->diags, node->origin, "required",
 			"is this a Kubernetes manifest?", "kind: Required value");
-	else if (strcmp(kind, "NetworkPolicy") == 0 && is_our_version(version))
+	else if (strcmp(kind, "NetworkPolicy") == 0 && is_known_version(version))
 		read_policy(source, reader, node);
 	else if (strcmp(kind, "NetworkPolicy") == 0 && !version)
 		DIAG_ERROR(reader->diags, node->origin, "required",
 			"write apiVersion: networking.k8s.io/v1", "apiVersion: Required value");
-	else if (strcmp(kind, "NetworkPolicyList") == 0 && is_our_version(version))
+	else if (strcmp(kind, "NetworkPolicyList") == 0 && is_known_version(version))
 		read_list(source, reader, node, true);
 	else if (strcmp(kind, "List") == 0)
 		read_list(source, reader, node, false);
@@ -308,9 +320,12 @@ static void read_documents(Source *source, Reader *reader, const Documents *docu
 	}
 }
 
-/* After a syntax error: of what was read before it, the fields that are in the wrong place. What is
- * missing may only be cut off, and is not complained about. */
-static void say_unknown_fields(Source *source, const Documents *documents)
+/*
+ * After a syntax error: wrong indentation often causes it, so the unknown fields before it are
+ * reported too. Other errors are not, as the tree ends at the syntax error: a field that seems
+ * missing may come after it.
+ */
+static void report_unknown_fields(Source *source, const Documents *documents)
 {
 	Diags diags = {.arena = source->arena};
 	Reader reader = {source->arena, &diags};
@@ -325,12 +340,13 @@ static void say_unknown_fields(Source *source, const Documents *documents)
 	}
 }
 
+/* Most manifests in .yaml files are no JSON, which yajl sees at the first character. */
 static bool read_trees(Reader *reader, const char *file, const char *text, size_t n, Documents *ret)
 {
-	const Node *json = json_tree(reader->arena, file, text, n);
+	const Node *json = json_tree_read(reader->arena, file, text, n);
 
 	if (!json)
-		return yaml_read(reader, file, text, n, ret);
+		return yaml_tree_read(reader, file, text, n, ret);
 	VEC_PUSH(reader->arena, ret, json);
 	return true;
 }
@@ -343,5 +359,5 @@ void manifest_read(Source *source, const char *text, size_t n)
 	if (read_trees(&reader, source->file, text, n, &documents))
 		read_documents(source, &reader, &documents);
 	else
-		say_unknown_fields(source, &documents);
+		report_unknown_fields(source, &documents);
 }

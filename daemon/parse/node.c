@@ -1,4 +1,7 @@
-/* Reading a tree: fields with their kinds, and unknown keys with where they belong. */
+/*
+ * Access to a tree: fields by key and kind, and the errors about unknown keys. The strictness and
+ * "null is absent" follow the API server's strict decoding (sigs.k8s.io/json, UnmarshalStrict).
+ */
 #include "node.h"
 #include <string.h>
 
@@ -7,11 +10,14 @@ const char *node_kind_text(NodeKind kind)
 	static const char *const text[] = {"null", "a string", "a whole number", "a number",
 		"a truth value", "a list", "a map"};
 
+	assert(kind < ARRAY_SIZE(text));
 	return text[kind];
 }
 
-static const Pair *pair_of(const Node *map, const char *key)
+/* NULL and null maps have no pairs. */
+static const Pair *find_pair(const Node *map, const char *key)
 {
+	assert(!map || map->kind == NODE_MAP || map->kind == NODE_NULL);
 	for (size_t i = 0; map && i < map->pairs.n; i++)
 		if (strcmp(map->pairs.at[i].key, key) == 0)
 			return &map->pairs.at[i];
@@ -20,14 +26,14 @@ static const Pair *pair_of(const Node *map, const char *key)
 
 const Node *node_get(const Node *map, const char *key)
 {
-	const Pair *pair = pair_of(map, key);
+	const Pair *pair = find_pair(map, key);
 
 	return pair && pair->value->kind != NODE_NULL ? pair->value : NULL;
 }
 
 bool node_has(const Node *map, const char *key)
 {
-	return pair_of(map, key);
+	return find_pair(map, key);
 }
 
 static const char *kind_hint(NodeKind wanted, NodeKind found)
@@ -56,14 +62,14 @@ const Node *node_field(Reader *reader, const Node *map, const char *key, NodeKin
 	return node_expect(reader, node_get(map, key), kind, key);
 }
 
-const char *node_text_field(Reader *reader, const Node *map, const char *key)
+const char *node_field_text(Reader *reader, const Node *map, const char *key)
 {
 	const Node *node = node_field(reader, map, key, NODE_STRING);
 
 	return node ? node->text : NULL;
 }
 
-static const Field *field_of(const Schema *schema, const char *key)
+static const Field *find_field(const Schema *schema, const char *key)
 {
 	for (const Field *field = schema->fields; field->key; field++)
 		if (strcmp(field->key, key) == 0)
@@ -71,22 +77,25 @@ static const Field *field_of(const Schema *schema, const char *key)
 	return NULL;
 }
 
-/* Whether a key that is unknown here would be known one level below `sibling`. */
+/* Whether a key that is unknown in this map would be known inside the value of `sibling`. */
 static bool belongs_under(const Field *field, const Pair *sibling, const char *key)
 {
 	if (field->is_labels)
 		return sibling->value->kind == NODE_NULL;
-	return field->child && field_of(field->child, key);
+	return field->child && find_field(field->child, key);
 }
 
-/* A key beside the one that it belongs under: the nearest before it, else one behind it. */
+/*
+ * The hint for wrong indentation: the unknown key pairs.at[at] is a sibling of the key that it
+ * belongs under. The nearest such sibling before it is named, else the first after it.
+ */
 static const char *indent_hint(Reader *reader, const Node *map, const Schema *schema, size_t at)
 {
 	const char *key = map->pairs.at[at].key;
 
 	for (size_t i = 1; i < map->pairs.n; i++) {
 		const Pair *sibling = &map->pairs.at[i <= at ? at - i : i];
-		const Field *field = field_of(schema, sibling->key);
+		const Field *field = find_field(schema, sibling->key);
 
 		if (field && belongs_under(field, sibling, key))
 			return arena_printf(reader->arena, "did you mean to indent it under %s%s?",
@@ -95,29 +104,35 @@ static const char *indent_hint(Reader *reader, const Node *map, const Schema *sc
 	return NULL;
 }
 
-static const char *nearest_hint(Reader *reader, const Schema *schema, const char *key)
+const char *node_nearest_hint(Reader *reader, const char *text, const char *const *words)
+{
+	const char *nearest = text_nearest(text, words);
+
+	return nearest ? arena_printf(reader->arena, "did you mean \"%s\"?", nearest) : NULL;
+}
+
+static const char *spelling_hint(Reader *reader, const Schema *schema, const char *key)
 {
 	Texts known = {};
-	const char *nearest;
 
 	for (const Field *field = schema->fields; field->key; field++)
 		VEC_PUSH(reader->arena, &known, field->key);
 	VEC_PUSH(reader->arena, &known, NULL);
-	nearest = text_nearest(key, known.at);
-	return nearest ? arena_printf(reader->arena, "did you mean \"%s\"?", nearest) : NULL;
+	return node_nearest_hint(reader, key, known.at);
 }
 
 void node_check_keys(Reader *reader, const Node *map, const Schema *schema)
 {
+	assert(map->kind == NODE_MAP);
 	for (size_t i = 0; i < map->pairs.n; i++) {
 		const Pair *pair = &map->pairs.at[i];
 		const char *hint;
 
-		if (field_of(schema, pair->key))
+		if (find_field(schema, pair->key))
 			continue;
 		hint = indent_hint(reader, map, schema, i);
 		if (!hint)
-			hint = nearest_hint(reader, schema, pair->key);
+			hint = spelling_hint(reader, schema, pair->key);
 		DIAG_ERROR(reader->diags, pair->origin, "unknown-field", hint,
 			"unknown field \"%s\"", pair->key);
 	}

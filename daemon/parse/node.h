@@ -1,9 +1,21 @@
 #pragma once
 /*
- * Node: the tree that libyaml and libconfig files become, each node with its place. Private to
- * the room. Aliases share nodes, so a tree is read, never changed.
+ * node: the tree between a file's syntax and its meaning.
+ *
+ *     text --> tree of Nodes (yaml_tree, json_tree, conf_tree)
+ *          --> fields: kinds, unknown keys, defaults, validation (node, fields)
+ *          --> model values (manifest, policy_conf, settings)
+ *
+ * One tree type serves all formats, so that a field is validated once. Each Node keeps its line and
+ * column for diagnostics. A tree lives in the arena of the Reader that made it. It is read-only
+ * when it is complete: a YAML alias shares the node of its anchor, so one node may have several
+ * parents. JSON inventories do not go this way: they are streamed (inventory.h).
+ *
+ * The functions below report a wrong type or an unknown key as an error in the Reader's diags, and
+ * return NULL; the caller goes on, to find the other errors of the file too.
  */
 #include "parse.h"
+#include <assert.h>
 
 typedef enum NodeKind {
 	NODE_NULL,
@@ -25,67 +37,47 @@ typedef struct Pair {
 struct Node {
 	NodeKind kind;
 	Origin origin;
-	const char *text;	 /* of scalars, as written */
+	const char *text;	 /* of scalars, as written; without NUL characters */
 	long long number;	 /* NODE_INT */
 	bool truth;		 /* NODE_BOOL */
-	size_t weight;		 /* of YAML: nodes below and itself, aliases expanded */
+	size_t weight;		 /* YAML only: nodes of the subtree, aliases expanded; at least 1 */
 	VEC(const Node *) items; /* NODE_LIST */
-	VEC(Pair) pairs;	 /* NODE_MAP */
+	VEC(Pair) pairs;	 /* NODE_MAP: keys are unique, in the order of the file */
 };
 
-/* What a map may hold: what makes unknown keys known, and says where they belong. */
+/* The keys that a map may have: for the error about an unknown key, and for its hint. */
 typedef struct Schema Schema;
 typedef struct Field {
 	const char *key;
-	const Schema *child; /* of a map, or of a list's items; NULL for others */
-	bool is_list, is_labels;
+	const Schema *child; /* of the map, or of each item of the list; NULL: not checked here */
+	bool is_list, is_labels; /* is_labels: a map with any keys */
 } Field;
 struct Schema {
 	const Field *fields; /* ends with key NULL */
 };
 
-/* What every reading function of the room gets. */
+/* The context of every reader function: where results live, and where errors go. */
 typedef struct Reader {
 	Arena *arena;
 	Diags *diags;
 } Reader;
 
 const char *node_kind_text(NodeKind kind); /* "a string", "a list", ... */
-/* The value of a key, or NULL when it is absent or null: to the API these are the same. */
+/* The value of a key; NULL if it is absent or null, which are the same to the API. */
 const Node *node_get(const Node *map, const char *key);
-bool node_has(const Node *map, const char *key); /* present, be it null */
-/* NULL passes (absent); any other kind is an error, and NULL is returned. `what` names it. */
+bool node_has(const Node *map, const char *key); /* whether the key is present, be it null */
+/* The node if it is of that kind; NULL stays NULL. Else an error about `what`, and NULL. */
 const Node *node_expect(Reader *reader, const Node *node, NodeKind kind, const char *what);
-/* node_get and node_expect in one. */
+/* node_get, then node_expect. */
 const Node *node_field(Reader *reader, const Node *map, const char *key, NodeKind kind);
-const char *node_text_field(Reader *reader, const Node *map, const char *key); /* or NULL */
-/* Every key that the schema lacks is an error, with where it probably belongs. */
+const char *node_field_text(Reader *reader, const Node *map, const char *key); /* or NULL */
+/* One error for each key that the schema lacks, with the place where it probably belongs. */
 void node_check_keys(Reader *reader, const Node *map, const Schema *schema);
-/* The list's items; null items are errors. */
+/* The number of items; 0 for NULL. */
 static inline size_t node_count(const Node *list)
 {
+	assert(!list || list->kind == NODE_LIST);
 	return list ? list->items.n : 0;
 }
-
-/* yaml.c: every document of the text, in order. False after an error in diags; then the last
- * document is what had been read of it. */
-typedef VEC(const Node *) Documents;
-bool yaml_read(Reader *reader, const char *file, const char *text, size_t n, Documents *ret);
-/* The kind of a scalar that was written without quotes, and its value. */
-void yaml_resolve(Node *node);
-/*
- * json_tree.c: the tree of a JSON text, the same as yaml_read's; NULL if it is none, or one that
- * yaml_read says an error of.
- */
-const Node *json_tree(Arena *arena, const char *file, const char *text, size_t n);
-/* conf.c: the root group of a libconfig text; NULL after an error in diags. */
-const Node *conf_read(Reader *reader, const char *file, const char *text);
-
-/*
- * manifest.c, policy_conf.c, inventory.c: fill a Source. What the first two do not need any longer
- * is in its arena, too; the others leave that in `scratch`.
- */
-void manifest_read(Source *source, const char *text, size_t n);
-void policy_conf_read(Source *source, const char *text);
-void inventory_read_json(Source *source, Arena *scratch, const char *text, size_t n);
-void inventory_read_yaml(Source *source, Arena *scratch, const char *text, size_t n);
+/* "did you mean ...?" with the nearest of the NULL-terminated words; NULL if none is near. */
+const char *node_nearest_hint(Reader *reader, const char *text, const char *const *words);

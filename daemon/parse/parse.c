@@ -1,8 +1,11 @@
 /*
- * One file's text becomes a Source: the reader is chosen by the file's suffix. Policies are read by
- * way of a tree of nodes, many times their size, in a scratch arena; inventories are streamed.
+ * source_parse: selects the reader by the file's suffix, and owns the arenas: see parse.h,
+ * "Memory".
  */
-#include "node.h"
+#include "inventory.h"
+#include "manifest.h"
+#include "policy_conf.h"
+#include <assert.h>
 #include <string.h>
 
 typedef enum Format { FORMAT_NONE, FORMAT_CONF, FORMAT_YAML, FORMAT_JSON } Format;
@@ -44,11 +47,11 @@ static Source *source_new(Arena *arena, const char *file)
 
 /* ---- Parsing ---- */
 typedef struct Parsing {
-	Arena *scratch; /* of what is only needed meanwhile */
+	Arena *scratch; /* for what only parsing needs */
 	SourceKind kind;
 	const char *file, *text;
 	size_t n;
-	Source *source;
+	Source *source; /* the result; in a child of scratch */
 } Parsing;
 
 static bool is_blank(const char *text, size_t n)
@@ -81,7 +84,7 @@ static void parse_text(const Parsing *p, Source *source)
 		inventory_read_yaml(source, p->scratch, p->text, p->n);
 }
 
-/* One name twice in one file: the second is the mistake. */
+/* Two policies of one name in a file: an error at the second one. Across files: module source. */
 static void check_duplicates(Source *source)
 {
 	StrMap *seen = source->policies.n ? strmap_new(source->arena) : NULL;
@@ -108,7 +111,7 @@ static void parse_whole(const Parsing *p, Source *source)
 	diags_excerpt(&source->diags, p->text, p->n);
 }
 
-static bool uses_cidr_sets(const Source *source)
+static bool names_cidr_set(const Source *source)
 {
 	for (size_t i = 0; i < source->policies.n; i++)
 		if (policy_next_set(source->policies.at[i], &(PeerCursor){}))
@@ -116,23 +119,26 @@ static bool uses_cidr_sets(const Source *source)
 	return false;
 }
 
-/* Policies are read by way of trees, many times their size, which go when they were read. */
+/*
+ * The trees and a first Source are in scratch; the policies, a small part of that, are copied into
+ * the result.
+ */
 static void parse_policies(const Parsing *p)
 {
-	Source *draft = source_new(p->scratch, p->file), *source = p->source;
+	Source *parsed = source_new(p->scratch, p->file), *source = p->source;
 
-	parse_whole(p, draft);
-	diags_append(&source->diags, &draft->diags);
-	for (size_t i = 0; i < draft->policies.n; i++)
+	parse_whole(p, parsed);
+	diags_append(&source->diags, &parsed->diags);
+	for (size_t i = 0; i < parsed->policies.n; i++)
 		VEC_PUSH(source->arena, &source->policies,
-			policy_copy(source->arena, draft->policies.at[i], source->file));
-	source->uses_cidr_sets = uses_cidr_sets(draft);
-	for (size_t i = 0; i < draft->sets.n; i++)
+			policy_copy(source->arena, parsed->policies.at[i], source->file));
+	source->uses_cidr_sets = names_cidr_set(parsed);
+	for (size_t i = 0; i < parsed->sets.n; i++)
 		VEC_PUSH(source->arena, &source->sets,
-			cidr_set_copy(source->arena, draft->sets.at[i], source->file));
+			cidr_set_copy(source->arena, parsed->sets.at[i], source->file));
 }
 
-/* Until the file is read, what it says is in a child of scratch: a failure frees both. */
+/* Run by arena_try: a failed allocation ends it, and frees scratch with the result in it. */
 static void parse(void *context)
 {
 	Parsing *p = context;
@@ -153,8 +159,10 @@ int source_parse(SourceKind kind, const char *file, const char *text, size_t n, 
 		.file = file,
 		.text = text,
 		.n = n};
-	int r = arena_try(p.scratch, parse, &p);
+	int r;
 
+	assert(text[n] == '\0');
+	r = arena_try(p.scratch, parse, &p);
 	if (r == 0) {
 		arena_detach(p.source->arena);
 		*ret_source = p.source;

@@ -1,4 +1,6 @@
-/* libconfig policies: design.md 3.2's own format, into the same model as manifests. */
+/* Policies in libconfig syntax: see policy_conf.h. */
+#include "policy_conf.h"
+#include "conf_tree.h"
 #include "fields.h"
 #include <string.h>
 
@@ -22,7 +24,7 @@ static const Schema FILE_SCHEMA = {
 	(const Field[]){{.key = "policies", .child = &POLICY_SCHEMA, .is_list = true},
 		{.key = "cidr_sets", .child = &SET_SCHEMA, .is_list = true}, {}}};
 
-/* NULL when the key is absent; else a selector, empty after an error. */
+/* NULL if the key is absent. Not NULL after a syntax error, so that the peer is complete. */
 static const Selector *read_selector(Reader *reader, const Node *map, const char *key)
 {
 	const Node *node = node_field(reader, map, key, NODE_STRING);
@@ -40,7 +42,8 @@ static const Selector *read_selector(Reader *reader, const Node *map, const char
 	return selector;
 }
 
-static const char *mixture_error(const Node *node)
+/* What is wrong with the combination of keys of a peer, or NULL. */
+static const char *peer_keys_error(const Node *node)
 {
 	bool has_block = node_has(node, "cidr"), has_set = node_has(node, "cidr_set");
 	bool has_pods = node_has(node, "pods") || node_has(node, "namespaces");
@@ -62,19 +65,19 @@ static void read_peer(Reader *reader, const Node *node, Rule *rule)
 	if (!node_expect(reader, node, NODE_MAP, "a peer"))
 		return;
 	node_check_keys(reader, node, &PEER_SCHEMA);
-	error = mixture_error(node);
+	error = peer_keys_error(node);
 	if (error) {
 		DIAG_ERROR(reader->diags, node->origin, "invalid-peer",
 			"entries of the list are OR; keys of one entry are AND", "%s", error);
 		return;
 	}
 	if (node_has(node, "cidr")) {
-		if (!fields_block(reader, node->origin, node_get(node, "cidr"),
+		if (!fields_read_block(reader, node->origin, node_get(node, "cidr"),
 			    node_get(node, "except"), &peer))
 			return;
 	} else if (node_has(node, "cidr_set")) {
 		peer.kind = PEER_SET;
-		peer.set = node_text_field(reader, node, "cidr_set");
+		peer.set = node_field_text(reader, node, "cidr_set");
 		if (!peer.set)
 			return;
 	} else {
@@ -98,15 +101,16 @@ static void read_policy(Source *source, Reader *reader, const Node *node)
 		return;
 	policy->origin = node->origin;
 	node_check_keys(reader, node, &POLICY_SCHEMA);
-	fields_names(reader, node, "namespace", policy);
+	fields_read_names(reader, node, "namespace", policy);
 	pods = read_selector(reader, node, "pods");
 	if (pods)
 		policy->pods = *pods;
-	fields_rules(reader, node, &DIALECT, policy);
-	fields_types(reader, node_get(node, "types"), "types", policy);
+	fields_read_rules(reader, node, &DIALECT, policy);
+	fields_read_types(reader, node_get(node, "types"), "types", policy);
 	VEC_PUSH(reader->arena, &source->policies, policy);
 }
 
+/* A set without a valid name is left out: nothing could refer to it. */
 static void read_set(Source *source, Reader *reader, const Node *node)
 {
 	CidrSet *set = ARENA_NEW(reader->arena, CidrSet);
@@ -116,14 +120,14 @@ static void read_set(Source *source, Reader *reader, const Node *node)
 		return;
 	node_check_keys(reader, node, &SET_SCHEMA);
 	set->origin = node->origin;
-	set->name = node_text_field(reader, node, "name");
+	set->name = node_field_text(reader, node, "name");
 	if (!set->name && !node_get(node, "name"))
 		DIAG_ERROR(reader->diags, node->origin, "required", NULL, "name: Required value");
 	cidrs = node_field(reader, node, "cidrs", NODE_LIST);
 	for (size_t i = 0; i < node_count(cidrs); i++) {
 		Range range;
 
-		if (fields_cidr(reader, cidrs->items.at[i], "cidrs", &range))
+		if (fields_read_cidr(reader, cidrs->items.at[i], "cidrs", &range))
 			VEC_PUSH(reader->arena, &set->ranges, range);
 	}
 	ranges_normalise(&set->ranges);
@@ -134,7 +138,7 @@ static void read_set(Source *source, Reader *reader, const Node *node)
 void policy_conf_read(Source *source, const char *text)
 {
 	Reader reader = {source->arena, &source->diags};
-	const Node *root = conf_read(&reader, source->file, text), *policies, *sets;
+	const Node *root = conf_tree_read(&reader, source->file, text), *policies, *sets;
 
 	if (!root)
 		return;

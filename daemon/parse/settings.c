@@ -1,4 +1,5 @@
-/* netpol.conf: every key optional, each checked, errors with the nearest known key. */
+/* netpol.conf: every key is optional, and checked by itself. */
+#include "conf_tree.h"
 #include "fields.h"
 #include <string.h>
 
@@ -24,12 +25,11 @@ void settings_default(Arena *arena, const char *node, Settings *ret_settings)
 		.settle_ms = 10};
 }
 
-/* One of the words, or an error with the nearest. */
+/* One of the NULL-terminated words; *choice becomes its index. */
 static void read_choice(
 	Reader *reader, const Node *root, const char *key, const char *const *words, int *choice)
 {
 	const Node *node = node_field(reader, root, key, NODE_STRING);
-	const char *nearest;
 	Buf buf = {.arena = reader->arena};
 
 	if (!node)
@@ -41,13 +41,13 @@ static void read_choice(
 		}
 		buf_printf(&buf, "%s\"%s\"", i ? ", " : "", words[i]);
 	}
-	nearest = text_nearest(node->text, words);
 	DIAG_ERROR(reader->diags, node->origin, "invalid-value",
-		nearest ? arena_printf(reader->arena, "did you mean \"%s\"?", nearest) : NULL,
+		node_nearest_hint(reader, node->text, words),
 		"%s: Unsupported value: \"%s\": supported values: %s", key, node->text,
 		buf_text(&buf));
 }
 
+/* A path is absolute, since netpold's working directory is not the user's; a text is not empty. */
 static void read_text(
 	Reader *reader, const Node *root, const char *key, bool is_path, const char **text)
 {
@@ -63,15 +63,15 @@ static void read_text(
 		*text = node->text;
 }
 
-/* An nft identifier: nothing of it can end the name in nft syntax. */
+/* An nft identifier that needs no quotes, so that it cannot end the name in a ruleset's text. */
 static void read_table(Reader *reader, const Node *root, Settings *settings)
 {
 	const Node *node = node_field(reader, root, "table", NODE_STRING);
-	const char *set = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+	const char *allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
 
 	if (!node)
 		return;
-	if (!*node->text || strspn(node->text, set) != strlen(node->text) ||
+	if (!*node->text || strspn(node->text, allowed) != strlen(node->text) ||
 		strlen(node->text) > 64 || strspn(node->text, "0123456789") > 0)
 		DIAG_ERROR(reader->diags, node->origin, "invalid-value", NULL,
 			"table: Invalid value: \"%s\": must be a name of letters, digits and '_', "
@@ -89,7 +89,7 @@ static void read_service_cidrs(Reader *reader, const Node *root, Settings *setti
 	for (size_t i = 0; i < node_count(node); i++) {
 		Range range;
 
-		if (fields_cidr(reader, node->items.at[i], "service_cidrs", &range))
+		if (fields_read_cidr(reader, node->items.at[i], "service_cidrs", &range))
 			VEC_PUSH(reader->arena, &settings->service_cidrs, range);
 	}
 	ranges_normalise(&settings->service_cidrs);
@@ -114,7 +114,7 @@ int settings_parse(
 {
 	Reader reader = {arena, diags};
 	size_t errors = diags->n_errors;
-	const Node *root = conf_read(&reader, file, text);
+	const Node *root = conf_tree_read(&reader, file, text);
 
 	if (!root)
 		return PARSE_E_INVALID;

@@ -1,5 +1,8 @@
-/* yajl behind json.h. Its memory is the arena's (it does not check malloc), numbers stay raw. */
-#include "json.h"
+/*
+ * yajl as json_events.h wants it. yajl does not check its allocations, so it gets the arena's
+ * functions, which do not return on failure.
+ */
+#include "json_events.h"
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
@@ -8,18 +11,22 @@ typedef struct Parse {
 	void *context;
 	Reader *reader;
 	yajl_handle yajl;
-	size_t n, *at;
-	unsigned depth;
+	size_t n, *ret_at;
+	unsigned depth; /* open lists and maps */
 	bool is_stopped, is_too_deep;
-	bool is_at_end; /* yajl ends by a blank of its own, and counts anew for it */
+	/* yajl_complete_parse parses one blank of its own, and counts consumed bytes from 0 again
+	 */
+	bool is_at_end;
 } Parse;
 
+/* The offset of the current token's end. */
 static size_t position(const Parse *p)
 {
 	return p->is_at_end ? p->n : yajl_get_bytes_consumed(p->yajl);
 }
 
-Origin json_origin(const char *file, const char *text, size_t at)
+/* Columns are bytes here. */
+static Origin origin_at(const char *file, const char *text, size_t at)
 {
 	Origin origin = {file, 1, 1};
 
@@ -31,16 +38,17 @@ Origin json_origin(const char *file, const char *text, size_t at)
 	return origin;
 }
 
-static int keep_going(Parse *p, bool is_well)
+/* yajl's callbacks return 0 to cancel. */
+static int go_on(Parse *p, bool is_accepted)
 {
-	p->is_stopped |= !is_well;
-	return is_well;
+	p->is_stopped |= !is_accepted;
+	return is_accepted;
 }
 
 static int on_scalar(Parse *p, ScalarKind kind, const char *text, size_t n)
 {
-	*p->at = position(p);
-	return keep_going(p, p->handler->scalar(p->context, kind, text, n));
+	*p->ret_at = position(p);
+	return go_on(p, p->handler->scalar(p->context, kind, text, n));
 }
 
 static int on_null(void *context)
@@ -67,15 +75,15 @@ static int on_key(void *context, const unsigned char *text, size_t n)
 {
 	Parse *p = context;
 
-	*p->at = position(p);
-	return keep_going(p, p->handler->key(p->context, (const char *)text, n));
+	*p->ret_at = position(p);
+	return go_on(p, p->handler->key(p->context, (const char *)text, n));
 }
 
 static int on_begin(Parse *p, bool is_map)
 {
-	*p->at = position(p);
+	*p->ret_at = position(p);
 	p->is_too_deep = ++p->depth > PARSE_DEPTH_MAX;
-	return !p->is_too_deep && keep_going(p, p->handler->begin(p->context, is_map));
+	return !p->is_too_deep && go_on(p, p->handler->begin(p->context, is_map));
 }
 
 static int on_begin_map(void *context)
@@ -92,9 +100,10 @@ static int on_end(void *context)
 {
 	Parse *p = context;
 
-	*p->at = position(p);
+	*p->ret_at = position(p);
+	assert(p->depth > 0);
 	p->depth--;
-	return keep_going(p, p->handler->end(p->context));
+	return go_on(p, p->handler->end(p->context));
 }
 
 static const yajl_callbacks CALLBACKS = {.yajl_null = on_null,
@@ -107,12 +116,12 @@ static const yajl_callbacks CALLBACKS = {.yajl_null = on_null,
 	.yajl_start_array = on_begin_list,
 	.yajl_end_array = on_end};
 
-/* ---- Memory: each block has its size in front, for realloc ---- */
+/* ---- yajl's memory: each block has its size in front, for realloc; the arena frees all ---- */
 typedef struct Header {
 	_Alignas(max_align_t) size_t n;
 } Header;
 
-static void *memory_get(void *arena, size_t n)
+static void *yajl_memory_alloc(void *arena, size_t n)
 {
 	Header *header = arena_alloc(arena, sizeof(Header) + n);
 
@@ -120,46 +129,49 @@ static void *memory_get(void *arena, size_t n)
 	return header + 1;
 }
 
-static void *memory_resize(void *arena, void *old, size_t n)
+static void *yajl_memory_resize(void *arena, void *old, size_t n)
 {
 	size_t was = old ? ((Header *)old)[-1].n : 0;
-	void *memory = memory_get(arena, n);
+	void *memory = yajl_memory_alloc(arena, n);
 
 	if (was)
 		memcpy(memory, old, was < n ? was : n);
 	return memory;
 }
 
-static void memory_drop(void *arena, void *old)
+static void yajl_memory_free(void *arena, void *old)
 {
 	(void)arena, (void)old;
 }
 
-static void say_error(Parse *p, const char *file, const char *text, size_t n)
+static void report_error(Parse *p, const char *file, const char *text, size_t n)
 {
 	size_t at = position(p);
-	Origin origin = json_origin(file, text, at < n ? at : n);
+	Origin origin = origin_at(file, text, at < n ? at : n);
 	unsigned char *words;
 	char *line;
 
 	if (p->is_stopped)
-		return;
+		return; /* the handler has reported it */
 	if (p->is_too_deep) {
 		DIAG_ERROR(p->reader->diags, origin, "limit", NULL, "nested more than %d deep",
 			PARSE_DEPTH_MAX);
 		return;
 	}
+	/* one line, without the excerpt that yajl adds; freed with the arena */
 	words = yajl_get_error(p->yajl, 0, NULL, 0);
 	line = arena_strdup(p->reader->arena, (const char *)words);
 	line[strcspn(line, "\n")] = '\0';
 	DIAG_ERROR(p->reader->diags, origin, "syntax", NULL, "%s", line);
 }
 
-bool json_read(Reader *reader, const char *file, const char *text, size_t n,
-	const JsonHandler *handler, void *context, size_t *at)
+bool json_events_read(Reader *reader, const char *file, const char *text, size_t n,
+	const JsonHandler *handler, void *context, size_t *ret_at)
 {
-	yajl_alloc_funcs memory = {memory_get, memory_resize, memory_drop, reader->arena};
-	Parse p = {.handler = handler, .context = context, .reader = reader, .n = n, .at = at};
+	yajl_alloc_funcs memory = {
+		yajl_memory_alloc, yajl_memory_resize, yajl_memory_free, reader->arena};
+	Parse p = {
+		.handler = handler, .context = context, .reader = reader, .n = n, .ret_at = ret_at};
 	yajl_status status;
 
 	p.yajl = yajl_alloc(&CALLBACKS, &memory, &p);
@@ -167,7 +179,8 @@ bool json_read(Reader *reader, const char *file, const char *text, size_t n,
 	p.is_at_end = status == yajl_status_ok;
 	if (p.is_at_end)
 		status = yajl_complete_parse(p.yajl);
+	assert(status != yajl_status_ok || p.depth == 0);
 	if (status != yajl_status_ok)
-		say_error(&p, file, text, n);
+		report_error(&p, file, text, n);
 	return status == yajl_status_ok;
 }

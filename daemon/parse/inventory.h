@@ -1,0 +1,17 @@
+#pragma once
+/*
+ * inventory: Pods and Namespaces, as kubelet and kubectl print them -> pods and namespaces of a
+ * Source.
+ *
+ * Read: PodList (the body of kubelet's GET /pods), NamespaceList, List, a single Pod or Namespace.
+ * An inventory may have 100,000 pods of 8 KB, so JSON is streamed: no tree is made, and only the
+ * few fields that policies need are stored. YAML goes through a tree, whose nodes are replayed as
+ * the same events. An export that failed (an error page, a Status object, an empty body, a list
+ * without `items`) is an error and never an empty inventory, since that would open the pods.
+ */
+#include "parse.h"
+
+/* Append to source->pods, source->namespaces and source->diags. `scratch` gets what only parsing
+ * needs; the caller clears it. */
+void inventory_read_json(Source *source, Arena *scratch, const char *text, size_t n);
+void inventory_read_yaml(Source *source, Arena *scratch, const char *text, size_t n);

@@ -1,0 +1,11 @@
+#pragma once
+/*
+ * json_tree: a JSON manifest -> the same tree that yaml_tree makes of it. JSON is YAML, but libyaml
+ * takes eight times as long as yajl. This reader reports no errors: it gives up, and yaml_tree
+ * reads the text again and reports the error, so that a diagnostic does not depend on which of the
+ * two was tried first.
+ */
+#include "node.h"
+
+/* The root, in the arena; NULL if the text is not JSON or yaml_tree has an error to report. */
+const Node *json_tree_read(Arena *arena, const char *file, const char *text, size_t n);

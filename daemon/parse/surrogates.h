@@ -1,0 +1,14 @@
+#pragma once
+/*
+ * surrogates: JSON writes a character beyond U+FFFF as two escapes, "\ud83d\ude00" (RFC 8259,
+ * section 7). YAML has no such pairs, and libyaml refuses the file. YAML does have "\UXXXXXXXX", so
+ * the pairs are rewritten before libyaml reads a .json file.
+ */
+#include "base.h"
+
+/*
+ * The text of *n bytes with each pair as one escape of ten characters in place of twelve: columns
+ * after it on the same line are two too small. Updates *n. Returns `text` itself if it has no pair,
+ * else a copy in the arena.
+ */
+const char *surrogates_join(Arena *arena, const char *text, size_t *n);
