@@ -1,0 +1,48 @@
+#pragma once
+/*
+ * inventory_path: the fields of Pods and Namespaces that netpol reads
+ * (k8s.io/api/core/v1/types.go), as a constant tree of the paths that lead to them. A Pod as
+ * kubelet prints it has hundreds of fields; whatever is not in this tree is skipped.
+ */
+#include "json_events.h"
+
+/* What is at the end of a path. */
+typedef enum PathKind {
+	PATH_INNER, /* nothing by itself: it leads to others */
+	PATH_ITEMS, /* the list of objects in a PodList, NamespaceList or List */
+	PATH_ITEM,  /* an object: an item of that list, or the root */
+	PATH_KIND,  /* kind */
+	PATH_NAME,  /* metadata.name */
+	PATH_NAMESPACE,
+	PATH_VERSION, /* metadata.resourceVersion */
+	PATH_LABEL,   /* the value of any key of metadata.labels */
+	PATH_NODE,    /* spec.nodeName */
+	PATH_HOST_NETWORK,
+	PATH_CONTAINER, /* an item of spec.containers or spec.initContainers */
+	PATH_RESTART_POLICY,
+	PATH_PORT, /* an item of a container's ports */
+	PATH_PORT_NAME,
+	PATH_PORT_NUMBER,
+	PATH_PORT_PROTOCOL,
+	PATH_PHASE,	   /* status.phase */
+	PATH_ADDRESS,	   /* status.podIP, and of status.podIPs */
+	PATH_HOST_ADDRESS, /* status.hostIP, and of status.hostIPs */
+	PATH_STARTED	   /* status.startTime */
+} PathKind;
+
+typedef enum Shape { SHAPE_SCALAR, SHAPE_MAP, SHAPE_LIST } Shape;
+
+typedef struct Path {
+	const char *key; /* in the map above; NULL: an item of a list, or the root; "*": any key */
+	PathKind kind;
+	Shape shape;		     /* what the API has there; anything else is an error */
+	ScalarKind scalar;	     /* SHAPE_SCALAR */
+	const struct Path *children; /* of a map or list; ends with a zero Path */
+} Path;
+
+extern const Path INVENTORY_ROOT;
+
+/* The path of that key, n bytes, of a map; NULL: it is not read. */
+const Path *path_find_key(const Path *map, const char *key, size_t n);
+/* The path of a list's items. Every list of the tree has one. */
+const Path *path_of_items(const Path *list);
