@@ -1,10 +1,11 @@
 /*
- * One reader under libFuzzer, built from the real sources (tests/fuzz/run); READER says which.
+ * A libFuzzer target for each parser, built from the real sources by tests/fuzz/run. The macro
+ * READER selects one.
  *
- * What reads well is compiled for every pod, rendered, and explained; the diagnostics of what does
- * not are printed. Nothing may crash, hang, or leave a quote or a line break in a comment of the
- * rendered text. The reader "kernel" goes all the way: what was compiled is applied to the kernel,
- * in a network namespace of its own, and must be read back as the same ruleset.
+ * A valid input is compiled for every pod, rendered, and explained; the diagnostics of an invalid
+ * one are printed. Nothing may crash, hang, fail an assert, or leave a quote or a line break in a
+ * comment of the rendered text. The reader "kernel" also applies the ruleset to the kernel, in a
+ * network namespace of its own, and must read the same ruleset back.
  */
 #include "compile.h"
 #include "nft.h"
@@ -16,7 +17,7 @@
 typedef struct Reader {
 	const char *name;
 	SourceKind kind;
-	const char *files[2]; /* the first byte of the input chooses; NULL: settings */
+	const char *files[2]; /* the input's first byte selects; NULL: netpol.conf */
 	bool is_applied;
 } Reader;
 
@@ -29,7 +30,7 @@ static const Reader READERS[] = {{"manifest", SOURCE_POLICIES, {"f.yaml", "f.jso
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const Reader *the_reader(void)
+static const Reader *selected_reader(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(READERS); i++)
 		if (strcmp(READERS[i].name, READER) == 0)
@@ -37,8 +38,8 @@ static const Reader *the_reader(void)
 	abort();
 }
 
-/* Two pods of our own, so that policies find somebody. */
-static InventoryPart our_pods(Arena *arena)
+/* Two pods, so that the selectors of policies match something. */
+static InventoryPart default_pods(Arena *arena)
 {
 	static const char *const names[] = {"a", "b"};
 	Pods pods = {};
@@ -61,7 +62,7 @@ static InventoryPart our_pods(Arena *arena)
 	return (InventoryPart){pods.at, pods.n, NULL, 0};
 }
 
-/* A comment ends at its second quote, and nothing but a line break follows that. */
+/* Aborts unless each comment ends at its second quote, and a line break follows. */
 static void check_comments(const char *text)
 {
 	for (const char *at = text; (at = strstr(at, "comment \"")); at++) {
@@ -73,16 +74,17 @@ static void check_comments(const char *text)
 }
 
 /* ---- The kernel ---- */
-static void must(bool is_so, const char *what, const char *why, const char *text)
+/* Aborts, with the input, unless the condition holds. */
+static void must(bool is_true, const char *what, const char *why, const char *text)
 {
-	if (is_so)
+	if (is_true)
 		return;
 	fprintf(stderr, "%s\n%s: %s\n", text, what, why ? why : "");
 	abort();
 }
 
-/* libFuzzer's alarm clock would interrupt netlink; netpold, which blocks its signals, has none. */
-static void hold_alarm(int how)
+/* libFuzzer's SIGALRM would interrupt netlink calls; netpold blocks its signals likewise. */
+static void mask_alarm(int how)
 {
 	sigset_t set;
 
@@ -91,7 +93,7 @@ static void hold_alarm(int how)
 	sigprocmask(how, &set, NULL);
 }
 
-/* What the kernel holds after `ruleset` was applied is `ruleset`, to the letter. */
+/* Applies the ruleset, reads it back, compares the two, and removes it. */
 static void check_kernel(Arena *arena, const Ruleset *ruleset, const char *text)
 {
 	static Nft *nft;
@@ -112,7 +114,7 @@ static void check_kernel(Arena *arena, const Ruleset *ruleset, const char *text)
 	must(nft_apply(nft, &plan, &counts) == 0, "not deleted", nft_error(nft), text);
 }
 
-/* ---- What was read ---- */
+/* ---- Valid input: compile, render, explain ---- */
 static void explain(Arena *arena, const Model *model)
 {
 	Explainer *explainer = explainer_new(model);
@@ -124,7 +126,7 @@ static void explain(Arena *arena, const Model *model)
 	explainer_free(explainer);
 }
 
-/* Names are unique in a model; the snapshot sees to that. */
+/* Skips a name that the model has: model_set_policy wants unique names, as the snapshot gives. */
 static void add_policy(Model *model, const Policy *policy, Changes *changes)
 {
 	const NamespaceIndex *namespace = model_namespace_index(model, policy->namespace);
@@ -147,7 +149,7 @@ static const char *compile_and_render(Arena *arena, const Reader *reader, const 
 	Ruleset *ruleset;
 
 	if (source->pods.n == 0)
-		part = our_pods(arena);
+		part = default_pods(arena);
 	model_replace(model, &none, &part, &changes);
 	for (size_t i = 0; i < source->policies.n; i++)
 		add_policy(model, source->policies.at[i], &changes);
@@ -156,9 +158,9 @@ static const char *compile_and_render(Arena *arena, const Reader *reader, const 
 	text = nft_ruleset_text(arena, ruleset);
 	check_comments(text);
 	if (reader->is_applied) {
-		hold_alarm(SIG_BLOCK);
+		mask_alarm(SIG_BLOCK);
 		check_kernel(arena, ruleset, text);
-		hold_alarm(SIG_UNBLOCK);
+		mask_alarm(SIG_UNBLOCK);
 	}
 	ruleset_unref(ruleset);
 	explain(arena, model);
@@ -171,7 +173,8 @@ static void print(Arena *arena, const Diags *diags)
 		diag_block(arena, &diags->list.at[i], true);
 }
 
-/* A comment at its end makes JSON YAML, for another parser: what that accepts means the same. */
+/* With a comment at its end the text is no JSON, so libyaml reads it: if it is valid then, the text
+ * must be valid without the comment, and compile to the same ruleset. */
 static void check_as_yaml(Arena *arena, const Reader *reader, const char *file, const char *text,
 	const Source *source, const char *ruleset)
 {
@@ -216,7 +219,7 @@ static void read_settings(Arena *arena, const char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const Reader *reader = the_reader();
+	const Reader *reader = selected_reader();
 	size_t n = size ? size - 1 : 0;
 	char *text = malloc(n + 1);
 	Arena *arena = arena_new();

@@ -37,7 +37,7 @@ static Source *spec(const char *text)
 	return good(SOURCE_POLICIES, "f.yaml", whole);
 }
 
-/* Pitfall 7: the four ways to write "nothing" differ. */
+/* Pitfall 7 (tests/README.md): absent, empty, null and {} do not all mean the same. */
 Test(parse, absent_empty_and_everybody_differ)
 {
 	static const struct {
@@ -118,8 +118,8 @@ Test(parse, lists_documents_and_json)
 	source_free(source);
 }
 
-/* Two parsers read JSON: one that knows nothing else, and, with a comment at its end, YAML's. What
- * they make of it is the same, with the same errors in the same places. */
+/* yajl reads .json files; a comment at the end is no JSON, so libyaml reads the file then. Both
+ * give the same policies, and the same diagnostics with the same line and column. */
 Test(parse, json_is_read_as_the_yaml_that_it_is)
 {
 	static const char *const specs[] = {"{\"podSelector\":{}}",
@@ -227,6 +227,44 @@ Test(parse, kubelets_pod_list_has_its_kind_last_and_none_on_items)
 	source_free(source);
 }
 
+/* Fields that are not read may be nested, and have keys of the same names as those that are. */
+Test(parse, what_is_skipped_sets_no_field)
+{
+	Source *source = good(SOURCE_INVENTORY, "pods.json",
+		"{\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\",\"managedFields\":[{\"x\":{\"y\":{}"
+		",\"name\":\"b\"},\"name\":\"c\",\"labels\":{\"k\":\"v\"}}],\"namespace\":\"n\"},"
+		"\"status\":{\"conditions\":[[],{\"phase\":7}],\"phase\":\"Running\"}}");
+	const Pod *pod;
+
+	cr_assert_eq(source->pods.n, 1);
+	pod = source->pods.at[0];
+	cr_expect_str_eq(pod->name, "a");
+	cr_expect_str_eq(pod->namespace, "n");
+	cr_expect_eq(pod->labels.list.n, 0);
+	cr_expect_eq(pod->phase, PHASE_RUNNING);
+	source_free(source);
+}
+
+/* An init container's ports end with it; restartPolicy Always makes it a sidecar, which stays. */
+Test(parse, ports_of_init_containers_count_for_sidecars_only)
+{
+	Source *source = good(SOURCE_INVENTORY, "pods.json",
+		"{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"name\":\"a\"},\"spec\":{"
+		"\"initContainers\":[{\"ports\":[{\"name\":\"gone\",\"containerPort\":1}]},"
+		"{\"ports\":[{\"name\":\"stays\",\"containerPort\":2}],\"restartPolicy\":"
+		"\"Always\"}],\"containers\":[{\"ports\":[{\"name\":\"web\",\"containerPort\":3}]}"
+		"]}},{\"metadata\":{\"name\":\"b\"}}]}");
+	const Pod *pod;
+
+	cr_assert_eq(source->pods.n, 2);
+	pod = source->pods.at[0];
+	cr_assert_eq(pod->ports.n, 2);
+	cr_expect_str_eq(pod->ports.at[0].name, "stays");
+	cr_expect_str_eq(pod->ports.at[1].name, "web");
+	cr_expect_eq(source->pods.at[1]->ports.n, 0);
+	source_free(source);
+}
+
 Test(parse, a_namespace_has_its_name_as_a_label)
 {
 	Source *source = good(SOURCE_INVENTORY, "n.yaml",
@@ -239,7 +277,7 @@ Test(parse, a_namespace_has_its_name_as_a_label)
 	source_free(source);
 }
 
-/* Pitfall 31: an export that failed is not "no pods". */
+/* Pitfall 31 (tests/README.md): an export that failed is not an empty inventory. */
 Test(parse, failed_exports_are_errors)
 {
 	static const char *const texts[] = {"", "\n", "Unauthorized", "{}", "[]", "null",
@@ -250,7 +288,7 @@ Test(parse, failed_exports_are_errors)
 		("{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"name\":\"a\"},\"status\":{"
 		 "\"podIP\":\"10.0.0.999\"}}]}"),
 		"{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"name\":7}}]}",
-		/* a number at the very end: yajl's offset begins anew there */
+		/* a number at the very end, where yajl counts its offset from 0 again */
 		"\n\n\n12345", "\"x\"", "true"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
@@ -263,7 +301,7 @@ Test(parse, failed_exports_are_errors)
 	source_free(good(SOURCE_INVENTORY, "pods.json", "{\"kind\":\"PodList\",\"items\":null}"));
 }
 
-/* "app\0x" is not "app": what reads it as such selects other pods than were meant. */
+/* "app\0x" is not "app": a reader that stops at the NUL selects the wrong pods. */
 Test(parse, a_key_does_not_end_at_a_nul)
 {
 	static const struct {
@@ -298,7 +336,7 @@ Test(parse, a_key_does_not_end_at_a_nul)
 	source_free(source);
 }
 
-/* libconfig reads 4294967376 as 80, and ends a string at its "\x00". */
+/* libconfig alone reads 4294967376 as 80, and ends a string at its "\x00". */
 Test(parse, a_libconfig_text_is_not_cut_or_wrapped)
 {
 	static const struct {
