@@ -27,7 +27,7 @@
  * limit. One error makes the whole file unusable: a policy that was read by half would enforce
  * something that nobody wrote. Warnings and notes (a policy without a spec, an object of another
  * kind) do not. Each has file, line and column where the format has them (libconfig has no
- * columns), and they are sorted by line.
+ * columns), and they are sorted by line and column.
  */
 #include "model.h"
 
@@ -72,10 +72,9 @@ typedef struct Source {
  * Parses the content of one file into a new Source, which the caller frees with source_free().
  *
  * file: its path. The suffix selects the format: .conf is libconfig (policies only), .json is JSON,
- * anything else is read as YAML. text: n bytes, without a NUL among them, and a NUL after them that
- * does not count; borrowed, and free to go after the call. scratch: temporary memory, empty before
- * and after the call. It keeps its size, so a caller with many files passes the same one each time;
- * NULL: a temporary one is made.
+ * anything else is read as YAML. text: n bytes, then a NUL that n does not count; borrowed, and not
+ * needed after the call. scratch: temporary memory, cleared by the call. It keeps its capacity, so
+ * a caller with many files passes the same arena each time; NULL: a temporary one is made.
  *
  * Returns 0, also for invalid content: see diags.n_errors. -ENOMEM: there is no memory for this
  * file, and *ret_source is untouched.

@@ -5,7 +5,7 @@
  *
  * An Interner is a direct-mapped cache of the latest copies: it has a fixed size and is fast. A
  * collision costs a second copy of the same bytes, nothing else; so equal bytes may have different
- * addresses, and are compared by content. Copies are shared, and nobody may write to them.
+ * addresses, and are compared by content. Copies are shared, and read-only.
  */
 #include "base.h"
 

@@ -170,7 +170,7 @@ void item_end_container(ItemReader *r)
 
 void item_begin_port(ItemReader *r)
 {
-	/* the API's default protocol: core/v1 SetDefaults_ContainerPort */
+	/* TCP is the API's default: ContainerPort in k8s.io/api/core/v1/types.go */
 	VEC_PUSH(r->scratch, &r->item->pod.ports, (NamedPort){.protocol = PROTOCOL_TCP});
 }
 

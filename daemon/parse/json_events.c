@@ -14,8 +14,7 @@ typedef struct Parse {
 	size_t n, *ret_at;
 	unsigned depth; /* open lists and maps */
 	bool is_stopped, is_too_deep;
-	/* yajl_complete_parse parses one blank of its own, and counts consumed bytes from 0 again
-	 */
+	/* yajl_complete_parse feeds a blank of its own, and counts bytes from 0 again */
 	bool is_at_end;
 } Parse;
 

@@ -14,7 +14,7 @@ typedef enum ScalarKind { SCALAR_NULL, SCALAR_BOOL, SCALAR_NUMBER, SCALAR_STRING
 /*
  * `text` has n bytes, is not NUL-terminated, may contain NUL characters (from "\u0000"), and is
  * valid during the call only. Numbers are as written, since a 64-bit conversion could fail in a
- * field that nobody reads. A function returns false to stop; it has reported the error then, if
+ * field that is not read. A function returns false to stop; it has reported the error then, if
  * there is one to report.
  */
 typedef struct JsonHandler {

@@ -15,8 +15,7 @@ typedef struct Tree {
 	Arena *arena;
 	const char *text;
 	size_t end;	/* offset of the current token's end; set by json_events_read */
-	size_t counted; /* offset up to which lines and columns are counted; end of the last token
-			 */
+	size_t counted; /* offset up to which lines are counted: the last token's end */
 	Origin origin;	/* line and column of text[counted] */
 	Level levels[PARSE_DEPTH_MAX + 1];
 	unsigned depth; /* levels[depth] is the innermost; 0: none is open */
