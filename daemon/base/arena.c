@@ -1,8 +1,4 @@
-/*
- * Arenas: a list of blocks, freed together. A child is freed by itself or with its parent. A failed
- * allocation unwinds to the try of the arena or of one of its parents; without one it ends the
- * process.
- */
+/* Arenas: lists of blocks that are freed together, in a tree. base/arena.h has the contract. */
 #include "base.h"
 #include <assert.h>
 #include <errno.h>
@@ -16,7 +12,7 @@
 
 typedef struct Block {
 	struct Block *next;
-	size_t n, capacity;
+	size_t n, capacity; /* bytes of `data`: used, allocated */
 	_Alignas(max_align_t) char data[];
 } Block;
 
@@ -27,11 +23,13 @@ typedef struct Deferred {
 } Deferred;
 
 struct Arena {
-	Arena *parent, *children, *next, *previous; /* next, previous: of the parent's children */
-	Block *blocks;				    /* newest first */
-	Deferred *deferred;
-	jmp_buf *unwind;    /* the try under way, or NULL */
-	size_t bytes, held; /* held: before it was cleared, in several pieces */
+	Arena *parent, *children;
+	Arena *next, *previous; /* siblings */
+	Block *blocks;		/* newest first */
+	Deferred *deferred;	/* newest first */
+	jmp_buf *unwind;	/* of the running arena_try(), or NULL */
+	size_t bytes;		/* of all blocks, headers included */
+	size_t bytes_before;	/* `bytes` when it was last cleared with several blocks */
 };
 
 Arena *arena_new(void)
@@ -74,11 +72,13 @@ static void leave_parent(Arena *arena)
 
 void arena_detach(Arena *child)
 {
+	assert(child->parent);
 	leave_parent(child);
 }
 
 static void release(Arena *arena);
 
+/* Deferred calls run while the memory of their handles is still there. */
 static void release_children(Arena *arena)
 {
 	for (Arena *child = arena->children, *next; child; child = next) {
@@ -97,9 +97,10 @@ static void release_blocks(Arena *arena)
 	}
 }
 
-/* With its children; nobody points to it any more. */
+/* Frees the arena and its children; it is no longer in its parent's list. */
 static void release(Arena *arena)
 {
+	assert(!arena->unwind);
 	release_children(arena);
 	release_blocks(arena);
 	free(arena);
@@ -107,6 +108,7 @@ static void release(Arena *arena)
 
 void arena_clear(Arena *arena)
 {
+	assert(!arena->unwind);
 	release_children(arena);
 	arena->children = NULL;
 	arena->deferred = NULL;
@@ -116,7 +118,7 @@ void arena_clear(Arena *arena)
 	}
 	release_blocks(arena);
 	arena->blocks = NULL;
-	arena->held = arena->bytes;
+	arena->bytes_before = arena->bytes;
 	arena->bytes = 0;
 }
 
@@ -134,11 +136,19 @@ size_t arena_bytes(const Arena *arena)
 	return arena->bytes;
 }
 
+static bool is_in_try(const Arena *arena)
+{
+	for (; arena; arena = arena->parent)
+		if (arena->unwind)
+			return true;
+	return false;
+}
+
 int arena_try(Arena *arena, void (*fn)(void *context), void *context)
 {
 	jmp_buf here;
 
-	assert(!arena->unwind);
+	assert(!is_in_try(arena));
 	if (setjmp(here)) {
 		arena->unwind = NULL;
 		return -ENOMEM;
@@ -149,24 +159,26 @@ int arena_try(Arena *arena, void (*fn)(void *context), void *context)
 	return 0;
 }
 
-/* A sixteenth more each time: what is left over of the last block is little of the whole. */
-static size_t next_room(const Arena *arena)
+/*
+ * A block is a sixteenth of what the arena has so far: few blocks, and the unused end of the newest
+ * one is a small part of the whole.
+ */
+static size_t next_capacity(const Arena *arena)
 {
 	size_t capacity = arena->bytes / 16;
 
-	if (arena->held > arena->bytes)
-		return arena->held;
+	if (arena->bytes_before > arena->bytes)
+		return arena->bytes_before;
 	return capacity < BLOCK_MIN ? BLOCK_MIN : capacity > BLOCK_MAX ? BLOCK_MAX : capacity;
 }
 
-static Block *block_add(Arena *arena, size_t least)
+static Block *block_add(Arena *arena, size_t min)
 {
-	size_t capacity = next_room(arena);
+	size_t capacity = next_capacity(arena);
 	Block *block;
 
-	capacity = (least > capacity ? least : capacity) + ALIGN - 1;
-	block = capacity > SIZE_MAX / 2 || capacity < least ? NULL
-							    : malloc(sizeof(Block) + capacity);
+	capacity = (min > capacity ? min : capacity) + ALIGN - 1;
+	block = capacity > SIZE_MAX / 2 || capacity < min ? NULL : malloc(sizeof(Block) + capacity);
 	if (!block)
 		arena_out_of_memory(arena);
 	*block = (Block){.next = arena->blocks, .capacity = capacity};
@@ -175,7 +187,8 @@ static Block *block_add(Arena *arena, size_t least)
 	return block;
 }
 
-static void *take_of(Block *block, size_t bytes, size_t align)
+/* NULL if the block has too little left, or is NULL. */
+static void *take_from(Block *block, size_t bytes, size_t align)
 {
 	size_t at = block ? (block->n + align - 1) & ~(align - 1) : 0;
 
@@ -185,19 +198,23 @@ static void *take_of(Block *block, size_t bytes, size_t align)
 	return block->data + at;
 }
 
-/* The block before the newest has an end that was too short for something: something fits. */
+/*
+ * A block is replaced as the newest when one allocation does not fit into its end. Smaller ones may
+ * still fit, so the last but one block is tried first.
+ */
 static void *take(Arena *arena, size_t bytes, size_t align)
 {
 	Block *newest = arena->blocks;
-	void *memory = newest ? take_of(newest->next, bytes, align) : NULL;
+	void *memory = newest ? take_from(newest->next, bytes, align) : NULL;
 
 	if (!memory)
-		memory = take_of(newest, bytes, align);
-	return memory ? memory : take_of(block_add(arena, bytes), bytes, align);
+		memory = take_from(newest, bytes, align);
+	return memory ? memory : take_from(block_add(arena, bytes), bytes, align);
 }
 
 void *arena_place(Arena *arena, size_t bytes, size_t align)
 {
+	assert(align > 0 && (align & (align - 1)) == 0 && align <= ALIGN);
 	return memset(take(arena, bytes, align), 0, bytes);
 }
 
@@ -216,7 +233,7 @@ void arena_defer(Arena *arena, void (*fn)(void *handle), void *handle)
 
 char *arena_strndup(Arena *arena, const char *text, size_t length)
 {
-	char *copy = take(arena, length + 1, 1); /* texts stand side by side */
+	char *copy = take(arena, length + 1, 1); /* no padding between texts */
 
 	memcpy(copy, text, length);
 	copy[length] = '\0';

@@ -1,23 +1,27 @@
 /*
- * Claims: items by key. A key that one item claims is in one table, where it costs a slot; those
- * that several claim are crowds in another, whose items are found by where they are in memory: a
- * key of 50,000 claims costs no more than 50,000 keys.
+ * ConflictMap: single entries in one hash table, groups in another; base/conflict_map.h has the
+ * contract.
+ *
+ * Invariants: a key is in one of the two tables, never in both. A group has at least two items. Its
+ * cached winner, unless NULL, is one of its items, and the best of them.
  */
 #include "base.h"
+#include <assert.h>
 #include <string.h>
 
-#define AMONG_CROWDS ((size_t)1 << (8 * sizeof(size_t) - 1)) /* a cursor is past those alone */
+/* A cursor of conflict_map_next() walks the singles first; this bit is set once it is beyond. */
+#define CURSOR_IN_GROUPS ((size_t)1 << (8 * sizeof(size_t) - 1))
 
 struct ConflictGroup {
-	Arena *arena; /* of its own */
+	Arena *arena; /* has the group, its key and its table */
 	void *key;
-	HashTable *items;
-	const void *holder; /* NULL: to be found when it is asked for */
+	HashTable *items;   /* by address in memory */
+	const void *winner; /* NULL: unknown, found on demand */
 };
 
-static uint32_t key_hash(const ConflictMap *claims, const void *key)
+static uint32_t key_hash(const ConflictMap *map, const void *key)
 {
-	return hash_bytes(HASH_START, key, claims->kind->key_size(key));
+	return hash_bytes(HASH_START, key, map->kind->key_size(key));
 }
 
 static uint32_t item_hash(const void *item)
@@ -25,189 +29,215 @@ static uint32_t item_hash(const void *item)
 	return hash_bytes(HASH_START, &item, sizeof(item));
 }
 
-void conflict_map_init(ConflictMap *claims, Arena *arena, const ConflictKind *kind)
+void conflict_map_init(ConflictMap *map, Arena *arena, const ConflictKind *kind)
 {
-	*claims = (ConflictMap){arena, kind, hash_table_new(arena), hash_table_new(arena)};
+	*map = (ConflictMap){arena, kind, hash_table_new(arena), hash_table_new(arena)};
 }
 
-/* ---- Crowds ---- */
-static ConflictGroup *crowd_of(const ConflictMap *claims, const void *key, uint32_t hash)
+/* ---- Groups ---- */
+static bool group_has(const ConflictGroup *group, const void *item)
 {
-	size_t n = claims->kind->key_size(key), cursor = 0;
+	const void *other;
+	size_t cursor = 0;
+
+	while ((other = hash_table_find(group->items, item_hash(item), &cursor)))
+		if (other == item)
+			return true;
+	return false;
+}
+
+/*
+ * The one place where const is cast away. A hash table lends its items as const, but groups belong
+ * to the map. Functions that take a const map write nothing in them but the cached winner.
+ */
+static ConflictGroup *group_of_item(const void *item)
+{
+	return (ConflictGroup *)item;
+}
+
+static ConflictGroup *find_group(const ConflictMap *map, const void *key, uint32_t hash)
+{
+	size_t n = map->kind->key_size(key), cursor = 0;
 	const ConflictGroup *group;
 
-	while ((group = hash_table_find(claims->groups, hash, &cursor)))
-		if (claims->kind->key_size(group->key) == n && memcmp(group->key, key, n) == 0)
-			return (ConflictGroup *)group;
+	while ((group = hash_table_find(map->groups, hash, &cursor)))
+		if (map->kind->key_size(group->key) == n && memcmp(group->key, key, n) == 0)
+			return group_of_item(group);
 	return NULL;
 }
 
-static ConflictGroup *begin_crowd(ConflictMap *claims, const void *key, uint32_t hash)
+static void group_add(const ConflictMap *map, ConflictGroup *group, const void *item)
 {
-	Arena *arena = arena_child(claims->arena);
+	assert(!group_has(group, item));
+	hash_table_add(group->items, item_hash(item), item);
+	if (group->winner && map->kind->is_better(item, group->winner))
+		group->winner = item;
+}
+
+static void group_remove(ConflictGroup *group, const void *item)
+{
+	hash_table_remove(group->items, item_hash(item), item);
+	if (group->winner == item)
+		group->winner = NULL;
+}
+
+static const void *group_winner(const ConflictMap *map, ConflictGroup *group)
+{
+	const void *item;
+	size_t cursor = 0;
+
+	if (group->winner)
+		return group->winner;
+	while ((item = hash_table_next(group->items, &cursor)))
+		if (!group->winner || map->kind->is_better(item, group->winner))
+			group->winner = item;
+	return group->winner;
+}
+
+/* Makes the single entry of a key the first item of a group. */
+static ConflictGroup *group_new(
+	ConflictMap *map, const void *key, uint32_t hash, const void *single)
+{
+	Arena *arena = arena_child(map->arena);
 	ConflictGroup *group = ARENA_NEW(arena, ConflictGroup);
-	size_t n = claims->kind->key_size(key);
+	size_t n = map->kind->key_size(key);
 
 	*group = (ConflictGroup){.arena = arena,
 		.key = memcpy(arena_alloc(arena, n), key, n),
 		.items = hash_table_new(arena)};
-	hash_table_add(claims->groups, hash, group);
+	hash_table_remove(map->singles, hash, single);
+	hash_table_add(map->groups, hash, group);
+	group_add(map, group, single);
 	return group;
 }
 
-static const void *find_holder(const ConflictMap *claims, ConflictGroup *group)
+/* Makes the only item that is left a single entry, and frees the group. */
+static void group_dissolve(ConflictMap *map, ConflictGroup *group, uint32_t hash)
 {
-	const void *item;
-	size_t cursor = 0;
-
-	if (group->holder)
-		return group->holder;
-	while ((item = hash_table_next(group->items, &cursor)))
-		if (!group->holder || claims->kind->is_better(item, group->holder))
-			group->holder = item;
-	return group->holder;
-}
-
-/* Once there is only one left. */
-static void end_crowd(ConflictMap *claims, ConflictGroup *group, uint32_t hash)
-{
-	hash_table_add(claims->alone, hash, find_holder(claims, group));
-	hash_table_remove(claims->groups, hash, group);
+	assert(hash_table_count(group->items) == 1);
+	hash_table_add(map->singles, hash, group_winner(map, group));
+	hash_table_remove(map->groups, hash, group);
 	arena_free(group->arena);
 }
 
-static void join(const ConflictMap *claims, ConflictGroup *group, const void *item)
-{
-	hash_table_add(group->items, item_hash(item), item);
-	if (group->holder && claims->kind->is_better(item, group->holder))
-		group->holder = item;
-}
-
-static void leave(ConflictGroup *group, const void *item)
-{
-	hash_table_remove(group->items, item_hash(item), item);
-	if (group->holder == item)
-		group->holder = NULL;
-}
-
-/* ---- Claims ---- */
-static const void *find_alone(const ConflictMap *claims, const void *key, uint32_t hash)
+/* ---- Entries ---- */
+static const void *find_single(const ConflictMap *map, const void *key, uint32_t hash)
 {
 	const void *item;
 	size_t cursor = 0;
 
-	while ((item = hash_table_find(claims->alone, hash, &cursor)))
-		if (claims->kind->has_key(item, key))
+	while ((item = hash_table_find(map->singles, hash, &cursor)))
+		if (map->kind->has_key(item, key))
 			return item;
 	return NULL;
 }
 
-void conflict_map_add(ConflictMap *claims, const void *key, const void *item)
+void conflict_map_add(ConflictMap *map, const void *key, const void *item)
 {
-	uint32_t hash = key_hash(claims, key);
-	ConflictGroup *group = crowd_of(claims, key, hash);
-	const void *other = group ? NULL : find_alone(claims, key, hash);
+	uint32_t hash = key_hash(map, key);
+	ConflictGroup *group = find_group(map, key, hash);
+	const void *single = group ? NULL : find_single(map, key, hash);
 
-	if (other) {
-		group = begin_crowd(claims, key, hash);
-		hash_table_remove(claims->alone, hash, other);
-		join(claims, group, other);
-	}
+	assert(single != item && map->kind->has_key(item, key));
+	if (single)
+		group = group_new(map, key, hash, single);
 	if (group)
-		join(claims, group, item);
+		group_add(map, group, item);
 	else
-		hash_table_add(claims->alone, hash, item);
+		hash_table_add(map->singles, hash, item);
 }
 
-void conflict_map_remove(ConflictMap *claims, const void *key, const void *item)
+void conflict_map_remove(ConflictMap *map, const void *key, const void *item)
 {
-	uint32_t hash = key_hash(claims, key);
-	ConflictGroup *group = crowd_of(claims, key, hash);
+	uint32_t hash = key_hash(map, key);
+	ConflictGroup *group = find_group(map, key, hash);
 
 	if (!group) {
-		hash_table_remove(claims->alone, hash, item);
+		hash_table_remove(map->singles, hash, item);
 		return;
 	}
-	leave(group, item);
+	assert(hash_table_count(group->items) >= 2);
+	group_remove(group, item);
 	if (hash_table_count(group->items) == 1)
-		end_crowd(claims, group, hash);
+		group_dissolve(map, group, hash);
 }
 
-void conflict_map_replace(ConflictMap *claims, const void *key, const void *item, const void *by)
+void conflict_map_replace(ConflictMap *map, const void *key, const void *item, const void *by)
 {
-	uint32_t hash = key_hash(claims, key);
-	ConflictGroup *group = crowd_of(claims, key, hash);
-	bool holds = group && group->holder == item;
+	uint32_t hash = key_hash(map, key);
+	ConflictGroup *group = find_group(map, key, hash);
+	bool is_winner = group && group->winner == item;
 
+	assert(map->kind->has_key(by, key));
 	if (!group) {
-		hash_table_replace(claims->alone, hash, item, by);
+		hash_table_replace(map->singles, hash, item, by);
 		return;
 	}
-	leave(group, item);
-	join(claims, group, by);
-	if (holds)
-		group->holder = by;
+	group_remove(group, item);
+	group_add(map, group, by);
+	if (is_winner) /* equal copies rank alike */
+		group->winner = by;
 }
 
-const void *conflict_map_winner(const ConflictMap *claims, const void *key)
+const void *conflict_map_winner(const ConflictMap *map, const void *key)
 {
-	uint32_t hash = key_hash(claims, key);
-	ConflictGroup *group = crowd_of(claims, key, hash);
+	uint32_t hash = key_hash(map, key);
+	ConflictGroup *group = find_group(map, key, hash);
 
-	return group ? find_holder(claims, group) : find_alone(claims, key, hash);
+	return group ? group_winner(map, group) : find_single(map, key, hash);
 }
 
-bool conflict_map_has_conflict(const ConflictMap *claims, const void *key)
+bool conflict_map_has_conflict(const ConflictMap *map, const void *key)
 {
-	return crowd_of(claims, key, key_hash(claims, key)) != NULL;
+	return find_group(map, key, key_hash(map, key)) != NULL;
 }
 
-size_t conflict_map_count(const ConflictMap *claims)
+size_t conflict_map_count(const ConflictMap *map)
 {
-	return hash_table_count(claims->alone) + hash_table_count(claims->groups);
+	return hash_table_count(map->singles) + hash_table_count(map->groups);
 }
 
-const void *conflict_map_next(const ConflictMap *claims, size_t *cursor)
+size_t conflict_map_count_groups(const ConflictMap *map)
 {
-	const void *item = *cursor & AMONG_CROWDS ? NULL : hash_table_next(claims->alone, cursor);
-	size_t at;
-	const ConflictGroup *group;
+	return hash_table_count(map->groups);
+}
+
+const void *conflict_map_next(const ConflictMap *map, size_t *cursor)
+{
+	bool is_in_groups = *cursor & CURSOR_IN_GROUPS;
+	const void *item = is_in_groups ? NULL : hash_table_next(map->singles, cursor);
+	size_t group_cursor = is_in_groups ? *cursor & ~CURSOR_IN_GROUPS : 0;
 
 	if (item)
 		return item;
-	at = *cursor & AMONG_CROWDS ? *cursor & ~AMONG_CROWDS : 0;
-	group = hash_table_next(claims->groups, &at);
-	*cursor = at | AMONG_CROWDS;
-	return group ? find_holder(claims, (ConflictGroup *)group) : NULL;
+	item = hash_table_next(map->groups, &group_cursor);
+	*cursor = group_cursor | CURSOR_IN_GROUPS;
+	return item ? group_winner(map, group_of_item(item)) : NULL;
 }
 
-/* ---- What more than one claims ---- */
-const ConflictGroup *conflict_map_next_group(const ConflictMap *claims, size_t *cursor)
+const ConflictGroup *conflict_map_next_group(const ConflictMap *map, size_t *cursor)
 {
-	return hash_table_next(claims->groups, cursor);
+	return hash_table_next(map->groups, cursor);
 }
 
-size_t conflict_map_count_groups(const ConflictMap *claims)
-{
-	return hash_table_count(claims->groups);
-}
-
+/* ---- One group, for reports of conflicts ---- */
 const void *conflict_group_key(const ConflictGroup *group)
 {
 	return group->key;
 }
 
-const void *const *conflict_group_losers(const ConflictGroup *group, const void *but, Arena *arena,
-	int (*compare)(const void *, const void *), size_t *ret_n)
+const void *const *conflict_group_losers(const ConflictGroup *group, const void *winner,
+	Arena *arena, int (*compare)(const void *, const void *), size_t *ret_n)
 {
-	const void **rest = arena_alloc(arena, hash_table_count(group->items) * sizeof(*rest)),
-		   *item;
-	size_t n = 0;
+	size_t n_items = hash_table_count(group->items), n = 0;
+	const void **losers = arena_alloc(arena, (n_items - 1) * sizeof(*losers)), *item;
 
+	assert(group->winner == winner);
 	for (size_t cursor = 0; (item = hash_table_next(group->items, &cursor));)
-		if (item != but)
-			rest[n++] = item;
-	qsort(rest, n, sizeof(*rest), compare);
+		if (item != winner)
+			losers[n++] = item;
+	assert(n == n_items - 1);
+	qsort(losers, n, sizeof(*losers), compare);
 	*ret_n = n;
-	return rest;
+	return losers;
 }

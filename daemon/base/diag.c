@@ -1,9 +1,9 @@
-/* Diagnostics: collecting, and printing as a compiler does. */
+/* Diagnostics: a bounded list, and its text in the format of a compiler. */
 #include "base.h"
 #include <stdio.h>
 #include <string.h>
 
-#define EXCERPT_MAX 160
+#define EXCERPT_MAX 160 /* bytes of a source line that are shown */
 
 const char *severity_text(Severity severity)
 {
@@ -51,7 +51,7 @@ static bool is_after(const Origin *a, const Origin *b)
 
 void diags_sort(Diags *diags)
 {
-	for (size_t i = 1; i < diags->list.n; i++) { /* by insertion: stable, and they are few */
+	for (size_t i = 1; i < diags->list.n; i++) { /* insertion sort: stable, n <= DIAGS_MAX */
 		Diag diag = diags->list.at[i];
 		size_t k = i;
 
@@ -75,7 +75,7 @@ void diags_append(Diags *diags, const Diags *from)
 	diags->n_dropped += from->n_dropped;
 }
 
-/* Where line `line` (from 1) begins, or NULL. */
+/* The start of line `line` (from 1), or NULL. */
 static const char *line_start(const char *text, size_t n, unsigned line)
 {
 	const char *end = text + n;
@@ -105,7 +105,8 @@ void diags_excerpt(Diags *diags, const char *text, size_t n)
 	}
 }
 
-static void add_place(Buf *buf, const Origin *origin)
+/* A diagnostic without a file is about the program or its environment. */
+static void add_origin(Buf *buf, const Origin *origin)
 {
 	buf_add(buf,
 		origin->file ? text_printable(arena_strdup(buf->arena, origin->file)) : "netpol");
@@ -120,13 +121,14 @@ const char *diag_line(Arena *arena, const Diag *diag)
 {
 	Buf buf = {.arena = arena};
 
-	add_place(&buf, &diag->origin);
+	add_origin(&buf, &diag->origin);
 	buf_printf(&buf, "%s: %s", severity_text(diag->severity), diag->message);
 	if (diag->hint)
 		buf_printf(&buf, "; %s", diag->hint);
 	return buf_text(&buf);
 }
 
+/* The caret line repeats the tabs of the excerpt, so that the caret is below its column. */
 static void add_caret(Buf *buf, const Diag *diag)
 {
 	const char *s = diag->excerpt;
@@ -145,7 +147,7 @@ const char *diag_block(Arena *arena, const Diag *diag, bool is_coloured)
 	static const char *const colour[] = {"\033[36m", "\033[35m", "\033[31m"};
 	Buf buf = {.arena = arena};
 
-	add_place(&buf, &diag->origin);
+	add_origin(&buf, &diag->origin);
 	buf_printf(&buf, "%s%s%s: %s", is_coloured ? colour[diag->severity] : "",
 		severity_text(diag->severity), is_coloured ? "\033[0m" : "", diag->message);
 	if (diag->hint)

@@ -1,8 +1,9 @@
-/* SHA-256 (FIPS 180-4), for names that nobody can make collide. */
+/* SHA-256 (FIPS 180-4). The variable names a to h, t1, t2 and w are those of section 6.2.2. */
 #include "base.h"
 #include <stdio.h>
 #include <string.h>
 
+/* Section 4.2.2. */
 static const uint32_t ROUND[64] = {0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b,
 	0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3,
 	0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6,
@@ -19,6 +20,7 @@ static uint32_t rotate(uint32_t x, unsigned n)
 	return x >> n | x << (32 - n);
 }
 
+/* Section 6.2.2, step 1. */
 static void schedule(const uint8_t *block, uint32_t w[64])
 {
 	for (int i = 0; i < 16; i++)
@@ -32,6 +34,7 @@ static void schedule(const uint8_t *block, uint32_t w[64])
 	}
 }
 
+/* Section 6.2.2, steps 2 to 4. */
 static void compress(uint32_t state[8], const uint8_t *block)
 {
 	uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
@@ -81,6 +84,7 @@ void digest_add_text(Digest *digest, const char *text)
 	digest_add(digest, text, n);
 }
 
+/* Padding as in section 5.1.1: a 1 bit, zeros, the length in bits. */
 void digest_end(Digest *digest, uint8_t ret_hash[32])
 {
 	uint64_t bits = digest->n * 8;

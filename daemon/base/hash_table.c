@@ -1,16 +1,23 @@
 /*
- * Table: open addressing, linear probing; what is removed leaves no mark. It grows by a quarter
- * when it is four fifths full, to be never far from that: most of what is kept of a large cluster
- * is in two of them.
+ * HashTable: open addressing with linear probing. Removal shifts later items back over the gap
+ * (Knuth, TAOCP volume 3, 6.4, algorithm R), so there are no tombstones.
+ *
+ * It grows by a quarter when it is four fifths full, so that it is never less than 64 % full once
+ * it has grown: two of these tables hold most of the memory that a large cluster needs.
+ *
+ * Invariants: a slot is free if its item is NULL. At least one slot is free, so every probe ends.
+ * Between the home slot of an item and the slot that it is in, no slot is free.
  */
 #include "base.h"
+#include <assert.h>
 #include <string.h>
 
-#define ROOM_MIN 8
+#define CAPACITY_MIN 8
 
 struct HashTable {
-	Arena *parent, *arena; /* arena: of the slots */
-	const void **items;    /* NULL: a free slot */
+	Arena *parent;	    /* given by the caller */
+	Arena *arena;	    /* a child of it, which has the slots */
+	const void **items; /* NULL: a free slot */
 	uint32_t *hashes;
 	size_t n, capacity;
 };
@@ -29,7 +36,10 @@ uint32_t hash_text(uint32_t hash, const char *text)
 	return hash_bytes(hash, text, strlen(text) + 1);
 }
 
-/* Neighbouring hashes are sent apart: FNV mixes upwards only. */
+/*
+ * The slot at which the probe for a hash begins. FNV-1a hardly changes the high bits for what comes
+ * last, and the scaling below uses the high bits, so the bits are mixed first.
+ */
 static size_t home(const HashTable *table, uint32_t hash)
 {
 	hash ^= hash >> 16;
@@ -43,7 +53,7 @@ static size_t after(const HashTable *table, size_t i)
 	return i + 1 < table->capacity ? i + 1 : 0;
 }
 
-/* How far behind one slot another is. */
+/* The number of steps of a probe from one slot to another, around the end of the table. */
 static size_t distance(const HashTable *table, size_t from, size_t to)
 {
 	return to >= from ? to - from : to + table->capacity - from;
@@ -61,6 +71,7 @@ static void put(HashTable *table, uint32_t hash, const void *item)
 {
 	size_t i = home(table, hash);
 
+	assert(table->n < table->capacity);
 	while (table->items[i])
 		i = after(table, i);
 	table->items[i] = item;
@@ -71,7 +82,7 @@ static void grow(HashTable *table)
 {
 	HashTable grown = {.parent = table->parent,
 		.n = table->n,
-		.capacity = table->capacity ? table->capacity + table->capacity / 4 : ROOM_MIN};
+		.capacity = table->capacity ? table->capacity + table->capacity / 4 : CAPACITY_MIN};
 
 	grown.arena = arena_child(table->parent);
 	grown.items = arena_alloc(grown.arena, grown.capacity * sizeof(*grown.items));
@@ -85,30 +96,38 @@ static void grow(HashTable *table)
 
 void hash_table_add(HashTable *table, uint32_t hash, const void *item)
 {
+	assert(item);
 	if (table->n * 5 >= table->capacity * 4)
 		grow(table);
 	put(table, hash, item);
 	table->n++;
 }
 
+/* The item must be there. Otherwise the probe ends at a free slot, which is asserted not to be. */
 static size_t slot_of(const HashTable *table, uint32_t hash, const void *item)
 {
 	size_t i = home(table, hash);
 
-	while (table->items[i] != item || table->hashes[i] != hash)
+	assert(table->n > 0 && item);
+	while (table->items[i] != item || table->hashes[i] != hash) {
+		assert(table->items[i]);
 		i = after(table, i);
+	}
 	return i;
 }
 
-/* Whoever stands behind the gap because it was taken moves up. */
+/*
+ * An item after the gap moves into it if its probe passes the gap: if it is at least as far from
+ * its home slot as from the gap. Its old slot is the next gap.
+ */
 void hash_table_remove(HashTable *table, uint32_t hash, const void *item)
 {
 	size_t gap = slot_of(table, hash, item);
 
 	for (size_t i = after(table, gap); table->items[i]; i = after(table, i)) {
-		size_t at_home = home(table, table->hashes[i]);
+		size_t start = home(table, table->hashes[i]);
 
-		if (distance(table, at_home, i) < distance(table, gap, i))
+		if (distance(table, start, i) < distance(table, gap, i))
 			continue;
 		table->items[gap] = table->items[i];
 		table->hashes[gap] = table->hashes[i];
@@ -120,6 +139,7 @@ void hash_table_remove(HashTable *table, uint32_t hash, const void *item)
 
 void hash_table_replace(HashTable *table, uint32_t hash, const void *item, const void *by)
 {
+	assert(by);
 	table->items[slot_of(table, hash, item)] = by;
 }
 

@@ -1,13 +1,14 @@
 /*
- * Heap memory that is not an arena's, and what happens when there is none: base.h has the policy.
- * The only file of the pure modules that prints: abort() alone would leave no word in the journal.
+ * Heap memory outside of arenas, and the end of the process when there is none; base/memory.h has
+ * the policy. The only file of the pure modules that prints: abort() alone would leave no reason in
+ * the journal.
  */
 #include "base.h"
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
-/* Formats into the stack and writes at once: stdio could want memory itself. */
+/* Formats on the stack and calls write(): buffered stdio may allocate. */
 void memory_end(void)
 {
 	char text[128];
@@ -15,7 +16,7 @@ void memory_end(void)
 		program_invocation_short_name);
 
 	if (n < 0 || write(STDERR_FILENO, text, (size_t)n) < 0) {
-		/* nobody reads it: the signal still tells */
+		/* standard error is closed: SIGABRT is the only report left */
 	}
 	abort();
 }

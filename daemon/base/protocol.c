@@ -1,4 +1,4 @@
-/* Protocols and directions, and how the API writes them. */
+/* Protocols and directions, and their spelling in the Kubernetes API. */
 #include "base.h"
 
 static const struct {
@@ -17,7 +17,7 @@ const char *protocol_text(Protocol protocol)
 
 bool protocol_parse(const char *text, Protocol *ret_protocol)
 {
-	for (size_t i = 1; i < ARRAY_SIZE(PROTOCOLS); i++) {
+	for (size_t i = 1; i < ARRAY_SIZE(PROTOCOLS); i++) { /* not "any" */
 		if (strcmp(PROTOCOLS[i].text, text) == 0) {
 			*ret_protocol = PROTOCOLS[i].protocol;
 			return true;

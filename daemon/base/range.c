@@ -1,6 +1,7 @@
-/* Addresses and ranges: parsing, printing, and `except` subtracted into disjoint ranges. */
+/* Addresses and ranges: parsing, printing, set operations on sorted ranges. */
 #include "base.h"
 #include <arpa/inet.h>
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -88,6 +89,7 @@ bool address_is_link_local(Address address)
 	return address.family == FAMILY_IPV6 && address.value >> 118 == 0xfe80 >> 6;
 }
 
+/* The bits beyond the prefix. A shift by the whole width is undefined in C: prefix 0 is apart. */
 static AddressValue host_mask(Family family, unsigned prefix)
 {
 	unsigned bits = family == FAMILY_IPV4 ? 32 : 128;
@@ -167,12 +169,12 @@ int range_prefix(Range range)
 	return -1;
 }
 
-/* As nft lists it: an address, a CIDR, or first-last. */
 const char *range_text(Range range, char ret_text[RANGE_TEXT_SIZE])
 {
 	char first[ADDRESS_TEXT_SIZE], last[ADDRESS_TEXT_SIZE];
 	int prefix = range_prefix(range);
 
+	assert(range.first <= range.last && range.last <= family_last(range.family));
 	address_text((Address){range.first, range.family}, first);
 	address_text((Address){range.last, range.family}, last);
 	if (range.first == range.last)
@@ -195,6 +197,7 @@ static int range_compare(const void *a, const void *b)
 	return x->last < y->last ? -1 : x->last > y->last;
 }
 
+/* Whether b, which does not begin before a, overlaps a or is adjacent to it. */
 static bool is_joinable(Range a, Range b)
 {
 	return a.family == b.family && (a.last == family_last(a.family) || b.first <= a.last + 1);
@@ -202,26 +205,27 @@ static bool is_joinable(Range a, Range b)
 
 void ranges_normalise(Ranges *ranges)
 {
-	size_t kept = 0;
+	size_t last = 0; /* of those that are normalised so far */
 
 	if (ranges->n == 0)
 		return;
 	qsort(ranges->at, ranges->n, sizeof(Range), range_compare);
 	for (size_t i = 1; i < ranges->n; i++) {
-		Range *top = &ranges->at[kept], next = ranges->at[i];
+		Range *top = &ranges->at[last], next = ranges->at[i];
 
+		assert(next.first <= next.last);
 		if (is_joinable(*top, next))
 			top->last = next.last > top->last ? next.last : top->last;
 		else
-			ranges->at[++kept] = next;
+			ranges->at[++last] = next;
 	}
-	ranges->n = kept + 1;
+	ranges->n = last + 1;
 }
 
 void ranges_subtract(Arena *arena, Range block, const Range *except, size_t n, Ranges *ret_ranges)
 {
 	Ranges holes = {};
-	AddressValue next = block.first;
+	AddressValue next = block.first; /* the lowest address that is not dealt with yet */
 
 	for (size_t i = 0; i < n; i++)
 		if (except[i].family == block.family)
@@ -237,6 +241,7 @@ void ranges_subtract(Arena *arena, Range block, const Range *except, size_t n, R
 			return;
 		next = holes.at[i].last + 1;
 	}
+	assert(next <= block.last);
 	VEC_PUSH(arena, ret_ranges, (Range){next, block.last, block.family});
 }
 
@@ -249,21 +254,45 @@ bool ranges_have(const Ranges *ranges, Address address)
 	return false;
 }
 
-static int range_find_compare(const void *key, const void *at)
+static bool is_before(Range a, Range b)
 {
-	const Range *wanted = key, *range = at;
+	return a.family != b.family ? a.family < b.family : !is_joinable(a, b);
+}
 
-	if (wanted->family != range->family)
-		return wanted->family < range->family ? -1 : 1;
-	return wanted->first < range->first ? -1 : wanted->first > range->last;
+/* Whether one range of a normalised list is in order with its neighbours: O(1), for assert(). */
+static bool is_in_order(const Ranges *ranges, size_t i)
+{
+	const Range *at = &ranges->at[i];
+
+	return (i == 0 || is_before(at[-1], at[0])) &&
+	       (i + 1 == ranges->n || is_before(at[0], at[1]));
+}
+
+/* Negative if the address is before the range, 0 if in it, positive if after it. */
+static int address_compare_range(Address address, Range range)
+{
+	if (address.family != range.family)
+		return address.family < range.family ? -1 : 1;
+	return address.value < range.first ? -1 : address.value > range.last;
 }
 
 bool ranges_find(const Ranges *ranges, Address address)
 {
-	const Range wanted = {address.value, address.value, address.family};
+	size_t low = 0, high = ranges->n;
 
-	return ranges->n &&
-	       bsearch(&wanted, ranges->at, ranges->n, sizeof(Range), range_find_compare);
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = address_compare_range(address, ranges->at[middle]);
+
+		assert(is_in_order(ranges, middle));
+		if (order == 0)
+			return true;
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return false;
 }
 
 bool ranges_are_equal(const Ranges *a, const Ranges *b)

@@ -1,9 +1,13 @@
-/* StrMap: open addressing, FNV-1a with the key's length folded in; grows at two thirds. */
+/*
+ * StrMap: open addressing with linear probing over 64-bit FNV-1a. It doubles when it is two thirds
+ * full, so a free slot ends every probe. The old slots stay in the arena.
+ */
 #include "base.h"
+#include <assert.h>
 #include <string.h>
 
 typedef struct Slot {
-	const char *key;
+	const char *key; /* NULL: a free slot */
 	void *value;
 	uint64_t hash;
 } Slot;
@@ -11,7 +15,7 @@ typedef struct Slot {
 struct StrMap {
 	Arena *arena;
 	Slot *slots;
-	size_t n, capacity; /* room is a power of two */
+	size_t n, capacity; /* capacity is a power of two */
 };
 
 static uint64_t hash_key(const char *text)
@@ -20,7 +24,7 @@ static uint64_t hash_key(const char *text)
 
 	for (; *text; text++)
 		h = (h ^ (unsigned char)*text) * 0x100000001b3u;
-	return h ^ h >> 32;
+	return h ^ h >> 32; /* slots are chosen by the low bits */
 }
 
 StrMap *strmap_new(Arena *arena)
@@ -32,6 +36,7 @@ StrMap *strmap_new(Arena *arena)
 	return map;
 }
 
+/* The slot of the key, or the free one where it belongs. */
 static Slot *slot_of(Slot *slots, size_t capacity, const char *key, uint64_t hash)
 {
 	size_t i = hash & (capacity - 1);
@@ -66,6 +71,7 @@ void strmap_put(StrMap *map, const char *key, void *value)
 
 	if (map->n * 3 >= map->capacity * 2)
 		strmap_grow(map);
+	assert(map->n < map->capacity);
 	slot = slot_of(map->slots, map->capacity, key, hash);
 	if (!slot->key)
 		map->n++;

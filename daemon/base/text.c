@@ -62,19 +62,22 @@ bool text_has_suffix(const char *text, const char *suffix)
 	return n >= m && strcmp(text + n - m, suffix) == 0;
 }
 
-/* How long the UTF-8 sequence at `s` is by its first byte, and its smallest code point. */
-static size_t utf8_length(unsigned char first, uint32_t *ret_least)
+/*
+ * The length of a multi-byte sequence with this first byte, or 0 (RFC 3629 section 4), and the
+ * lowest code point that needs this length: lower ones are overlong encodings.
+ */
+static size_t utf8_length(unsigned char first, uint32_t *ret_min)
 {
 	if (first >= 0xc2 && first <= 0xdf) {
-		*ret_least = 0x80;
+		*ret_min = 0x80;
 		return 2;
 	}
 	if ((first & 0xf0) == 0xe0) {
-		*ret_least = 0x800;
+		*ret_min = 0x800;
 		return 3;
 	}
 	if (first >= 0xf0 && first <= 0xf4) {
-		*ret_least = 0x10000;
+		*ret_min = 0x10000;
 		return 4;
 	}
 	return 0;
@@ -83,8 +86,8 @@ static size_t utf8_length(unsigned char first, uint32_t *ret_least)
 /* The length of the valid multi-byte sequence at `s`, or 0. */
 static size_t utf8_sequence(const unsigned char *s, size_t left)
 {
-	uint32_t least, code;
-	size_t length = utf8_length(s[0], &least);
+	uint32_t min, code;
+	size_t length = utf8_length(s[0], &min);
 
 	if (length == 0 || length > left)
 		return 0;
@@ -94,13 +97,13 @@ static size_t utf8_sequence(const unsigned char *s, size_t left)
 			return 0;
 		code = code << 6 | (s[k] & 0x3f);
 	}
-	if (code < least || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
-		return 0;
+	if (code < min || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+		return 0; /* overlong, beyond Unicode, or a UTF-16 surrogate */
 	return length;
 }
 
-/* Eight bytes of ASCII, none of them NUL. */
-static bool is_plain(const unsigned char *s)
+/* Whether eight bytes are ASCII and none is NUL: no top bit is set, nor borrowed by - 1. */
+static bool is_ascii_word(const unsigned char *s)
 {
 	const uint64_t ones = 0x0101010101010101u, tops = ones << 7;
 	uint64_t word;
@@ -117,7 +120,7 @@ size_t text_utf8_check(const char *text, size_t n)
 	while (i < n) {
 		size_t length;
 
-		while (i + 8 <= n && is_plain(s + i))
+		while (i + 8 <= n && is_ascii_word(s + i))
 			i += 8;
 		if (i == n)
 			break;
@@ -130,13 +133,16 @@ size_t text_utf8_check(const char *text, size_t n)
 	return n;
 }
 
-/* Levenshtein distance of two short words; `most` + 1 stands for everything beyond. */
-static size_t edit_distance(const char *a, const char *b, size_t most)
+/*
+ * The Levenshtein distance, with one row of the matrix. Words of more than 64 bytes count as
+ * `max` + 1 edits apart.
+ */
+static size_t edit_distance(const char *a, const char *b, size_t max)
 {
 	size_t row[65], n = strlen(a), m = strlen(b);
 
 	if (n > 64 || m > 64)
-		return most + 1;
+		return max + 1;
 	for (size_t j = 0; j <= m; j++)
 		row[j] = j;
 	for (size_t i = 1; i <= n; i++) {
@@ -155,6 +161,7 @@ static size_t edit_distance(const char *a, const char *b, size_t most)
 	return row[m];
 }
 
+/* ASCII letters only; field names have no others. */
 static bool is_equal_but_for_case(const char *a, const char *b)
 {
 	for (; *a && *b; a++, b++)
@@ -166,7 +173,7 @@ static bool is_equal_but_for_case(const char *a, const char *b)
 const char *text_nearest(const char *word, const char *const *known)
 {
 	const char *nearest = NULL;
-	size_t best = 3;
+	size_t best = 3; /* more than two edits is another word */
 
 	for (; *known; known++) {
 		size_t distance = edit_distance(word, *known, 2);
@@ -186,12 +193,14 @@ int text_compare_p(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* How long the character at `s` is, of a text that ends with a NUL; 0: it is no UTF-8. */
+/* The bytes of the character at `s`; 0: not UTF-8. The NUL at the end is never a continuation byte.
+ */
 static size_t character_length(const char *s)
 {
 	return (unsigned char)*s < 0x80 ? 1 : utf8_sequence((const unsigned char *)s, 4);
 }
 
+/* C0 (but tab), DEL, and C1 (U+0080 to U+009F), which terminals also obey. */
 static bool is_control(const char *s, size_t n)
 {
 	unsigned char first = (unsigned char)s[0];

@@ -1,4 +1,4 @@
-/* base: arenas, digests, text, ranges. */
+/* base: arenas, text, merging, tables, digests, ranges, diagnostics. */
 #include "base.h"
 #include "seed.h"
 #include <criterion/criterion.h>
@@ -42,22 +42,22 @@ Test(base, running_out_of_memory_unwinds_to_the_try)
 	cr_assert_not(is_reached);
 	cr_assert_eq(arena_try(arena, ask_for_little, &text), 0);
 	cr_assert_str_eq(text, "there");
-	cr_assert_str_eq(arena_printf(arena, "%d", 5), "5"); /* still of use */
+	cr_assert_str_eq(arena_printf(arena, "%d", 5), "5"); /* the arena is still usable */
 }
 
 static char order[8];
-static void note(void *handle)
+static void append_order(void *handle)
 {
 	strcat(order, handle);
 }
 
-Test(base, what_was_deferred_runs_last_first)
+Test(base, deferred_calls_run_last_first)
 {
 	Arena *other = arena_new();
 	char first[] = "a", second[] = "b";
 
-	arena_defer(other, note, first);
-	arena_defer(other, note, second);
+	arena_defer(other, append_order, first);
+	arena_defer(other, append_order, second);
 	arena_free(other);
 	cr_assert_str_eq(order, "ba");
 }
@@ -89,7 +89,7 @@ Test(base, digest_is_sha256) /* the vectors of FIPS 180-4 */
 		"cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
-Test(base, names_of_texts_do_not_run_together)
+Test(base, digests_of_texts_include_their_lengths)
 {
 	char one[DIGEST_NAME_LENGTH + 1], two[DIGEST_NAME_LENGTH + 1];
 	Digest digest;
@@ -129,7 +129,7 @@ Test(base, nearest_word)
 	cr_expect_null(text_nearest("something", known));
 }
 
-Test(base, strmap_keeps_thousands)
+Test(base, strmap_finds_thousands_of_keys)
 {
 	StrMap *map = strmap_new(arena);
 
@@ -190,8 +190,8 @@ static Range random_block(unsigned *seed)
 	return (Range){first, first + ((AddressValue)1 << bits) - 1, FAMILY_IPV4};
 }
 
-/* Against asking every address. Both ends of the address space are in it. */
-Test(base, subtracting_agrees_with_asking_every_address)
+/* Against a check of every address. Both ends of the address space are in it. */
+Test(base, subtracting_agrees_with_a_check_of_every_address)
 {
 	unsigned seed = seed_of_round(1, 0);
 
@@ -256,7 +256,7 @@ Test(base, diagnostics_are_bounded_and_cannot_write_escapes)
 	cr_assert_str_eq(diags.list.at[0].excerpt, "a: b");
 }
 
-Test(base, json_strings_are_valid_whatever_they_say)
+Test(base, json_strings_are_valid_for_any_bytes)
 {
 	Buf buf = {.arena = arena};
 
@@ -265,9 +265,107 @@ Test(base, json_strings_are_valid_whatever_they_say)
 		"\"a\\\"\\\\\\u000a\\u0009\\u001b\\u007f \\ufffd\\ufffd( é\\ufffd\\ufffd\"");
 }
 
-/* ---- Table ---- */
-/* Against a plain list: items share hashes, come, go and are replaced. */
-Test(base, a_table_holds_what_was_added_and_not_removed)
+/* ---- Merge ---- */
+static int compare_ints(const void *left, const void *right)
+{
+	return *(const int *)left - *(const int *)right;
+}
+
+/* One letter a step: l, r, or b for both, with the item. */
+static const char *merged(const int *left, size_t n_left, const int *right, size_t n_right)
+{
+	Merge walk = {.compare = compare_ints, .size = sizeof(int)};
+	Buf buf = {.arena = arena};
+
+	merge_start(&walk, left, n_left, right, n_right);
+	while (merge_next(&walk)) {
+		const int *item = walk.left ? walk.left : walk.right;
+
+		cr_assert_not_null(item);
+		buf_printf(&buf, "%s%d", !walk.right ? "l" : !walk.left ? "r" : "b", *item);
+		cr_assert(!walk.left || !walk.right ||
+			  *(const int *)walk.left == *(const int *)walk.right);
+	}
+	cr_assert(!walk.left && !walk.right);
+	cr_assert_not(merge_next(&walk), "an ended walk stays ended");
+	return buf_text(&buf);
+}
+
+Test(base, merge_walks_both_arrays_in_order)
+{
+	static const int a[] = {1, 3, 5}, b[] = {1, 2, 5, 7}, high[] = {8, 9};
+
+	cr_expect_str_eq(merged(a, 3, b, 4), "b1r2l3b5r7");
+	cr_expect_str_eq(merged(b, 4, a, 3), "b1l2r3b5l7");
+	cr_expect_str_eq(merged(a, 3, a, 3), "b1b3b5");
+	cr_expect_str_eq(merged(a, 3, high, 2), "l1l3l5r8r9");
+	cr_expect_str_eq(merged(high, 2, a, 3), "r1r3r5l8l9");
+}
+
+Test(base, merge_takes_empty_arrays)
+{
+	static const int a[] = {4, 6};
+
+	cr_expect_str_eq(merged(NULL, 0, NULL, 0), "");
+	cr_expect_str_eq(merged(a, 2, NULL, 0), "l4l6");
+	cr_expect_str_eq(merged(NULL, 0, a, 2), "r4r6");
+	cr_expect_str_eq(merged(a, 0, a + 1, 1), "r6");
+}
+
+/* Against membership in two bit sets. */
+Test(base, merge_agrees_with_sets)
+{
+	unsigned seed = seed_of_round(11, 0);
+
+	for (int round = 0; round < 1000; round++) {
+		int in_left = rand_r(&seed) & 0x3ff, in_right = rand_r(&seed) & 0x3ff;
+		int left[10], right[10];
+		size_t n_left = 0, n_right = 0;
+		Buf wanted = {.arena = arena};
+
+		for (int i = 0; i < 10; i++) {
+			bool is_left = in_left >> i & 1, is_right = in_right >> i & 1;
+
+			if (is_left)
+				left[n_left++] = i;
+			if (is_right)
+				right[n_right++] = i;
+			if (is_left || is_right)
+				buf_printf(&wanted, "%s%d",
+					!is_right  ? "l"
+					: !is_left ? "r"
+						   : "b",
+					i);
+		}
+		cr_assert_str_eq(merged(left, n_left, right, n_right), buf_text(&wanted));
+	}
+	seed_end();
+}
+
+Test(base, merge_asserts_that_the_left_array_is_sorted, .signal = SIGABRT)
+{
+	static const int a[] = {2, 1}, b[] = {3};
+
+	merged(a, 2, b, 1);
+}
+
+Test(base, merge_asserts_that_the_right_array_is_sorted, .signal = SIGABRT)
+{
+	static const int a[] = {0}, b[] = {3, 2};
+
+	merged(a, 1, b, 2);
+}
+
+Test(base, merge_asserts_that_no_item_is_in_one_array_twice, .signal = SIGABRT)
+{
+	static const int a[] = {1, 1};
+
+	merged(a, 2, NULL, 0);
+}
+
+/* ---- HashTable ---- */
+/* Against an array of flags: items share hashes, and are added and removed at random. */
+Test(base, a_hash_table_has_what_was_added_and_not_removed)
 {
 	static int items[64];
 	bool is_there[ARRAY_SIZE(items)] = {};
@@ -303,6 +401,16 @@ Test(base, a_table_holds_what_was_added_and_not_removed)
 	seed_end();
 }
 
+Test(base, a_hash_table_asserts_that_a_removed_item_is_in_it, .signal = SIGABRT)
+{
+	static int items[2];
+	HashTable *table = hash_table_new(arena);
+
+	hash_table_add(table, 1, &items[0]);
+	hash_table_remove(table, 1, &items[1]);
+}
+
+/* ---- ConflictMap ---- */
 typedef struct Claimant {
 	char keys[2][2]; /* a letter each */
 	int rank;
@@ -315,9 +423,9 @@ static size_t key_size(const void *key)
 
 static bool has_key(const void *item, const void *key)
 {
-	const Claimant *is = item;
+	const Claimant *claimant = item;
 
-	return strcmp(is->keys[0], key) == 0 || strcmp(is->keys[1], key) == 0;
+	return strcmp(claimant->keys[0], key) == 0 || strcmp(claimant->keys[1], key) == 0;
 }
 
 static bool ranks_higher(const void *a, const void *b)
@@ -327,47 +435,47 @@ static bool ranks_higher(const void *a, const void *b)
 
 static const ConflictKind BY_LETTER = {key_size, has_key, ranks_higher};
 
-/* Of `at`, where NULL is nobody: who holds the key, and how many claim it. */
-static const Claimant *holder_of(Claimant *const *at, size_t n, const char *key, size_t *ret_claims)
+/* The best of the items that claim the key, and their number. NULL in `at` is no item. */
+static const Claimant *winner_of(Claimant *const *at, size_t n, const char *key, size_t *ret_n)
 {
 	const Claimant *best = NULL;
 
-	*ret_claims = 0;
+	*ret_n = 0;
 	for (size_t i = 0; i < n; i++) {
 		if (!at[i] || !has_key(at[i], key))
 			continue;
-		++*ret_claims;
+		++*ret_n;
 		best = !best || ranks_higher(at[i], best) ? at[i] : best;
 	}
 	return best;
 }
 
-static void expect_holders(const ConflictMap *claims, Claimant *const *at, size_t n)
+static void expect_winners(const ConflictMap *map, Claimant *const *at, size_t n)
 {
-	size_t keys = 0, groups = 0, held = 0, claims_n;
+	size_t keys = 0, groups = 0, winners = 0, n_claims;
 
 	for (char key[2] = "a"; *key <= 'h'; ++*key) {
-		cr_assert_eq(conflict_map_winner(claims, key), holder_of(at, n, key, &claims_n));
-		cr_assert_eq(conflict_map_has_conflict(claims, key), claims_n > 1);
-		keys += claims_n > 0;
-		groups += claims_n > 1;
+		cr_assert_eq(conflict_map_winner(map, key), winner_of(at, n, key, &n_claims));
+		cr_assert_eq(conflict_map_has_conflict(map, key), n_claims > 1);
+		keys += n_claims > 0;
+		groups += n_claims > 1;
 	}
-	cr_assert_eq(conflict_map_count(claims), keys);
-	cr_assert_eq(conflict_map_count_groups(claims), groups);
-	for (size_t cursor = 0; conflict_map_next(claims, &cursor);)
-		held++;
-	cr_assert_eq(held, keys);
+	cr_assert_eq(conflict_map_count(map), keys);
+	cr_assert_eq(conflict_map_count_groups(map), groups);
+	for (size_t cursor = 0; conflict_map_next(map, &cursor);)
+		winners++;
+	cr_assert_eq(winners, keys);
 }
 
-Test(base, the_best_claim_holds_whatever_came_and_went)
+Test(base, the_best_item_of_a_key_wins_after_any_changes)
 {
 	static Claimant items[2][24];
 	Claimant *at[ARRAY_SIZE(items[0])] = {};
 	Arena *own = arena_new();
-	ConflictMap claims;
+	ConflictMap map;
 	unsigned seed = seed_of_round(7, 0);
 
-	conflict_map_init(&claims, own, &BY_LETTER);
+	conflict_map_init(&map, own, &BY_LETTER);
 	for (int i = 0; i < (int)ARRAY_SIZE(at); i++)
 		items[0][i] = items[1][i] = (Claimant){{{"abcde"[i % 5]}, {"abcdefgh"[i / 3]}}, i};
 	for (int round = 0; round < 20000; round++) {
@@ -377,15 +485,15 @@ Test(base, the_best_claim_holds_whatever_came_and_went)
 
 		for (int k = 0; k < 2 && !(k && strcmp(twin->keys[0], twin->keys[1]) == 0); k++)
 			if (is_replaced)
-				conflict_map_replace(&claims, twin->keys[k], was, twin);
+				conflict_map_replace(&map, twin->keys[k], was, twin);
 			else if (was)
-				conflict_map_remove(&claims, was->keys[k], was);
+				conflict_map_remove(&map, was->keys[k], was);
 			else
-				conflict_map_add(&claims, twin->keys[k], twin);
+				conflict_map_add(&map, twin->keys[k], twin);
 		at[i] = was && !is_replaced ? NULL : twin;
 		if (round % 3)
-			continue; /* a holder that nobody asked for may go, too */
-		expect_holders(&claims, at, ARRAY_SIZE(at));
+			continue; /* so that some winners are removed before they are cached */
+		expect_winners(&map, at, ARRAY_SIZE(at));
 	}
 	arena_free(own);
 	seed_end();
@@ -398,7 +506,7 @@ static void exhaust_child(void *context)
 	arena_alloc(child, SIZE_MAX / 2);
 }
 
-Test(base, a_child_arena_unwinds_where_its_parent_does_and_goes_with_it)
+Test(base, a_child_arena_unwinds_to_its_parents_try_and_is_freed_with_it)
 {
 	Arena *parent = arena_new(), *child;
 
@@ -422,6 +530,28 @@ Test(base, a_child_that_is_detached_outlives_its_parent)
 	arena_free(child);
 }
 
+static void try_again(void *context)
+{
+	char *text;
+
+	arena_try(context, ask_for_little, &text);
+}
+
+Test(base, a_try_asserts_that_it_does_not_nest, .signal = SIGABRT)
+{
+	arena_try(arena, try_again, arena);
+}
+
+static void try_in_child(void *context)
+{
+	try_again(arena_child(context));
+}
+
+Test(base, a_try_asserts_that_no_parent_is_in_one, .signal = SIGABRT)
+{
+	arena_try(arena, try_in_child, arena);
+}
+
 /* ---- Without a try the process ends ---- */
 Test(base, an_arena_without_memory_ends_the_process, .signal = SIGABRT)
 {
@@ -436,7 +566,7 @@ Test(base, a_try_that_is_over_catches_nothing, .signal = SIGABRT)
 	arena_alloc(arena, SIZE_MAX / 2);
 }
 
-Test(base, a_detached_child_has_its_parents_try_no_more, .signal = SIGABRT)
+Test(base, a_detached_child_does_not_unwind_to_its_parents_try, .signal = SIGABRT)
 {
 	Arena *child = arena_child(arena);
 	bool is_reached = false;

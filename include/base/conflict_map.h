@@ -1,0 +1,64 @@
+#pragma once
+/*
+ * ConflictMap: items by a key that several items may claim. One of them wins: the best in an order
+ * that the caller defines. It answers two questions: who has the address 10.0.0.5, if two pods
+ * claim it; and which pod "default/web" counts, if two files name it.
+ *
+ *                     conflict_map_add            conflict_map_add
+ *     no entry for    --------------->  a single  --------------->  a group of two
+ *     the key         <---------------  entry     <---------------  or more
+ *                     conflict_map_remove         conflict_map_remove
+ *
+ * Single entries, nearly all, cost one slot of a hash table. A group has an arena and a hash table
+ * of its own, so that 50,000 entries with one key cost no more time than 50,000 keys. The winner of
+ * a group is cached. When it is removed, the next winner is searched when somebody asks for it, not
+ * before: removing all items of a group one by one stays linear.
+ *
+ * Items are borrowed, keys are copied. An item may be added under several keys, once under each.
+ * While it is in the map, what has_key() looks at must not change; nor what is_better() looks at,
+ * while it is in a group. Because of the cached winner, two threads must not even read one map at
+ * the same time.
+ */
+#include "base/hash_table.h"
+#include <stdbool.h>
+
+typedef struct ConflictKind {
+	size_t (*key_size)(const void *key); /* bytes; keys are equal if their bytes are */
+	bool (*has_key)(const void *item, const void *key);
+	bool (*is_better)(const void *a, const void *b); /* a strict total order of the items */
+} ConflictKind;
+
+typedef struct ConflictMap {
+	/* private */
+	Arena *arena;
+	const ConflictKind *kind;
+	HashTable *singles; /* items whose key no other item has */
+	HashTable *groups;  /* ConflictGroup, by the hash of the key */
+} ConflictMap;
+
+typedef struct ConflictGroup ConflictGroup;
+
+void conflict_map_init(ConflictMap *map, Arena *arena, const ConflictKind *kind);
+void conflict_map_add(ConflictMap *map, const void *key, const void *item);
+/* The item must be in the map under this key (asserted); so also for replace. */
+void conflict_map_remove(ConflictMap *map, const void *key, const void *item);
+/* Puts `by`, an equal copy at another address, in the place of `item`. */
+void conflict_map_replace(ConflictMap *map, const void *key, const void *item, const void *by);
+const void *conflict_map_winner(const ConflictMap *map, const void *key); /* NULL: no item */
+bool conflict_map_has_conflict(const ConflictMap *map, const void *key);  /* a group has it */
+size_t conflict_map_count(const ConflictMap *map);			  /* keys */
+size_t conflict_map_count_groups(const ConflictMap *map);		  /* keys in conflict */
+/*
+ * The winners of all keys, or all groups: one a call, in no particular order, NULL after the last.
+ * *cursor is 0 at first. The map must not change between the calls.
+ */
+const void *conflict_map_next(const ConflictMap *map, size_t *cursor);
+const ConflictGroup *conflict_map_next_group(const ConflictMap *map, size_t *cursor);
+
+const void *conflict_group_key(const ConflictGroup *group);
+/*
+ * All items of the group but `winner`, which is conflict_map_winner() of the group's key. The array
+ * is in `arena`, sorted by `compare`, which gets pointers to items as qsort() passes them.
+ */
+const void *const *conflict_group_losers(const ConflictGroup *group, const void *winner,
+	Arena *arena, int (*compare)(const void *, const void *), size_t *ret_n);

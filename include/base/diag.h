@@ -1,0 +1,52 @@
+#pragma once
+/*
+ * Diagnostics: errors and warnings about the input, as values. Modules collect them in a bounded
+ * list; only the programs (netpold, netpolctl) print them. The list is bounded because the input is
+ * not: a file may contain a million errors.
+ */
+#include "base/arena.h"
+#include <stdbool.h>
+
+typedef enum Severity { SEVERITY_NOTE, SEVERITY_WARNING, SEVERITY_ERROR } Severity;
+
+/* A place in a file. `file` is borrowed from the source that was parsed; a Diag has a copy. */
+typedef struct Origin {
+	const char *file;
+	unsigned line, column; /* from 1; 0: unknown */
+} Origin;
+
+typedef struct Diag {
+	Severity severity;
+	Origin origin;
+	const char *code; /* static, such as "unknown-field" */
+	const char *message;
+	const char *hint;    /* what was probably meant, or NULL */
+	const char *excerpt; /* the line of the file, or NULL */
+} Diag;
+
+#define DIAGS_MAX 100
+typedef struct Diags {
+	Arena *arena; /* owns the texts */
+	VEC(Diag) list;
+	size_t n_errors;  /* also those dropped */
+	size_t n_dropped; /* beyond DIAGS_MAX */
+} Diags;
+
+/* Copies all texts but `code`; message and hint are made printable. `hint` may be NULL. */
+void diag_add(Diags *diags, Severity severity, Origin origin, const char *code, const char *hint,
+	const char *format, ...) __attribute__((format(printf, 6, 7)));
+#define DIAG_ERROR(diags, origin, code, hint, ...)                                                 \
+	diag_add(diags, SEVERITY_ERROR, origin, code, hint, __VA_ARGS__)
+#define DIAG_WARNING(diags, origin, code, hint, ...)                                               \
+	diag_add(diags, SEVERITY_WARNING, origin, code, hint, __VA_ARGS__)
+/* Appends deep copies of the diagnostics of `from`. */
+void diags_append(Diags *diags, const Diags *from);
+/* Sorts by line and column, stable. Only for the diagnostics of a single file. */
+void diags_sort(Diags *diags);
+/* Sets the excerpts, out of the text of the file that the diagnostics are about. */
+void diags_excerpt(Diags *diags, const char *text, size_t n);
+const char *severity_text(Severity severity); /* "note", "warning", "error" */
+/* "file:line:column: error: message; hint" */
+const char *diag_line(Arena *arena, const Diag *diag);
+/* The same, then the excerpt with a caret below it, as a compiler prints it; ends in a newline. */
+const char *diag_block(Arena *arena, const Diag *diag, bool is_coloured);

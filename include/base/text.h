@@ -1,0 +1,32 @@
+#pragma once
+/* Text: a buffer to write into, comparison, UTF-8 checks, JSON strings, spelling suggestions. */
+#include "base/arena.h"
+#include <stdbool.h>
+
+/* ---- Buf: text that is being written. NUL-terminated as soon as something was added. ---- */
+typedef struct Buf {
+	Arena *arena;
+	char *text;
+	size_t n, capacity;
+} Buf;
+
+void buf_add(Buf *buf, const char *text);
+void buf_add_n(Buf *buf, const char *text, size_t n);
+void buf_printf(Buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+const char *buf_text(const Buf *buf); /* never NULL */
+
+/* ---- Text ---- */
+bool text_is_equal(const char *a, const char *b); /* NULL equals NULL only */
+bool text_has_suffix(const char *text, const char *suffix);
+/* The offset of the first byte that is NUL or not valid UTF-8; `n` if there is none. */
+size_t text_utf8_check(const char *text, size_t n);
+/* The entry of `known` (ends with NULL) that is at most two edits from `word`, or NULL. */
+const char *text_nearest(const char *word, const char *const *known);
+int text_compare_p(const void *a, const void *b); /* for qsort() of const char * */
+/* Adds a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. */
+void text_add_json(Buf *buf, const char *text);
+/*
+ * Replaces control characters (but tabs) and bytes that are not UTF-8 by '?', in place, so that
+ * text out of a file cannot send escape sequences to a terminal. Returns `text`.
+ */
+char *text_printable(char *text);
