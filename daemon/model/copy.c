@@ -1,4 +1,7 @@
-/* What was read, in the room that it needs: what it was read with can go. */
+/*
+ * Deep copies with exact capacities. A parsed file is copied out of the arena that it was parsed
+ * in, which has the parse tree and half-used arrays as well.
+ */
 #include "model.h"
 
 static const char *copy_text(Arena *arena, const char *text)

@@ -1,8 +1,9 @@
-/* Label selectors: matching, printing, and kubectl's grammar. */
+/* Labels and selectors: order, matching, equality, printing. */
 #include "model.h"
-#include <ctype.h>
+#include <assert.h>
 #include <string.h>
 
+/* ---- Labels ---- */
 static int label_compare(const void *a, const void *b)
 {
 	return strcmp(((const Label *)a)->key, ((const Label *)b)->key);
@@ -12,6 +13,14 @@ void labels_sort(Labels *labels)
 {
 	if (labels->list.n > 1)
 		qsort(labels->list.at, labels->list.n, sizeof(Label), label_compare);
+}
+
+bool labels_are_sorted(const Labels *labels)
+{
+	for (size_t i = 1; i < labels->list.n; i++)
+		if (label_compare(&labels->list.at[i - 1], &labels->list.at[i]) >= 0)
+			return false;
+	return true;
 }
 
 const char *labels_get(const Labels *labels, const char *key)
@@ -24,6 +33,18 @@ const char *labels_get(const Labels *labels, const char *key)
 	return found ? found->value : NULL;
 }
 
+bool labels_are_equal(const Labels *a, const Labels *b)
+{
+	if (a->list.n != b->list.n)
+		return false;
+	for (size_t i = 0; i < a->list.n; i++)
+		if (strcmp(a->list.at[i].key, b->list.at[i].key) != 0 ||
+			strcmp(a->list.at[i].value, b->list.at[i].value) != 0)
+			return false;
+	return true;
+}
+
+/* ---- Selectors ---- */
 static int values_compare(const Texts *a, const Texts *b)
 {
 	for (size_t i = 0; i < a->n && i < b->n; i++) {
@@ -49,19 +70,42 @@ static int requirement_compare(const void *a, const void *b)
 
 static void texts_sort_unique(Texts *texts)
 {
-	size_t kept = 0;
+	size_t last = 0; /* of those that are unique so far */
 
 	if (texts->n == 0)
 		return;
 	qsort(texts->at, texts->n, sizeof(*texts->at), text_compare_p);
 	for (size_t i = 1; i < texts->n; i++)
-		if (strcmp(texts->at[i], texts->at[kept]) != 0)
-			texts->at[++kept] = texts->at[i];
-	texts->n = kept + 1;
+		if (strcmp(texts->at[i], texts->at[last]) != 0)
+			texts->at[++last] = texts->at[i];
+	texts->n = last + 1;
+}
+
+static bool texts_are_sorted(const Texts *texts)
+{
+	for (size_t i = 1; i < texts->n; i++)
+		if (strcmp(texts->at[i - 1], texts->at[i]) >= 0)
+			return false;
+	return true;
+}
+
+bool selector_is_sorted(const Selector *selector)
+{
+	for (size_t i = 0; i < selector->list.n; i++) {
+		const Requirement *at = &selector->list.at[i];
+
+		if ((i > 0 && requirement_compare(at - 1, at) > 0) ||
+			!texts_are_sorted(&at->values))
+			return false;
+	}
+	return true;
 }
 
 void selector_add(Arena *arena, Selector *selector, Requirement requirement)
 {
+	bool has_values = requirement.op == OPERATOR_IN || requirement.op == OPERATOR_NOT_IN;
+
+	assert(has_values || requirement.values.n == 0);
 	texts_sort_unique(&requirement.values);
 	VEC_PUSH(arena, &selector->list, requirement);
 	qsort(selector->list.at, selector->list.n, sizeof(Requirement), requirement_compare);
@@ -95,6 +139,45 @@ bool selector_matches(const Selector *selector, const Labels *labels)
 	return true;
 }
 
+static bool are_texts_equal(const Texts *a, const Texts *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->at[i], b->at[i]) != 0)
+			return false;
+	return true;
+}
+
+bool selectors_are_equal(const Selector *a, const Selector *b)
+{
+	if (!a || !b || a->list.n != b->list.n)
+		return a == b;
+	for (size_t i = 0; i < a->list.n; i++)
+		if (a->list.at[i].op != b->list.at[i].op ||
+			strcmp(a->list.at[i].key, b->list.at[i].key) != 0 ||
+			!are_texts_equal(&a->list.at[i].values, &b->list.at[i].values))
+			return false;
+	return true;
+}
+
+uint32_t selector_hash(uint32_t hash, const Selector *selector)
+{
+	size_t n = selector ? selector->list.n : 0;
+
+	hash = hash_bytes(hash, &n, sizeof(n));
+	for (size_t i = 0; i < n; i++) {
+		const Requirement *r = &selector->list.at[i];
+
+		hash = hash_text(hash, r->key);
+		hash = hash_bytes(hash, &r->op, sizeof(r->op));
+		for (size_t k = 0; k < r->values.n; k++)
+			hash = hash_text(hash, r->values.at[k]);
+	}
+	return hash;
+}
+
+/* ---- Printing ---- */
 static void add_values(Buf *buf, const Texts *values)
 {
 	buf_add(buf, "(");
@@ -128,209 +211,4 @@ const char *selector_text(Arena *arena, const Selector *selector)
 		add_requirement(&buf, &selector->list.at[i]);
 	}
 	return buf_text(&buf);
-}
-
-uint32_t selector_hash(uint32_t hash, const Selector *selector)
-{
-	size_t n = selector ? selector->list.n : 0;
-
-	hash = hash_bytes(hash, &n, sizeof(n));
-	for (size_t i = 0; i < n; i++) {
-		const Requirement *r = &selector->list.at[i];
-
-		hash = hash_text(hash, r->key);
-		hash = hash_bytes(hash, &r->op, sizeof(r->op));
-		for (size_t k = 0; k < r->values.n; k++)
-			hash = hash_text(hash, r->values.at[k]);
-	}
-	return hash;
-}
-
-/* ---- kubectl's grammar ---- */
-typedef struct Parser {
-	Arena *arena;
-	const char *start, *at;
-	const char *error;
-} Parser;
-
-static void skip_blanks(Parser *p)
-{
-	while (*p->at == ' ' || *p->at == '\t')
-		p->at++;
-}
-
-static bool take(Parser *p, const char *token)
-{
-	size_t n = strlen(token);
-
-	skip_blanks(p);
-	if (strncmp(p->at, token, n) != 0)
-		return false;
-	p->at += n;
-	return true;
-}
-
-static const char *take_word(Parser *p)
-{
-	size_t n;
-
-	skip_blanks(p);
-	n = strcspn(p->at, " \t,=!()");
-	p->at += n;
-	return arena_strndup(p->arena, p->at - n, n);
-}
-
-static const char *take_key(Parser *p)
-{
-	const char *key, *error;
-
-	skip_blanks(p);
-	key = take_word(p);
-	error = label_key_error(key);
-	if (error) {
-		p->at -= strlen(key);
-		p->error = arena_printf(p->arena, "label key \"%s\": %s", key, error);
-	}
-	return key;
-}
-
-static void take_value(Parser *p, Texts *values)
-{
-	const char *value = take_word(p), *error = label_value_error(value);
-
-	if (error) {
-		p->at -= strlen(value);
-		p->error = arena_printf(p->arena, "label value \"%s\": %s", value, error);
-		return;
-	}
-	VEC_PUSH(p->arena, values, value);
-}
-
-static void take_value_list(Parser *p, Texts *values)
-{
-	if (!take(p, "(")) {
-		p->error = "expected \"(\" and a list of values";
-		return;
-	}
-	do
-		take_value(p, values);
-	while (!p->error && take(p, ","));
-	if (!p->error && !take(p, ")"))
-		p->error = "expected \",\" or \")\" in the list of values";
-}
-
-/* " in" or " notin" as a word of its own. */
-static bool take_keyword(Parser *p, const char *keyword)
-{
-	size_t n = strlen(keyword);
-
-	skip_blanks(p);
-	if (strncmp(p->at, keyword, n) != 0 || !strchr(" \t(", p->at[n]) || !p->at[n])
-		return false;
-	p->at += n;
-	return true;
-}
-
-static void take_requirement(Parser *p, Selector *selector)
-{
-	Requirement requirement = {.op = OPERATOR_EXISTS};
-
-	if (take(p, "!"))
-		requirement.op = OPERATOR_NOT_EXISTS;
-	requirement.key = take_key(p);
-	if (p->error)
-		return;
-	if (requirement.op == OPERATOR_EXISTS) {
-		if (take_keyword(p, "in") || take_keyword(p, "notin")) {
-			requirement.op = p->at[-3] == 't' ? OPERATOR_NOT_IN : OPERATOR_IN;
-			take_value_list(p, &requirement.values);
-		} else if (take(p, "==") || take(p, "=")) {
-			requirement.op = OPERATOR_IN;
-			take_value(p, &requirement.values);
-		} else if (take(p, "!=")) {
-			requirement.op = OPERATOR_NOT_IN;
-			take_value(p, &requirement.values);
-		}
-	}
-	if (!p->error)
-		selector_add(p->arena, selector, requirement);
-}
-
-const char *selector_parse(Arena *arena, const char *text, Selector *ret_selector, size_t *ret_at)
-{
-	Parser p = {.arena = arena, .start = text, .at = text};
-	Selector selector = {};
-
-	skip_blanks(&p);
-	while (*p.at && !p.error) {
-		take_requirement(&p, &selector);
-		skip_blanks(&p);
-		if (p.error || !*p.at)
-			break;
-		if (!take(&p, ","))
-			p.error = "expected \",\" between requirements";
-		else if (skip_blanks(&p), !*p.at)
-			p.error = "expected a requirement after \",\"";
-	}
-	if (p.error) {
-		*ret_at = (size_t)(p.at - p.start);
-		return p.error;
-	}
-	*ret_selector = selector;
-	return NULL;
-}
-
-/* ---- Label syntax (apimachinery validation.IsQualifiedName, IsValidLabelValue) ---- */
-static bool is_label_name(const char *text, size_t n)
-{
-	if (n == 0 || n > 63 || !isalnum((unsigned char)text[0]) ||
-		!isalnum((unsigned char)text[n - 1]))
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (!isalnum((unsigned char)text[i]) && !strchr("-_.", text[i]))
-			return false;
-	return true;
-}
-
-static bool is_subdomain(const char *text, size_t n)
-{
-	if (n == 0 || n > 253)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		bool is_edge = i == 0 || i + 1 == n || text[i - 1] == '.' || text[i + 1] == '.';
-
-		if (text[i] == '.'	 ? is_edge
-			: text[i] == '-' ? is_edge
-					 : !islower((unsigned char)text[i]) &&
-						   !isdigit((unsigned char)text[i]))
-			return false;
-	}
-	return true;
-}
-
-const char *label_key_error(const char *key)
-{
-	const char *slash = strchr(key, '/'), *name = slash ? slash + 1 : key;
-
-	if (!*key)
-		return "name part must be non-empty";
-	if (slash && !is_subdomain(key, (size_t)(slash - key)))
-		return "prefix part must be a lowercase DNS subdomain of at most 253 characters";
-	if (strlen(name) > 63)
-		return "name part must be no more than 63 characters";
-	if (!is_label_name(name, strlen(name)))
-		return "name part must consist of alphanumeric characters, '-', '_' or '.', and "
-		       "must start and end with an alphanumeric character";
-	return NULL;
-}
-
-const char *label_value_error(const char *value)
-{
-	if (strlen(value) > 63)
-		return "must be no more than 63 characters";
-	if (*value && !is_label_name(value, strlen(value)))
-		return "a valid label must be an empty string or consist of alphanumeric "
-		       "characters, '-', '_' or '.', and must start and end with an alphanumeric "
-		       "character";
-	return NULL;
 }

@@ -93,7 +93,7 @@ def pure():
 
 def headers_alone():
     """layers: every header compiles alone, says #pragma once first, and what it is for"""
-    for directory in ("include", "include/base", "daemon/parse", "daemon/source", "daemon/compile", "daemon/nft", "daemon/run"):
+    for directory in ("include", "include/base", "include/model", "daemon/model", "daemon/parse", "daemon/source", "daemon/compile", "daemon/nft", "daemon/run"):
         for name in sorted(os.listdir(os.path.join(ROOT, directory))):
             if not name.endswith(".h"):
                 continue

@@ -1,6 +1,7 @@
-/* model: selectors and their grammar. */
+/* model: selectors and their grammar; merging files and what that changes. */
 #include "model.h"
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <string.h>
 
 static Arena *arena;
@@ -107,7 +108,7 @@ Test(model, bad_selectors_say_where)
 	}
 }
 
-Test(model, who_counts)
+Test(model, pods_without_address_or_finished_do_not_count)
 {
 	Pod pod = {.phase = PHASE_RUNNING};
 
@@ -120,4 +121,147 @@ Test(model, who_counts)
 	pod.is_host_network = true;
 	cr_expect(pod_is_live(&pod));
 	cr_expect_not(pod_is_subject(&pod));
+}
+
+/* ---- The merged model ---- */
+static const Host HOST = {.name = "node"};
+
+static const Pod *pod(const char *name, const char *file, uint64_t version)
+{
+	Pod *new = ARENA_NEW(arena, Pod);
+
+	*new = (Pod){.origin = {.file = file, .line = 1},
+		.namespace = "n",
+		.name = name,
+		.host = &HOST,
+		.started = "",
+		.version = version};
+	return new;
+}
+
+static Changes replace_pod(Model *model, const Pod *old, const Pod *new)
+{
+	Changes changes = {.arena = arena};
+	InventoryPart before = {.pods = &old, .n_pods = old != NULL};
+	InventoryPart after = {.pods = &new, .n_pods = new != NULL};
+
+	model_replace(model, &before, &after, &changes);
+	return changes;
+}
+
+Test(model, of_pods_with_one_name_the_latest_wins)
+{
+	Model *model = model_new(arena);
+	const Pod *old = pod("p", "dir/b", 1), *new = pod("p", "dir/a", 2);
+	const Pod *same_version = pod("p", "dir/c", 2);
+	Diags diags = {.arena = arena};
+	Changes changes;
+
+	replace_pod(model, NULL, old);
+	cr_assert_eq(replace_pod(model, NULL, new).pods.n, 1);
+	cr_assert_eq(model_pod(model, "n", "p"), new, "the higher resourceVersion");
+	replace_pod(model, NULL, same_version);
+	cr_assert_eq(model_pod(model, "n", "p"), same_version, "the file that sorts last");
+	cr_assert(model_is_duplicate(model, old));
+	cr_assert_eq(model_counts(model).pods, 1);
+	cr_assert_eq(model_counts(model).duplicates, 1);
+	model_warn_duplicates(model, &diags);
+	cr_assert_eq(diags.list.n, 2);
+
+	cr_assert_eq(replace_pod(model, old, NULL).pods.n, 0, "it had not won");
+	changes = replace_pod(model, same_version, NULL);
+	cr_assert_eq(changes.pods.n, 1);
+	cr_assert_eq(changes.pods.at[0].before, same_version);
+	cr_assert_eq(changes.pods.at[0].after, new);
+	cr_assert_not(model_is_duplicate(model, new));
+}
+
+Test(model, changes_of_a_pod_that_moves_between_files_are_in_order)
+{
+	Model *model = model_new(arena);
+	const Pod *old = pod("p", "a", 1), *new = pod("p", "b", 1);
+	const InventoryPart none = {}, from = {.pods = &old, .n_pods = 1};
+	const InventoryPart to = {.pods = &new, .n_pods = 1};
+	Changes changes = {.arena = arena};
+
+	replace_pod(model, NULL, old);
+	model_replace(model, &from, &none, &changes);
+	model_replace(model, &none, &to, &changes);
+	cr_assert_eq(changes.pods.n, 2);
+	cr_assert_eq(changes.pods.at[0].before, old);
+	cr_assert_null(changes.pods.at[0].after);
+	cr_assert_null(changes.pods.at[1].before);
+	cr_assert_eq(changes.pods.at[1].after, new);
+}
+
+Test(model, a_namespace_lives_until_the_purge_after_its_last_object)
+{
+	Model *model = model_new(arena);
+	const Pod *only = pod("p", "a", 1);
+	const NamespaceIndex *namespace;
+	Changes changes = replace_pod(model, NULL, only);
+
+	cr_assert_eq(changes.namespaces.n, 1);
+	namespace = model_namespace_index(model, "n");
+	cr_assert_eq(namespace->object, changes.namespaces.at[0].after);
+	cr_assert_str_eq(
+		labels_get(&namespace->object->labels, "kubernetes.io/metadata.name"), "n");
+
+	changes = replace_pod(model, only, NULL);
+	cr_assert_eq(changes.namespaces.at[0].namespace, namespace);
+	cr_assert_null(changes.namespaces.at[0].after);
+	cr_assert_eq(model_namespace_index(model, "n"), namespace, "the changes point to it");
+	replace_pod(model, NULL, only);
+	model_purge(model);
+	cr_assert_eq(model_namespace_index(model, "n"), namespace, "it is in use again");
+	replace_pod(model, only, NULL);
+	model_purge(model);
+	cr_assert_null(model_namespace_index(model, "n"));
+	cr_assert_eq(model_counts(model).namespaces, 0);
+}
+
+static void set_policy(Model *model, const char *name)
+{
+	Policy *policy = ARENA_NEW(arena, Policy);
+	Changes changes = {.arena = arena};
+
+	*policy = (Policy){.namespace = "n", .name = name};
+	model_set_policy(model, NULL, policy, false, &changes);
+	cr_assert_eq(changes.policies.n, 1);
+}
+
+Test(model, policies_are_sorted_by_name)
+{
+	Model *model = model_new(arena);
+	const Policies *policies;
+
+	set_policy(model, "b");
+	set_policy(model, "c");
+	set_policy(model, "a");
+	policies = &model_namespace_index(model, "n")->policies;
+	cr_assert_eq(policies->n, 3);
+	for (size_t i = 0; i < 3; i++)
+		cr_assert_eq(policies->at[i]->name[0], (char)('a' + i));
+}
+
+Test(model, policies_are_asserted_to_be_unique, .signal = SIGABRT)
+{
+	Model *model = model_new(arena);
+
+	set_policy(model, "a");
+	set_policy(model, "a");
+}
+
+Test(model, what_is_replaced_is_asserted_to_be_in_the_model, .signal = SIGABRT)
+{
+	replace_pod(model_new(arena), pod("p", "a", 1), NULL);
+}
+
+Test(model, labels_are_asserted_to_be_sorted, .signal = SIGABRT)
+{
+	Pod unsorted = *pod("p", "a", 1);
+
+	VEC_PUSH(arena, &unsorted.labels.list, (Label){"b", ""});
+	VEC_PUSH(arena, &unsorted.labels.list, (Label){"a", ""});
+	replace_pod(model_new(arena), NULL, &unsorted);
 }

@@ -1,0 +1,137 @@
+/* Indexes of namespaces: their lifetime, and which of several objects of one name wins. */
+#include "namespace_index.h"
+#include <assert.h>
+#include <string.h>
+
+/* ---- Which of several objects of one name wins ---- */
+static const char *base_name(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash ? slash + 1 : path ? path : "";
+}
+
+/* The higher resourceVersion, else the file that sorts last, else the last place in the file. */
+static bool is_later(uint64_t version, Origin at, uint64_t than_version, Origin than)
+{
+	int r;
+
+	if (version != than_version)
+		return version > than_version;
+	r = strcmp(base_name(at.file), base_name(than.file));
+	if (r)
+		return r > 0;
+	return at.line != than.line ? at.line > than.line : at.column > than.column;
+}
+
+bool pod_is_later(const Pod *pod, const Pod *than)
+{
+	return is_later(pod->version, pod->origin, than->version, than->origin);
+}
+
+static bool is_better(const void *a, const void *b)
+{
+	return pod_is_later(a, b);
+}
+
+static size_t name_size(const void *name)
+{
+	return strlen(name) + 1;
+}
+
+static bool has_name(const void *item, const void *name)
+{
+	return strcmp(((const Pod *)item)->name, name) == 0;
+}
+
+static const ConflictKind PODS_BY_NAME = {name_size, has_name, is_better};
+
+const Namespace *namespace_index_winner(const NamespaceIndex *namespace)
+{
+	const Namespace *best = NULL;
+
+	for (size_t i = 0; i < namespace->candidates.n; i++) {
+		const Namespace *one = namespace->candidates.at[i];
+
+		if (!best || is_later(one->version, one->origin, best->version, best->origin))
+			best = one;
+	}
+	return best ? best : conflict_map_count(&namespace->pods) ? namespace->implied : NULL;
+}
+
+/* ---- Lifetime ---- */
+/* The API server sets this label on every namespace (since Kubernetes 1.22). */
+static const Namespace *implied_namespace(Arena *arena, const char *name)
+{
+	Namespace *implied = ARENA_NEW(arena, Namespace);
+
+	implied->name = name;
+	VEC_PUSH(arena, &implied->labels.list, (Label){"kubernetes.io/metadata.name", name});
+	return implied;
+}
+
+/* The table lends its items as const; the indexes are the model's own, so the cast is its right. */
+static NamespaceIndex *find(const Model *model, const char *name)
+{
+	uint32_t hash = hash_text(HASH_START, name);
+	const NamespaceIndex *namespace;
+	size_t cursor = 0;
+
+	while ((namespace = hash_table_find(model->namespaces, hash, &cursor)))
+		if (strcmp(namespace->name, name) == 0)
+			return (NamespaceIndex *)namespace;
+	return NULL;
+}
+
+const NamespaceIndex *model_namespace_index(const Model *model, const char *name)
+{
+	return find(model, name);
+}
+
+NamespaceIndex *namespace_index_get(Model *model, const char *name)
+{
+	NamespaceIndex *namespace = find(model, name);
+	Arena *arena;
+
+	if (namespace)
+		return namespace;
+	arena = arena_child(model->arena);
+	namespace = ARENA_NEW(arena, NamespaceIndex);
+	*namespace = (NamespaceIndex){.arena = arena, .name = arena_strdup(arena, name)};
+	conflict_map_init(&namespace->pods, arena, &PODS_BY_NAME);
+	namespace->implied = implied_namespace(arena, namespace->name);
+	hash_table_add(model->namespaces, hash_text(HASH_START, name), namespace);
+	return namespace;
+}
+
+static bool is_in_use(const NamespaceIndex *namespace)
+{
+	return conflict_map_count(&namespace->pods) + namespace->candidates.n +
+		       namespace->policies.n >
+	       0;
+}
+
+void namespace_index_retire(Model *model, NamespaceIndex *namespace)
+{
+	if (namespace->is_idle || is_in_use(namespace))
+		return;
+	namespace->is_idle = true;
+	VEC_PUSH(model->arena, &model->idle, namespace);
+}
+
+void model_purge(Model *model)
+{
+	for (size_t i = 0; i < model->idle.n; i++) {
+		NamespaceIndex *namespace = model->idle.at[i];
+
+		assert(namespace->is_idle);
+		namespace->is_idle = false;
+		if (is_in_use(namespace))
+			continue;
+		assert(!namespace->object);
+		hash_table_remove(
+			model->namespaces, hash_text(HASH_START, namespace->name), namespace);
+		arena_free(namespace->arena);
+	}
+	model->idle.n = 0;
+}

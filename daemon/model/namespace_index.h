@@ -1,0 +1,31 @@
+#pragma once
+/*
+ * The Model itself, and its namespaces: an index is made when the first file has something in the
+ * namespace, and freed by model_purge() when the last one has dropped it.
+ *
+ *                    get, add something              is emptied: namespace_index_retire
+ *     (none) ─────────────────────────> in use ──────────────────────────────────────> idle
+ *        ^                                ^                                             │ │
+ *        │                                └────────── something is added again ─────────┘ │
+ *        └───────────────────────────── model_purge, if it is still empty ────────────────┘
+ *
+ * Idle indexes wait because the Changes of the update that emptied them point to them.
+ */
+#include "model.h"
+
+struct Model {
+	Arena *arena;
+	HashTable *namespaces;	    /* NamespaceIndex, by name */
+	VEC(NamespaceIndex *) idle; /* those with is_idle */
+	VEC(const CidrSet *) sets;  /* strictly sorted by name */
+	ModelCounts counts;
+};
+
+/* The index of the namespace; makes an empty one if there is none. */
+NamespaceIndex *namespace_index_get(Model *model, const char *name);
+/* To be called after something was removed: an index without content becomes idle. */
+void namespace_index_retire(Model *model, NamespaceIndex *namespace);
+/* The object that counts now: NamespaceIndex.object as it has to be. */
+const Namespace *namespace_index_winner(const NamespaceIndex *namespace);
+/* Whether the first of two pods of one name wins. */
+bool pod_is_later(const Pod *pod, const Pod *than);

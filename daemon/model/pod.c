@@ -1,0 +1,66 @@
+/* Pods and namespaces as values: which count for policies, order, equality. */
+#include "model.h"
+#include <string.h>
+
+bool pod_is_live(const Pod *pod)
+{
+	return pod->addresses.n > 0 && pod->phase != PHASE_SUCCEEDED && pod->phase != PHASE_FAILED;
+}
+
+bool pod_is_subject(const Pod *pod)
+{
+	return pod_is_live(pod) && !pod->is_host_network;
+}
+
+bool named_port_is(const NamedPort *port, const char *name, Protocol protocol)
+{
+	return port->protocol == protocol && strcmp(port->name, name) == 0;
+}
+
+const char *pod_text(Arena *arena, const Pod *pod)
+{
+	return arena_printf(arena, "%s/%s", pod->namespace, pod->name);
+}
+
+int pod_compare_p(const void *a, const void *b)
+{
+	const Pod *x = *(const Pod *const *)a, *y = *(const Pod *const *)b;
+	int r = strcmp(x->namespace, y->namespace);
+
+	return r ? r : strcmp(x->name, y->name);
+}
+
+/* ---- Equality ---- */
+static bool are_ports_equal(const Pod *a, const Pod *b)
+{
+	if (a->ports.n != b->ports.n)
+		return false;
+	for (size_t i = 0; i < a->ports.n; i++)
+		if (a->ports.at[i].number != b->ports.at[i].number ||
+			a->ports.at[i].protocol != b->ports.at[i].protocol ||
+			strcmp(a->ports.at[i].name, b->ports.at[i].name) != 0)
+			return false;
+	return true;
+}
+
+/* Pods of one file share their hosts, so most comparisons end at the pointer. */
+static bool is_host_equal(const Host *a, const Host *b)
+{
+	return a == b || (text_is_equal(a->name, b->name) &&
+				 addresses_are_equal(&a->addresses, &b->addresses));
+}
+
+bool pod_is_equal(const Pod *a, const Pod *b)
+{
+	return a->phase == b->phase && a->is_host_network == b->is_host_network &&
+	       a->version == b->version && strcmp(a->name, b->name) == 0 &&
+	       strcmp(a->namespace, b->namespace) == 0 && is_host_equal(a->host, b->host) &&
+	       strcmp(a->started, b->started) == 0 && labels_are_equal(&a->labels, &b->labels) &&
+	       addresses_are_equal(&a->addresses, &b->addresses) && are_ports_equal(a, b);
+}
+
+bool namespace_is_equal(const Namespace *a, const Namespace *b)
+{
+	return a->version == b->version && strcmp(a->name, b->name) == 0 &&
+	       labels_are_equal(&a->labels, &b->labels);
+}

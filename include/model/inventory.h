@@ -1,0 +1,63 @@
+#pragma once
+/* Pods and namespaces, reduced to what NetworkPolicy looks at. */
+#include "model/selector.h"
+
+typedef enum Phase {
+	PHASE_PENDING,
+	PHASE_RUNNING,
+	PHASE_SUCCEEDED,
+	PHASE_FAILED,
+	PHASE_UNKNOWN
+} Phase;
+
+/* A container port that has a name. Without padding: the parser shares equal lists by their bytes.
+ */
+typedef struct NamedPort {
+	const char *name;
+	Protocol protocol;
+	unsigned number; /* 1 to 65535 */
+} NamedPort;
+_Static_assert(sizeof(NamedPort) == sizeof(char *) + sizeof(Protocol) + sizeof(unsigned),
+	"NamedPort has padding");
+
+/* The node that a pod runs on. Pods of one file share it. */
+typedef struct Host {
+	const char *name; /* NULL: not scheduled yet */
+	Addresses addresses;
+} Host;
+
+typedef struct Pod {
+	Origin origin;
+	const char *namespace, *name;
+	const Host *host; /* never NULL */
+	Labels labels;
+	Addresses addresses;  /* the primary one first */
+	VEC(NamedPort) ports; /* of all containers, sidecars included */
+	bool is_host_network; /* its addresses are the node's */
+	Phase phase;
+	const char *started; /* RFC 3339 in UTC, so it sorts as text; "" if not started */
+	uint64_t version;    /* resourceVersion; 0 if none */
+} Pod;
+
+typedef struct Namespace {
+	Origin origin;
+	const char *name;
+	Labels labels;	  /* always has kubernetes.io/metadata.name */
+	uint64_t version; /* resourceVersion; 0 if none */
+} Namespace;
+
+/* It may send and receive: it has an address and has not finished. */
+bool pod_is_live(const Pod *pod);
+/* Policies apply to it and may select it as a peer: it is live and not on the host's network. */
+bool pod_is_subject(const Pod *pod);
+/* A policy's port name selects the port if both name and protocol are equal. */
+bool named_port_is(const NamedPort *port, const char *name, Protocol protocol);
+const char *pod_text(Arena *arena, const Pod *pod); /* "namespace/name" */
+int pod_compare_p(const void *a, const void *b); /* for qsort() of Pod *: by namespace, then name */
+
+/* All fields but the origins. */
+bool pod_is_equal(const Pod *a, const Pod *b);
+bool namespace_is_equal(const Namespace *a, const Namespace *b);
+
+/* A deep copy. Its origin names `file`, which is borrowed. */
+Pod *pod_copy(Arena *arena, const Pod *pod, const char *file);
