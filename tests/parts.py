@@ -22,7 +22,7 @@ class Variant:
 
 
 PLAIN = Variant()
-CLANG = Variant("-clang", "", {"CC": "clang"})
+CLANG = Variant("-clang", "", {"CC": "clang", "NETPOL_MESON_OPTIONS": "-Doptimization=0"})  # only for its warnings
 SANITIZED = Variant("-sanitized", " (sanitized)", {
     "NETPOL_MESON_OPTIONS": SANITIZE + "address,undefined",
     "ASAN_OPTIONS": "abort_on_error=1",
@@ -44,7 +44,6 @@ class Part:
     mark: str = ""  # behind the name: which of several ways to run it this is
     needs: tuple = ()  # titles of parts that must have passed
     cores: float = 1  # of the processors, on average
-    is_alone: bool = False  # nothing runs beside it, because it measures
     lock: str = ""  # of the parts with one lock one runs at a time
     is_quick: bool = False  # needs no root and little time
     is_criterion: bool = False
@@ -80,65 +79,68 @@ def machine(what, *arguments, **more):
 # That it works to its end; how fast, is not asked here
 BENCH = """tests/bench --quick | tee "$NETPOL_BUILD/bench.log" &&
     grep -q '^packets_new_of_conntrack [0-9.e+-]* ratio$' "$NETPOL_BUILD/bench.log" """
-ALL_SCRIPTS = "packets corners ipvs conformance random_flows established in_flight chaos"
+ALL_SCRIPTS = ("packets", "corners", "ipvs", "conformance", "random_flows", "established", "in_flight", "chaos")
 BACKPORTED = {"NETPOL_VM_KERNEL": "linux-image-6.12-cloud-amd64"}
 # The sanitized repetition of --long: what it had before it was all that `run` has
 AGAIN = {"NETPOL_ROUNDS": "20", "NETPOL_EDITS": "100", "NETPOL_SAMPLE": "40", "NETPOL_TIMES": "20",
          "NETPOL_SECONDS": "30", "NETPOL_SIZE": "5000:500:100"}
 
-# Builds first, and what waits for the network; then the machine, which is the longest; what measures comes last.
+SLOW_UNITS = {"incremental", "memory"}  # not both ways in `run`
+
+# Builds first, and what waits for the network; then the machine, which takes longest; the shortest come last.
 PARTS = [
     build(PLAIN, "plain", is_quick=True),
     Part("vm prepare", ["tests/vm", "prepare"], cores=0.5, says="vm: its root file system"),
     build(SANITIZED, "sanitized"),
-    machine("stock kernel", "unit", "packets tracked", "ipvs", "corners tracked", "established tracked",
-            "random_flows kernel_tracked", "in_flight tracked", "chaos", run={"NETPOL_ROUNDS": "2", "NETPOL_SECONDS": "15"},
-            long=None),
+    machine("stock kernel", "unit", "packets tracked", "corners tracked", "established tracked", "in_flight tracked",
+            "ipvs 'routed: Services by IPVS, IPv6' 'bridged: Services by IPVS, IPv4'", "random_flows kernel_tracked",
+            run={"NETPOL_ROUNDS": "2"}, long=None),
     # --- the same programs under the sanitizers: any finding ends them ---
     script("no_gap", SANITIZED, run={"NETPOL_TIMES": "20"}, long=AGAIN),
-    script("random_flows", SANITIZED, cores=0.3, run={"NETPOL_ROUNDS": "20"}, long=AGAIN),
-    script("corners", SANITIZED, cores=0.4, long=AGAIN),
-    script("state", SANITIZED, cores=0.4, long=AGAIN),
+    script("random_flows", SANITIZED, cores=0.2, run={"NETPOL_ROUNDS": "20"}, long=AGAIN),
+    script("repair", SANITIZED, run={"NETPOL_TIMES": "2", "NETPOL_SIZE": "5000:500:100"}, long=AGAIN),
+    script("chaos", SANITIZED, run={"NETPOL_SECONDS": "30"}, long=AGAIN),
+    script("state", SANITIZED, cores=0.3, long=AGAIN),
     script("established", SANITIZED, cores=0.4, long=AGAIN),
-    script("chaos", SANITIZED, run={"NETPOL_SECONDS": "45"}, long=AGAIN),
-    script("repair", SANITIZED, run={"NETPOL_TIMES": "3", "NETPOL_SIZE": "5000:500:100"}, long=AGAIN),
-    unit("incremental", SANITIZED, run={"NETPOL_ROUNDS": "20"}, long=AGAIN),
-    build(CLANG, "clang"),
-    script("service", SANITIZED, cores=0.4, long=AGAIN),
-    script("packets", SANITIZED, cores=0.4, long=AGAIN),
-    script("conformance", SANITIZED, cores=0.4, run={"NETPOL_SAMPLE": "10"}, long=AGAIN),
+    script("corners", SANITIZED, cores=0.4, long=AGAIN),
+    script("slow_disk", SANITIZED, cores=0.3, run={"NETPOL_CHANGES": "100"}, long=AGAIN),
+    script("in_flight", SANITIZED, run={"NETPOL_EDITS": "60"}, long=AGAIN),
+    unit("incremental", SANITIZED, run={"NETPOL_ROUNDS": "8"}, long=AGAIN),
     Part("fuzz", ["sh", "-c", 'cd "$NETPOL_BUILD/log" && "$OLDPWD/tests/fuzz/run" $NETPOL_FUZZ_SECONDS'], cores=1.5,
-         run={"NETPOL_FUZZ_SECONDS": "5"}, long={"NETPOL_FUZZ_SECONDS": "60"}),
-    script("in_flight", SANITIZED, run={"NETPOL_EDITS": "100"}, long=AGAIN),
-    script("soak", run={"NETPOL_RELOADS": "500"}, cores=0.5),
-    *(unit(name, SANITIZED, long=AGAIN) for name in UNITS if name != "incremental"),
-    script("golden", SANITIZED, long=AGAIN),
+         run={"NETPOL_FUZZ_SECONDS": "3"}, long={"NETPOL_FUZZ_SECONDS": "60"}),
+    build(CLANG, "clang"),
+    unit("memory", SANITIZED, long=AGAIN),
+    script("packets", SANITIZED, cores=0.4, long=AGAIN),
+    script("service", SANITIZED, cores=0.4, long=AGAIN),
+    script("conformance", SANITIZED, cores=0.4, run={"NETPOL_SAMPLE": "10"}, long=AGAIN),
+    script("kubelet_export", SANITIZED, cores=0.2, long=None),
     script("properties", SANITIZED, run={"NETPOL_ROUNDS": "20"}, long=AGAIN),
-    script("kubelet_export", SANITIZED, cores=0.3, long=None),
+    script("golden", SANITIZED, long=AGAIN),
+    *(unit(name, SANITIZED, long=AGAIN) for name in UNITS if name not in SLOW_UNITS),
     # --- threads: the second table of a br_netfilter node is there in the mode "bridged" ---
     build(THREADS, "thread sanitizer"),
-    script("slow_disk", SANITIZED, run={"NETPOL_CHANGES": "100"}, cores=0.4),
-    script("slow_disk", THREADS, run={"NETPOL_CHANGES": "100"}, cores=0.4),
+    script("slow_disk", THREADS, cores=0.4, run={"NETPOL_CHANGES": "100"}),
     script("chaos", THREADS, run={"NETPOL_SECONDS": "20", "NETPOL_MODE": "bridged"},
            long={"NETPOL_SECONDS": "120", "NETPOL_MODE": "bridged"}),
-    script("state", THREADS, run={"NETPOL_MODE": "bridged"}, long={"NETPOL_MODE": "bridged"}, cores=0.4),
-    script("service", THREADS, run={"NETPOL_MODE": "bridged"}, long={"NETPOL_MODE": "bridged"}, cores=0.4),
-    # --- the plain build: what needs no root, and what measures ---
-    *(unit(name) for name in UNITS),
-    script("layers", is_quick=True),
-    *(script(name, is_quick=True, run=None) for name in ("golden", "properties", "kubelet_export", "conformance",
-                                                        "random_flows")),
-    *(script(name, run=None) for name in ("packets", "corners", "ipvs", "service", "state", "established", "no_gap",
-                                          "repair", "chaos")),
+    script("state", THREADS, cores=0.4, run={"NETPOL_MODE": "bridged"}, long={"NETPOL_MODE": "bridged"}),
+    script("service", THREADS, cores=0.4, run={"NETPOL_MODE": "bridged"}, long={"NETPOL_MODE": "bridged"}),
+    # --- the plain build: what measures, or is slow under the sanitizers, and what needs no root ---
     Part("bench", ["bash", "-o", "pipefail", "-c", BENCH], needs=("build",), says="bench: --quick"),
-    script("in_flight", run={"NETPOL_EDITS": "300"}, is_alone=True),
+    script("in_flight", run={"NETPOL_EDITS": "300"}),
+    script("soak", cores=0.5, run={"NETPOL_RELOADS": "300"}),
+    *(unit(name, run=None if name in SLOW_UNITS else {}) for name in UNITS),
+    script("layers", is_quick=True),
     # --- only in --long ---
     *(script(name, variant, mark=f"{variant.mark[:-1]}, {mode})", run=None, long={"NETPOL_MODE": mode})
       for name in ("chaos", "state", "service") for variant, mode in ((SANITIZED, "bridged"), (THREADS, "routed"))),
     unit("incremental", THREADS, run=None, long={"NETPOL_ROUNDS": "20"}),
-    machine("stock kernel", *ALL_SCRIPTS.split(), run=None),
+    *(script(name, run=None, is_quick=True) for name in ("golden", "properties", "kubelet_export", "conformance",
+                                                         "random_flows")),
+    *(script(name, run=None) for name in ("packets", "corners", "ipvs", "service", "state", "established", "no_gap",
+                                          "repair", "slow_disk", "chaos")),
+    machine("stock kernel", *ALL_SCRIPTS, run=None),
     machine("stock kernel, unit", "unit", run=None),
-    machine("backported kernel", *ALL_SCRIPTS.split(), run=None, long=BACKPORTED),
+    machine("backported kernel", *ALL_SCRIPTS, run=None, long=BACKPORTED),
     Part("analysers.py", ["python3", "tests/scripts/analysers.py"], needs=("build",), cores=2, run=None),
     Part("coverage", ["tests/coverage"], run=None),
     Part("mutate", ["tests/mutate"], run=None, says="mutate: every mutant is noticed"),

@@ -21,6 +21,25 @@ def enter(path):
         os.close(fd)
 
 
+def set_sysctls(netns, settings):
+    """settings: {name: value}, as sysctl(8) names them."""
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            enter(f"/run/netns/{netns}")
+            for name, value in settings.items():
+                with open("/proc/sys/" + name.replace(".", "/"), "w") as f:
+                    f.write(str(value))
+            status = 0
+        except OSError:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    if os.waitpid(pid, 0)[1] != 0:
+        raise RuntimeError(f"sysctls of {netns}: {settings}")
+
+
 class Program:
     """code, run in the namespace with the arguments in sys.argv[1:]. Its standard input and output are pipes."""
 

@@ -13,6 +13,8 @@ import subprocess
 import tempfile
 import time
 
+from inside import set_sysctls
+
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("NETPOL_BUILD", os.path.join(os.path.dirname(TESTS), "build"))
 NETPOLD = os.path.join(BUILD, "netpold")
@@ -102,9 +104,8 @@ class Lab:
         full = f"{self.prefix}-{name}"
         run("ip", "netns", "add", full)
         self.netns.append(full)
-        self.inside(full, "sysctl", "-qw", "net.ipv6.conf.all.accept_dad=0",
-                    "net.ipv6.conf.default.accept_dad=0", "net.ipv6.conf.all.disable_ipv6=0",
-                    "net.ipv6.conf.default.disable_ipv6=0")
+        set_sysctls(full, {f"net.ipv6.conf.{where}.{name}": 0 for name in ("accept_dad", "disable_ipv6")
+                           for where in ("all", "default")})
         self._ip(full, ["link set lo up"])
         return full
 

@@ -118,7 +118,7 @@ class Runner:
     def has_room(self, part):
         if not self.running:
             return True
-        if part.is_alone or any(r.part.is_alone or (r.part.lock and r.part.lock == part.lock) for r in self.running):
+        if part.lock and any(r.part.lock == part.lock for r in self.running):
             return False
         return sum(r.part.cores for r in self.running) + part.cores <= CORES
 
