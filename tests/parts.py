@@ -44,6 +44,7 @@ class Part:
     mark: str = ""  # behind the name: which of several ways to run it this is
     needs: tuple = ()  # titles of parts that must have passed
     cores: float = 1  # of the processors, on average
+    nice: int = 5  # what is long, or what others wait for, goes before them
     lock: str = ""  # of the parts with one lock one runs at a time
     is_quick: bool = False  # needs no root and little time
     is_criterion: bool = False
@@ -58,7 +59,7 @@ class Part:
 
 def build(variant, name, **more):
     mark = "" if variant == PLAIN else f" ({name})"
-    return Part("build", ["tests/build"], variant, mark=mark, says=f"build: {name}", **more)
+    return Part("build", ["tests/build"], variant, nice=0, mark=mark, says=f"build: {name}", **more)
 
 
 def unit(name, variant=PLAIN, **more):
@@ -73,7 +74,7 @@ def script(name, variant=PLAIN, mark=None, **more):
 
 def machine(what, *arguments, **more):
     """Debian's own kernel, emulated: one at a time, for each takes 4 GB of memory."""
-    return Part("vm", ["tests/vm", *arguments], mark=f" ({what})", needs=("build", "vm prepare"), lock="vm", **more)
+    return Part("vm", ["tests/vm", *arguments], mark=f" ({what})", needs=("build", "vm prepare"), lock="vm", nice=0, **more)
 
 
 # That it works to its end; how fast, is not asked here
@@ -89,8 +90,8 @@ SLOW_UNITS = {"incremental", "memory"}  # not both ways in `run`
 
 # Builds first, and what waits for the network; then the machine, which takes longest; the shortest come last.
 PARTS = [
-    build(PLAIN, "plain", is_quick=True),
-    Part("vm prepare", ["tests/vm", "prepare"], cores=0.5, says="vm: its root file system"),
+    build(PLAIN, "plain", is_quick=True, cores=2),
+    Part("vm prepare", ["tests/vm", "prepare"], cores=0.5, nice=0, says="vm: its root file system"),
     build(SANITIZED, "sanitized"),
     machine("stock kernel", "unit", "packets tracked", "corners tracked", "established tracked", "in_flight tracked",
             "ipvs 'routed: Services by IPVS, IPv6' 'bridged: Services by IPVS, IPv4'", "random_flows kernel_tracked",

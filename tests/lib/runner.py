@@ -8,6 +8,7 @@ its own file in build/log; its results are shown when it has ended. On a termina
 import argparse
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -46,27 +47,35 @@ def results_of(part, output):
     return found
 
 
+def processor_seconds():
+    """Of all that this process has waited for, and they for theirs."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 class Running:
     """A part that has been started. It leads a session of its own, with all that it starts."""
 
     def __init__(self, part, limit):
-        self.part, self.limit, self.start, self.is_late = part, limit, time.monotonic(), False
+        self.part, self.limit, self.start, self.is_late, self.cpu = part, limit, time.monotonic(), False, 0.0
         self.path = os.path.join(BUILD, "log", re.sub(r"[^\w.-]+", "-", part.title).strip("-") + ".log")
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
         environment = {**part.environment, **os.environ, "NETPOL_BUILD": BUILD + part.variant.suffix}
         with open(self.path, "wb") as log:
             self.process = subprocess.Popen(part.command, cwd=ROOT, env={**environment, **part.variant.environment},
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                                            start_new_session=True)
+                                            start_new_session=True, preexec_fn=lambda: os.nice(part.nice))
 
     @property
     def seconds(self):
         return time.monotonic() - self.start
 
     def has_ended(self):
+        before = processor_seconds()
         if self.process.poll() is None and self.seconds > self.limit:
             self.is_late = True
             self.end()
+        self.cpu = processor_seconds() - before
         return self.process.poll() is not None
 
     def end(self):
@@ -136,9 +145,9 @@ class Runner:
     def finish(self, running):
         self.running.remove(running)
         lines, seconds = running.results(), running.seconds
-        self.seconds.append((seconds, running.part.title))
+        self.seconds.append((seconds, running.cpu, running.part.title))
         self.passed[running.part.title] = not any(line.startswith("FAIL ") for line in lines)
-        self.show(f"# {running.part.title}: {seconds:.0f} s")
+        self.show(f"# {running.part.title}: {seconds:.0f} s, {running.cpu:.0f} s of processor")
         for line in lines:
             self.show(line)
 
@@ -161,8 +170,8 @@ class Runner:
 
     def summary(self):
         print(f"\n# {time.monotonic() - self.start:.0f} s in all; the slowest parts:")
-        for seconds, title in sorted(self.seconds, reverse=True)[:10]:
-            print(f"# {seconds:6.0f} s {title}")
+        for seconds, cpu, title in sorted(self.seconds, reverse=True)[:10]:
+            print(f"# {seconds:6.0f} s, {cpu:4.0f} s of processor: {title}")
         count = {kind: [line for line in self.results if line.startswith(kind)] for kind in ("PASS", "FAIL", "SKIP")}
         print("\n".join(["", *(line for line in self.results if not line.startswith("PASS "))]))
         print(f"{len(count['PASS'])} passed, {len(count['FAIL'])} failed, {len(count['SKIP'])} skipped")
