@@ -1,129 +1,201 @@
 #pragma once
 /*
- * nft: ruleset -> kernel. Structure (tables, chains, rules, CIDR sets) goes through libnftables as
- * the very text that `netpolctl ruleset` prints; elements of hash sets and verdict maps go over
- * netlink directly. Only our own tables, and their guards, are ever read or written.
+ * nft: rulesets into the kernel, and back.
+ *
+ * The module writes, reads back and watches our tables, and only ours: NAME in nft's families inet
+ * and bridge, and the tables that exist besides for a time, whose names are NAME and a suffix
+ * (TableRole in ruleset.h). Two ways lead to the kernel. Structure (tables, chains, rules, sets of
+ * ranges) goes through libnftables, as the text that `netpolctl ruleset` prints. Elements of hash
+ * sets and verdict maps, and deletions, go as netlink messages that the module builds itself.
+ *
+ * An Nft is a set of netlink sockets. netpold opens one at its start, in the network namespace in
+ * which it enforces, and closes it at its end. Only one thread may use it. The order of calls:
+ *
+ *     nft_open, nft_read               what does the kernel hold?
+ *     nft_apply (plan)                 then what is wanted
+ *     nft_watch, nft_generation_mark   from now on notice changes by others
+ *     nft_apply ...                    per change of the ruleset; nft_has_missed after each
+ *     nft_check                        now and then, unless nft_generation_is_accounted
+ *     nft_flows_...                    after a change that may forbid established flows
+ *
+ * A table as nft_read() finds it, for a ruleset that is wanted:
+ *
+ *     has_table  is_known   the table is
+ *     false      false      absent
+ *     true       true       complete: written by us, whole; `held` is its ruleset
+ *     true       false      a mismatch: half of a change, or edited by others; `mismatch` says what
+ *
+ *               plan_create, nft_load                     plan_change
+ *     absent ---------------------------> complete <------------------- complete
+ *        ^                                 |    ^
+ *        +-------- plan_remove ------------+    |  plan_replace: the fallback table enforces
+ *                              crash half-way,  |  meanwhile
+ *                              edit by others   |
+ *                                          v    |
+ *                                         mismatch
+ *
+ * The fallback table (NAME_guard), which plan_replace and nft_load make and plan_replace deletes:
+ *
+ *     has_fallback  is_fallback_complete
+ *     false         false                 absent
+ *     true          false                 present: has no base chains yet, enforces nothing
+ *     true          true                  complete: enforces; its base chains come last
+ *
+ * Errors: -errno if a system call failed, NFT_E_REFUSED if the kernel or libnftables refused
+ * something; nft_error() has the reason of the last refusal. After a refusal it is not known what
+ * the kernel holds: nft_read() tells.
  */
 #include "ruleset.h"
 
 enum {
-	NFT_E_REFUSED = 1, /* the kernel, or nft, refused: see nft_error() */
+	NFT_E_REFUSED = 1, /* the kernel or libnftables refused: see nft_error() */
 };
 
-/* ---- Text, pure ---- */
-/* The whole ruleset as `nft -f` takes it. Stable to the byte. Text is in `arena`. */
+/* ---- Text (pure) ---- */
+/* The whole table as `nft -f` takes it, stable to the byte. The text is in `arena`. */
 const char *nft_ruleset_text(Arena *arena, const Ruleset *ruleset);
 
 /* ---- The kernel ---- */
 typedef struct Nft Nft;
 
-/* Opens netlink in the caller's network namespace. Needs CAP_NET_ADMIN there. */
+/* Opens netlink in the caller's network namespace; needs CAP_NET_ADMIN there. 0 or -errno. */
 int nft_open(Nft **ret_nft);
-Nft *nft_close(Nft *nft);
-/* What the last refusal said. */
+Nft *nft_close(Nft *nft); /* takes NULL; returns NULL */
+/* The reason of the last refusal, one line; valid until the next call with this Nft. */
 const char *nft_error(const Nft *nft);
 
+/* ---- Changes by others ---- */
 typedef enum NftNotice {
-	NFT_NOTICE_NONE,    /* nothing about our tables */
-	NFT_NOTICE_LOST,    /* some news were lost: they may have been about ours */
-	NFT_NOTICE_TAMPERED /* somebody else changed a table of ours */
+	NFT_NOTICE_NONE,    /* nothing happened to our tables */
+	NFT_NOTICE_LOST,    /* notifications were lost, which may have been about our tables */
+	NFT_NOTICE_TAMPERED /* another process changed a table of ours */
 } NftNotice;
 
 #define NFT_WHO_SIZE 64
 
 /*
- * From now on the kernel's news of the table are gathered: the file descriptor to poll (the Nft's),
- * or -errno. When it is readable, take reads them all: `nft flush ruleset`, an added rule, a
- * removed element. Our own changes do not count. ret_who: the process that did it, as the kernel
- * tells, "nft, process 4711"; left as it was if it does not, or not yet: a transaction's last
- * message says it, and the first are read before that one is written. Then the next take has it.
+ * Subscribes to the kernel's notifications about the tables of that name. Called once. Returns a
+ * file descriptor to poll, which the Nft owns, or -errno. When it is readable, nft_watch_read()
+ * reads all that has come: `nft flush ruleset`, an added rule, a deleted element. Our own changes
+ * are filtered out.
+ *
+ * ret_who: the process that made the change, "nft, process 4711"; untouched if it is not known. A
+ * transaction names its process in its last message, which may come after the call that returned
+ * NFT_NOTICE_TAMPERED: then a later call returns the name, with NFT_NOTICE_NONE.
  */
 int nft_watch(Nft *nft, const char *table);
 NftNotice nft_watch_read(Nft *nft, char ret_who[NFT_WHO_SIZE]);
 
 /*
- * Whether, since it was asked last, somebody else changed any table while a large change of ours
- * was made, for which the watch is deaf: it may have been ours.
+ * Whether, since the last call, another process changed any table during a large change of ours,
+ * for which the watch is unsubscribed: it may have been our table.
  */
 bool nft_has_missed(Nft *nft);
 
 /*
- * The books: every transaction of nftables has a number, and is either ours or was heard of by the
- * watch. When they balance nothing escaped it, and what stands is what we wrote, without reading it
- * back. Opened when it is known what stands. News that come meanwhile are kept for nft_watch_take.
+ * The generation counter (docs in daemon/nft/generation.h). nft_generation_mark() is called when
+ * the content of our tables is known. nft_generation_is_accounted(): every transaction since then
+ * was our own or has been notified, so the tables are what we wrote, without reading them back.
+ * False also if there is no mark or no watch; waits up to 20 ms for notifications on their way,
+ * which are kept for nft_watch_read().
  */
 void nft_generation_mark(Nft *nft);
 bool nft_generation_is_accounted(Nft *nft);
 
-/* Whether the table stands, whoever made it. */
+/* ---- Reading ---- */
+/* Whether a table of that name and kind exists, whoever made it. */
 bool nft_has_table(Nft *nft, const BaseOptions *base);
 /*
- * Whether the kernel tracks connections on bridges (nf_conntrack_bridge, which it loads when it is
- * first wanted): tried by a chain that is made and deleted in one transaction, in a table of the
- * name `table` followed by "_try". If not, *ret_why says why, in the Nft's memory.
+ * Whether the kernel tracks connections on bridges (module nf_conntrack_bridge, which it loads on
+ * first use): tried with a chain that is made and deleted in one transaction, in a table of its own
+ * (TABLE_PROBE). If not, *ret_why is the reason, valid as nft_error().
  */
 bool nft_can_track_bridges(Nft *nft, const char *table, const char **ret_why);
 
+/* See the tables at the head of this file. */
 typedef struct NftState {
-	bool has_table;		   /* ours stands */
-	bool has_fallback;	   /* a guard of an interrupted change is there */
-	bool is_fallback_complete; /* and enforces */
-	bool is_known;	      /* the table is one that we wrote, whole: `held` says what it holds */
-	const char *mismatch; /* else: what is odd about it */
-	Ruleset *held;	      /* the caller frees it */
+	bool has_table;
+	bool has_fallback;
+	bool is_fallback_complete;
+	bool is_known;
+	const char *mismatch; /* the first one found, in held's memory; NULL: none */
+	Ruleset *held;	      /* the caller's to ruleset_unref(), in each case */
 } NftState;
 
-#define NFT_FALLBACK_SUFFIX "_guard"
-
-/* Reads our table back. What `wanted` has too is compared to the letter. */
+/*
+ * Reads our table back. Objects that `wanted` has too are compared with their text, byte by byte
+ * but for white space; its rules are not read into `held`. 0 or -errno.
+ */
 int nft_read(Nft *nft, const Ruleset *wanted, NftState *ret_state);
+/*
+ * Whether the kernel's table is exactly `wanted`, elements included, and there is no fallback
+ * table. 0 or -errno.
+ */
+int nft_check(Nft *nft, const Ruleset *wanted, bool *ret_is_so);
 
+/* ---- Writing ---- */
 typedef struct NftCounts {
-	unsigned commits, elements; /* transactions; set and map elements added or removed */
+	unsigned commits, elements; /* transactions; set and map elements added or deleted */
 } NftCounts;
 
-/* Carries the plan out, commit by commit; stops at the first refusal. */
+/*
+ * Carries the plan out, commit by commit; waits a grace period before each that needs one. Stops at
+ * the first refusal; *ret_counts is set in each case. 0 or NFT_E_REFUSED.
+ */
 int nft_apply(Nft *nft, const Plan *plan, NftCounts *ret_counts);
 /*
- * Makes a table where there is none, in one transaction, of nft_ruleset_text: from nothing to all
- * of it there is no state between.
+ * Makes a table that is absent, from nft_ruleset_text(), in one transaction: it is absent or
+ * complete, and nothing between. 0 or NFT_E_REFUSED.
  */
 int nft_load(Nft *nft, const char *text);
-/* Whether the kernel's table is, to the letter and the element, this one. 0, or as nft_read. */
-int nft_check(Nft *nft, const Ruleset *wanted, bool *ret_is_so);
 /*
- * Puts `new` in place of `old` in one whole-table transaction. This is what the in-flight guarantee
- * forbids; it exists so that a test can show that it would see the leak.
+ * Replaces the table by `new` in one transaction, which violates the in-flight guarantee: packets
+ * inside a hook see half of each. Only for the test that must be able to see that leak. 0 or
+ * NFT_E_REFUSED.
  */
 int nft_apply_naively(Nft *nft, const Ruleset *new);
 
-/* ---- Flows that the kernel tracks ---- */
-typedef bool (*NftAllows)(void *context, const Tuple *tuple); /* whether it may go on */
+/* ---- Stale flows: established flows that the policies no longer allow ---- */
+/*
+ * A scan reads all flows that the kernel tracks in this namespace, piece by piece, and kills those
+ * that `allows` denies: they are deleted from connection tracking, and TCP and UDP flows are
+ * refused by a table NAME_cut, lest the answering end takes them up again. The table exists only
+ * while there are such flows.
+ *
+ *            nft_flows_start            is_done, or an error
+ *     idle --------------------> running ------------------> ended
+ *      ^                          ^   |                        |
+ *      |          nft_flows_take  +---+                        |
+ *      +-------------------- nft_flows_end --------------------+
+ *
+ * nft_flows_start() while one is running begins anew.
+ */
+typedef bool (*NftAllows)(void *context, const Tuple *tuple); /* whether the flow may go on */
 
 typedef struct NftStaleTable {
-	const BaseOptions *base; /* of the table beside which it is */
-	bool is_drop;		 /* refuse silently */
+	const BaseOptions
+		*base; /* of the enforcing table, NAME; the table of stale flows is NAME_cut */
+	bool is_drop;  /* it drops packets; else it rejects them, where the kernel can */
 } NftStaleTable;
 
-#define NFT_STALE_SUFFIX "_cut"
-
 typedef struct NftKilled {
-	unsigned n;
-	bool is_refused; /* the kernel took no table of them: see nft_error() */
+	unsigned n;	 /* flows of this piece that were deleted from connection tracking */
+	bool is_refused; /* they are not all in the tables of stale flows: see nft_error() */
+	bool is_done;	 /* this was the last piece */
 } NftKilled;
 
-/*
- * Looks through all flows that the kernel tracks in this namespace, a piece at a time, and makes it
- * forget those that may not go on: their next packet is judged as a new one. So that the answering
- * end does not take up a TCP connection or UDP exchange again, these are refused by a table of
- * their own, NAME_cut, which is there only while there are any. start gives the file descriptor to
- * poll (the Nft's), or -errno; it ends a look that is under way. When it is readable, take judges
- * what has come: 1, more is to come; 0, that was all; or -errno. ret_forgotten: of this piece.
- */
+/* Returns a file descriptor to poll, which the Nft owns until nft_flows_end(), or -errno. */
 int nft_flows_start(Nft *nft);
-void nft_flows_end(Nft *nft); /* when it has ended, and is polled no more */
+void nft_flows_end(Nft *nft); /* the caller polls the descriptor no more */
+/*
+ * Reads a piece, when the descriptor is readable, and kills the forbidden flows in it. 0, or
+ * -errno, which ends the scan; *ret_killed is set in each case.
+ */
 int nft_flows_take(Nft *nft, const NftStaleTable *tables, size_t n, NftAllows allows, void *context,
-	NftKilled *ret_forgotten);
-/* What was cut and may go on now is let go. Costs nothing while nothing is cut. 0 or an error. */
+	NftKilled *ret_killed);
+/*
+ * Removes from the tables of stale flows what may go on now, and deletes a table that is empty.
+ * Costs nothing while there is none. 0 or NFT_E_REFUSED.
+ */
 int nft_flows_review(
 	Nft *nft, const NftStaleTable *tables, size_t n, NftAllows allows, void *context);

@@ -1,67 +1,67 @@
-/* The books of transactions, and the deafness that needs them. */
-#include "kernel.h"
+/* Accounting of transactions by the kernel's generation number. See generation.h. */
+#include "generation.h"
+#include <assert.h>
 #include <time.h>
 
-/* What is constant while nothing escapes us. */
-static bool read_foreign(Nft *nft, uint32_t *ret_start)
-{
-	uint32_t generation;
+/* The kernel numbers a transaction some microseconds before it sends its notification. */
+#define RETRIES 20
+#define RETRY_NSEC (1000 * 1000)
 
-	if (!nft->watch || netlink_generation(nft->netlink, &generation) < 0)
+static bool read_unaccounted(Nft *nft, uint32_t *ret_unaccounted)
+{
+	uint32_t number;
+
+	if (!nft->watch || netlink_read_generation(nft->netlink, &number) < 0)
 		return false;
 	table_watch_read(nft->watch);
-	*ret_start = generation - nft->commits - table_watch_count_foreign(nft->watch);
+	*ret_unaccounted = number - nft->commits - table_watch_count_foreign(nft->watch);
 	return true;
 }
 
 void nft_generation_mark(Nft *nft)
 {
-	nft->has_mark = read_foreign(nft, &nft->marked);
+	nft->has_mark = read_unaccounted(nft, &nft->mark);
 }
 
-/* A transaction that is just being made has its number before it is told of: wait for that. */
 bool nft_generation_is_accounted(Nft *nft)
 {
-	const struct timespec pause = {.tv_nsec = 1000 * 1000};
-	uint32_t start;
+	const struct timespec pause = {.tv_nsec = RETRY_NSEC};
+	uint32_t unaccounted;
 
-	for (int i = 0; nft->has_mark && i < 20; i++) {
-		if (read_foreign(nft, &start) && start == nft->marked)
+	for (int i = 0; nft->has_mark && i < RETRIES; i++) {
+		if (read_unaccounted(nft, &unaccounted) && unaccounted == nft->mark)
 			return true;
 		nanosleep(&pause, NULL);
 	}
 	return false;
 }
 
-/* ---- Not listening ---- */
-/*
- * While anybody listens the kernel makes a message of every element that changes, also of those
- * that are filtered out: ten times the work of the change itself. So the watch is deaf to large
- * changes of our own, and the kernel's count of transactions tells afterwards whether all of them
- * were ours.
- */
+/* ---- Large changes ---- */
 Unsubscribed generation_unsubscribe(Nft *nft, bool is_large)
 {
-	Unsubscribed unsubscribed = {};
+	Unsubscribed unsubscribed = {.commits = nft->commits};
 
 	if (!nft->watch || !is_large)
 		return unsubscribed;
-	nft_generation_is_accounted(nft); /* what is being told just now is still heard */
-	if (netlink_generation(nft->netlink, &unsubscribed.before) < 0)
+	/* receives the notification of a foreign transaction that is being made right now */
+	nft_generation_is_accounted(nft);
+	if (netlink_read_generation(nft->netlink, &unsubscribed.number) < 0)
 		return unsubscribed;
-	table_watch_listen(nft->watch, false);
+	table_watch_subscribe(nft->watch, false);
 	unsubscribed.is_on = true;
 	return unsubscribed;
 }
 
-void generation_resubscribe(Nft *nft, Unsubscribed unsubscribed, unsigned commits)
+void generation_resubscribe(Nft *nft, Unsubscribed unsubscribed)
 {
-	uint32_t after = 0;
+	uint32_t own = nft->commits - unsubscribed.commits, number = 0;
 
 	if (!unsubscribed.is_on)
 		return;
-	table_watch_listen(nft->watch, true);
-	if (netlink_generation(nft->netlink, &after) < 0 || after - unsubscribed.before != commits)
+	assert(nft->watch);
+	table_watch_subscribe(nft->watch, true);
+	if (netlink_read_generation(nft->netlink, &number) < 0 ||
+		number - unsubscribed.number != own)
 		nft->has_missed = true;
 }
 

@@ -1,17 +1,18 @@
-/* Waiting for the packets that are inside a hook. */
-#include "kernel.h"
+/* Waiting for the packets that are inside a hook. See grace_period.h. */
+#include "grace_period.h"
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 /*
- * On a kernel that is not PREEMPT_RT a packet goes through a hook of ours with soft interrupts off,
- * so a processor on which a thread runs is inside no hook. Whoever has run on each of them since
- * the commit knows that all packets that were inside then have left. That takes microseconds, the
- * kernel's own grace period milliseconds.
+ * On a kernel without PREEMPT_RT a packet passes our hooks with soft interrupts disabled, so a
+ * processor that runs a thread is inside no hook. When this thread has run on each processor once,
+ * all packets that were inside a hook before have left it. That takes microseconds; the kernel's
+ * RCU grace period takes milliseconds.
  */
 static bool visit(cpu_set_t *set, size_t size, long n)
 {
@@ -22,13 +23,13 @@ static bool visit(cpu_set_t *set, size_t size, long n)
 		CPU_SET_S((size_t)i, size, set);
 		if (sched_setaffinity(0, size, set) == 0)
 			visited++;
-		else if (errno != EINVAL) /* one that is off, or one that is not ours to visit */
+		else if (errno != EINVAL) /* EINVAL: it is offline, or outside of our cpuset */
 			return false;
 	}
 	return visited >= sysconf(_SC_NPROCESSORS_ONLN);
 }
 
-/* Asked once: it is all that there ever may be, and glibc reads files to tell. */
+/* Cached: the number of possible processors does not change, and glibc reads files to find it. */
 static long count_processors(void)
 {
 	static long n;
@@ -37,27 +38,28 @@ static long count_processors(void)
 	return n;
 }
 
+/* False: some processor could not be visited, or visiting proves nothing on this kernel. */
 static bool visit_processors(void)
 {
 	long n = count_processors();
 	size_t size = n > 0 ? CPU_ALLOC_SIZE((size_t)n) : 0;
 	cpu_set_t *set = size ? CPU_ALLOC((size_t)n) : NULL,
 		  *before = size ? CPU_ALLOC((size_t)n) : NULL;
-	bool is_well = set && before && access("/sys/kernel/realtime", F_OK) < 0 &&
-		       sched_getaffinity(0, size, before) == 0;
+	bool is_complete = set && before && access("/sys/kernel/realtime", F_OK) < 0 &&
+			   sched_getaffinity(0, size, before) == 0;
 
-	if (is_well) {
-		is_well = visit(set, size, n);
+	if (is_complete) {
+		is_complete = visit(set, size, n);
 		sched_setaffinity(0, size, before);
 	}
 	CPU_FREE(set);
 	CPU_FREE(before);
-	return is_well;
+	return is_complete;
 }
 
 /*
- * Elsewhere: the packet path is an RCU reader, and this membarrier is synchronize_rcu(). Where that
- * is not to be had either (nohz_full), time must do.
+ * Otherwise: packets pass hooks as RCU readers, and this membarrier is synchronize_rcu(). The
+ * kernel refuses it with nohz_full; then 50 ms have to do, far longer than a packet is in a hook.
  */
 void grace_period_wait(void)
 {

@@ -1,41 +1,46 @@
 #pragma once
-/* kernel: what an Nft holds, and how the other files of the room use it. Private to the room. */
+/*
+ * kernel: what an Nft is, and how the module's other files run nft scripts. Private to the module.
+ *
+ * All nft text goes through kernel_run() or kernel_query(), which keep three things true: every
+ * transaction of ours is counted in nft->commits (generation.h), our own notifications are filtered
+ * out of the watch, and nft->error holds the reason of the last refusal.
+ */
+#include "flow_scan.h"
 #include "netlink.h"
+#include "nft.h"
+#include "table_watch.h"
 #include <nftables/libnftables.h>
 
 struct Nft {
-	struct nft_ctx *ctx;
+	struct nft_ctx *ctx; /* libnftables, which has a netlink socket of its own */
 	Netlink *netlink;
-	TableWatch *watch;
-	Flows *flows;	      /* a look through them that is under way, or NULL */
-	bool has_stale_table; /* a table of cut flows stands, or may */
-	uint32_t ignored;     /* libnftables' port, as the watch knows it */
-	uint32_t commits;     /* transactions of ours */
+	TableWatch *watch;     /* NULL before nft_watch() */
+	FlowScan *flow_scan;   /* NULL: none is running */
+	bool has_stale_table;  /* a table of stale flows exists, or may exist */
+	uint32_t ignored_port; /* libnftables' port ID that the watch filters out; 0: none */
+	/* generation.c */
+	uint32_t commits; /* our own transactions since nft_open() */
 	bool has_mark;
-	uint32_t marked; /* the kernel's number less those of ours and those heard of */
-	bool has_missed; /* somebody else changed something while we did not listen */
+	uint32_t mark;	 /* generation number less own and foreign transactions, when marked */
+	bool has_missed; /* foreign transactions happened while the watch was unsubscribed */
 	char error[1024];
 };
 
-/* Runs the script as one transaction, which is counted; "" is none. 0 or NFT_E_REFUSED. */
-int kernel_run(Nft *nft, const char *doing, const char *script);
-/* What changes nothing. */
-int kernel_ask(Nft *nft, const char *doing, const char *script);
-/* 0 and the text; NFT_E_REFUSED when there is no such thing. Only ours are ever listed. */
-int kernel_list(Nft *nft, Arena *arena, const char *what, unsigned flags, const char **ret_text);
-/* Without the elements of its sets. */
+/*
+ * Runs the script as one transaction; "" does nothing and is no transaction. `what` names it in the
+ * error message. 0 or NFT_E_REFUSED.
+ */
+int kernel_run(Nft *nft, const char *what, const char *script);
+/* Runs a script that changes nothing. 0 or NFT_E_REFUSED. */
+int kernel_query(Nft *nft, const char *what, const char *script);
+/* Sets nft->error to "WHAT: REASON", of `reason` its first line. Returns NFT_E_REFUSED. */
+int kernel_refuse(Nft *nft, const char *what, const char *reason);
+
+/*
+ * Lists an object ("set inet netpol NAME") in full, or a table ("inet netpol") without the elements
+ * of its sets and maps. *ret_text is in `arena`. False: there is no such thing, or listing it was
+ * refused. Only tables of ours are ever listed.
+ */
+bool kernel_list(Nft *nft, Arena *arena, const char *object, const char **ret_text);
 bool kernel_list_table(Nft *nft, Arena *arena, const char *table, const char **ret_text);
-
-/* leave.c: returns when every packet that was inside a hook at the call has left it. */
-void grace_period_wait(void);
-
-/* books.c: the watch is deaf to a large change of ours, from the one to the other. */
-typedef struct Unsubscribed {
-	bool is_on;
-	uint32_t before;
-} Unsubscribed;
-
-#define LARGE_ELEMENTS 1000
-
-Unsubscribed generation_unsubscribe(Nft *nft, bool is_large);
-void generation_resubscribe(Nft *nft, Unsubscribed unsubscribed, unsigned commits);

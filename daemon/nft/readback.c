@@ -1,367 +1,322 @@
-/* Reading our table back: whether it is as we wrote it, and what it holds. */
+/*
+ * Reading our table back: whether it is as we wrote it, and what ruleset it holds.
+ *
+ * Three steps: the table is listed without elements and taken apart (listing.h); each object that
+ * the wanted ruleset has too is compared with its text; each object of the listing becomes an item
+ * of a new ruleset, `held`, by its name (object_name_parse), its elements read over netlink.
+ *
+ * Sets and chains are named by their content, so one that the wanted ruleset lacks may be left from
+ * the ruleset before: it is no mismatch, and the plan deletes it. A mismatch is what no ruleset of
+ * ours has: another text, an unknown name, a standby object, a constant object that is missing.
+ */
+#include "base_chain.h"
+#include "element_dump.h"
 #include "kernel.h"
-#include <errno.h>
+#include "listing.h"
+#include "render.h"
+#include <assert.h>
 #include <string.h>
 
-typedef struct Listing {
-	Arena *arena;
-	StrMap *blocks; /* "set NAME", "map NAME", "chain NAME" -> its text */
-	Texts keys;
-} Listing;
-
-/* Cuts nft's listing into its objects: lines between "\tKIND NAME {" and "\t}". */
-static void listing_parse(Listing *listing, const char *text)
-{
-	for (const char *line = text, *end; *line; line = end) {
-		const char *key = NULL;
-
-		end = strstr(line, "\n");
-		if (!end)
-			return;
-		end++;
-		if (line[0] == '\t' && line[1] != '\t' && line[1] != '}' && end[-2] == '{') {
-			const char *close = strstr(line, "\n\t}\n");
-
-			if (!close)
-				return;
-			key = arena_strndup(listing->arena, line + 1, (size_t)(end - line) - 4);
-			if (!strmap_get(listing->blocks, key))
-				VEC_PUSH(listing->arena, &listing->keys, key);
-			strmap_put(listing->blocks, key,
-				arena_strndup(listing->arena, line, (size_t)(close - line) + 4));
-			end = close + 4;
-		}
-	}
-}
-
-/* Past what says nothing: blanks, and the default that some versions of nft print after "reject".
- */
-static const char *skip_idle(const char *text)
-{
-	static const char idle[] = "with icmpx port-unreachable";
-
-	text += strspn(text, " \t\n");
-	if (strncmp(text, idle, sizeof(idle) - 1) == 0)
-		text += sizeof(idle) - 1;
-	return text + strspn(text, " \t\n");
-}
-
-static bool is_same_but_blanks(const char *a, const char *b)
-{
-	for (;;) {
-		a = skip_idle(a);
-		b = skip_idle(b);
-		if (*a != *b)
-			return false;
-		if (!*a)
-			return true;
-		a++;
-		b++;
-	}
-}
-
-typedef struct Check {
+typedef struct Reading {
 	Nft *nft;
 	Arena *scratch;
 	const Ruleset *wanted;
-	const char *table; /* with its family */
-	BaseOptions base;  /* as wanted, but for the maps that are asked */
+	const char *table; /* "inet netpol" */
+	BaseOptions base;  /* as wanted, but for what the listed base chain tells: read_base */
 	Listing listing;
 	NftState *state;
 	Ruleset *held;
-} Check;
+} Reading;
 
-static void report_mismatch(Check *c, const char *what, const char *name)
+/* The first mismatch is the one that is reported. */
+static void report_mismatch(Reading *r, const char *what, const char *name)
 {
-	if (!c->state->mismatch)
-		c->state->mismatch = arena_printf(c->held->arena, "%s %s", what, name);
+	if (!r->state->mismatch)
+		r->state->mismatch = arena_printf(r->held->arena, "%s %s", what, name);
 }
 
-/* Compares one object with what we would write; `text` has been rendered into buf. */
-static void compare_block(Check *c, const char *key, const Buf *buf, bool must_be)
+/* ---- Which base options the table was written with ---- */
+/* TABLE_TAGGED takes is_isolating from the inet table's maps; the others follow from their own. */
+static void read_is_isolating(Reading *r, const char *forward)
 {
-	const char *block = strmap_get(c->listing.blocks, key);
-
-	if (block ? !is_same_but_blanks(block, buf_text(buf)) : must_be)
-		report_mismatch(c, block ? "not as we wrote it:" : "missing:", key);
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
+		r->base.is_isolating[d] = r->base.kind == TABLE_TAGGED
+						  ? forward && base_chain_has_link_rule(forward, d)
+						  : !r->base.is_empty[d][FAMILY_IPV4] ||
+							    !r->base.is_empty[d][FAMILY_IPV6];
 }
 
-/* The ranges of a CIDR set are content: they are listed and compared too. */
-static void compare_set(Check *c, const Set *set)
+static void read_base(Reading *r)
 {
-	Buf buf = {.arena = c->scratch};
-	const char *key = arena_printf(c->scratch, "set %s", set->name), *text;
+	const char *forward = listing_find(&r->listing, "chain", BASE_CHAIN_NAME[BASE_FORWARD]);
 
-	if (set->kind == SET_CIDR && strmap_get(c->listing.blocks, key)) {
-		const char *what = arena_printf(c->scratch, "set %s %s", c->table, set->name);
+	r->base = r->wanted->base;
+	for (Direction d = INGRESS; forward && d < DIRECTION_N; d++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+			const char *map =
+				listing_find(&r->listing, "map", object_name_map(d, f, false));
 
-		if (kernel_list(c->nft, c->scratch, what, 0, &text) == 0)
-			listing_parse(&c->listing, text);
-	}
+			r->base.is_empty[d][f] = !base_chain_has_lookup(r->scratch, forward, d, f);
+			r->base.is_large[d][f] = map && !render_map_has_size(map);
+		}
+	read_is_isolating(r, forward);
+}
+
+/* ---- Comparing ---- */
+static void compare_block(
+	Reading *r, const char *keyword, const char *name, const Buf *rendered, bool is_required)
+{
+	const char *block = listing_find(&r->listing, keyword, name);
+
+	if (block ? !listing_is_equal(block, buf_text(rendered)) : is_required)
+		report_mismatch(r, block ? "not as we wrote it:" : "missing:",
+			arena_printf(r->scratch, "%s %s", keyword, name));
+}
+
+/* A CIDR set is named by its ranges and never edited, so they are listed and compared too. */
+static void compare_set(Reading *r, const Set *set)
+{
+	Buf buf = {.arena = r->scratch};
+	const char *text;
+
+	if (set->kind == SET_CIDR && listing_find(&r->listing, "set", set->name) &&
+		kernel_list(r->nft, r->scratch,
+			arena_printf(r->scratch, "set %s %s", r->table, set->name), &text))
+		listing_add(&r->listing, text);
 	render_set(&buf, set, set->kind == SET_CIDR);
-	compare_block(c, key, &buf, false);
+	compare_block(r, "set", set->name, &buf, false);
 }
 
-static void compare_refusals(Check *c)
+static void compare_maps(Reading *r)
 {
-	for (Refusal r = REFUSE_IN; r < REFUSAL_N; r++) {
-		Buf buf = {.arena = c->scratch};
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+			Buf buf = {.arena = r->scratch};
 
-		if (!refusal_is_used(&c->wanted->base, r))
+			render_map(&buf, &r->base, d, f, false, NULL);
+			compare_block(r, "map", object_name_map(d, f, false), &buf, true);
+		}
+}
+
+static void compare_refusal_chains(Reading *r)
+{
+	for (RefusalChain c = REFUSE_IN; c < REFUSAL_CHAIN_N; c++) {
+		Buf buf = {.arena = r->scratch};
+
+		if (!render_has_refusal_chain(&r->wanted->base, c))
 			continue;
-		render_refusal(&buf, r);
-		compare_block(c, arena_printf(c->scratch, "chain %s", REFUSAL_NAME[r]), &buf, true);
+		render_refusal_chain(&buf, c);
+		compare_block(r, "chain", REFUSAL_CHAIN_NAME[c], &buf, true);
 	}
 }
 
-static const char *block_of(const Check *c, const char *kind, const char *name)
+static void compare_base_chains(Reading *r)
 {
-	return strmap_get(c->listing.blocks, arena_printf(c->scratch, "%s %s", kind, name));
+	for (BaseChain c = BASE_FORWARD; c < BASE_CHAIN_N; c++) {
+		Buf buf = {.arena = r->scratch};
+
+		if (!base_chain_is_used(&r->wanted->base, c))
+			continue;
+		base_chain_render(&buf, &r->base, c, false);
+		compare_block(r, "chain", BASE_CHAIN_NAME[c], &buf, true);
+	}
 }
 
-/* The table for tagged frames may refuse beside others' maps: its rules tell. */
-static void find_isolating(Check *c, const char *block)
+static void compare_structure(Reading *r)
 {
-	static const char *const refused[] = {
-		[INGRESS] = "ip6 daddr fe80::/10 ", [EGRESS] = "ip6 saddr fe80::/10 "};
-
-	for (Direction d = INGRESS; d < DIRECTION_N; d++)
-		c->base.is_isolating[d] = c->base.kind == TABLE_TAGGED
-						  ? block && strstr(block, refused[d])
-						  : !c->base.is_empty[d][FAMILY_IPV4] ||
-							    !c->base.is_empty[d][FAMILY_IPV6];
-}
-
-/* Which maps the base chain asks, and of what size they are, is what a ruleset decides of it. */
-static void find_maps(Check *c)
-{
-	const char *block = block_of(c, "chain", BASE_NAME[BASE_FORWARD]);
-
-	c->base = c->wanted->base;
-	for (int d = 0; block && d < DIRECTION_N; d++)
-		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
-			const char *name = map_name(c->scratch, d, f, false);
-			const char *map = block_of(c, "map", name);
-
-			c->base.is_empty[d][f] =
-				!strstr(block, arena_printf(c->scratch, " vmap @%s\n", name));
-			c->base.is_large[d][f] = map && !strstr(map, "\t\tsize ");
-		}
-	find_isolating(c, block);
-}
-
-static void compare_maps(Check *c)
-{
-	for (Direction d = INGRESS; d < DIRECTION_N; d++)
-		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
-			Buf buf = {.arena = c->scratch};
-
-			render_map(&buf, &c->base, d, f, false, NULL);
-			compare_block(c,
-				arena_printf(
-					c->scratch, "map %s", map_name(c->scratch, d, f, false)),
-				&buf, true);
-		}
-}
-
-static void compare_structure(Check *c)
-{
-	const Ruleset *wanted = c->wanted;
+	const Ruleset *wanted = r->wanted;
 
 	for (size_t i = 0; i < wanted->sets.n; i++)
-		compare_set(c, wanted->sets.at[i]);
+		compare_set(r, wanted->sets.at[i]);
 	for (size_t i = 0; i < wanted->chains.n; i++) {
-		Buf buf = {.arena = c->scratch};
+		Buf buf = {.arena = r->scratch};
 
 		render_chain(&buf, &wanted->base, wanted->chains.at[i]);
-		compare_block(c, arena_printf(c->scratch, "chain %s", wanted->chains.at[i]->name),
-			&buf, false);
+		compare_block(r, "chain", wanted->chains.at[i]->name, &buf, false);
 	}
-	compare_maps(c);
-	compare_refusals(c);
-	for (BaseChain b = BASE_FORWARD; b < BASE_N; b++) {
-		Buf buf = {.arena = c->scratch};
-
-		if (!base_is_used(&wanted->base, b))
-			continue;
-		render_base(&buf, &c->base, b, false);
-		compare_block(c, arena_printf(c->scratch, "chain %s", BASE_NAME[b]), &buf, true);
-	}
+	compare_maps(r);
+	compare_refusal_chains(r);
+	compare_base_chains(r);
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+		if (!listing_find(&r->listing, "set", object_name_self(f)))
+			report_mismatch(r, "missing: set", object_name_self(f));
 }
 
-/* ---- Names back into objects ---- */
-typedef struct Prefix {
-	const char *text;
-	SetKind kind;
-	Family family;
-} Prefix;
-
-static const Prefix PREFIXES[] = {{"set pods4_", SET_PODS, FAMILY_IPV4},
-	{"set pods6_", SET_PODS, FAMILY_IPV6}, {"set ports4_", SET_PORTS, FAMILY_IPV4},
-	{"set ports6_", SET_PORTS, FAMILY_IPV6}, {"set cidr4_", SET_CIDR, FAMILY_IPV4},
-	{"set cidr6_", SET_CIDR, FAMILY_IPV6}};
-
-static bool starts_with(const char *text, const char *prefix)
+/* ---- Objects of the listing into `held` ---- */
+/* These three return 0, or -errno of a dump. */
+static int read_set(Reading *r, const ListingBlock *block)
 {
-	return strncmp(text, prefix, strlen(prefix)) == 0;
-}
+	ObjectName name;
+	Set *set;
 
-static int take_set(Check *c, const char *key, const Prefix *prefix)
-{
-	Ruleset *held = c->held;
-	Set *set = ruleset_add_set(held, (Set){.name = arena_strdup(held->arena, key + 4),
-						 .kind = prefix->kind,
-						 .family = prefix->family});
-
-	if (set->kind == SET_CIDR)
+	if (!object_name_parse(block->name, &name) || name.kind != OBJECT_SET || name.is_standby) {
+		report_mismatch(
+			r, "unknown object:", arena_printf(r->scratch, "set %s", block->name));
 		return 0;
-	return netlink_read_set(c->nft->netlink, held->arena, &c->wanted->base, set);
+	}
+	if (name.set == SET_SELF)
+		set = ruleset_add_self(r->held, name.family);
+	else
+		set = ruleset_add_set(
+			r->held, (Set){.name = arena_strdup(r->held->arena, block->name),
+					 .kind = name.set,
+					 .family = name.family});
+	if (set->kind == SET_CIDR) /* its name says which ranges it has */
+		return 0;
+	return element_dump_set(r->nft->netlink, r->held->arena, &r->wanted->base, set);
 }
 
-static int take_self(Check *c, Family family)
+static int read_map(Reading *r, const ListingBlock *block)
 {
-	return netlink_read_set(c->nft->netlink, c->held->arena, &c->wanted->base,
-		ruleset_add_self(c->held, family));
+	bool has_unexpected = false;
+	ObjectName name;
+	int error;
+
+	if (!object_name_parse(block->name, &name) || name.kind != OBJECT_MAP || name.is_standby) {
+		report_mismatch(r, "unknown map", block->name);
+		return 0;
+	}
+	error = element_dump_map(r->nft->netlink, r->held->arena, &r->wanted->base, name.direction,
+		name.family, &r->held->verdicts[name.direction][name.family], &has_unexpected);
+	if (has_unexpected)
+		report_mismatch(r, "unknown element in map", block->name);
+	return error;
 }
 
-static int take_map(Check *c, const char *name)
+/* A chain that the table has whatever the ruleset. */
+static bool is_constant_chain(const Reading *r, const char *name)
 {
-	for (Direction d = INGRESS; d < DIRECTION_N; d++)
-		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
-			if (strcmp(map_name(c->scratch, d, f, false), name) == 0)
-				return netlink_read_map(c->nft->netlink, c->held->arena,
-					&c->wanted->base, name, f, d, &c->held->verdicts[d][f]);
-	report_mismatch(c, "unknown map", name);
-	return 0;
-}
-
-/* One that is there whatever the ruleset is. */
-static bool is_constant_chain(const Check *c, const char *name)
-{
-	for (BaseChain b = BASE_FORWARD; b < BASE_N; b++)
-		if (strcmp(BASE_NAME[b], name) == 0 && base_is_used(&c->wanted->base, b))
+	for (BaseChain c = BASE_FORWARD; c < BASE_CHAIN_N; c++)
+		if (strcmp(BASE_CHAIN_NAME[c], name) == 0 &&
+			base_chain_is_used(&r->wanted->base, c))
 			return true;
-	for (Refusal r = REFUSE_IN; r < REFUSAL_N; r++)
-		if (strcmp(REFUSAL_NAME[r], name) == 0 && refusal_is_used(&c->wanted->base, r))
+	for (RefusalChain c = REFUSE_IN; c < REFUSAL_CHAIN_N; c++)
+		if (strcmp(REFUSAL_CHAIN_NAME[c], name) == 0 &&
+			render_has_refusal_chain(&r->wanted->base, c))
 			return true;
 	return false;
 }
 
-static void take_chain(Check *c, const char *name)
+static void read_chain(Reading *r, const ListingBlock *block)
 {
-	Ruleset *held = c->held;
+	ObjectName name;
 
-	if (is_constant_chain(c, name))
+	if (is_constant_chain(r, block->name))
 		return;
-	if ((!starts_with(name, "in_") && !starts_with(name, "out_")) ||
-		text_has_suffix(name, "_next"))
-		report_mismatch(c, "unknown chain", name);
-	ruleset_add_chain(held, (Chain){.name = arena_strdup(held->arena, name),
-					.direction = starts_with(name, "in_") ? INGRESS : EGRESS});
+	if (!object_name_parse(block->name, &name) || name.kind != OBJECT_CHAIN ||
+		name.is_standby) {
+		report_mismatch(r, "unknown chain", block->name);
+		return;
+	}
+	ruleset_add_chain(r->held, (Chain){.name = arena_strdup(r->held->arena, block->name),
+					   .direction = name.direction});
 }
 
-static int take_object(Check *c, const char *key)
+static int read_block(Reading *r, const ListingBlock *block)
 {
-	if (starts_with(key, "chain ")) {
-		take_chain(c, key + 6);
-		return 0;
-	}
-	if (starts_with(key, "map "))
-		return take_map(c, key + 4);
-	if (strcmp(key, "set self4") == 0 || strcmp(key, "set self6") == 0)
-		return take_self(c, key[8] == '4' ? FAMILY_IPV4 : FAMILY_IPV6);
-	for (size_t i = 0; i < ARRAY_SIZE(PREFIXES); i++)
-		if (starts_with(key, PREFIXES[i].text) && !text_has_suffix(key, "_next"))
-			return take_set(c, key, &PREFIXES[i]);
-	report_mismatch(c, "unknown object:", key);
+	if (strcmp(block->keyword, "set") == 0)
+		return read_set(r, block);
+	if (strcmp(block->keyword, "map") == 0)
+		return read_map(r, block);
+	if (strcmp(block->keyword, "chain") == 0)
+		read_chain(r, block);
+	else
+		report_mismatch(r, "unknown object:",
+			arena_printf(r->scratch, "%s %s", block->keyword, block->name));
 	return 0;
 }
 
-static void check_selves(Check *c)
-{
-	for (int f = 4; f <= 6; f += 2)
-		if (!strmap_get(c->listing.blocks, arena_printf(c->scratch, "set self%d", f)))
-			report_mismatch(c, "missing: set", f == 4 ? "self4" : "self6");
-}
-
-/* Who is in a map that is not asked would be open. */
-static void check_idle(Check *c)
+/* ---- What the elements tell ---- */
+/* A pod in a map that no base chain looks up is not isolated. */
+static void check_lookups(Reading *r)
 {
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
-			if (c->base.is_empty[d][f] && c->held->verdicts[d][f].n > 0)
-				report_mismatch(
-					c, "not asked: map", map_name(c->scratch, d, f, false));
+			if (r->base.is_empty[d][f] && r->held->verdicts[d][f].n > 0)
+				report_mismatch(r, "not asked: map", object_name_map(d, f, false));
 }
 
-/* What comes, comes before what goes: one that somebody filled up would never take it. */
-static void check_room(Check *c)
+/*
+ * A plan adds elements before it deletes others. A set of fixed size must have capacity for both:
+ * one that somebody else filled would refuse the addition each time.
+ */
+static void check_capacity(Reading *r)
 {
-	for (size_t i = 0; i < c->held->sets.n; i++) {
-		const Set *set = c->held->sets.at[i], *wanted = ruleset_set(c->wanted, set->name);
+	for (size_t i = 0; i < r->held->sets.n; i++) {
+		const Set *set = r->held->sets.at[i], *wanted = ruleset_set(r->wanted, set->name);
 		size_t size = wanted ? set_size(wanted) : 0;
 
 		if (size && set->elements.n + wanted->elements.n > size)
-			report_mismatch(c, "no room in set", set->name);
+			report_mismatch(r, "no room in set", set->name);
 	}
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
-			size_t n = c->held->verdicts[d][f].n + c->wanted->verdicts[d][f].n;
+			size_t n = r->held->verdicts[d][f].n + r->wanted->verdicts[d][f].n;
 
-			if (!c->base.is_large[d][f] && !c->wanted->base.is_large[d][f] &&
+			if (!r->base.is_large[d][f] && !r->wanted->base.is_large[d][f] &&
 				n > MAP_SMALL_SIZE)
-				report_mismatch(
-					c, "no room in map", map_name(c->scratch, d, f, false));
+				report_mismatch(r, "no room in map", object_name_map(d, f, false));
 		}
 }
 
-static int read_table(Check *c, const char *text)
+/* ---- Whole tables ---- */
+static int read_table(Reading *r, const char *text)
 {
-	c->listing = (Listing){.arena = c->scratch, .blocks = strmap_new(c->scratch)};
-	listing_parse(&c->listing, text);
-	find_maps(c);
-	compare_structure(c);
-	check_selves(c);
-	for (size_t i = 0; i < c->listing.keys.n; i++) {
-		int r = take_object(c, c->listing.keys.at[i]);
+	int error = 0;
 
-		if (r < 0)
-			return r;
-		if (r > 0)
-			report_mismatch(c, "unknown element in", c->listing.keys.at[i]);
-	}
-	check_idle(c);
-	check_room(c);
-	ruleset_sort(c->held);
-	c->held->base = c->base;
-	c->state->is_known = !c->state->mismatch;
+	r->listing = listing_parse(r->scratch, text);
+	read_base(r);
+	compare_structure(r);
+	for (size_t i = 0; error == 0 && i < r->listing.blocks.n; i++)
+		error = read_block(r, r->listing.blocks.at[i]);
+	if (error < 0)
+		return error;
+	check_lookups(r);
+	check_capacity(r);
+	ruleset_sort(r->held);
+	r->held->base =
+		r->base; /* ruleset_sort counted the maps; what counts is what was written */
+	r->state->is_known = !r->state->mismatch;
 	return 0;
+}
+
+/* A fallback table's base chains are added last, in one transaction: with them it enforces. */
+static void read_fallback(Nft *nft, Arena *scratch, const BaseOptions *base, NftState *state)
+{
+	BaseOptions fallback = {.table = object_name_table(scratch, base->table, TABLE_FALLBACK),
+		.kind = base->kind};
+	const char *text;
+	Listing listing;
+
+	state->has_fallback =
+		kernel_list_table(nft, scratch, render_table_name(scratch, &fallback), &text);
+	if (!state->has_fallback)
+		return;
+	listing = listing_parse(scratch, text);
+	state->is_fallback_complete =
+		listing_find(&listing, "chain", BASE_CHAIN_NAME[BASE_FORWARD]) != NULL;
 }
 
 int nft_read(Nft *nft, const Ruleset *wanted, NftState *ret_state)
 {
 	ARENA_CLEANUP Arena *scratch = arena_new();
-	NftState state = {};
-	Check c = {.nft = nft,
+	NftState state = {.held = ruleset_new()};
+	Reading reading = {.nft = nft,
 		.scratch = scratch,
 		.wanted = wanted,
+		.table = render_table_name(scratch, &wanted->base),
 		.state = &state,
-		.held = ruleset_new()};
+		.held = state.held};
 	const char *text;
 	int r = 0;
 
-	c.table = table_name(scratch, &wanted->base);
-	state.held = c.held;
-	state.has_fallback = kernel_list_table(
-		nft, scratch, arena_printf(scratch, "%s" NFT_FALLBACK_SUFFIX, c.table), &text);
-	/* its base chains come last, all at once */
-	state.is_fallback_complete =
-		state.has_fallback && strstr(text, "\tchain forward {\n") != NULL;
-	state.has_table = kernel_list_table(nft, scratch, c.table, &text);
+	read_fallback(nft, scratch, &wanted->base, &state);
+	state.has_table = kernel_list_table(nft, scratch, reading.table, &text);
 	if (state.has_table)
-		r = read_table(&c, text);
+		r = read_table(&reading, text);
+	assert(!state.is_known || (state.has_table && !state.mismatch));
 	if (r < 0) {
-		ruleset_unref(c.held);
+		ruleset_unref(state.held);
 		return r;
 	}
 	*ret_state = state;

@@ -1,31 +1,47 @@
 #pragma once
-/* render: nft text, piece by piece. Private to the room. */
-#include "nft.h"
+/*
+ * render: one object of a table as nft text.
+ *
+ * The text has the form in which `nft list` prints it, tabs and line breaks included. So one text
+ * serves three purposes: it is what `netpolctl ruleset` prints, what libnftables is given, and what
+ * a listing of the kernel's table is compared with (readback.c). Whatever is looked for in a
+ * listing is defined here or in base_chain.c, next to what writes it.
+ *
+ * Pure functions: they append to `buf`, and ask neither the kernel nor a clock. Sets and chains are
+ * rendered in the order of their elements and rules: sorted input makes the text stable to the
+ * byte.
+ */
+#include "ruleset.h"
 
 /* "inet netpol", "bridge netpol" */
-const char *table_name(Arena *arena, const BaseOptions *base);
-/* "ingress4", "egress6_next" */
-const char *map_name(Arena *arena, Direction direction, Family family, bool is_standby);
-/* "ipv4_addr . inet_proto . inet_service" */
-const char *set_type(const Set *set);
+const char *render_table_name(Arena *arena, const BaseOptions *base);
+/* nft's keyword for matches on the family's header: "ip", "ip6". */
+const char *render_family_keyword(Family family);
 
-/* One object as nft lists it, indented by one tab, with its elements or without. */
+/* Each object is indented by one tab and ends with a line break. */
 void render_set(Buf *buf, const Set *set, bool has_elements);
+/* With the elements `verdicts`; NULL: without. */
 void render_map(Buf *buf, const BaseOptions *base, Direction direction, Family family,
 	bool is_standby, const Verdicts *verdicts);
+/* Whether a listed map was written with a size: it is not one of the large ones. */
+bool render_map_has_size(const char *block);
+/* The chain of a class of isolated pods. It ends in a goto to a refusal chain. */
 void render_chain(Buf *buf, const BaseOptions *base, const Chain *chain);
-/* Where a chain sends what no rule of it lets in: the same for all, and always there. */
-typedef enum Refusal { REFUSE_IN, REFUSE_OUT, DROP_IN, DROP_OUT, REFUSAL_N } Refusal;
-extern const char *const REFUSAL_NAME[REFUSAL_N];
-bool refusal_is_used(const BaseOptions *base, Refusal refusal);
-void render_refusal(Buf *buf, Refusal refusal);
-/* The base chains: forward, input, and output when there are service addresses. */
-typedef enum BaseChain { BASE_FORWARD, BASE_INPUT, BASE_OUTPUT, BASE_N } BaseChain;
-extern const char *const BASE_NAME[BASE_N];
-bool base_is_used(const BaseOptions *base, BaseChain chain);
-void render_base(Buf *buf, const BaseOptions *base, BaseChain chain, bool is_standby);
 
-/* A commit's structural operations as one nft script: what is added, and what is switched or goes.
- * Empty when there are none. */
-const char *render_additions(Arena *arena, const Commit *commit);
-const char *render_changes(Arena *arena, const Commit *commit);
+/*
+ * Refusal chains: where a packet goes that no rule of its pod's chain accepts. They accept what
+ * must never be refused (neighbour discovery, a pod's traffic to itself) and reject or drop the
+ * rest. They are the same in each table, whatever the ruleset.
+ */
+typedef enum RefusalChain {
+	REFUSE_IN,
+	REFUSE_OUT,
+	DROP_IN,
+	DROP_OUT,
+	REFUSAL_CHAIN_N
+} RefusalChain;
+extern const char *const REFUSAL_CHAIN_NAME[REFUSAL_CHAIN_N];
+/* Whether the table has it: a bridge table only has those that drop. */
+bool render_has_refusal_chain(const BaseOptions *base, RefusalChain refusal);
+void render_refusal_chain(Buf *buf, RefusalChain refusal);
+void render_refusal_chains(Buf *buf, const BaseOptions *base); /* all that the table has */

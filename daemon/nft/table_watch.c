@@ -1,11 +1,7 @@
-/*
- * Whether somebody else changes our tables: the kernel tells of every change to nftables. Our own
- * are filtered out in the kernel, by the port of the socket that asked for them, so that a change
- * of ours with 100,000 elements fills no queue. Should one slip by all the same, that costs a look,
- * no more.
- */
-#include "netlink.h"
+/* Notifications of changes to our tables by others. See table_watch.h. */
+#include "table_watch.h"
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/filter.h>
@@ -20,10 +16,10 @@
 struct TableWatch {
 	struct mnl_socket *socket;
 	char *table;
-	NftNotice news;	    /* read and not taken yet */
-	bool is_unfinished; /* a change of our tables was read, and not yet whose it was */
-	char who[NFT_WHO_SIZE];
-	uint32_t foreign;
+	NftNotice notice;	/* read, and not yet returned by table_watch_read_notice */
+	bool is_author_pending; /* a change of our tables was read, its NFT_MSG_NEWGEN not yet */
+	char who[NFT_WHO_SIZE]; /* author of the change; "": not known */
+	uint32_t n_foreign;	/* NFT_MSG_NEWGEN messages read */
 };
 
 TableWatch *table_watch_close(TableWatch *watch)
@@ -37,7 +33,10 @@ TableWatch *table_watch_close(TableWatch *watch)
 	return NULL;
 }
 
-/* Drops what these two ports asked for; classic BPF loads words in network order. */
+/*
+ * A notification carries the port ID of the socket that asked for the change. Classic BPF loads
+ * words in network order, the header has host order: hence htonl.
+ */
 int table_watch_ignore(TableWatch *watch, uint32_t one, uint32_t two)
 {
 	struct sock_filter code[] = {
@@ -58,8 +57,9 @@ int table_watch_ignore(TableWatch *watch, uint32_t one, uint32_t two)
 int table_watch_open(const char *table, TableWatch **ret_watch)
 {
 	TableWatch *watch = MEMORY_NEW(TableWatch);
-	int capacity = 64 << 20, error;
+	int receive_size = 64 << 20, error;
 
+	assert(*table);
 	watch->table = memory_copy_text(table);
 	watch->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (!watch->socket || mnl_socket_bind(watch->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
@@ -67,14 +67,14 @@ int table_watch_open(const char *table, TableWatch **ret_watch)
 		table_watch_close(watch);
 		return -error;
 	}
-	setsockopt(mnl_socket_get_fd(watch->socket), SOL_SOCKET, SO_RCVBUFFORCE, &capacity,
-		sizeof(capacity));
-	table_watch_listen(watch, true);
+	setsockopt(mnl_socket_get_fd(watch->socket), SOL_SOCKET, SO_RCVBUFFORCE, &receive_size,
+		sizeof(receive_size));
+	table_watch_subscribe(watch, true);
 	*ret_watch = watch;
 	return 0;
 }
 
-void table_watch_listen(TableWatch *watch, bool is_on)
+void table_watch_subscribe(TableWatch *watch, bool is_on)
 {
 	int group = NFNLGRP_NFTABLES;
 
@@ -87,8 +87,8 @@ int table_watch_fd(const TableWatch *watch)
 	return mnl_socket_get_fd(watch->socket);
 }
 
-/* The first attribute of every object's message is the name of its table. */
-static bool concerns(const TableWatch *watch, const struct nlmsghdr *header)
+/* NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE ... are all attribute 1. */
+static bool is_about_our_table(const TableWatch *watch, const struct nlmsghdr *header)
 {
 	const struct nfgenmsg *message = mnl_nlmsg_get_payload(header);
 	const struct nlattr *attribute;
@@ -104,8 +104,8 @@ static bool concerns(const TableWatch *watch, const struct nlmsghdr *header)
 	return false;
 }
 
-/* A transaction's last message says whose it was. */
-static void read_who(TableWatch *watch, const struct nlmsghdr *header)
+/* NFT_MSG_NEWGEN names the process: "nft, process 4711". */
+static void read_author(TableWatch *watch, const struct nlmsghdr *header)
 {
 	const struct nlattr *attribute;
 	const char *name = NULL;
@@ -126,31 +126,31 @@ static void read_who(TableWatch *watch, const struct nlmsghdr *header)
 static void read_message(TableWatch *watch, const struct nlmsghdr *header)
 {
 	if ((header->nlmsg_type & 0xff) == NFT_MSG_NEWGEN) {
-		watch->foreign++;
-		if (watch->is_unfinished && !*watch->who)
-			read_who(watch, header);
-		watch->is_unfinished = false;
-	} else if (concerns(watch, header)) {
-		watch->news = NFT_NOTICE_TAMPERED;
-		watch->is_unfinished = true;
+		watch->n_foreign++;
+		if (watch->is_author_pending && !*watch->who)
+			read_author(watch, header);
+		watch->is_author_pending = false;
+	} else if (is_about_our_table(watch, header)) {
+		watch->notice = NFT_NOTICE_TAMPERED;
+		watch->is_author_pending = true;
 	}
 }
 
 void table_watch_read(TableWatch *watch)
 {
-	char capacity[64 * 1024];
+	char buffer[64 * 1024];
 
 	for (;;) {
-		ssize_t got = recv(table_watch_fd(watch), capacity, sizeof(capacity), MSG_DONTWAIT);
+		ssize_t got = recv(table_watch_fd(watch), buffer, sizeof(buffer), MSG_DONTWAIT);
 		int left = (int)got;
 
-		if (got < 0 && errno == ENOBUFS && watch->news == NFT_NOTICE_NONE)
-			watch->news = NFT_NOTICE_LOST;
+		if (got < 0 && errno == ENOBUFS && watch->notice == NFT_NOTICE_NONE)
+			watch->notice = NFT_NOTICE_LOST;
 		if (got < 0 && (errno == EINTR || errno == ENOBUFS))
 			continue;
 		if (got < 0)
 			return;
-		for (struct nlmsghdr *h = (struct nlmsghdr *)capacity; mnl_nlmsg_ok(h, left);
+		for (struct nlmsghdr *h = (struct nlmsghdr *)buffer; mnl_nlmsg_ok(h, left);
 			h = mnl_nlmsg_next(h, &left))
 			read_message(watch, h);
 	}
@@ -158,18 +158,18 @@ void table_watch_read(TableWatch *watch)
 
 NftNotice table_watch_read_notice(TableWatch *watch, char ret_who[NFT_WHO_SIZE])
 {
-	NftNotice news;
+	NftNotice notice;
 
 	table_watch_read(watch);
-	news = watch->news;
+	notice = watch->notice;
 	if (*watch->who)
 		memcpy(ret_who, watch->who, NFT_WHO_SIZE);
-	watch->news = NFT_NOTICE_NONE;
+	watch->notice = NFT_NOTICE_NONE;
 	watch->who[0] = '\0';
-	return news;
+	return notice;
 }
 
 uint32_t table_watch_count_foreign(const TableWatch *watch)
 {
-	return watch->foreign;
+	return watch->n_foreign;
 }

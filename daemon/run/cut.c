@@ -113,7 +113,7 @@ static int on_flows(sd_event_source *source, int fd, uint32_t events, void *cont
 			strerror(-r));
 		d->may_have_tightened = true;
 	}
-	if (r <= 0)
+	if (r < 0 || forgotten.is_done)
 		end_look(d);
 	return 0;
 }

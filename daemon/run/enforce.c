@@ -37,7 +37,7 @@ static BaseOptions fallback_base(Arena *arena, const BaseOptions *base)
 {
 	BaseOptions fallback = *base;
 
-	fallback.table = arena_printf(arena, "%s" NFT_FALLBACK_SUFFIX, base->table);
+	fallback.table = object_name_table(arena, base->table, TABLE_FALLBACK);
 	return fallback;
 }
 
@@ -303,13 +303,13 @@ int daemon_repair(Daemon *d, bool is_certain)
 
 int daemon_remove(Daemon *d)
 {
-	static const char *const suffixes[] = {"", NFT_FALLBACK_SUFFIX, NFT_STALE_SUFFIX};
+	static const TableRole roles[] = {TABLE_ENFORCING, TABLE_FALLBACK, TABLE_STALE_FLOWS};
 	ARENA_CLEANUP Arena *arena = arena_new();
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < 2 * ARRAY_SIZE(suffixes); i++) {
+	for (size_t i = 0; r == 0 && i < 2 * ARRAY_SIZE(roles); i++) {
 		BaseOptions base = {
-			.table = arena_printf(arena, "%s%s", d->settings.table, suffixes[i / 2]),
+			.table = object_name_table(arena, d->settings.table, roles[i / 2]),
 			.kind = i % 2 ? TABLE_BRIDGE : TABLE_INET};
 		NftCounts counts;
 		Plan plan;

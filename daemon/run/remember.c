@@ -32,7 +32,7 @@ static bool has_tables(Daemon *d, Arena *arena, Ours table)
 		.kind = table == OURS_BRIDGE ? TABLE_BRIDGE : TABLE_INET};
 	BaseOptions fallback = base;
 
-	fallback.table = arena_printf(arena, "%s" NFT_FALLBACK_SUFFIX, base.table);
+	fallback.table = object_name_table(arena, base.table, TABLE_FALLBACK);
 	return nft_has_table(d->nft, &base) || nft_has_table(d->nft, &fallback);
 }
 

@@ -4,7 +4,9 @@
  * (which processors there are, to run on one, membarrier) here (tests/meson.build). And nft_apply
  * waits when, and only when, a commit says so, and at the right moment.
  */
+#include "../../daemon/nft/grace_period.h"
 #include "../../daemon/nft/kernel.h"
+#include "../../daemon/nft/script.h"
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <linux/membarrier.h>
@@ -255,9 +257,10 @@ static Buf order; /* what was done, word by word */
 
 void __real_grace_period_wait(void);
 void __wrap_grace_period_wait(void);
-const char *__real_render_changes(Arena *a, const Commit *commit);
-const char *__wrap_render_changes(Arena *a, const Commit *commit);
-int __wrap_netlink_edit(Netlink *netlink, Arena *scratch, const Commit *commit, unsigned *n);
+const char *__real_script_render_changes(Arena *a, const Commit *commit);
+const char *__wrap_script_render_changes(Arena *a, const Commit *commit);
+int __wrap_transaction_send_commit(
+	Netlink *netlink, Arena *scratch, const Commit *commit, TransactionResult *ret_result);
 int __wrap_nft_run_cmd_from_buffer(struct nft_ctx *ctx, const char *script);
 
 void __wrap_grace_period_wait(void)
@@ -268,18 +271,19 @@ void __wrap_grace_period_wait(void)
 		__real_grace_period_wait();
 }
 
-const char *__wrap_render_changes(Arena *a, const Commit *commit)
+const char *__wrap_script_render_changes(Arena *a, const Commit *commit)
 {
 	buf_add(&order, "render ");
-	return __real_render_changes(a, commit);
+	return __real_script_render_changes(a, commit);
 }
 
-int __wrap_netlink_edit(Netlink *netlink, Arena *scratch, const Commit *commit, unsigned *n)
+int __wrap_transaction_send_commit(
+	Netlink *netlink, Arena *scratch, const Commit *commit, TransactionResult *ret_result)
 {
 	(void)netlink, (void)scratch, (void)commit;
 	buf_add(&order, "elements ");
-	*n = 0;
-	return 1;
+	*ret_result = (TransactionResult){.is_sent = true};
+	return 0;
 }
 
 int __wrap_nft_run_cmd_from_buffer(struct nft_ctx *ctx, const char *script)

@@ -1,9 +1,11 @@
 /*
- * watch: the kernel's news of our tables, as they may come: in pieces, between which netpold looks.
- * The kernel's part is played by a socket of the test, which needs root, in a network namespace of
- * its own: whoever changes the machine's tables meanwhile would be heard too. No table is touched.
+ * watch: notifications of changes to our tables (table_watch.h), as they may arrive: a
+ * transaction's messages in pieces, between which netpold reads.
+ *
+ * A socket of the test plays the kernel, which needs root. It does so in a network namespace of its
+ * own, where no other process changes tables. No table is changed.
  */
-#include "../../daemon/nft/netlink.h"
+#include "../../daemon/nft/table_watch.h"
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <libmnl/libmnl.h>
@@ -19,7 +21,7 @@ static struct mnl_socket *kernel;
 static void set_up(void)
 {
 	if (geteuid() != 0)
-		cr_skip("needs root: to speak as the kernel does");
+		cr_skip("needs root: only root may send netlink messages to another process");
 	cr_assert_eq(unshare(CLONE_NEWNET), 0);
 	cr_assert_eq(table_watch_open("ours", &watch), 0);
 	kernel = mnl_socket_open(NETLINK_NETFILTER);
@@ -33,9 +35,9 @@ static void tear_down(void)
 	table_watch_close(watch);
 }
 
-static struct nlmsghdr *begin(char *capacity, int type)
+static struct nlmsghdr *message_new(char *buffer, int type)
 {
-	struct nlmsghdr *header = mnl_nlmsg_put_header(capacity);
+	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
 	struct nfgenmsg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
 
 	header->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | type;
@@ -43,7 +45,7 @@ static struct nlmsghdr *begin(char *capacity, int type)
 	return header;
 }
 
-static void tell(const struct nlmsghdr *header)
+static void notify(const struct nlmsghdr *header)
 {
 	struct sockaddr_nl to = {.nl_family = AF_NETLINK};
 	socklen_t n = sizeof(to);
@@ -54,64 +56,67 @@ static void tell(const struct nlmsghdr *header)
 		(ssize_t)header->nlmsg_len);
 }
 
-static void tell_of_table(const char *name)
+/* One object of a transaction: the table `name` was deleted. */
+static void notify_table(const char *name)
 {
-	char capacity[1024];
-	struct nlmsghdr *header = begin(capacity, NFT_MSG_DELTABLE);
+	char buffer[1024];
+	struct nlmsghdr *header = message_new(buffer, NFT_MSG_DELTABLE);
 
 	mnl_attr_put_strz(header, NFTA_TABLE_NAME, name);
-	tell(header);
+	notify(header);
 }
 
-static void tell_end(const char *process, uint32_t number)
+/* The end of a transaction, with the process that made it. */
+static void notify_end(const char *process, uint32_t number)
 {
-	char capacity[1024];
-	struct nlmsghdr *header = begin(capacity, NFT_MSG_NEWGEN);
+	char buffer[1024];
+	struct nlmsghdr *header = message_new(buffer, NFT_MSG_NEWGEN);
 
 	mnl_attr_put_u32(header, NFTA_GEN_PROC_PID, htonl(number));
 	mnl_attr_put_strz(header, NFTA_GEN_PROC_NAME, process);
-	tell(header);
+	notify(header);
 }
 
-static void expect(NftNotice news, const char *who)
+/* "nobody": the author is not known. */
+static void expect(NftNotice notice, const char *who)
 {
 	char found[NFT_WHO_SIZE] = "nobody";
 
-	cr_expect_eq(table_watch_read_notice(watch, found), news);
+	cr_expect_eq(table_watch_read_notice(watch, found), notice);
 	cr_expect_str_eq(found, who);
 }
 
 TestSuite(watch, .init = set_up, .fini = tear_down);
 
-Test(watch, says_who_changed_our_table)
+Test(watch, reports_the_author_of_a_change)
 {
-	tell_of_table("ours");
-	tell_end("nft", 4711);
+	notify_table("ours");
+	notify_end("nft", 4711);
 	expect(NFT_NOTICE_TAMPERED, "nft, process 4711");
 	expect(NFT_NOTICE_NONE, "nobody");
 }
 
-Test(watch, says_who_when_that_comes_after_the_change_was_taken)
+Test(watch, reports_an_author_whose_message_comes_later)
 {
-	tell_of_table("ours");
+	notify_table("ours");
 	expect(NFT_NOTICE_TAMPERED, "nobody");
-	tell_end("nft", 4711);
+	notify_end("nft", 4711);
 	expect(NFT_NOTICE_NONE, "nft, process 4711");
 	expect(NFT_NOTICE_NONE, "nobody");
 }
 
-Test(watch, is_silent_of_other_tables_and_names_nobody_for_them)
+Test(watch, ignores_other_tables_and_their_authors)
 {
-	tell_of_table("theirs");
-	tell_end("iptables-nft", 1);
-	tell_of_table("ours");
-	tell_end("nft", 4711);
-	tell_of_table("our");
-	tell_end("iptables-nft", 2);
+	notify_table("theirs");
+	notify_end("iptables-nft", 1);
+	notify_table("ours");
+	notify_end("nft", 4711);
+	notify_table("our");
+	notify_end("iptables-nft", 2);
 	cr_expect_eq(table_watch_count_foreign(watch), 0, "nothing is read before it is asked for");
 	expect(NFT_NOTICE_TAMPERED, "nft, process 4711");
 	cr_expect_eq(table_watch_count_foreign(watch), 3);
-	tell_of_table("our");
-	tell_end("iptables-nft", 3);
+	notify_table("our");
+	notify_end("iptables-nft", 3);
 	expect(NFT_NOTICE_NONE, "nobody");
 }

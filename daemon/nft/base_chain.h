@@ -1,0 +1,27 @@
+#pragma once
+/*
+ * base_chain: the chains at netfilter's hooks, as nft text, and what a listed one tells.
+ *
+ * A base chain passes what is established, looks up the packet's source in the egress map and its
+ * destination in the ingress map, and accepts what neither map has. Its rules depend on BaseOptions
+ * alone: the kind of table, whether each map has elements, service addresses.
+ *
+ * Two functions go back, from the listed text of a chain to the options that it was written with.
+ * They look for the texts that the render functions write, by one definition of each.
+ */
+#include "ruleset.h"
+
+typedef enum BaseChain { BASE_FORWARD, BASE_INPUT, BASE_OUTPUT, BASE_CHAIN_N } BaseChain;
+extern const char *const BASE_CHAIN_NAME[BASE_CHAIN_N];
+
+/* Whether the table has it: `output` only if there are service addresses, never on bridges. */
+bool base_chain_is_used(const BaseOptions *base, BaseChain chain);
+/* The whole chain. is_standby: it looks up the standby maps. */
+void base_chain_render(Buf *buf, const BaseOptions *base, BaseChain chain, bool is_standby);
+/* What is between its declaration (type, hook, policy) and the closing brace. */
+void base_chain_render_rules(Buf *buf, const BaseOptions *base, BaseChain chain, bool is_standby);
+
+/* Whether the listed chain looks up that map (not the standby one). */
+bool base_chain_has_lookup(Arena *scratch, const char *block, Direction direction, Family family);
+/* Whether the listed `forward` of a TABLE_TAGGED was written with is_isolating[direction]. */
+bool base_chain_has_link_rule(const char *block, Direction direction);

@@ -1,0 +1,36 @@
+#pragma once
+/*
+ * flow_scan: one pass over the connection tracking table of this namespace (ctnetlink).
+ *
+ * Established flows pass our chains by one rule, so a flow that a change forbids must be deleted
+ * from connection tracking: its next packet is then "new", and is evaluated.
+ *
+ *     flow_scan_open --> flow_scan_read --> flow_scan_delete --+--> flow_scan_close
+ *                             ^                                |
+ *                             +----- until is_done or error ---+
+ *
+ * The dump is requested by open and read in pieces, since a node may track a million flows. Of each
+ * piece, flow_scan_read collects the flows that may not go on; between it and flow_scan_delete the
+ * caller makes sure that they cannot be taken up again (stale_flows.c). An nft_flows_take() is one
+ * turn.
+ */
+#include "nft.h"
+#include "transaction.h"
+
+typedef struct FlowScan FlowScan;
+
+/* Requests the dump. 0 or -errno. */
+int flow_scan_open(FlowScan **ret_scan);
+FlowScan *flow_scan_close(FlowScan *scan); /* takes NULL; returns NULL */
+int flow_scan_fd(const FlowScan *scan);	   /* readable when the next piece has come */
+/*
+ * Reads one piece without blocking. *ret_is_done: it was the last. 0 or -errno. The forbidden flows
+ * of the piece are in `arena`, which must live until flow_scan_delete; that must be called before
+ * the next piece is read, after an error too.
+ */
+int flow_scan_read(
+	FlowScan *scan, Arena *arena, NftAllows allows, void *context, bool *ret_is_done);
+/* The forbidden flows of the piece; until flow_scan_delete. */
+const Tuples *flow_scan_forbidden(const FlowScan *scan);
+/* Deletes them from connection tracking. How many were deleted: some may have ended meanwhile. */
+unsigned flow_scan_delete(FlowScan *scan);

@@ -1,0 +1,29 @@
+#pragma once
+/*
+ * listing: the output of `nft list table` taken apart into its objects, and compared with text of
+ * ours. Pure functions; everything is in the listing's arena.
+ */
+#include "base.h"
+
+typedef struct ListingBlock {
+	const char *keyword; /* "set", "map", "chain", or another kind of object of nft's */
+	const char *name;
+	const char *text; /* from "\tKEYWORD NAME {" to "\t}", as render.h writes it */
+} ListingBlock;
+
+typedef struct Listing {
+	Arena *arena;
+	StrMap *by_key;		    /* "KEYWORD NAME" -> ListingBlock */
+	VEC(ListingBlock *) blocks; /* in the order of the text */
+} Listing;
+
+Listing listing_parse(Arena *arena, const char *text);
+/* Parses more text; an object that the listing already has gets the new text. */
+void listing_add(Listing *listing, const char *text);
+const char *listing_find(
+	const Listing *listing, const char *keyword, const char *name); /* or NULL */
+/*
+ * Whether nft listed what `rendered` made. Versions of nft differ in white space, and in whether
+ * they print the default of a `reject`.
+ */
+bool listing_is_equal(const char *block, const char *rendered);

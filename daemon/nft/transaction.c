@@ -1,0 +1,273 @@
+/* Batches of netlink messages, built and sent. See transaction.h. */
+#include "transaction.h"
+#include "element_key.h"
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <libnftnl/common.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <sys/socket.h>
+
+/*
+ * A message's list of elements is one attribute, and an attribute's length has 16 bits. An element
+ * takes less than 128 bytes: a key of at most 40, and a verdict with the name of a chain.
+ */
+#define ELEMENTS_PER_MESSAGE 256
+#define MESSAGE_SIZE ((size_t)ELEMENTS_PER_MESSAGE * 128 + 4096)
+
+typedef struct Batch {
+	Netlink *netlink;
+	Buf buf;       /* the messages so far */
+	char *message; /* MESSAGE_SIZE bytes: the message that is being built */
+	unsigned elements;
+} Batch;
+
+static Batch batch_new(Netlink *netlink, Arena *scratch)
+{
+	return (Batch){.netlink = netlink,
+		.buf = {.arena = scratch},
+		.message = arena_alloc(scratch, MESSAGE_SIZE)};
+}
+
+static void batch_add(Batch *batch, const struct nlmsghdr *header)
+{
+	assert(header->nlmsg_len <= MESSAGE_SIZE);
+	buf_add_n(&batch->buf, (const char *)header, MNL_ALIGN(header->nlmsg_len));
+}
+
+/* NFNL_MSG_BATCH_BEGIN or _END. */
+static void batch_add_boundary(Batch *batch, uint16_t type)
+{
+	struct nlmsghdr *header = mnl_nlmsg_put_header(batch->message);
+	struct nfgenmsg *payload;
+
+	header->nlmsg_type = type;
+	header->nlmsg_flags = NLM_F_REQUEST;
+	header->nlmsg_seq = batch->netlink->sequence++;
+	payload = mnl_nlmsg_put_extra_header(header, sizeof(*payload));
+	*payload = (struct nfgenmsg){.nfgen_family = AF_UNSPEC,
+		.version = NFNETLINK_V0,
+		.res_id = htons(NFNL_SUBSYS_NFTABLES)};
+	batch_add(batch, header);
+}
+
+/* ---- Elements: attributes are put straight into the message, since there may be 300,000 ---- */
+static struct nlmsghdr *begin_elements(
+	Batch *batch, const BaseOptions *base, const char *name, bool is_add)
+{
+	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(batch->message,
+		(uint16_t)(is_add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM),
+		netlink_table_family(base),
+		(uint16_t)(is_add ? NLM_F_CREATE | NLM_F_ACK : NLM_F_ACK),
+		batch->netlink->sequence++);
+
+	mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_TABLE, base->table);
+	mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_SET, name);
+	return header;
+}
+
+static void put_key(struct nlmsghdr *header, const uint8_t *key, uint32_t n)
+{
+	struct nlattr *nest = mnl_attr_nest_start(header, NFTA_SET_ELEM_KEY);
+
+	mnl_attr_put(header, NFTA_DATA_VALUE, n, key);
+	mnl_attr_nest_end(header, nest);
+}
+
+static void put_verdict(struct nlmsghdr *header, Direction direction, const char *chain)
+{
+	struct nlattr *data = mnl_attr_nest_start(header, NFTA_SET_ELEM_DATA);
+	struct nlattr *verdict = mnl_attr_nest_start(header, NFTA_DATA_VERDICT);
+
+	mnl_attr_put_u32(header, NFTA_VERDICT_CODE,
+		htonl((uint32_t)(direction == INGRESS ? NFT_GOTO : NFT_JUMP)));
+	mnl_attr_put_strz(header, NFTA_VERDICT_CHAIN, chain);
+	mnl_attr_nest_end(header, verdict);
+	mnl_attr_nest_end(header, data);
+}
+
+static bool is_about_map(const Op *op)
+{
+	return op->kind == OP_ADD_VERDICTS || op->kind == OP_DEL_VERDICTS;
+}
+
+static void put_element(struct nlmsghdr *header, const Op *op, size_t i)
+{
+	struct nlattr *nest = mnl_attr_nest_start(header, NFTA_LIST_ELEM);
+	uint8_t key[ELEMENT_KEY_SIZE];
+
+	if (is_about_map(op))
+		put_key(header, key, element_key_write_address(op->verdicts.at[i].address, key));
+	else
+		put_key(header, key, element_key_write(op->set, &op->elements.at[i], key));
+	if (op->kind == OP_ADD_VERDICTS)
+		put_verdict(header, op->direction, op->verdicts.at[i].chain);
+	mnl_attr_nest_end(header, nest);
+}
+
+/* One message: elements `from` to `to` of the operation, `to` not included. */
+static void add_element_message(
+	Batch *batch, const Op *op, const char *name, size_t from, size_t to)
+{
+	bool is_add = op->kind == OP_ADD_ELEMENTS || op->kind == OP_ADD_VERDICTS;
+	struct nlmsghdr *header = begin_elements(batch, op->base, name, is_add);
+	struct nlattr *list = mnl_attr_nest_start(header, NFTA_SET_ELEM_LIST_ELEMENTS);
+
+	for (size_t i = from; i < to; i++)
+		put_element(header, op, i);
+	mnl_attr_nest_end(header, list);
+	batch_add(batch, header);
+	batch->elements += (unsigned)(to - from);
+}
+
+static void add_element_op(Batch *batch, const Op *op)
+{
+	size_t n = is_about_map(op) ? op->verdicts.n : op->elements.n;
+	const char *name = is_about_map(op)
+				   ? object_name_map(op->direction, op->family, op->is_standby)
+				   : op->set->name;
+
+	for (size_t i = 0; i < n; i += ELEMENTS_PER_MESSAGE) {
+		size_t end = i + ELEMENTS_PER_MESSAGE < n ? i + ELEMENTS_PER_MESSAGE : n;
+
+		add_element_message(batch, op, name, i, end);
+	}
+}
+
+/* ---- Deletions. A chain's rules go with it, and they are what refers to sets and maps. ---- */
+static void add_deletion(Batch *batch, const BaseOptions *base, uint16_t type, const char *name)
+{
+	bool is_chain = type == NFT_MSG_DELCHAIN;
+	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(batch->message, type,
+		netlink_table_family(base), NLM_F_ACK, batch->netlink->sequence++);
+
+	mnl_attr_put_strz(header, is_chain ? NFTA_CHAIN_TABLE : NFTA_SET_TABLE, base->table);
+	mnl_attr_put_strz(header, is_chain ? NFTA_CHAIN_NAME : NFTA_SET_NAME, name);
+	batch_add(batch, header);
+}
+
+static void add_op(Batch *batch, const Op *op)
+{
+	switch (op->kind) {
+	case OP_ADD_ELEMENTS:
+	case OP_DEL_ELEMENTS:
+	case OP_ADD_VERDICTS:
+	case OP_DEL_VERDICTS:
+		add_element_op(batch, op);
+		break;
+	case OP_DEL_CHAIN:
+		add_deletion(batch, op->base, NFT_MSG_DELCHAIN, op->chain->name);
+		break;
+	case OP_DEL_SET:
+		add_deletion(batch, op->base, NFT_MSG_DELSET, op->set->name);
+		break;
+	case OP_DEL_MAP: /* to the kernel a map is a set with data */
+		add_deletion(batch, op->base, NFT_MSG_DELSET,
+			object_name_map(op->direction, op->family, op->is_standby));
+		break;
+	default: /* nft text: script.c */
+		break;
+	}
+}
+
+/* ---- Sending ---- */
+/*
+ * The kernel carries a batch out inside sendto(): when that returns, every answer is waiting, and
+ * EAGAIN means that all were read. The first error is the one that is reported.
+ */
+static int read_answers(Netlink *netlink)
+{
+	char buffer[NETLINK_BUFFER_SIZE];
+	int result = 0;
+
+	for (;;) {
+		ssize_t got = recv(
+			mnl_socket_get_fd(netlink->socket), buffer, sizeof(buffer), MSG_DONTWAIT);
+		int left = (int)got;
+
+		if (got < 0)
+			return errno == EAGAIN ? result : -errno;
+		for (struct nlmsghdr *h = (struct nlmsghdr *)buffer; mnl_nlmsg_ok(h, left);
+			h = mnl_nlmsg_next(h, &left)) {
+			const struct nlmsgerr *answer = mnl_nlmsg_get_payload(h);
+
+			if (h->nlmsg_type == NLMSG_ERROR && answer->error && !result)
+				result = answer->error;
+		}
+	}
+}
+
+/* A batch must fit into one send, and the answers to its messages (NLM_F_ACK) must find space. */
+static int batch_send(Batch *batch)
+{
+	int fd = mnl_socket_get_fd(batch->netlink->socket);
+	int send_size = (int)(batch->buf.n + 4096), receive_size = 4 << 20;
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &send_size, sizeof(send_size));
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive_size, sizeof(receive_size));
+	if (sendto(fd, batch->buf.text, batch->buf.n, 0, (struct sockaddr *)&kernel,
+		    sizeof(kernel)) < 0)
+		return -errno;
+	return read_answers(batch->netlink);
+}
+
+int transaction_send_commit(
+	Netlink *netlink, Arena *scratch, const Commit *commit, TransactionResult *ret_result)
+{
+	Batch batch = batch_new(netlink, scratch);
+	size_t empty;
+	int r = 0;
+
+	batch_add_boundary(&batch, NFNL_MSG_BATCH_BEGIN);
+	empty = batch.buf.n;
+	for (size_t i = 0; i < commit->ops.n; i++)
+		add_op(&batch, &commit->ops.at[i]);
+	if (batch.buf.n > empty) {
+		batch_add_boundary(&batch, NFNL_MSG_BATCH_END);
+		r = batch_send(&batch);
+	}
+	if (r == 0)
+		*ret_result = (TransactionResult){
+			.is_sent = batch.buf.n > empty, .elements = batch.elements};
+	return r;
+}
+
+/* ---- Stale flows ---- */
+static void add_flow_message(Batch *batch, const BaseOptions *base, const char *set, bool is_add,
+	const Tuple *tuples, size_t n)
+{
+	struct nlmsghdr *header = begin_elements(batch, base, set, is_add);
+	struct nlattr *list = mnl_attr_nest_start(header, NFTA_SET_ELEM_LIST_ELEMENTS);
+
+	for (size_t i = 0; i < n; i++) {
+		struct nlattr *nest = mnl_attr_nest_start(header, NFTA_LIST_ELEM);
+		uint8_t key[ELEMENT_KEY_SIZE];
+
+		put_key(header, key, element_key_write_flow(&tuples[i], key));
+		mnl_attr_nest_end(header, nest);
+	}
+	mnl_attr_nest_end(header, list);
+	batch_add(batch, header);
+}
+
+int transaction_send_flows(Netlink *netlink, Arena *scratch, const BaseOptions *base,
+	const char *set, bool is_add, const Tuples *tuples)
+{
+	Batch batch;
+
+	if (tuples->n == 0)
+		return 0;
+	batch = batch_new(netlink, scratch);
+	batch_add_boundary(&batch, NFNL_MSG_BATCH_BEGIN);
+	for (size_t i = 0; i < tuples->n; i += ELEMENTS_PER_MESSAGE) {
+		size_t n = tuples->n - i;
+
+		if (n > ELEMENTS_PER_MESSAGE)
+			n = ELEMENTS_PER_MESSAGE;
+		add_flow_message(&batch, base, set, is_add, tuples->at + i, n);
+	}
+	batch_add_boundary(&batch, NFNL_MSG_BATCH_END);
+	return batch_send(&batch);
+}

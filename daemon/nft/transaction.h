@@ -1,0 +1,31 @@
+#pragma once
+/*
+ * transaction: changes that go to the kernel as netlink messages of our own.
+ *
+ * A transaction is a batch: a BEGIN message, the changes, an END message, sent with one sendto().
+ * The kernel takes all of it or nothing. It handles two kinds of change: elements of hash sets and
+ * verdict maps, added and deleted; and chains, sets and maps deleted by name. Everything else of a
+ * Commit is nft text (script.h).
+ */
+#include "netlink.h"
+
+typedef VEC(Tuple) Tuples;
+
+typedef struct TransactionResult {
+	bool is_sent;	   /* false: the commit had nothing for netlink, and nothing was sent */
+	unsigned elements; /* set and map elements added or deleted */
+} TransactionResult;
+
+/*
+ * Carries out the commit's element operations and deletions, in their order. 0, or -errno of the
+ * first message that the kernel refused. `scratch` is for the messages.
+ */
+int transaction_send_commit(
+	Netlink *netlink, Arena *scratch, const Commit *commit, TransactionResult *ret_result);
+/*
+ * Adds the flows to a set of a table of stale flows, or deletes them from it. All have the set's
+ * family and protocol. Sends nothing if there are none. 0 or -errno; -ENOENT: there is no such set,
+ * or a flow to delete is not in it.
+ */
+int transaction_send_flows(Netlink *netlink, Arena *scratch, const BaseOptions *base,
+	const char *set, bool is_add, const Tuples *tuples);
