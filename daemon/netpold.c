@@ -1,4 +1,4 @@
-/* netpold: makes Kubernetes NetworkPolicy real on this node. */
+/* netpold: enforces Kubernetes NetworkPolicy on this node. The command line; run/ has the rest. */
 #include "run.h"
 #include <getopt.h>
 #include <stdio.h>
@@ -24,52 +24,29 @@ static const char USAGE[] =
 	"\n"
 	"SIGHUP reloads; SIGTERM ends. The table stays in the kernel when netpold ends.\n";
 
-enum {
-	OPT_POLICIES = 256,
-	OPT_INVENTORY,
-	OPT_NODE,
-	OPT_RUNTIME,
-	OPT_ONCE,
-	OPT_REMOVE,
-	OPT_NAIVE,
-	OPT_VERSION
-};
+enum { OPTION_ONCE = OPTION_OWN, OPTION_REMOVE, OPTION_NAIVE, OPTION_VERSION };
 
-static const struct option OPTIONS[] = {{"conf", required_argument, NULL, 'c'},
-	{"policies", required_argument, NULL, OPT_POLICIES},
-	{"inventory", required_argument, NULL, OPT_INVENTORY},
-	{"node", required_argument, NULL, OPT_NODE},
-	{"runtime", required_argument, NULL, OPT_RUNTIME}, {"once", no_argument, NULL, OPT_ONCE},
-	{"remove", no_argument, NULL, OPT_REMOVE},
-	/* not in the usage: whole-table transactions, so that a test can see what they let through
-	 */
-	{"naive-transactions", no_argument, NULL, OPT_NAIVE},
-	{"version", no_argument, NULL, OPT_VERSION}, {"help", no_argument, NULL, 'h'}, {}};
+static const struct option OPTIONS[] = {SETTINGS_OPTIONS_LONG,
+	{"once", no_argument, NULL, OPTION_ONCE}, {"remove", no_argument, NULL, OPTION_REMOVE},
+	/* not in the usage: whole-table transactions, so that a test can show that they leak */
+	{"naive-transactions", no_argument, NULL, OPTION_NAIVE},
+	{"version", no_argument, NULL, OPTION_VERSION}, {"help", no_argument, NULL, 'h'}, {}};
 
 int main(int argc, char **argv)
 {
-	DaemonOptions o = {.conf = RUN_CONF_DEFAULT, .is_conf_default = true};
+	DaemonOptions o = {.settings = SETTINGS_OPTIONS_DEFAULT};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:h", OPTIONS, NULL)) != -1) {
-		if (c == 'c') {
-			o.conf = optarg;
-			o.is_conf_default = false;
-		} else if (c == OPT_POLICIES) {
-			o.policies = optarg;
-		} else if (c == OPT_INVENTORY) {
-			o.inventory = optarg;
-		} else if (c == OPT_NODE) {
-			o.node = optarg;
-		} else if (c == OPT_RUNTIME) {
-			o.runtime = optarg;
-		} else if (c == OPT_ONCE) {
+		if (settings_option_set(&o.settings, c, optarg))
+			continue;
+		if (c == OPTION_ONCE) {
 			o.is_once = true;
-		} else if (c == OPT_REMOVE) {
+		} else if (c == OPTION_REMOVE) {
 			o.is_remove = true;
-		} else if (c == OPT_NAIVE) {
+		} else if (c == OPTION_NAIVE) {
 			o.is_naive = true;
-		} else if (c == OPT_VERSION) {
+		} else if (c == OPTION_VERSION) {
 			puts("netpold " RUN_VERSION);
 			return 0;
 		} else {

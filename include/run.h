@@ -1,13 +1,29 @@
 #pragma once
 /*
- * control: netpold's loop, and what it tells netpolctl: runtime/status.json, replaced by rename
- * whenever something changed. (runtime/netpol.prom has the numbers for the node exporter.)
+ * run: the daemon's event loop, and what netpold and netpolctl have in common: the options that
+ * replace settings of netpol.conf, and the files that netpold writes for others to read.
+ *
+ * daemon_run() is all of netpold after its command line. It reads the settings, opens netlink, and
+ * runs the loop until SIGTERM or SIGINT. Its components are private to the module (daemon/run/);
+ * run.c there owns them and says what happens on which event:
+ *
+ *     inotify -> debounce -> feeds -> pipeline -> enforcer -> state keeper, stale flows, report
+ *
+ * The tables stay in the kernel when netpold ends: enforcement does not depend on this process.
+ *
+ * netpold writes to the runtime directory, and only netpold does: status.json, one key a line, and
+ * netpol.prom, for the textfile collector of Prometheus' node exporter. Both are replaced by
+ * rename, so that a reader sees a complete file. A Status is the content of both.
+ *
+ * What may go wrong: the kernel refuses a change (RUN_E_REFUSED; it is tried again every second), a
+ * directory cannot be read, the state directory cannot be written. All of it is in the Status.
  */
+#include "compile.h"
 #include "nft.h"
 #include "source.h"
 
 enum {
-	RUN_E_REFUSED = 1, /* said on standard error or in the journal */
+	RUN_E_REFUSED = 1, /* the kernel refused a change; the log says which and why */
 };
 
 #define RUN_STATUS_FILE "status.json"
@@ -15,37 +31,79 @@ enum {
 #define RUN_CONF_DEFAULT "/etc/netpol/netpol.conf"
 #define RUN_VERSION NETPOL_VERSION /* by the compiler's options, from meson.build */
 
-typedef struct DaemonOptions {
-	const char *conf;     /* netpol.conf */
-	bool is_conf_default; /* then it may be absent */
-	bool is_remove;	      /* take the tables out of the kernel and exit */
-	bool is_once;	      /* apply and exit: 0 clean, 1 with errors in files */
-	bool is_naive;	      /* whole-table transactions, for the test that shows the leak */
-	/* over what netpol.conf says; NULL: not given */
+/* ---- Options that both programs have ---- */
+/* Which netpol.conf, and what replaces its settings; NULL: the setting stays. Borrowed texts. */
+typedef struct SettingsOptions {
+	const char *conf;
+	bool is_conf_default; /* then the file may be absent */
 	const char *policies, *inventory, *node, *runtime;
+} SettingsOptions;
+
+#define SETTINGS_OPTIONS_DEFAULT                                                                   \
+	((SettingsOptions){.conf = RUN_CONF_DEFAULT, .is_conf_default = true})
+
+/* The values that getopt_long() returns for them; a program's own options begin at OPTION_OWN. */
+enum {
+	OPTION_CONF = 'c',
+	OPTION_POLICIES = 256,
+	OPTION_INVENTORY,
+	OPTION_NODE,
+	OPTION_RUNTIME,
+	OPTION_OWN
+};
+
+/* Their rows in the array for getopt_long(). */
+#define SETTINGS_OPTIONS_LONG                                                                      \
+	{"conf", required_argument, NULL, OPTION_CONF},                                            \
+		{"policies", required_argument, NULL, OPTION_POLICIES},                            \
+		{"inventory", required_argument, NULL, OPTION_INVENTORY},                          \
+		{"node", required_argument, NULL, OPTION_NODE},                                    \
+	{                                                                                          \
+		"runtime", required_argument, NULL, OPTION_RUNTIME                                 \
+	}
+
+/* Takes an option of getopt_long(), with its argument. False: it is none of these. */
+bool settings_option_set(SettingsOptions *options, int option, const char *argument);
+/*
+ * netpol.conf with the options applied. *ret_settings lives in the arena and borrows the options'
+ * texts; it is set also on failure. Errors go to diags. 0 or PARSE_E_INVALID.
+ */
+int settings_read(
+	Arena *arena, const SettingsOptions *options, Settings *ret_settings, Diags *diags);
+/* What the settings mean for the compiler. Borrows their texts. */
+CompileOptions settings_compile_options(const Settings *settings);
+
+/* ---- netpold ---- */
+typedef struct DaemonOptions {
+	SettingsOptions settings;
+	bool is_remove; /* take the tables out of the kernel and exit */
+	bool is_once;	/* apply and exit: 0 clean, 1 with errors in files */
+	bool is_naive;	/* whole-table transactions, for the test that shows that they leak */
 } DaemonOptions;
 
-/* Runs until SIGTERM or SIGINT (or once). The exit status. The kernel's table stays. */
+/* Runs until SIGTERM or SIGINT, or once. Returns the exit status of the process. */
 int daemon_run(const DaemonOptions *options);
 
 /* ---- Status ---- */
+/* Borrows everything that it points to. */
 typedef struct Status {
-	uint64_t generation; /* transactions' worth of changes applied since the start */
-	uint64_t repairs;    /* how often somebody else's change was undone */
-	uint64_t cut;	     /* established flows that a change forbade */
-	int64_t applied_at;  /* seconds since the epoch; 0: never */
+	uint64_t generation; /* changes applied since the start */
+	uint64_t repairs;    /* how often a foreign change of our tables was undone */
+	uint64_t killed;     /* established flows that were killed because a change forbade them */
+	int64_t applied_at;  /* of the last change, seconds since the epoch; 0: none yet */
 	unsigned apply_ms;   /* how long the last change took */
 	NftCounts last;	     /* of the last change */
 	const char *node, *table, *bridge, *bridge_why;
-	const char *unhealthy; /* why, or NULL: healthy */
-	const char *saving;    /* of what a restart needs: "saved", "saving", or why it cannot be */
-	const Model *model;
-	const Ruleset *ruleset; /* in force; may be NULL */
-	const SourceDir *dirs[2];
+	const char *unhealthy;	/* why; NULL: healthy */
+	const char *saving;	/* of the state directory: "saved", "saving", or why it fails */
+	const Model *model;	/* NULL: none yet */
+	const Ruleset *ruleset; /* in force in the inet table; NULL: none yet */
+	SourceDir *const *dirs; /* n_dirs of them */
+	size_t n_dirs;
 	const Diags *diags;
 } Status;
 
+/* The texts are in the arena. */
 const char *status_json(Arena *arena, const Status *status);
 const char *status_metrics(Arena *arena, const Status *status);
-/* One line for systemctl status. */
-const char *status_line(Arena *arena, const Status *status);
+const char *status_line(Arena *arena, const Status *status); /* for systemctl status */

@@ -1,14 +1,14 @@
-/* Which way bridged packets take: what the switches say, and what the kernel can do. */
+/* How bridged packets reach our rules: by the sysctls and what the kernel can do. */
 #include "bridge.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define SWITCH "/proc/sys/net/bridge/bridge-nf-"
+#define SYSCTL "/proc/sys/net/bridge/bridge-nf-"
 
-/* The switch's value, or -1 where br_netfilter is not loaded. */
-static int read_switch(const char *path)
+/* 0 or 1; -1: br_netfilter is not loaded. */
+static int read_sysctl(const char *path)
 {
 	char c = 0;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -21,29 +21,29 @@ static int read_switch(const char *path)
 	return c != '0';
 }
 
-BridgeSwitches bridge_switches(void)
+static BridgeSysctls read_sysctls(void)
 {
-	return (BridgeSwitches){read_switch(SWITCH "call-iptables"),
-		read_switch(SWITCH "call-ip6tables"), read_switch(SWITCH "filter-vlan-tagged")};
+	return (BridgeSysctls){read_sysctl(SYSCTL "call-iptables"),
+		read_sysctl(SYSCTL "call-ip6tables"), read_sysctl(SYSCTL "filter-vlan-tagged")};
 }
 
-bool bridge_is_as_seen(const BridgeState *state)
+bool bridge_is_unchanged(const BridgeState *state)
 {
-	BridgeSwitches now = bridge_switches();
+	BridgeSysctls now = read_sysctls();
 
 	return now.ipv4 == state->seen.ipv4 && now.ipv6 == state->seen.ipv6 &&
 	       now.tagged == state->seen.tagged;
 }
 
-/* ---- The ways ---- */
-static void take_off(BridgeState *state)
+/* ---- The modes ---- */
+static void use_off(BridgeState *state)
 {
 	state->mode = "off";
 	state->is_well = true;
 	snprintf(state->why, sizeof(state->why), "configured: bridged packets are not judged");
 }
 
-static void take_br_netfilter(BridgeState *state)
+static void use_br_netfilter(BridgeState *state)
 {
 	state->mode = "br_netfilter";
 	state->is_well = state->has_table = true;
@@ -57,7 +57,7 @@ static void take_br_netfilter(BridgeState *state)
 			  "(net.bridge.bridge-nf-filter-vlan-tagged=1 has them judged)");
 }
 
-static void take_conntrack(BridgeState *state, const char *because)
+static void use_conntrack(BridgeState *state, const char *because)
 {
 	state->mode = "conntrack";
 	state->is_well = state->has_table = true;
@@ -68,49 +68,50 @@ static void take_conntrack(BridgeState *state, const char *because)
 		because);
 }
 
-static const char *why_not_lifted(const BridgeSwitches *seen)
+static const char *why_no_br_netfilter(const BridgeSysctls *seen)
 {
 	return seen->ipv4 < 0 || seen->ipv6 < 0
 		       ? "module br_netfilter is not loaded"
 		       : "net.bridge.bridge-nf-call-iptables and -ip6tables are not both 1";
 }
 
-static void say_none(BridgeState *state, const char *lifted, const char *tracked)
+static void use_none(BridgeState *state, const char *no_br_netfilter, const char *no_conntrack)
 {
 	state->mode = "none";
 	snprintf(state->why, sizeof(state->why),
 		"packets between pods on one bridge are not seen: %s%s%s (%s, or bridge = \"off\" "
 		"where pods are routed)",
-		lifted, *lifted && *tracked ? "; " : "", tracked,
-		*lifted ? "modprobe br_netfilter and set both switches to 1"
+		no_br_netfilter, *no_br_netfilter && *no_conntrack ? "; " : "", no_conntrack,
+		*no_br_netfilter
+			? "modprobe br_netfilter and set both switches to 1"
 			: "load module nf_conntrack_bridge, or set bridge = \"br_netfilter\"");
 }
 
-void bridge_look(
-	BridgeMode wanted, Nft *nft, const char *table, bool is_tracking, BridgeState *state)
+void bridge_choose(
+	BridgeMode wanted, Nft *nft, const char *table, bool is_tracking, BridgeState *ret_state)
 {
-	const char *lifted = "", *why = "";
-	char tracked[256] = "";
+	const char *no_br_netfilter = "", *why = "";
+	char no_conntrack[256] = "";
 
-	*state = (BridgeState){.seen = bridge_switches()};
+	*ret_state = (BridgeState){.seen = read_sysctls()};
 	if (wanted == BRIDGE_OFF) {
-		take_off(state);
+		use_off(ret_state);
 		return;
 	}
 	if (wanted != BRIDGE_CONNTRACK) {
-		if (state->seen.ipv4 == 1 && state->seen.ipv6 == 1) {
-			take_br_netfilter(state);
+		if (ret_state->seen.ipv4 == 1 && ret_state->seen.ipv6 == 1) {
+			use_br_netfilter(ret_state);
 			return;
 		}
-		lifted = why_not_lifted(&state->seen);
+		no_br_netfilter = why_no_br_netfilter(&ret_state->seen);
 	}
 	if (wanted != BRIDGE_BR_NETFILTER) {
 		if (is_tracking || nft_can_track_bridges(nft, table, &why)) {
-			take_conntrack(state, *lifted ? lifted : "configured");
+			use_conntrack(ret_state, *no_br_netfilter ? no_br_netfilter : "configured");
 			return;
 		}
-		snprintf(tracked, sizeof(tracked),
+		snprintf(no_conntrack, sizeof(no_conntrack),
 			"module nf_conntrack_bridge is not to be had (%s)", why);
 	}
-	say_none(state, lifted, tracked);
+	use_none(ret_state, no_br_netfilter, no_conntrack);
 }

@@ -1,27 +1,39 @@
 #pragma once
-/* bridge: by which way bridged packets are seen, design.md 5.4. */
-#include "compile.h"
+/*
+ * bridge: how packets between pods on one bridge reach our rules. There are two ways in the kernel,
+ * and a node may have either, or none:
+ *
+ *   br_netfilter   its sysctls (net.bridge.bridge-nf-call-iptables and -ip6tables) are 1: bridged
+ *                  packets pass the inet table's hooks. Frames with a VLAN tag do so only if
+ *                  bridge-nf-filter-vlan-tagged is 1; otherwise a bridge table refuses them.
+ *   conntrack      nf_conntrack_bridge tracks connections in a bridge table of our own.
+ *   off            bridged packets are not filtered, by configuration.
+ *   none           neither is available: that is a fault, and is reported.
+ *
+ * run.c calls bridge_choose() in every reconciliation, and bridge_is_unchanged() four times a
+ * second, since the kernel does not notify of a sysctl's change.
+ */
 #include "run.h"
 
-/* The namespace's switches of br_netfilter: 0, 1, or -1 where the module is not loaded. */
-typedef struct BridgeSwitches {
+/* Of br_netfilter in this network namespace: 0, 1, or -1 where the module is not loaded. */
+typedef struct BridgeSysctls {
 	int ipv4, ipv6, tagged;
-} BridgeSwitches;
+} BridgeSysctls;
 
 typedef struct BridgeState {
-	const char *mode; /* static: "br_netfilter", "conntrack", "off", "none" */
-	char why[512];
-	bool is_well;
-	bool has_table; /* a bridge table is wanted, with these options */
+	const char *mode; /* one of those above, static; NULL before the first choice */
+	char why[512];	  /* the reason for it, for status.json */
+	bool is_well;	  /* bridged packets are filtered, or need not be */
+	bool has_table;	  /* a bridge table is wanted, with these options: */
 	BridgeOptions options;
-	BridgeSwitches seen;
+	BridgeSysctls seen; /* by the choice */
 } BridgeState;
 
-BridgeSwitches bridge_switches(void);
-bool bridge_is_as_seen(const BridgeState *state); /* costs next to nothing */
+/* Whether the sysctls are still what the choice saw. Costs three reads. */
+bool bridge_is_unchanged(const BridgeState *state);
 /*
- * Decides, by the switches and by asking the kernel. What cannot be had is said, never pretended.
- * `table` is the name of ours; is_tracking: it stands and tracks connections on bridges already.
+ * Chooses, by the setting, the sysctls, and by asking the kernel. `table` is the name of our
+ * tables. is_tracking: our bridge table exists and tracks connections, so the kernel can.
  */
-void bridge_look(
-	BridgeMode wanted, Nft *nft, const char *table, bool is_tracking, BridgeState *state);
+void bridge_choose(
+	BridgeMode wanted, Nft *nft, const char *table, bool is_tracking, BridgeState *ret_state);

@@ -1,4 +1,5 @@
-/* Lines and diagnostics to the journal, with fields, or to standard error. */
+/* Messages to the journal or to standard error. */
+/* CODE_FILE=, CODE_LINE= and CODE_FUNC= would name this file for every message. */
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include "log.h"
 #include <stdio.h>
@@ -41,7 +42,7 @@ void log_generation(uint64_t generation, const char *format, ...)
 			text);
 }
 
-void log_diag(const Diag *diag)
+static void log_diag(const Diag *diag)
 {
 	static const int priorities[] = {LOG_INFO, LOG_WARNING, LOG_ERR};
 	ARENA_CLEANUP Arena *arena = arena_new();
@@ -54,4 +55,10 @@ void log_diag(const Diag *diag)
 			NULL);
 	else
 		fprintf(stderr, "netpold: %s\n", line);
+}
+
+void log_diags(const Diags *diags)
+{
+	for (size_t i = 0; i < diags->list.n; i++)
+		log_diag(&diags->list.at[i]);
 }

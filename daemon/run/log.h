@@ -1,9 +1,17 @@
 #pragma once
-/* log: to the journal with fields when systemd started us, else to standard error. */
+/*
+ * log: where netpold's messages go. To the journal, with fields, when systemd started us (then
+ * JOURNAL_STREAM is set); otherwise to standard error, one line each, after "netpold: ".
+ *
+ * The fields are CODE= (a stable word for the kind of message), FILE= and LINE= of a diagnostic,
+ * and GENERATION= of an applied change. priority is syslog's.
+ */
 #include "run.h"
 
 void log_line(int priority, const char *code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* A change was applied, with this number. CODE=applied. */
 void log_generation(uint64_t generation, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-void log_diag(const Diag *diag);
+/* Every diagnostic of the list, a line each, with its own code and severity. */
+void log_diags(const Diags *diags);

@@ -1,19 +1,21 @@
-/* What is said to systemd in passing. */
-#include "daemon.h"
+/* Status messages to systemd, sent without waiting. */
+#include "notify.h"
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#define NOTICE_MAX 2048
+#define MESSAGE_MAX 2048
 
 /*
- * sd_notify() waits where nobody reads: systemd has one socket for all services, and reads nothing
- * once it has crashed. A firewall goes on: what finds no room is not said, and is said again with
- * the next.
+ * sd_notify() blocks while the receiving socket's queue is full. systemd has one socket for all
+ * services and stops reading it when it has crashed; a firewall must go on then.
  */
-static void send_in_passing(const char *path, const char *text)
+static void send_without_waiting(const char *path, const char *text)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	size_t n = strlen(path);
@@ -22,7 +24,7 @@ static void send_in_passing(const char *path, const char *text)
 	if (n < 2 || n >= sizeof(to.sun_path))
 		return;
 	memcpy(to.sun_path, path, n);
-	if (*path == '@')
+	if (*path == '@') /* an abstract address, see sd_notify(3) */
 		to.sun_path[0] = '\0';
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
@@ -32,10 +34,10 @@ static void send_in_passing(const char *path, const char *text)
 	close(fd);
 }
 
-void daemon_notify(const char *format, ...)
+void notify_send(const char *format, ...)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
-	char text[NOTICE_MAX];
+	char text[MESSAGE_MAX];
 	va_list arguments;
 
 	if (!path)
@@ -43,5 +45,5 @@ void daemon_notify(const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	send_in_passing(path, text);
+	send_without_waiting(path, text);
 }

@@ -1,24 +1,27 @@
-/* The saver's thread, and the list that it takes its work from. */
+/* The saver's thread and its queue. */
 #include "saver.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 struct Saver {
 	pthread_t thread;
-	pthread_mutex_t lock; /* for what follows, down to `words` */
+	pthread_mutex_t lock; /* of the fields down to `words` */
 	pthread_cond_t wake;
 	StateText *queue;  /* to be written, oldest first */
-	StateText *failed; /* could not be written: older than all of the queue */
+	StateText *failed; /* could not be written; all older than the queue */
 	char *state;
-	bool is_writing, is_asked, is_ending;
-	char words[256];
-	int fd; /* an eventfd: a round has ended */
+	bool is_writing; /* a round is under way, the lock is free */
+	bool is_asked;	 /* there is work: a new text, or a retry */
+	bool is_ending;
+	char words[256]; /* why the last round could not write everything; or "" */
+	int fd;		 /* an eventfd: written when a round has ended */
 	sd_event_source *source;
-	SaverNotify notify;
+	void (*on_round)(void *context);
 	void *context;
 };
 
@@ -39,7 +42,7 @@ static StateText **end_of(StateText **list)
 	return list;
 }
 
-/* Of two texts of one name the later one counts. */
+/* Of several texts of one name only the last is written. */
 static void drop_outdated(StateText **list)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
@@ -60,7 +63,7 @@ static void drop_outdated(StateText **list)
 }
 
 /* ---- The thread ---- */
-/* Writes the list; what cannot be written stays on it. */
+/* Writes the list, and removes from it what was written. */
 static void write_list(StateText **list, const char *state, char *words, size_t capacity)
 {
 	*words = '\0';
@@ -81,6 +84,7 @@ static void write_list(StateText **list, const char *state, char *words, size_t 
 	}
 }
 
+/* Called with the lock, and gives it up while it writes. */
 static void write_round(Saver *s)
 {
 	StateText *list = s->failed;
@@ -120,15 +124,15 @@ static void *work(void *context)
 	return NULL;
 }
 
-/* ---- The loop's side ---- */
-static int on_round(sd_event_source *source, int fd, uint32_t events, void *context)
+/* ---- The event loop's side ---- */
+static int on_event(sd_event_source *source, int fd, uint32_t events, void *context)
 {
 	Saver *s = context;
 	eventfd_t n;
 
 	(void)source, (void)events;
 	eventfd_read(fd, &n);
-	s->notify(s->context);
+	s->on_round(s->context);
 	return 0;
 }
 
@@ -140,19 +144,19 @@ static int start(Saver *s, sd_event *event)
 	if (s->fd < 0)
 		return -errno;
 	if (event) {
-		r = sd_event_add_io(event, &s->source, s->fd, 1 /* EPOLLIN */, on_round, s);
+		r = sd_event_add_io(event, &s->source, s->fd, EPOLLIN, on_event, s);
 		if (r < 0)
 			return r;
 	}
 	return -pthread_create(&s->thread, NULL, work, s);
 }
 
-int saver_new(sd_event *event, SaverNotify notify, void *context, Saver **ret_saver)
+int saver_new(sd_event *event, void (*on_round)(void *context), void *context, Saver **ret_saver)
 {
 	Saver *s = MEMORY_NEW(Saver);
 	int r;
 
-	*s = (Saver){.fd = -1, .notify = notify, .context = context};
+	*s = (Saver){.fd = -1, .on_round = on_round, .context = context};
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->wake, NULL);
 	r = start(s, event);

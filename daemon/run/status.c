@@ -1,4 +1,4 @@
-/* What netpold tells: status.json, netpol.prom, and one line for systemctl. Pure. */
+/* A Status as text: status.json, netpol.prom, and one line for systemctl. Pure. */
 #include "run.h"
 #include <stdio.h>
 #include <time.h>
@@ -58,8 +58,8 @@ static void add_files(Buf *buf, const Status *status)
 	bool is_first = true;
 
 	buf_add(buf, "  \"files\": [");
-	for (int d = 0; d < 2; d++)
-		for (size_t i = 0; status->dirs[d] && i < source_dir_count(status->dirs[d]); i++) {
+	for (size_t d = 0; d < status->n_dirs; d++)
+		for (size_t i = 0; i < source_dir_count(status->dirs[d]); i++) {
 			SourceDirFile file = source_dir_file(status->dirs[d], i);
 
 			buf_add(buf, is_first ? "\n    {\"file\": " : ",\n    {\"file\": ");
@@ -112,7 +112,7 @@ const char *status_json(Arena *arena, const Status *status)
 	add_text(&buf, "state", status->saving);
 	buf_printf(&buf, "  \"generation\": %llu,\n  \"repairs\": %llu,\n  \"cut_flows\": %llu,\n",
 		(unsigned long long)status->generation, (unsigned long long)status->repairs,
-		(unsigned long long)status->cut);
+		(unsigned long long)status->killed);
 	add_text(&buf, "applied_at", time_text(arena, status->applied_at));
 	buf_printf(&buf,
 		"  \"last_change\": {\"milliseconds\": %u, \"transactions\": %u, \"elements\": "
@@ -149,7 +149,7 @@ const char *status_metrics(Arena *arena, const Status *status)
 	add_metric(&buf, "repairs", "counter", "Changes of the table by others that were undone.",
 		status->repairs);
 	add_metric(&buf, "cut_flows", "counter", "Established flows that a change forbade.",
-		status->cut);
+		status->killed);
 	add_metric(&buf, "applied_timestamp_seconds", "gauge", "When the last change was applied.",
 		(unsigned long long)status->applied_at);
 	add_metric(&buf, "policies", "gauge", "Policies in force.", t.policies);

@@ -1,10 +1,12 @@
-/* inotify, and nothing known of what the files mean. */
+/* inotify events -> marks on directories. */
 #include "watch.h"
+#include <assert.h>
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -15,13 +17,18 @@
 	(IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF |     \
 		IN_ONLYDIR | IN_MASK_ADD)
 
+typedef struct WatchedDir {
+	SourceDir *dir;
+	int wd; /* watch descriptor of the directory itself; -1: it is missing */
+} WatchedDir;
+
 struct Watch {
 	int fd;
 	sd_event_source *source;
-	WatchNotify notify;
+	void (*on_change)(void *context);
 	void *context;
-	SourceDir *dirs[2];
-	int wd[2]; /* of the directories themselves; -1: missing */
+	WatchedDir *dirs; /* n of them */
+	size_t n;
 };
 
 Watch *watch_free(Watch *watch)
@@ -31,99 +38,126 @@ Watch *watch_free(Watch *watch)
 	sd_event_source_unref(watch->source);
 	if (watch->fd >= 0)
 		close(watch->fd);
+	free(watch->dirs);
 	free(watch);
 	return NULL;
 }
 
-/* Being written: between the first change and the close. */
-static void note_writing(Watch *watch, const struct inotify_event *e)
+/* ---- Events ---- */
+/* A file is being written from its first IN_MODIFY to the close. */
+static void track_writing(const WatchedDir *watched, const struct inotify_event *e)
 {
-	for (int i = 0; i < 2; i++) {
-		if (e->wd != watch->wd[i] || e->len == 0)
-			continue;
-		if (e->mask & IN_MODIFY)
-			source_dir_set_being_written(watch->dirs[i], e->name, true);
-		if (e->mask & (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE))
-			source_dir_set_being_written(watch->dirs[i], e->name, false);
-	}
+	if (e->len == 0)
+		return;
+	if (e->mask & IN_MODIFY)
+		source_dir_set_being_written(watched->dir, e->name, true);
+	if (e->mask & (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE))
+		source_dir_set_being_written(watched->dir, e->name, false);
 }
 
-/* In an ancestor (such as /run/netpol, where our own status goes) only the path to us counts. */
-static bool is_on_path(const Watch *watch, const struct inotify_event *e)
+/* Two directories of one path have the same watch descriptor. */
+static bool is_of_directory(const Watch *watch, const struct inotify_event *e)
 {
-	if (e->wd == watch->wd[0] || e->wd == watch->wd[1] || e->len == 0)
-		return true;
-	for (int i = 0; i < 2; i++) {
-		const char *path = source_dir_path(watch->dirs[i]), *at = strstr(path, e->name);
+	for (size_t i = 0; i < watch->n; i++)
+		if (e->wd == watch->dirs[i].wd)
+			return true;
+	return false;
+}
 
-		for (; at; at = strstr(at + 1, e->name)) {
-			char end = at[strlen(e->name)];
+/* Whether `name` is one of the path's components. */
+static bool has_component(const char *path, const char *name)
+{
+	for (const char *at = strstr(path, name); at; at = strstr(at + 1, name)) {
+		char end = at[strlen(name)];
 
-			if (at > path && at[-1] == '/' && (end == '/' || end == '\0'))
-				return true;
-		}
+		if (at > path && at[-1] == '/' && (end == '/' || end == '\0'))
+			return true;
 	}
 	return false;
 }
 
 /*
- * What refresh shall look at: that name, or, when it is no name of a directory, everything. False:
- * nothing.
+ * An event in an ancestor matters if it names a component of our path. Most do not: our own
+ * status.json is written to /run/netpol, the parent of the inventory.
  */
-static bool note(Watch *watch, const struct inotify_event *e)
+static bool is_on_path(const Watch *watch, const struct inotify_event *e)
 {
-	bool is_news = false;
-
-	for (int i = 0; i < 2; i++)
-		if (e->len == 0 || (e->wd != watch->wd[0] && e->wd != watch->wd[1]))
-			is_news |= source_dir_mark(watch->dirs[i], NULL);
-		else if (e->wd == watch->wd[i])
-			is_news |= source_dir_mark(watch->dirs[i], e->name);
-	return is_news;
+	for (size_t i = 0; i < watch->n; i++)
+		if (has_component(source_dir_path(watch->dirs[i].dir), e->name))
+			return true;
+	return false;
 }
 
-/* Whether the event means that something may have changed. */
-static bool take_event(Watch *watch, const struct inotify_event *e)
+static bool mark_everything(const Watch *watch)
 {
-	if (e->mask & IN_Q_OVERFLOW)
-		for (int i = 0; i < 2; i++)
-			source_dir_clear_being_written(watch->dirs[i]);
-	else
-		note_writing(watch, e);
-	return (e->mask & ~(uint32_t)(IN_MODIFY | IN_ISDIR)) != 0 && is_on_path(watch, e) &&
-	       note(watch, e);
+	bool is_marked = false;
+
+	for (size_t i = 0; i < watch->n; i++)
+		is_marked |= source_dir_mark(watch->dirs[i].dir, NULL);
+	return is_marked;
+}
+
+static bool mark_name(const Watch *watch, const struct inotify_event *e)
+{
+	bool is_marked = false;
+
+	for (size_t i = 0; i < watch->n; i++)
+		if (e->wd == watch->dirs[i].wd)
+			is_marked |= source_dir_mark(watch->dirs[i].dir, e->name);
+	return is_marked;
+}
+
+/* Marks what the next refresh shall look at. False: nothing. */
+static bool mark(const Watch *watch, const struct inotify_event *e)
+{
+	if (e->len == 0)
+		return mark_everything(watch);
+	if (is_of_directory(watch, e))
+		return mark_name(watch, e);
+	return is_on_path(watch, e) && mark_everything(watch);
+}
+
+/* Whether something may have changed. IN_MODIFY alone does not count: the close follows. */
+static bool take_event(const Watch *watch, const struct inotify_event *e)
+{
+	for (size_t i = 0; i < watch->n; i++)
+		if (e->mask & IN_Q_OVERFLOW)
+			source_dir_clear_being_written(watch->dirs[i].dir);
+		else if (e->wd == watch->dirs[i].wd)
+			track_writing(&watch->dirs[i], e);
+	return (e->mask & ~(uint32_t)(IN_MODIFY | IN_ISDIR)) != 0 && mark(watch, e);
 }
 
 static int on_inotify(sd_event_source *source, int fd, uint32_t events, void *context)
 {
 	Watch *watch = context;
-	_Alignas(struct inotify_event) char capacity[64 * 1024];
-	bool has_news = false;
+	_Alignas(struct inotify_event) char buffer[64 * 1024];
+	bool has_changed = false;
 	ssize_t n;
 
 	(void)source, (void)events;
-	while ((n = read(fd, capacity, sizeof(capacity))) > 0)
-		for (char *at = capacity; at < capacity + n;) {
+	while ((n = read(fd, buffer, sizeof(buffer))) > 0)
+		for (char *at = buffer; at < buffer + n;) {
 			const struct inotify_event *e = (const struct inotify_event *)at;
 
-			has_news |= take_event(watch, e);
+			has_changed |= take_event(watch, e);
 			at += sizeof(*e) + e->len;
 		}
-	if (has_news)
-		watch->notify(watch->context);
+	if (has_changed)
+		watch->on_change(watch->context);
 	return 0;
 }
 
-int watch_new(sd_event *event, WatchNotify notify, void *context, Watch **ret_watch)
+int watch_new(sd_event *event, void (*on_change)(void *context), void *context, Watch **ret_watch)
 {
 	Watch *watch = MEMORY_NEW(Watch);
 	int r;
 
-	*watch = (Watch){.notify = notify, .context = context, .wd = {-1, -1}};
+	*watch = (Watch){.on_change = on_change, .context = context};
 	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	r = watch->fd < 0 ? -errno
-			  : sd_event_add_io(event, &watch->source, watch->fd, 1 /* EPOLLIN */,
-				    on_inotify, watch);
+	r = watch->fd < 0
+		    ? -errno
+		    : sd_event_add_io(event, &watch->source, watch->fd, EPOLLIN, on_inotify, watch);
 	if (r < 0) {
 		watch_free(watch);
 		return r;
@@ -132,6 +166,7 @@ int watch_new(sd_event *event, WatchNotify notify, void *context, Watch **ret_wa
 	return 0;
 }
 
+/* ---- Watching ---- */
 /* The nearest ancestor that exists: there the missing part of the path will appear. */
 static int watch_ancestor(int fd, const char *path)
 {
@@ -153,34 +188,37 @@ static int watch_ancestor(int fd, const char *path)
 	}
 }
 
-int watch_arm(Watch *watch, SourceDir *const dirs[2])
+int watch_arm(Watch *watch, SourceDir *const *dirs, size_t n)
 {
 	int result = 0;
 
-	for (int i = 0; i < 2; i++) {
+	assert(n > 0);
+	watch->dirs = memory_grow(watch->dirs, n, sizeof(WatchedDir));
+	watch->n = n;
+	for (size_t i = 0; i < n; i++) {
 		const char *path = source_dir_path(dirs[i]);
 		int r = watch_ancestor(watch->fd, path);
 
 		result = result ? result : r;
-		watch->dirs[i] = dirs[i];
-		watch->wd[i] = inotify_add_watch(watch->fd, path, FILE_EVENTS);
-		if (watch->wd[i] < 0 && errno != ENOENT && errno != ENOTDIR)
+		watch->dirs[i] = (WatchedDir){
+			.dir = dirs[i], .wd = inotify_add_watch(watch->fd, path, FILE_EVENTS)};
+		if (watch->dirs[i].wd < 0 && errno != ENOENT && errno != ENOTDIR)
 			result = result ? result : -errno;
 	}
 	return result;
 }
 
-/* Of what is watched already inotify gives the same descriptor again. */
-bool watch_is_alive(Watch *watch, SourceDir *const dirs[2])
+/* inotify returns the same descriptor for an inode that is watched already. */
+bool watch_is_alive(const Watch *watch)
 {
-	for (int i = 0; i < 2; i++)
-		if (inotify_add_watch(watch->fd, source_dir_path(dirs[i]), FILE_EVENTS) !=
-			watch->wd[i])
+	for (size_t i = 0; i < watch->n; i++)
+		if (inotify_add_watch(watch->fd, source_dir_path(watch->dirs[i].dir),
+			    FILE_EVENTS) != watch->dirs[i].wd)
 			return false;
 	return true;
 }
 
-bool watch_has_news(const Watch *watch)
+bool watch_has_events(const Watch *watch)
 {
 	struct pollfd fd = {.fd = watch->fd, .events = POLLIN};
 

@@ -1,22 +1,31 @@
 #pragma once
 /*
- * watch: inotify on the two directories. It says that something may have changed, of which names,
- * and which files are being written at this moment; what changed, refresh finds out.
+ * watch: inotify on the feeds' directories. It marks in each SourceDir the names that an event
+ * concerned, and which files are being written at this moment, and calls on_change() once for all
+ * events that were read together. What changed, if anything, is found out by the refresh.
+ *
+ * Of each directory the nearest ancestor that exists is watched too, since the directory may be
+ * missing, or be replaced by another one of the same path. That can happen at any time, so
+ * watch_arm() is called before every reading of the directories: what changes during the reading is
+ * an event again. A watch that is in place already stays.
+ *
+ * What may go wrong: the event queue overflows. Then everything is marked. An event that the kernel
+ * does not report (a mount over the directory) is found by the health check.
  */
 #include "run.h"
 #include <systemd/sd-event.h>
 
 typedef struct Watch Watch;
-typedef void (*WatchNotify)(void *context);
 
-int watch_new(sd_event *event, WatchNotify notify, void *context, Watch **ret_watch);
+/* 0 or -errno. */
+int watch_new(sd_event *event, void (*on_change)(void *context), void *context, Watch **ret_watch);
 Watch *watch_free(Watch *watch);
 /*
- * Watches each directory, and the nearest ancestor that exists, for its coming or being replaced.
- * To be called again after every notification: what is watched already stays watched.
+ * Watches these n directories, which are borrowed until the next call. 0, or the first -errno; the
+ * others are watched all the same.
  */
-int watch_arm(Watch *watch, SourceDir *const dirs[2]);
+int watch_arm(Watch *watch, SourceDir *const *dirs, size_t n);
 /* Whether what is watched is still what the paths name. */
-bool watch_is_alive(Watch *watch, SourceDir *const dirs[2]);
-/* Whether something was told that the loop has not come to yet. */
-bool watch_has_news(const Watch *watch);
+bool watch_is_alive(const Watch *watch);
+/* Whether there are events that the loop has not read yet. */
+bool watch_has_events(const Watch *watch);

@@ -1,0 +1,177 @@
+/* netpolctl check: the diagnostics of the directories in force, or of files and directories that
+ * are named. */
+#include "netpolctl.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void print_json_diag(Buf *buf, const Diag *diag, bool is_first)
+{
+	buf_add(buf, is_first ? "\n  {\"file\": " : ",\n  {\"file\": ");
+	text_add_json(buf, diag->origin.file ? diag->origin.file : "");
+	buf_printf(buf, ", \"line\": %u, \"column\": %u, \"severity\": \"%s\", \"code\": \"%s\", ",
+		diag->origin.line, diag->origin.column, severity_text(diag->severity), diag->code);
+	buf_add(buf, "\"message\": ");
+	text_add_json(buf, diag->message);
+	buf_add(buf, ", \"hint\": ");
+	text_add_json(buf, diag->hint ? diag->hint : "");
+	buf_add(buf, "}");
+}
+
+static int print_result(Ctl *ctl, const Diags *diags)
+{
+	if (ctl->is_json) {
+		Buf buf = {.arena = ctl->arena};
+
+		buf_add(&buf, "[");
+		for (size_t i = 0; i < diags->list.n; i++)
+			print_json_diag(&buf, &diags->list.at[i], i == 0);
+		printf("%s%s]\n", buf_text(&buf), diags->list.n ? "\n" : "");
+	} else {
+		ctl_print_diags(ctl, diags, stdout);
+		if (diags->n_errors)
+			printf("%zu error%s\n", diags->n_errors, diags->n_errors == 1 ? "" : "s");
+	}
+	return diags->n_errors ? CTL_NO : CTL_OK;
+}
+
+static void add_unreadable(Ctl *ctl, Diags *diags, const char *path, const char *words)
+{
+	DIAG_ERROR(diags, ((Origin){.file = arena_strdup(ctl->arena, path)}), "unreadable", NULL,
+		"%s", words);
+}
+
+/* The inventory's directory holds inventories; any other one, policies. */
+static SourceKind kind_of_directory(const Ctl *ctl, const char *path)
+{
+	char here[PATH_MAX], inventory[PATH_MAX];
+	bool is_inventory = realpath(path, here) && realpath(ctl->settings.inventory, inventory) &&
+			    strcmp(here, inventory) == 0;
+
+	return is_inventory ? SOURCE_INVENTORY : SOURCE_POLICIES;
+}
+
+static bool is_empty(const Source *source)
+{
+	return source->diags.n_errors == 0 && source->policies.n == 0 && source->sets.n == 0;
+}
+
+static bool is_no_inventory(const Source *source)
+{
+	for (size_t i = 0; i < source->diags.list.n; i++)
+		if (strcmp(source->diags.list.at[i].code, PARSE_CODE_NO_INVENTORY) == 0)
+			return true;
+	return false;
+}
+
+static int read_as(
+	int directory, SourceKind kind, const char *path, const char *name, Source **ret_source)
+{
+	ARENA_CLEANUP Arena *scratch = arena_new();
+	SourceFile file;
+	int r = source_file_read(directory, kind, path, name, scratch, &file);
+
+	if (r < 0)
+		return r;
+	free(file.text);
+	*ret_source = file.source;
+	return 0;
+}
+
+/* A file outside the inventory's directory may still be an inventory: its content decides. */
+static int read_either(
+	int directory, SourceKind kind, const char *path, const char *name, Source **ret_source)
+{
+	Source *other = NULL;
+	int r = read_as(directory, kind, path, name, ret_source);
+
+	if (r < 0 || kind == SOURCE_INVENTORY || !is_empty(*ret_source) ||
+		!source_name_is_read(SOURCE_INVENTORY, name))
+		return r;
+	r = read_as(directory, SOURCE_INVENTORY, path, name, &other);
+	if (r == 0 && !is_no_inventory(other)) {
+		source_free(*ret_source);
+		*ret_source = other;
+		return 0;
+	}
+	source_free(other);
+	return r;
+}
+
+static int check_file(Ctl *ctl, Diags *diags, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *dir = slash ? arena_strndup(ctl->arena, path, (size_t)(slash - path) + 1) : ".";
+	const char *name = slash ? slash + 1 : path;
+	SourceKind kind = kind_of_directory(ctl, dir);
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	Source *source = NULL;
+	int r;
+
+	if (fd < 0) {
+		add_unreadable(ctl, diags, path, strerror(errno));
+		return 0;
+	}
+	if (!source_name_is_read(kind, name)) {
+		add_unreadable(ctl, diags, path,
+			"not a .conf, .yaml, .yml or .json file: netpold ignores it");
+		return close(fd);
+	}
+	r = read_either(fd, kind, path, name, &source);
+	close(fd);
+	if (source)
+		diags_append(diags, &source->diags);
+	source_free(source);
+	return r;
+}
+
+static int check_directory(Ctl *ctl, Diags *diags, const char *path)
+{
+	SourceKind kind = kind_of_directory(ctl, path);
+	SourceDir *dir = source_dir_new(kind, path, false);
+	int r = source_dir_refresh(dir);
+
+	if (r == 0) {
+		Snapshot *snapshot = ctl_merge(&dir, 1);
+
+		diags_append(diags, snapshot_diags(snapshot));
+		snapshot_free(snapshot);
+	}
+	source_dir_free(dir);
+	return r;
+}
+
+static int check_paths(Ctl *ctl)
+{
+	Diags diags = {.arena = ctl->arena};
+
+	if (ctl_load_settings(ctl) != 0)
+		return CTL_NO;
+	for (int i = 0; i < ctl->n; i++) {
+		struct stat st;
+		bool is_directory = stat(ctl->arguments[i], &st) == 0 && S_ISDIR(st.st_mode);
+		int r = is_directory ? check_directory(ctl, &diags, ctl->arguments[i])
+				     : check_file(ctl, &diags, ctl->arguments[i]);
+
+		if (r < 0)
+			return ctl_fail(strerror(-r));
+	}
+	return print_result(ctl, &diags);
+}
+
+int ctl_check(Ctl *ctl)
+{
+	int r;
+
+	if (ctl->n > 0)
+		return check_paths(ctl);
+	if (ctl_load_settings(ctl) != 0)
+		return CTL_NO;
+	r = ctl_load_snapshot(ctl);
+	if (r < 0)
+		return ctl_fail(strerror(-r));
+	return print_result(ctl, snapshot_diags(ctl->snapshot));
+}

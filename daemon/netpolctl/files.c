@@ -1,0 +1,62 @@
+/* Settings, directories, snapshot. */
+#include "netpolctl.h"
+#include <string.h>
+
+int ctl_load_settings(Ctl *ctl)
+{
+	Diags diags = {.arena = ctl->arena};
+	int r = settings_read(ctl->arena, &ctl->options, &ctl->settings, &diags);
+
+	ctl_print_diags(ctl, &diags, stderr);
+	return r;
+}
+
+Snapshot *ctl_merge(SourceDir *const *dirs, size_t n)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	Changes changes = {.arena = arena};
+	Snapshot *snapshot = snapshot_new(dirs, n);
+
+	snapshot_update(snapshot, &changes);
+	return snapshot;
+}
+
+int ctl_load_snapshot(Ctl *ctl)
+{
+	const char *paths[2] = {ctl->settings.policies, ctl->settings.inventory};
+
+	for (int i = 0; i < 2; i++) {
+		int r;
+
+		ctl->dirs[i] = source_dir_new(
+			i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, paths[i], false);
+		r = source_dir_refresh(ctl->dirs[i]);
+		if (r < 0)
+			return r;
+	}
+	ctl->snapshot = ctl_merge(ctl->dirs, 2);
+	return 0;
+}
+
+int ctl_load(Ctl *ctl)
+{
+	int r;
+
+	if (ctl_load_settings(ctl) != 0)
+		return CTL_ERROR;
+	r = ctl_load_snapshot(ctl);
+	if (r < 0)
+		return ctl_fail(strerror(-r));
+	ctl_print_diags(ctl, snapshot_diags(ctl->snapshot), stderr);
+	for (int i = 0; i < 2; i++)
+		if (source_dir_diags(ctl->dirs[i])->n_errors)
+			return CTL_ERROR;
+	return 0;
+}
+
+void ctl_free(Ctl *ctl)
+{
+	ctl->snapshot = snapshot_free(ctl->snapshot);
+	for (size_t i = 0; i < ARRAY_SIZE(ctl->dirs); i++)
+		ctl->dirs[i] = source_dir_free(ctl->dirs[i]);
+}

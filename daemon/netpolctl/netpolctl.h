@@ -1,0 +1,63 @@
+#pragma once
+/*
+ * netpolctl: checks, explains and prints what the files say. A command is one function in one file
+ * (check.c, explain.c, matrix.c, ruleset.c, status.c) and one row in netpolctl.c; what they share
+ * is in files.c (settings, directories, snapshot) and output.c (diagnostics, errors).
+ *
+ * netpolctl.c makes a Ctl from the command line, calls the command with it, and frees it. A command
+ * loads what it needs, in this order: ctl_load_settings(), ctl_load_snapshot(); ctl_load() does
+ * both and prints their diagnostics. Nothing here talks to the kernel or to netpold; `status` reads
+ * the file that netpold writes.
+ *
+ * Output for programs is on standard output (-o json), diagnostics and errors on standard error.
+ */
+#include "compile.h"
+#include "run.h"
+#include <stdio.h>
+
+/* What a command returns: an exit status, or that it was called wrongly. */
+enum {
+	CTL_OK = 0,
+	CTL_NO = 1,    /* errors in files, denied, unhealthy */
+	CTL_ERROR = 2, /* no answer could be found; printed */
+	CTL_USAGE = -1 /* the usage is printed, and the exit status is CTL_ERROR */
+};
+
+typedef struct Ctl {
+	Arena *arena; /* of everything below that is not freed otherwise */
+	SettingsOptions options;
+	bool is_json, is_batch;
+	char **arguments; /* of the command, n of them */
+	int n;
+	/* by ctl_load_settings() */
+	Settings settings;
+	/* by ctl_load_snapshot(); the caller of the command frees them with ctl_free() */
+	SourceDir *dirs[2]; /* policies, inventory */
+	Snapshot *snapshot;
+} Ctl;
+
+/* ---- output.c ---- */
+void ctl_print_diags(Ctl *ctl, const Diags *diags, FILE *to);
+int ctl_fail(const char *words); /* prints the error; returns CTL_ERROR */
+
+/* ---- files.c ---- */
+/* Prints the diagnostics. 0 or PARSE_E_INVALID. */
+int ctl_load_settings(Ctl *ctl);
+/* All of the n directories, merged. The caller frees it. */
+Snapshot *ctl_merge(SourceDir *const *dirs, size_t n);
+/* Reads and merges the directories of the settings. Prints nothing. 0 or -errno. */
+int ctl_load_snapshot(Ctl *ctl);
+/*
+ * Settings and snapshot, with their diagnostics printed. Errors in files are no obstacle: what is
+ * good counts, as it does in netpold. A directory that cannot be read is one, for then no answer
+ * would be worth anything. 0 or an exit status.
+ */
+int ctl_load(Ctl *ctl);
+void ctl_free(Ctl *ctl);
+
+/* ---- The commands ---- */
+int ctl_check(Ctl *ctl);
+int ctl_explain(Ctl *ctl);
+int ctl_matrix(Ctl *ctl);
+int ctl_ruleset(Ctl *ctl);
+int ctl_status(Ctl *ctl);

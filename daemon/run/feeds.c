@@ -1,0 +1,148 @@
+/* The list of directories that netpold reads. */
+#include "feeds.h"
+#include <assert.h>
+#include <string.h>
+
+typedef struct Feed {
+	SourceKind kind;
+	const char *path;
+} Feed;
+
+struct Feeds {
+	SourceKind *kinds; /* of each directory */
+	SourceDir **dirs;
+	size_t n;
+};
+
+static void free_dirs(Feeds *feeds)
+{
+	for (size_t i = 0; i < feeds->n; i++)
+		source_dir_free(feeds->dirs[i]);
+	free(feeds->dirs);
+	free(feeds->kinds);
+}
+
+Feeds *feeds_new(void)
+{
+	return MEMORY_NEW(Feeds);
+}
+
+Feeds *feeds_free(Feeds *feeds)
+{
+	if (feeds)
+		free_dirs(feeds);
+	free(feeds);
+	return NULL;
+}
+
+/* The directory of this kind and path, taken out of the list; or a new one. */
+static SourceDir *take_or_make(Feeds *feeds, const Feed *wanted)
+{
+	for (size_t i = 0; i < feeds->n; i++) {
+		SourceDir *dir = feeds->dirs[i];
+
+		if (!dir || feeds->kinds[i] != wanted->kind ||
+			strcmp(source_dir_path(dir), wanted->path) != 0)
+			continue;
+		feeds->dirs[i] = NULL;
+		return dir;
+	}
+	return source_dir_new(wanted->kind, wanted->path, true);
+}
+
+void feeds_set(Feeds *feeds, const Settings *settings)
+{
+	const Feed wanted[] = {
+		{SOURCE_POLICIES, settings->policies}, {SOURCE_INVENTORY, settings->inventory}};
+	Feeds new = {.kinds = memory_calloc(ARRAY_SIZE(wanted), sizeof(SourceKind)),
+		.dirs = memory_calloc(ARRAY_SIZE(wanted), sizeof(SourceDir *)),
+		.n = ARRAY_SIZE(wanted)};
+
+	for (size_t i = 0; i < new.n; i++) {
+		new.kinds[i] = wanted[i].kind;
+		new.dirs[i] = take_or_make(feeds, &wanted[i]);
+	}
+	free_dirs(feeds);
+	*feeds = new;
+}
+
+SourceDir *const *feeds_dirs(const Feeds *feeds, size_t *ret_n)
+{
+	*ret_n = feeds->n;
+	return feeds->dirs;
+}
+
+/* ---- Reading ---- */
+void feeds_mark_all(Feeds *feeds)
+{
+	for (size_t i = 0; i < feeds->n; i++)
+		source_dir_mark(feeds->dirs[i], NULL);
+}
+
+void feeds_prefetch(Feeds *feeds)
+{
+	for (size_t i = 0; i < feeds->n; i++)
+		source_dir_prefetch(feeds->dirs[i]);
+}
+
+int feeds_refresh(Feeds *feeds, void (*on_stage)(void *context), void *context)
+{
+	int r = 0;
+
+	assert(feeds->n > 0); /* feeds_set() comes first */
+	for (size_t i = 0; r == 0 && i < feeds->n; i++) {
+		r = source_dir_refresh(feeds->dirs[i]);
+		on_stage(context);
+	}
+	return r;
+}
+
+bool feeds_are_current(const Feeds *feeds)
+{
+	for (size_t i = 0; i < feeds->n; i++)
+		if (!source_dir_is_current(feeds->dirs[i]))
+			return false;
+	return true;
+}
+
+bool feeds_are_known(const Feeds *feeds, bool is_in_force, Faults *faults)
+{
+	bool is_known = true;
+
+	for (size_t i = 0; i < feeds->n; i++) {
+		const SourceDir *dir = feeds->dirs[i];
+		bool is_unknown = source_dir_count(dir) == 0 && !is_in_force;
+
+		if (source_dir_diags(dir)->n_errors == 0)
+			continue;
+		is_known &= !is_unknown;
+		faults_add(faults, "%s cannot be read, %s", source_dir_path(dir),
+			is_unknown ? "nothing is known of it: the kernel's table stays"
+				   : "what was read last stays in force");
+	}
+	return is_known;
+}
+
+/* ---- The state directory ---- */
+int feeds_restore(Feeds *feeds, const char *state, bool is_new_boot, Diags *diags)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < feeds->n; i++)
+		r = source_dir_restore(feeds->dirs[i], state, is_new_boot, diags);
+	return r;
+}
+
+bool feeds_have_restored(const Feeds *feeds)
+{
+	for (size_t i = 0; i < feeds->n; i++)
+		if (source_dir_has_restored(feeds->dirs[i]))
+			return true;
+	return false;
+}
+
+void feeds_take_unsaved(Feeds *feeds, StateText **list)
+{
+	for (size_t i = 0; i < feeds->n; i++)
+		source_dir_take_unsaved(feeds->dirs[i], list);
+}

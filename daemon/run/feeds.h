@@ -1,0 +1,49 @@
+#pragma once
+/*
+ * feeds: the directories that netpold reads. A feed is a directory and its kind: policies or
+ * inventory. The list is made from the settings, in the order in which status.json and the
+ * diagnostics name the files; everybody else takes it as (dirs, n) and looks at no index of it.
+ *
+ * Lifetime: as long as the daemon. feeds_set() makes the list anew after the settings were read,
+ * and keeps a directory, with the parsed versions of its files, if its kind and path are the same.
+ * Pointers from feeds_dirs() are valid until then, so the snapshot, which borrows them, is freed
+ * first, and the watch is armed anew afterwards.
+ *
+ * The order of calls for one burst of events: feeds_prefetch() while the burst lasts,
+ * feeds_refresh() when it has ended, feeds_restore() after the very first refresh, and
+ * feeds_take_unsaved() when the kernel has taken the change.
+ *
+ * What may go wrong: a directory that cannot be read keeps what was read from it before, and
+ * feeds_are_known() reports it. If nothing was read from it before, what is wanted is unknown.
+ */
+#include "faults.h"
+#include "run.h"
+
+typedef struct Feeds Feeds;
+
+Feeds *feeds_new(void); /* an empty list */
+Feeds *feeds_free(Feeds *feeds);
+void feeds_set(Feeds *feeds, const Settings *settings);
+SourceDir *const *feeds_dirs(const Feeds *feeds, size_t *ret_n);
+
+/* Every file is looked at by the next refresh. */
+void feeds_mark_all(Feeds *feeds);
+/* Reads the files that have changed, in parallel, so that the refresh need not. */
+void feeds_prefetch(Feeds *feeds);
+/* Calls on_stage(context) after each directory. 0 or -errno, as source_dir_refresh(). */
+int feeds_refresh(Feeds *feeds, void (*on_stage)(void *context), void *context);
+/* Whether a refresh would find nothing new. Reads no file. */
+bool feeds_are_current(const Feeds *feeds);
+/*
+ * Adds to `faults` each directory that cannot be read. False: one of them was never read and
+ * netpold has no table in force (is_in_force), so nothing is known of what is wanted; "no policies"
+ * would open everything.
+ */
+bool feeds_are_known(const Feeds *feeds, bool is_in_force, Faults *faults);
+
+/* The last good versions of files, from the state directory; see source_dir_restore(). */
+int feeds_restore(Feeds *feeds, const char *state, bool is_new_boot, Diags *diags);
+/* Whether a file restored after a reboot is not written again yet. */
+bool feeds_have_restored(const Feeds *feeds);
+/* Appends to the list what is in force and not saved yet. */
+void feeds_take_unsaved(Feeds *feeds, StateText **list);

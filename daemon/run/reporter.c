@@ -1,0 +1,165 @@
+/* Reports: what differs is written, not too often. */
+#include "reporter.h"
+#include "log.h"
+#include "notify.h"
+#include "timer.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+/* Reporting takes at most a tenth of the time. */
+#define TIME_SHARE 10
+
+struct Reporter {
+	const Settings *settings;
+	ReporterFill fill;
+	void *context;
+	Timer *timer;
+	uint64_t end_usec, took_usec;	     /* of the last report */
+	char logged[2 * DIGEST_NAME_LENGTH]; /* digest of the diagnostics logged last */
+	char *written;			     /* the status.json written last; NULL: none */
+};
+
+/* ---- Files ---- */
+static int write_whole(int fd, const char *text)
+{
+	for (size_t n = strlen(text), done = 0; done < n;) {
+		ssize_t put = write(fd, text + done, n - done);
+
+		if (put < 0 && errno != EINTR)
+			return -errno;
+		done += put > 0 ? (size_t)put : 0;
+	}
+	return 0;
+}
+
+/* Through a temp file that is renamed, so that a reader sees the old or the new file, complete. */
+static int replace_file(Arena *arena, const char *dir, const char *name, const char *text)
+{
+	const char *path = arena_printf(arena, "%s/%s", dir, name);
+	const char *temp = arena_printf(arena, "%s/.%s.new", dir, name);
+	int r, fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+
+	if (fd < 0)
+		return -errno;
+	r = fchmod(fd, 0644) < 0 ? -errno : write_whole(fd, text); /* whatever the umask is */
+	close(fd);
+	if (r == 0 && rename(temp, path) < 0)
+		r = -errno;
+	return r;
+}
+
+static void write_status(
+	const Reporter *reporter, Arena *arena, const Status *status, const char *json)
+{
+	const char *runtime = reporter->settings->runtime;
+	int r;
+
+	if (mkdir(runtime, 0755) < 0 && errno != EEXIST)
+		log_line(LOG_WARNING, "status", "%s: %s", runtime, strerror(errno));
+	r = replace_file(arena, runtime, RUN_STATUS_FILE, json);
+	if (r == 0)
+		r = replace_file(arena, runtime, RUN_METRICS_FILE, status_metrics(arena, status));
+	if (r < 0)
+		log_line(
+			LOG_WARNING, "status", "%s/" RUN_STATUS_FILE ": %s", runtime, strerror(-r));
+	notify_send("STATUS=%s", status_line(arena, status));
+}
+
+/* ---- Journal ---- */
+/* Whether the last call had the same text. */
+static bool was_logged(Reporter *reporter, const char *text)
+{
+	char name[DIGEST_NAME_LENGTH + 1];
+	Digest digest;
+
+	digest_start(&digest);
+	digest_add_text(&digest, text);
+	digest_end_name(&digest, name);
+	if (strcmp(name, reporter->logged) == 0)
+		return true;
+	snprintf(reporter->logged, sizeof(reporter->logged), "%s", name);
+	return false;
+}
+
+static void log_status(Reporter *reporter, Arena *arena, const Status *status)
+{
+	const Diags *diags = status->diags;
+	Buf buf = {.arena = arena};
+
+	for (size_t i = 0; i < diags->list.n; i++)
+		buf_printf(&buf, "%s\n", diag_line(arena, &diags->list.at[i]));
+	if (status->unhealthy)
+		buf_add(&buf, status->unhealthy);
+	if (was_logged(reporter, buf_text(&buf)))
+		return;
+	log_diags(diags);
+	if (diags->n_dropped)
+		log_line(LOG_WARNING, "dropped", "%zu more diagnostics", diags->n_dropped);
+	if (status->unhealthy)
+		log_line(LOG_ERR, "unhealthy", "unhealthy: %s", status->unhealthy);
+}
+
+/* ---- When ---- */
+static void write_report(Reporter *reporter)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	const char *json;
+	Status status;
+
+	reporter->fill(reporter->context, arena, &status);
+	log_status(reporter, arena, &status);
+	json = status_json(arena, &status);
+	if (text_is_equal(json, reporter->written))
+		return;
+	free(reporter->written);
+	reporter->written = memory_copy_text(json);
+	write_status(reporter, arena, &status, json);
+}
+
+static void report_now(void *context)
+{
+	Reporter *reporter = context;
+	uint64_t start = clock_usec();
+
+	timer_stop(reporter->timer);
+	write_report(reporter);
+	reporter->end_usec = clock_usec();
+	reporter->took_usec = reporter->end_usec - start;
+}
+
+void reporter_report(Reporter *reporter)
+{
+	uint64_t next = reporter->end_usec + TIME_SHARE * reporter->took_usec;
+
+	if (timer_is_armed(reporter->timer))
+		return;
+	if (clock_usec() >= next || timer_start_at(reporter->timer, next) < 0)
+		report_now(reporter);
+}
+
+/* ---- Lifetime ---- */
+Reporter *reporter_new(sd_event *event, const Settings *settings, ReporterFill fill, void *context)
+{
+	Reporter *reporter = MEMORY_NEW(Reporter);
+
+	*reporter = (Reporter){.settings = settings, .fill = fill, .context = context};
+	reporter->timer = timer_new(event, 1, SD_EVENT_PRIORITY_NORMAL, report_now, reporter);
+	return reporter;
+}
+
+Reporter *reporter_free(Reporter *reporter)
+{
+	if (!reporter)
+		return NULL;
+	if (timer_is_armed(reporter->timer))
+		report_now(reporter);
+	timer_free(reporter->timer);
+	free(reporter->written);
+	free(reporter);
+	return NULL;
+}

@@ -1,0 +1,524 @@
+/*
+ * The event loop. It owns the components, is the only one that knows them all, and decides what
+ * follows from which event. Components call only those below them; what concerns others they report
+ * to the callbacks here.
+ *
+ *     event                            what follows
+ *     ----------------------------     ----------------------------------------------------------
+ *     inotify                          mark, prefetch; start the burst timer (debounce)
+ *     burst timer, retry timer         update: feeds -> pipeline -> enforcer -> state keeper,
+ *                                      stale flows, report
+ *     notification of our tables       repair, before everything else
+ *     sysctl timer                     update, if br_netfilter's sysctls were changed
+ *     health timer, when idle          check; update from scratch after a fault; feed the watchdog
+ *     SIGHUP                           reload the settings, update from scratch
+ *     SIGTERM, SIGINT                  save what is left, end; the tables stay in the kernel
+ *
+ * An update that the kernel refused is retried every second.
+ */
+#include "bridge.h"
+#include "enforcer.h"
+#include "faults.h"
+#include "feeds.h"
+#include "health.h"
+#include "log.h"
+#include "notify.h"
+#include "pipeline.h"
+#include "reporter.h"
+#include "settings.h"
+#include "stale_flows.h"
+#include "state_keeper.h"
+#include "table.h"
+#include "tamper.h"
+#include "timer.h"
+#include "watch.h"
+#include <malloc.h>
+#include <signal.h>
+#include <string.h>
+#include <syslog.h>
+#include <systemd/sd-daemon.h>
+
+#define RETRY_USEC (1000 * 1000)
+/* The kernel does not notify of a change below /proc/sys. */
+#define SYSCTL_USEC (250 * 1000)
+
+/* In the order of creation; with --once there is no event loop, no watch and no tamper. */
+typedef struct Daemon {
+	const DaemonOptions *options;
+	SettingsStore *store;
+	const Settings *settings; /* in force */
+	Feeds *feeds;
+	Nft *nft;
+	sd_event *event;
+	Timer *burst, *retry, *sysctl, *health;
+	Enforcer *enforcer;
+	Pipeline *pipeline;
+	StateKeeper *keeper;
+	StaleFlows *stale_flows;
+	Reporter *reporter;
+	Watch *watch;
+	Tamper *tamper;
+	BridgeState bridge;
+	Faults faults; /* of the last update, and of the health check since */
+	bool is_ready; /* systemd was told that enforcement has begun */
+} Daemon;
+
+/* ---- Foreign changes of our tables ---- */
+static void after_change(Daemon *d)
+{
+	state_keeper_schedule_tables(d->keeper);
+	stale_flows_schedule(d->stale_flows);
+}
+
+/* Also called between the stages of an update. */
+static void undo_tampering(void *context)
+{
+	Daemon *d = context;
+	TamperResult result;
+
+	if (!d->tamper)
+		return;
+	result = tamper_undo(d->tamper);
+	if (result.is_refused)
+		timer_start(d->retry, RETRY_USEC);
+	if (result.is_undone)
+		after_change(d);
+}
+
+static void on_notification(void *context)
+{
+	Daemon *d = context;
+	uint64_t before = enforcer_record(d->enforcer)->repairs;
+
+	undo_tampering(d);
+	if (enforcer_record(d->enforcer)->repairs != before)
+		reporter_report(d->reporter);
+}
+
+/* ---- Update ---- */
+static void start_from_scratch(Daemon *d)
+{
+	pipeline_reset(d->pipeline);
+	feeds_mark_all(d->feeds);
+}
+
+/* 0 or -errno. */
+static int read_feeds(Daemon *d)
+{
+	int r = feeds_refresh(d->feeds, undo_tampering, d);
+
+	/* the last good versions of broken files; later ones are in memory */
+	if (r == 0)
+		r = state_keeper_restore_files(d->keeper);
+	if (r < 0)
+		faults_add(&d->faults, "what is wanted could not be read, and is tried again: %s",
+			strerror(-r));
+	return r;
+}
+
+static void choose_bridge(Daemon *d)
+{
+	const Ruleset *bridge = enforcer_applied(d->enforcer, KERNEL_BRIDGE);
+	bool is_tracking = bridge && bridge->base.kind == TABLE_BRIDGE;
+
+	bridge_choose((BridgeMode)d->settings->bridge, d->nft, d->settings->table, is_tracking,
+		&d->bridge);
+	if (!d->bridge.is_well)
+		faults_add(&d->faults, "%s", d->bridge.why);
+}
+
+static int apply(Daemon *d, Ruleset *wanted[KERNEL_TABLE_N])
+{
+	int r = enforcer_apply(d->enforcer, wanted);
+
+	if (r == 0)
+		state_keeper_save_files(d->keeper);
+	if (*enforcer_refusal(d->enforcer))
+		faults_add(&d->faults, "%s", enforcer_refusal(d->enforcer));
+	return r;
+}
+
+/* Files -> kernel, once. 0, RUN_E_REFUSED or -errno. */
+static int reconcile(Daemon *d)
+{
+	Ruleset *wanted[KERNEL_TABLE_N];
+	PipelineInput input;
+	int r;
+
+	faults_clear(&d->faults);
+	r = read_feeds(d);
+	if (r < 0)
+		return r;
+	choose_bridge(d);
+	input = (PipelineInput){
+		.is_in_force = enforcer_applied(d->enforcer, KERNEL_INET) != NULL,
+		.bridge = d->bridge.has_table ? &d->bridge.options : NULL,
+	};
+	if (!pipeline_update(d->pipeline, &input, &d->faults, wanted))
+		return 0; /* what is wanted is unknown: the kernel's tables stay */
+	return apply(d, wanted);
+}
+
+/* READY=1, once enforcement has begun. */
+static void notify_ready(Daemon *d)
+{
+	if (d->is_ready || enforcer_record(d->enforcer)->generation == 0)
+		return;
+	sd_notify(0, "READY=1");
+	d->is_ready = true;
+}
+
+/* Errors as of reconcile(). */
+static int update(Daemon *d)
+{
+	SourceDir *const *dirs;
+	size_t n;
+	int r;
+
+	/* before the reading: what changes while we read is an event again */
+	dirs = feeds_dirs(d->feeds, &n);
+	r = watch_arm(d->watch, dirs, n);
+	if (r < 0)
+		log_line(LOG_WARNING, "watch", "watching the directories: %s", strerror(-r));
+	r = reconcile(d);
+	notify_ready(d);
+	reporter_report(d->reporter);
+	after_change(d);
+	if (r != 0)
+		timer_start(d->retry, RETRY_USEC);
+	return r;
+}
+
+static void on_burst_end(void *context)
+{
+	update(context);
+}
+
+static void on_files_changed(void *context)
+{
+	Daemon *d = context;
+
+	timer_start(d->burst, (uint64_t)d->settings->settle_ms * 1000);
+	feeds_prefetch(d->feeds);
+}
+
+static void on_sysctl_time(void *context)
+{
+	Daemon *d = context;
+
+	if (!bridge_is_unchanged(&d->bridge)) {
+		log_line(LOG_WARNING, "bridge", "somebody turned br_netfilter's switches");
+		update(d);
+	}
+	timer_start(d->sysctl, SYSCTL_USEC);
+}
+
+/* ---- Health ---- */
+/* After a fault everything is read and applied anew; what is still wrong then is reported. */
+static void recover(Daemon *d, const HealthSubjects *subjects, const char *why)
+{
+	if (why)
+		log_line(LOG_WARNING, "health", "%s: everything is read and applied anew", why);
+	enforcer_forget(d->enforcer);
+	start_from_scratch(d);
+	update(d);
+	why = health_find_fault(subjects);
+	if (why && faults_is_empty(&d->faults)) {
+		faults_add(&d->faults, "%s", why);
+		reporter_report(d->reporter);
+	}
+}
+
+static void check_health(Daemon *d)
+{
+	HealthSubjects subjects = {.enforcer = d->enforcer,
+		.bridge = &d->bridge,
+		.watch = d->watch,
+		.feeds = d->feeds,
+		.burst = d->burst};
+	const char *why;
+
+	undo_tampering(d);
+	why = health_find_fault(&subjects);
+	undo_tampering(d); /* notifications that the check read from the socket */
+	if (why || !faults_is_empty(&d->faults))
+		recover(d, &subjects, why);
+	stale_flows_review(d->stale_flows);
+	if (!state_keeper_is_saved(d->keeper))
+		state_keeper_retry(d->keeper);
+	if (faults_is_empty(&d->faults))
+		notify_send("WATCHDOG=1");
+}
+
+static void on_health_time(void *context)
+{
+	Daemon *d = context;
+
+	check_health(d);
+	timer_start(d->health, health_interval_usec());
+}
+
+/* ---- What components report ---- */
+static void on_tightened(void *context)
+{
+	Daemon *d = context;
+
+	stale_flows_mark(d->stale_flows);
+}
+
+static void on_changed(void *context)
+{
+	Daemon *d = context;
+
+	state_keeper_mark_tables(d->keeper);
+}
+
+static void on_flows_killed(void *context)
+{
+	Daemon *d = context;
+
+	reporter_report(d->reporter);
+}
+
+/* When all is read, compiled and saved, most of the memory that a large change took is free. */
+static void on_saved(void *context)
+{
+	Daemon *d = context;
+
+	if (state_keeper_is_saved(d->keeper) && pipeline_take_garbage(d->pipeline))
+		malloc_trim(0);
+	reporter_report(d->reporter);
+}
+
+/* The pipeline's diagnostics, and the state keeper's error as one more. */
+static const Diags *collect_diags(Daemon *d, Arena *arena, const char *error)
+{
+	Diags *diags = ARENA_NEW(arena, Diags);
+
+	*diags = (Diags){.arena = arena};
+	diags_append(diags, pipeline_diags(d->pipeline));
+	if (error)
+		DIAG_WARNING(diags, ((Origin){.file = d->settings->state}), "state",
+			"a restart would find what was kept before",
+			"what is in force cannot be kept here: %s", error);
+	return diags;
+}
+
+/* A ReporterFill. */
+static void fill_status(void *context, Arena *arena, Status *ret_status)
+{
+	Daemon *d = context;
+	const EnforcerRecord *record = enforcer_record(d->enforcer);
+	const char *error = state_keeper_error(d->keeper, arena);
+
+	*ret_status = (Status){.generation = record->generation,
+		.repairs = record->repairs,
+		.killed = stale_flows_killed(d->stale_flows),
+		.applied_at = record->applied_at,
+		.apply_ms = record->apply_ms,
+		.last = record->last,
+		.node = d->settings->node,
+		.table = d->settings->table,
+		.bridge = d->bridge.mode ? d->bridge.mode : "none",
+		.bridge_why = d->bridge.why,
+		.unhealthy = faults_is_empty(&d->faults) ? NULL : d->faults.text,
+		.model = pipeline_model(d->pipeline),
+		.ruleset = enforcer_applied(d->enforcer, KERNEL_INET),
+		.diags = collect_diags(d, arena, error)};
+	ret_status->dirs = feeds_dirs(d->feeds, &ret_status->n_dirs);
+	if (error)
+		ret_status->saving = error;
+	else
+		ret_status->saving = state_keeper_is_saved(d->keeper) ? "saved" : "saving";
+}
+
+/* ---- Signals ---- */
+/* 0 or PARSE_E_INVALID: the settings in force stay. */
+static int load_settings(Daemon *d)
+{
+	int r;
+
+	if (d->pipeline)
+		pipeline_reset(d->pipeline); /* it borrows the settings' texts and the feeds */
+	r = settings_reload(d->store);
+	if (r == 0)
+		feeds_set(d->feeds, d->settings);
+	return r;
+}
+
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
+{
+	Daemon *d = context;
+
+	(void)source, (void)info;
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_usec());
+	if (load_settings(d) != 0)
+		log_line(LOG_ERR, "settings", "the settings in force stay");
+	start_from_scratch(d);
+	update(d);
+	if (d->is_ready)
+		sd_notify(0, "READY=1");
+	return 0;
+}
+
+static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
+{
+	Daemon *d = context;
+
+	(void)source, (void)info;
+	notify_send("STOPPING=1");
+	return sd_event_exit(d->event, 0);
+}
+
+/* ---- Lifetime ---- */
+/* The signals are blocked before the saver's thread starts, which inherits the mask. */
+static int open_event_loop(Daemon *d)
+{
+	sigset_t mask;
+	int r;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGHUP);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGINT);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	r = sd_event_default(&d->event);
+	if (r >= 0)
+		r = sd_event_add_signal(d->event, NULL, SIGHUP, on_hangup, d);
+	if (r >= 0)
+		r = sd_event_add_signal(d->event, NULL, SIGTERM, on_stop, d);
+	if (r >= 0)
+		r = sd_event_add_signal(d->event, NULL, SIGINT, on_stop, d);
+	if (r >= 0)
+		r = watch_new(d->event, on_files_changed, d, &d->watch);
+	return r < 0 ? r : 0;
+}
+
+static void make_timers(Daemon *d)
+{
+	const int64_t normal = SD_EVENT_PRIORITY_NORMAL;
+
+	d->burst = timer_new(d->event, 1, normal, on_burst_end, d);
+	d->retry = timer_new(d->event, 1, normal, on_burst_end, d);
+	d->sysctl = timer_new(d->event, SYSCTL_USEC / 10, normal, on_sysctl_time, d);
+	/* idle: after all inotify events that wait to be read */
+	d->health = timer_new(
+		d->event, health_interval_usec() / 10, SD_EVENT_PRIORITY_IDLE, on_health_time, d);
+}
+
+/* What the loop and --once need. 0 or -errno. */
+static int make_components(Daemon *d)
+{
+	EnforcerEvents events = {
+		.context = d, .on_tightened = on_tightened, .on_changed = on_changed};
+
+	make_timers(d);
+	d->enforcer = enforcer_new(d->nft, d->settings->table, d->options->is_naive, events);
+	d->pipeline = pipeline_new(d->settings, d->feeds, undo_tampering, d);
+	d->stale_flows = stale_flows_new(
+		d->event, d->nft, d->settings, d->enforcer, d->burst, on_flows_killed, d);
+	d->reporter = reporter_new(d->event, d->settings, fill_status, d);
+	return state_keeper_new(
+		d->event, d->nft, d->settings, d->feeds, d->enforcer, on_saved, d, &d->keeper);
+}
+
+/* In the reverse order; a report that is due is made while all that it names exists. */
+static void end(Daemon *d)
+{
+	d->watch = watch_free(d->watch);
+	d->reporter = reporter_free(d->reporter);
+	d->keeper = state_keeper_free(d->keeper);
+	d->tamper = tamper_free(d->tamper);
+	d->stale_flows = stale_flows_free(d->stale_flows);
+	d->pipeline = pipeline_free(d->pipeline);
+	d->enforcer = enforcer_free(d->enforcer);
+	d->burst = timer_free(d->burst);
+	d->retry = timer_free(d->retry);
+	d->sysctl = timer_free(d->sysctl);
+	d->health = timer_free(d->health);
+	sd_event_unref(d->event);
+	nft_close(d->nft);
+	feeds_free(d->feeds);
+	settings_store_free(d->store);
+}
+
+/* ---- Running ---- */
+/* These return the exit status. */
+static int run_remove(Daemon *d)
+{
+	int r = tables_remove(d->nft, d->settings->table);
+
+	if (r > 0)
+		log_line(LOG_ERR, "refused", "the kernel refused: %s", nft_error(d->nft));
+	return r != 0;
+}
+
+static int run_once(Daemon *d)
+{
+	int r = make_components(d);
+	bool has_components = r == 0;
+
+	if (r == 0)
+		r = reconcile(d);
+	if (r < 0)
+		log_line(LOG_ERR, "failed", "%s", strerror(-r));
+	if (!has_components)
+		return 1;
+	reporter_report(d->reporter);
+	return r != 0 || pipeline_diags(d->pipeline)->n_errors > 0 || !faults_is_empty(&d->faults);
+}
+
+static int start_loop(Daemon *d)
+{
+	int r = open_event_loop(d);
+
+	if (r == 0)
+		r = make_components(d);
+	if (r == 0)
+		r = timer_start(d->sysctl, SYSCTL_USEC);
+	if (r == 0)
+		r = timer_start(d->health, health_interval_usec());
+	if (r < 0)
+		return r;
+	/* subscribed before our first look at the tables, so that no foreign change is missed */
+	d->tamper =
+		tamper_new(d->event, d->nft, d->enforcer, d->settings->table, on_notification, d);
+	state_keeper_restore_tables(d->keeper);
+	return update(d);
+}
+
+static int run_loop(Daemon *d)
+{
+	int r = start_loop(d);
+
+	if (r < 0)
+		log_line(LOG_ERR, "failed", "cannot start: %s", strerror(-r));
+	if (r != 0) /* nothing new is enforced: the service manager must know */
+		return 1;
+	return sd_event_loop(d->event) < 0;
+}
+
+static int run(Daemon *d)
+{
+	if (d->options->is_remove)
+		return run_remove(d);
+	return d->options->is_once ? run_once(d) : run_loop(d);
+}
+
+int daemon_run(const DaemonOptions *options)
+{
+	Daemon d = {.options = options};
+	int r;
+
+	d.store = settings_store_new(&options->settings);
+	d.settings = settings_in_force(d.store);
+	d.feeds = feeds_new();
+	r = load_settings(&d);
+	if (r == 0)
+		r = nft_open(&d.nft);
+	if (r < 0)
+		log_line(LOG_ERR, "failed", "cannot start: %s", strerror(-r));
+	r = r != 0 ? 1 : run(&d);
+	end(&d);
+	return r;
+}

@@ -1,0 +1,62 @@
+/* The settings in force. */
+#include "settings.h"
+#include "log.h"
+#include <string.h>
+#include <syslog.h>
+
+struct SettingsStore {
+	const SettingsOptions *options;
+	Arena *arena; /* of the settings; NULL: there are none yet */
+	Settings settings;
+};
+
+SettingsStore *settings_store_new(const SettingsOptions *options)
+{
+	SettingsStore *store = MEMORY_NEW(SettingsStore);
+
+	store->options = options;
+	return store;
+}
+
+SettingsStore *settings_store_free(SettingsStore *store)
+{
+	if (store)
+		arena_free(store->arena);
+	free(store);
+	return NULL;
+}
+
+static void keep_table_name(const SettingsStore *store, Arena *arena, Settings *settings)
+{
+	const char *name = store->settings.table;
+
+	if (!name || strcmp(name, settings->table) == 0)
+		return;
+	log_line(LOG_ERR, "table", "the table's name changes only with a restart: it stays \"%s\"",
+		name);
+	settings->table = arena_strdup(arena, name);
+}
+
+int settings_reload(SettingsStore *store)
+{
+	Arena *arena = arena_new();
+	Diags diags = {.arena = arena};
+	Settings settings;
+	int r = settings_read(arena, store->options, &settings, &diags);
+
+	log_diags(&diags);
+	if (r != 0) {
+		arena_free(arena);
+		return r;
+	}
+	keep_table_name(store, arena, &settings);
+	arena_free(store->arena);
+	store->arena = arena;
+	store->settings = settings;
+	return 0;
+}
+
+const Settings *settings_in_force(const SettingsStore *store)
+{
+	return &store->settings;
+}

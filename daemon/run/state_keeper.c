@@ -1,0 +1,259 @@
+/* What survives netpold: restored at the start, saved after each change. */
+#include "state_keeper.h"
+#include "log.h"
+#include "saver.h"
+#include "timer.h"
+#include <string.h>
+#include <syslog.h>
+#include <systemd/sd-id128.h>
+
+/* How long after a change its tables are saved, and how much longer for each unit of cost. */
+#define TABLES_USEC (1000 * 1000)
+#define TABLES_USEC_COST 50
+#define TABLES_ACCURACY_USEC (50 * 1000)
+#define BOOT_NAME "boot"
+
+static const char *const TABLE_FILE[KERNEL_TABLE_N] = {"ruleset/inet.nft", "ruleset/bridge.nft"};
+static const char *const TABLE_FAMILY[KERNEL_TABLE_N] = {"inet", "bridge"};
+
+struct StateKeeper {
+	Nft *nft;
+	const Settings *settings;
+	Feeds *feeds;
+	const Enforcer *enforcer;
+	void (*on_progress)(void *context);
+	void *context;
+	Saver *saver;
+	Timer *timer;		/* until the tables are saved */
+	bool are_tables_marked; /* not handed to the saver yet */
+	bool are_files_restored;
+	bool is_boot_saved;
+};
+
+/* ---- The start: tables ---- */
+static bool has_table(const StateKeeper *k, Arena *arena, KernelTable table)
+{
+	BaseOptions base = {.table = k->settings->table,
+		.kind = table == KERNEL_BRIDGE ? TABLE_BRIDGE : TABLE_INET};
+	BaseOptions fallback = base;
+
+	fallback.table = object_name_table(arena, base.table, TABLE_FALLBACK);
+	return nft_has_table(k->nft, &base) || nft_has_table(k->nft, &fallback);
+}
+
+static void load_table(const StateKeeper *k, KernelTable table, const char *text)
+{
+	if (nft_load(k->nft, text) == 0)
+		log_line(LOG_NOTICE, "restored",
+			"table %s %s stands as it did last, before any file is read",
+			TABLE_FAMILY[table], k->settings->table);
+	else
+		log_line(LOG_WARNING, "restored", "%s/%s is not taken: %s", k->settings->state,
+			TABLE_FILE[table], nft_error(k->nft));
+}
+
+/* The saved text is loaded only if it begins with the table of our present name. */
+static void restore_table(const StateKeeper *k, Arena *arena, KernelTable table)
+{
+	const char *head =
+		arena_printf(arena, "table %s %s {\n", TABLE_FAMILY[table], k->settings->table);
+	Diags diags = {.arena = arena};
+	char *text = NULL;
+	size_t n;
+
+	if (has_table(k, arena, table))
+		return;
+	if (state_load(k->settings->state, TABLE_FILE[table], &diags, &text, &n) == 0 &&
+		strncmp(text, head, strlen(head)) == 0)
+		load_table(k, table, text);
+	log_diags(&diags);
+	free(text);
+}
+
+void state_keeper_restore_tables(StateKeeper *k)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+
+	for (int t = 0; t < KERNEL_TABLE_N; t++)
+		restore_table(k, arena, (KernelTable)t);
+}
+
+/* ---- The start: files ---- */
+static const char *boot_text(char ret[SD_ID128_STRING_MAX])
+{
+	sd_id128_t boot;
+
+	return sd_id128_get_boot(&boot) < 0 ? "" : sd_id128_to_string(boot, ret);
+}
+
+static bool is_new_boot(const StateKeeper *k, Diags *diags)
+{
+	char now[SD_ID128_STRING_MAX], *then;
+	bool is_new;
+	size_t n;
+
+	if (state_load(k->settings->state, BOOT_NAME, diags, &then, &n) < 0)
+		return false; /* the first start */
+	is_new = strcmp(then, boot_text(now)) != 0;
+	free(then);
+	return is_new;
+}
+
+int state_keeper_restore_files(StateKeeper *k)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	Diags diags = {.arena = arena};
+	int r;
+
+	if (k->are_files_restored)
+		return 0;
+	r = feeds_restore(k->feeds, k->settings->state, is_new_boot(k, &diags), &diags);
+	log_diags(&diags);
+	k->are_files_restored = r == 0;
+	return r;
+}
+
+/* ---- Saving files ---- */
+static void append(StateText **list, StateText *text)
+{
+	while (*list)
+		list = &(*list)->next;
+	*list = text;
+}
+
+/*
+ * The boot id says that files saved under another one are from before a reboot. While restored
+ * files wait to be written again, the next start must still find the id of the boot before.
+ */
+static void add_boot(StateKeeper *k, StateText **list)
+{
+	char boot[SD_ID128_STRING_MAX];
+	char *text;
+
+	if (k->is_boot_saved || feeds_have_restored(k->feeds))
+		return;
+	text = memory_copy_text(boot_text(boot));
+	append(list, state_text_new(BOOT_NAME, text, strlen(text)));
+	k->is_boot_saved = true;
+}
+
+void state_keeper_save_files(StateKeeper *k)
+{
+	StateText *list = NULL;
+
+	feeds_take_unsaved(k->feeds, &list);
+	add_boot(k, &list);
+	saver_add(k->saver, k->settings->state, list);
+}
+
+/* ---- Saving tables ---- */
+/* Printing takes a while: the saver's thread does it, with a reference to the ruleset. */
+static char *table_text(const void *from)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+
+	return memory_copy_text(nft_ruleset_text(arena, from));
+}
+
+static void drop_table(const void *from)
+{
+	ruleset_unref(from);
+}
+
+/* Where no table was applied: that the saved one is to be deleted. */
+static StateText *state_text_of(const StateKeeper *k, KernelTable table)
+{
+	const Ruleset *applied = enforcer_applied(k->enforcer, table);
+
+	if (!applied)
+		return state_text_new(TABLE_FILE[table], NULL, 0);
+	return state_text_deferred(TABLE_FILE[table], table_text, drop_table, ruleset_ref(applied));
+}
+
+static void save_tables(StateKeeper *k)
+{
+	StateText *list = NULL;
+
+	if (!k->are_tables_marked)
+		return;
+	k->are_tables_marked = false;
+	for (int t = 0; t < KERNEL_TABLE_N; t++)
+		append(&list, state_text_of(k, (KernelTable)t));
+	saver_add(k->saver, k->settings->state, list);
+}
+
+static void on_due(void *context)
+{
+	StateKeeper *k = context;
+
+	save_tables(k);
+	k->on_progress(k->context);
+}
+
+void state_keeper_mark_tables(StateKeeper *k)
+{
+	k->are_tables_marked = true;
+}
+
+void state_keeper_schedule_tables(StateKeeper *k)
+{
+	const Ruleset *inet = enforcer_applied(k->enforcer, KERNEL_INET);
+	uint64_t usec = TABLES_USEC + (inet ? TABLES_USEC_COST * ruleset_cost(inet) : 0);
+
+	if (k->are_tables_marked)
+		timer_start(k->timer, usec);
+}
+
+/* ---- Progress ---- */
+void state_keeper_retry(StateKeeper *k)
+{
+	saver_add(k->saver, k->settings->state, NULL);
+}
+
+bool state_keeper_is_saved(StateKeeper *k)
+{
+	return !k->are_tables_marked && saver_is_done(k->saver);
+}
+
+const char *state_keeper_error(StateKeeper *k, Arena *arena)
+{
+	char words[256];
+
+	saver_error(k->saver, words, sizeof(words));
+	return *words ? arena_strdup(arena, words) : NULL;
+}
+
+/* ---- Lifetime ---- */
+int state_keeper_new(sd_event *event, Nft *nft, const Settings *settings, Feeds *feeds,
+	const Enforcer *enforcer, void (*on_progress)(void *context), void *context,
+	StateKeeper **ret_keeper)
+{
+	StateKeeper *k = MEMORY_NEW(StateKeeper);
+	int r;
+
+	*k = (StateKeeper){.nft = nft,
+		.settings = settings,
+		.feeds = feeds,
+		.enforcer = enforcer,
+		.on_progress = on_progress,
+		.context = context};
+	r = saver_new(event, on_progress, context, &k->saver);
+	if (r < 0) {
+		free(k);
+		return r;
+	}
+	k->timer = timer_new(event, TABLES_ACCURACY_USEC, SD_EVENT_PRIORITY_NORMAL, on_due, k);
+	*ret_keeper = k;
+	return 0;
+}
+
+StateKeeper *state_keeper_free(StateKeeper *k)
+{
+	if (!k)
+		return NULL;
+	save_tables(k);
+	saver_free(k->saver);
+	timer_free(k->timer);
+	free(k);
+	return NULL;
+}

@@ -1,0 +1,284 @@
+/* One table in the kernel: read back, adopted, changed, replaced, removed. */
+#include "table.h"
+#include "log.h"
+#include <assert.h>
+#include <string.h>
+#include <syslog.h>
+
+/* A ruleset that costs more takes longer than 10 ms to load. */
+#define REPAIR_COST_SMALL 2500
+
+struct Table {
+	Nft *nft;
+	TableKind kind; /* of the family */
+	char *name;
+	bool is_naive;
+	Ruleset *applied; /* last; NULL: none */
+	bool is_known;	  /* the kernel holds just `applied` */
+};
+
+/* A change under way. */
+typedef struct Change {
+	Table *table;
+	Arena *arena;
+	const Ruleset *wanted; /* NULL: no table */
+	TableResult *result;
+} Change;
+
+Table *table_new(Nft *nft, TableKind kind, const char *name, bool is_naive)
+{
+	Table *table = MEMORY_NEW(Table);
+
+	assert(kind == TABLE_INET || kind == TABLE_BRIDGE);
+	*table = (Table){
+		.nft = nft, .kind = kind, .name = memory_copy_text(name), .is_naive = is_naive};
+	return table;
+}
+
+Table *table_free(Table *table)
+{
+	if (!table)
+		return NULL;
+	ruleset_unref(table->applied);
+	free(table->name);
+	free(table);
+	return NULL;
+}
+
+const Ruleset *table_applied(const Table *table)
+{
+	return table->applied;
+}
+
+bool table_is_known(const Table *table)
+{
+	return table->is_known;
+}
+
+void table_forget(Table *table)
+{
+	table->is_known = false;
+}
+
+bool table_is_as_wanted(const Table *table, const Ruleset *wanted)
+{
+	const Ruleset *old = table->applied;
+
+	if (!table->is_known || !old != !wanted)
+		return false;
+	return !wanted || ruleset_is_equal(old, wanted);
+}
+
+/* ---- Plans ---- */
+static int apply(const Change *c, const Plan *plan)
+{
+	NftCounts counts = {};
+	int r = nft_apply(c->table->nft, plan, &counts);
+
+	c->result->may_tighten |= plan->may_tighten;
+	c->result->counts.commits += counts.commits;
+	c->result->counts.elements += counts.elements;
+	return r;
+}
+
+static BaseOptions fallback_base(Arena *arena, const BaseOptions *base)
+{
+	BaseOptions fallback = *base;
+
+	fallback.table = object_name_table(arena, base->table, TABLE_FALLBACK);
+	return fallback;
+}
+
+/* Not counted: what is enforced does not change by it. */
+static int remove_fallback(const Change *c)
+{
+	BaseOptions fallback = fallback_base(c->arena, &c->wanted->base);
+	NftCounts counts;
+	Plan plan;
+
+	plan_remove(c->arena, &fallback, &plan);
+	return nft_apply(c->table->nft, &plan, &counts);
+}
+
+static int adopt(const Change *c, const NftState *state)
+{
+	Plan plan;
+	int r;
+
+	log_line(LOG_INFO, "adopt", "adopting the table that stands");
+	/* the netpold before us may have ended before it looked for forbidden flows */
+	c->result->may_tighten = true;
+	plan_change(c->arena, state->held, c->wanted, &plan);
+	r = apply(c, &plan);
+	if (r == 0 && state->has_fallback)
+		r = remove_fallback(c);
+	return r;
+}
+
+static int replace(const Change *c, const NftState *state)
+{
+	Ruleset fallback = *c->wanted;
+	int r = 0;
+	Plan plan;
+
+	log_line(LOG_WARNING, "replace", "the table is not as it was written (%s): replacing it",
+		state->mismatch ? state->mismatch : "it is gone");
+	fallback.base = fallback_base(c->arena, &c->wanted->base);
+	if (state->has_fallback && !state->is_fallback_complete)
+		r = remove_fallback(c);
+	plan_replace(c->arena, c->wanted, &fallback, state->has_table, state->is_fallback_complete,
+		&plan);
+	return r == 0 ? apply(c, &plan) : r;
+}
+
+static int apply_from_unknown(const Change *c)
+{
+	NftState state;
+	Plan plan;
+	int r = nft_read(c->table->nft, c->wanted, &state);
+
+	if (r < 0)
+		return r;
+	if (state.is_known) {
+		r = adopt(c, &state);
+	} else if (state.has_table || state.has_fallback) {
+		r = replace(c, &state);
+	} else {
+		plan_create(c->arena, c->wanted, &plan);
+		r = apply(c, &plan);
+	}
+	ruleset_unref(state.held);
+	return r;
+}
+
+/* The table that is not wanted, and its fallback table. */
+static int apply_absence(const Change *c)
+{
+	BaseOptions base = {.table = c->table->name, .kind = c->table->kind};
+	BaseOptions both[] = {base, fallback_base(c->arena, &base)};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(both); i++) {
+		Plan plan;
+
+		if (!nft_has_table(c->table->nft, &both[i]))
+			continue;
+		plan_remove(c->arena, &both[i], &plan);
+		r = apply(c, &plan);
+	}
+	return r;
+}
+
+static int apply_change(const Change *c)
+{
+	const Table *table = c->table;
+	Plan plan;
+
+	if (!c->wanted)
+		return apply_absence(c);
+	if (!table->is_known || !table->applied)
+		return apply_from_unknown(c);
+	if (table->is_naive)
+		return ruleset_is_equal(table->applied, c->wanted)
+			       ? 0
+			       : nft_apply_naively(table->nft, c->wanted);
+	plan_change(c->arena, table->applied, c->wanted, &plan);
+	return apply(c, &plan);
+}
+
+/* ---- Attempts ---- */
+static int attempt(Table *table, const Ruleset *wanted, TableResult *result)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	Change change = {.table = table, .arena = arena, .wanted = wanted, .result = result};
+	int r = apply_change(&change);
+
+	table->is_known = r == 0;
+	if (r > 0)
+		log_line(LOG_ERR, "refused", "the kernel refused: %s", nft_error(table->nft));
+	return r > 0 ? RUN_E_REFUSED : r;
+}
+
+/*
+ * Twice where the first attempt may have started from a wrong state: it was refused, perhaps
+ * because of a foreign change, or a foreign change came while notifications were unsubscribed. The
+ * second attempt reads the table back.
+ */
+static int attempt_twice(Table *table, const Ruleset *wanted, TableResult *result)
+{
+	int r = attempt(table, wanted, result);
+	bool has_missed = nft_has_missed(table->nft);
+
+	table->is_known &= !has_missed;
+	if (r == RUN_E_REFUSED || (r == 0 && has_missed))
+		r = attempt(table, wanted, result);
+	return r;
+}
+
+int table_apply(Table *table, Ruleset *wanted, TableResult *result)
+{
+	int r = attempt_twice(table, wanted, result);
+
+	if (r != 0) {
+		ruleset_unref(wanted);
+		return r;
+	}
+	ruleset_unref(table->applied);
+	table->applied = wanted;
+	return 0;
+}
+
+int table_repair(Table *table, TableResult *result)
+{
+	assert(!table->is_known); /* table_forget() comes first */
+	return attempt_twice(table, table->applied, result);
+}
+
+/* ---- The fallback table ---- */
+/* A small ruleset itself; of a large one only what denies everything to its isolated pods. */
+static const char *fallback_text(Arena *arena, const Ruleset *ruleset)
+{
+	BaseOptions base = fallback_base(arena, &ruleset->base);
+	Ruleset fallback = *ruleset, *lockdown;
+	const char *text;
+
+	fallback.base = base;
+	if (ruleset_cost(ruleset) <= REPAIR_COST_SMALL)
+		return nft_ruleset_text(arena, &fallback);
+	lockdown = ruleset_lockdown(ruleset, base.table);
+	text = nft_ruleset_text(arena, lockdown);
+	ruleset_unref(lockdown);
+	return text;
+}
+
+void table_load_fallback(Table *table)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+
+	if (!table->applied)
+		return;
+	if (nft_load(table->nft, fallback_text(arena, table->applied)) != 0)
+		log_line(LOG_ERR, "refused", "isolated pods could not be guarded first: %s",
+			nft_error(table->nft));
+}
+
+/* ---- The end ---- */
+int tables_remove(Nft *nft, const char *name)
+{
+	static const TableRole roles[] = {TABLE_ENFORCING, TABLE_FALLBACK, TABLE_STALE_FLOWS};
+	ARENA_CLEANUP Arena *arena = arena_new();
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < 2 * ARRAY_SIZE(roles); i++) {
+		BaseOptions base = {.table = object_name_table(arena, name, roles[i / 2]),
+			.kind = i % 2 ? TABLE_BRIDGE : TABLE_INET};
+		NftCounts counts;
+		Plan plan;
+
+		if (!nft_has_table(nft, &base))
+			continue;
+		plan_remove(arena, &base, &plan);
+		r = nft_apply(nft, &plan, &counts);
+	}
+	return r;
+}

@@ -1,0 +1,65 @@
+#pragma once
+/*
+ * table: one nftables table of ours: what is known of it, and how it becomes what is wanted.
+ *
+ * A Table remembers the ruleset that was applied last, and whether the kernel is known to hold just
+ * that. While it is known, a change is a plan from the old ruleset to the new one. Otherwise the
+ * kernel's table is read back first: one that we wrote is adopted and changed (netpold was
+ * restarted), another one is replaced.
+ *
+ *               table_apply(NULL)                  table_apply(ruleset)
+ *     ABSENT <---------------------- any state ---------------------------> KNOWN
+ *     none applied, none there                     the kernel holds what was applied
+ *                                                    |
+ *         table_forget(); the kernel refused;        |  likewise, from any state
+ *         a foreign change may have been missed      v
+ *     UNKNOWN                                      LOST
+ *     at the start: nothing applied                the kernel may hold anything; table_repair()
+ *                                                  makes it what was applied
+ *
+ * (ABSENT becomes UNKNOWN, KNOWN becomes LOST: what was applied is not forgotten.)
+ *
+ * One name has up to three tables of a family: NAME itself; NAME_guard, the fallback table, which
+ * exists only while NAME is being replaced or repaired and denies to isolated pods what it must;
+ * and NAME_cut, for killed flows (nft.h). The family is inet or bridge.
+ *
+ * Called by the enforcer only. Errors: RUN_E_REFUSED (logged; nft_error() has the reason) or
+ * -errno. A change that failed may have been carried out in part, and leaves a table that denies no
+ * less than the old and the new ruleset both deny.
+ */
+#include "run.h"
+
+typedef struct Table Table;
+
+/* What happened in one or more calls; the caller clears it. */
+typedef struct TableResult {
+	NftCounts counts;
+	bool may_tighten; /* a flow that was allowed may be forbidden now */
+} TableResult;
+
+/*
+ * Borrows nft, copies the name. kind: TABLE_INET or TABLE_BRIDGE, as a family. is_naive:
+ * whole-table transactions.
+ */
+Table *table_new(Nft *nft, TableKind kind, const char *name, bool is_naive);
+Table *table_free(Table *table);
+/* What was applied last; NULL: none. */
+const Ruleset *table_applied(const Table *table);
+bool table_is_known(const Table *table);
+/* Whether the kernel is known to hold just this. */
+bool table_is_as_wanted(const Table *table, const Ruleset *wanted);
+/*
+ * Makes the kernel's table the wanted one. Takes `wanted` over; NULL: there shall be no table. On
+ * failure the ruleset applied before stays the applied one.
+ */
+int table_apply(Table *table, Ruleset *wanted, TableResult *result);
+/* The same with what was applied last. */
+int table_repair(Table *table, TableResult *result);
+void table_forget(Table *table);
+/*
+ * Loads the fallback table of what was applied last, in one small transaction, if anything was: our
+ * table may be gone or accept everything, and restoring it takes longer. Established flows go on.
+ */
+void table_load_fallback(Table *table);
+/* Takes all tables of this name out of the kernel, of either family, NAME_cut included. */
+int tables_remove(Nft *nft, const char *name);
