@@ -70,7 +70,10 @@ static const Namespace *implied_namespace(Arena *arena, const char *name)
 	return implied;
 }
 
-/* The table lends its items as const; the indexes are the model's own, so the cast is its right. */
+/*
+ * The one place where const is cast away: a hash table lends its items as const, but the indexes
+ * belong to the model. Public functions return them as const again.
+ */
 static NamespaceIndex *find(const Model *model, const char *name)
 {
 	uint32_t hash = hash_text(HASH_START, name);

@@ -43,18 +43,18 @@ static void add_policy(Arena *arena, Policies *policies, const Policy *policy)
 }
 
 /* For assert(): what the compiler relies on. */
-static bool are_selectors_sorted(const Policy *policy)
+static bool are_selectors_valid(const Policy *policy)
 {
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (size_t i = 0; i < policy->rules[d].n; i++)
 			for (size_t k = 0; k < policy->rules[d].at[i].peers.n; k++) {
 				const Peer *peer = &policy->rules[d].at[i].peers.at[k];
 
-				if ((peer->namespaces && !selector_is_sorted(peer->namespaces)) ||
-					(peer->pods && !selector_is_sorted(peer->pods)))
+				if ((peer->namespaces && !selector_is_valid(peer->namespaces)) ||
+					(peer->pods && !selector_is_valid(peer->pods)))
 					return false;
 			}
-	return selector_is_sorted(&policy->pods);
+	return selector_is_valid(&policy->pods);
 }
 
 void model_set_policy(Model *model, const Policy *before, const Policy *after, bool has_other_set,
@@ -69,7 +69,7 @@ void model_set_policy(Model *model, const Policy *before, const Policy *after, b
 	}
 	if (after) {
 		assert(strcmp(after->namespace, namespace->name) == 0);
-		assert(are_selectors_sorted(after));
+		assert(are_selectors_valid(after));
 		add_policy(namespace->arena, &namespace->policies, after);
 		model->counts.policies++;
 	}

@@ -1,6 +1,5 @@
 /* Labels and selectors: order, matching, equality, printing. */
 #include "model.h"
-#include <assert.h>
 #include <string.h>
 
 /* ---- Labels ---- */
@@ -18,7 +17,7 @@ void labels_sort(Labels *labels)
 bool labels_are_sorted(const Labels *labels)
 {
 	for (size_t i = 1; i < labels->list.n; i++)
-		if (label_compare(&labels->list.at[i - 1], &labels->list.at[i]) >= 0)
+		if (label_compare(&labels->list.at[i - 1], &labels->list.at[i]) > 0)
 			return false;
 	return true;
 }
@@ -89,13 +88,19 @@ static bool texts_are_sorted(const Texts *texts)
 	return true;
 }
 
-bool selector_is_sorted(const Selector *selector)
+static bool takes_values(Operator op)
+{
+	return op == OPERATOR_IN || op == OPERATOR_NOT_IN;
+}
+
+bool selector_is_valid(const Selector *selector)
 {
 	for (size_t i = 0; i < selector->list.n; i++) {
 		const Requirement *at = &selector->list.at[i];
 
 		if ((i > 0 && requirement_compare(at - 1, at) > 0) ||
-			!texts_are_sorted(&at->values))
+			!texts_are_sorted(&at->values) ||
+			(at->values.n > 0 && !takes_values(at->op)))
 			return false;
 	}
 	return true;
@@ -103,9 +108,6 @@ bool selector_is_sorted(const Selector *selector)
 
 void selector_add(Arena *arena, Selector *selector, Requirement requirement)
 {
-	bool has_values = requirement.op == OPERATOR_IN || requirement.op == OPERATOR_NOT_IN;
-
-	assert(has_values || requirement.values.n == 0);
 	texts_sort_unique(&requirement.values);
 	VEC_PUSH(arena, &selector->list, requirement);
 	qsort(selector->list.at, selector->list.n, sizeof(Requirement), requirement_compare);

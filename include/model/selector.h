@@ -13,7 +13,12 @@ typedef struct Label {
 } Label;
 
 typedef struct Labels {
-	VEC(Label) list; /* strictly sorted by key, see labels_sort() */
+	/*
+	 * Sorted by key, see labels_sort(). The API server writes each key once. A JSON inventory
+	 * from elsewhere may repeat one: the reader of inventories does not look for that, and
+	 * which of the values counts is not defined.
+	 */
+	VEC(Label) list;
 } Labels;
 
 typedef enum Operator {
@@ -33,15 +38,17 @@ typedef struct Selector {
 	VEC(Requirement) list; /* sorted, see selector_add() */
 } Selector;
 
-/* Sorts by key. Whoever fills a Labels calls this before anything else; keys must be unique. */
+/* Sorts by key. Whoever fills a Labels calls this before anything else. */
 void labels_sort(Labels *labels);
-bool labels_are_sorted(const Labels *labels); /* strictly; for assert() */
+bool labels_are_sorted(const Labels *labels); /* for assert() */
 bool labels_are_equal(const Labels *a, const Labels *b);
 const char *labels_get(const Labels *labels, const char *key); /* NULL if absent */
 
 /* Adds the requirement where it belongs in the order; sorts its values, in place. */
 void selector_add(Arena *arena, Selector *selector, Requirement requirement);
-bool selector_is_sorted(const Selector *selector); /* with its values; for assert() */
+/* Sorted, with values only where the operator takes them. For assert(): selectors of a file with
+ * errors never get further than its parser. */
+bool selector_is_valid(const Selector *selector);
 /* NotIn and DoesNotExist hold for a missing key (API documentation of LabelSelectorRequirement). */
 bool selector_matches(const Selector *selector, const Labels *labels);
 /*

@@ -265,3 +265,13 @@ Test(model, labels_are_asserted_to_be_sorted, .signal = SIGABRT)
 	VEC_PUSH(arena, &unsorted.labels.list, (Label){"a", ""});
 	replace_pod(model_new(arena), NULL, &unsorted);
 }
+
+/* JSON inventories are not checked for duplicate keys: that must not end the process. */
+Test(model, a_label_may_be_repeated)
+{
+	Pod repeated = *pod("p", "a", 1);
+
+	VEC_PUSH(arena, &repeated.labels.list, (Label){"a", "1"});
+	VEC_PUSH(arena, &repeated.labels.list, (Label){"a", "2"});
+	cr_assert_eq(replace_pod(model_new(arena), NULL, &repeated).pods.n, 1);
+}
