@@ -1,14 +1,27 @@
 #pragma once
 /*
- * ruleset: what the kernel shall hold (design.md 5.1), and how to get there from what it holds.
+ * ruleset: what the kernel shall hold, as a value; and plans, which lead from what it holds to what
+ * it shall hold. Pure: nothing here talks to the kernel.
  *
- * A Ruleset is sorted throughout, so that equal ones are equal item by item. Chains and CIDR sets
- * are named by their content and never change; pod and port sets are named by what they select,
- * and how large they are, and only their elements change. No pointer leads back to a source.
+ * A ruleset is one table: verdict maps, which lead the addresses of isolated pods to chains; chains
+ * of accepting rules; sets, which these rules look up; and what the base chains depend on. All of
+ * it is sorted, so equal rulesets are equal item by item, whatever their history. Chains and CIDR
+ * sets are named by their content and never change. Pod and port sets are named by what they
+ * select, and by how large they are; only their elements change.
  *
- * Nothing in a ruleset changes once it is made. The next one shares with it what is the same, so
- * that making it, and telling the two apart, costs what differs: sets and chains have several
- * owners, and go with the last.
+ * Lifetime. A ruleset is filled by one thread, then completed, and constant from then on:
+ *
+ *     ruleset_new --> filling --> complete --> freed, when the last reference is dropped
+ *                      |           ^
+ *                      |           |  ruleset_sort, or ruleset_complete if it is sorted already
+ *                      `-----------'
+ *
+ * Successive rulesets share the sets and chains that are equal, by reference counts. Making the
+ * next ruleset, and finding the difference of two, therefore costs what differs between them.
+ *
+ * Who calls it: compile makes rulesets from the model; nft makes one from what it reads back from
+ * the kernel, and carries plans out; run decides which plan, and keeps the ruleset in force.
+ * Threads share complete rulesets only.
  */
 #include "base.h"
 
@@ -28,25 +41,25 @@ typedef struct Element {
 typedef VEC(Element) Elements;
 
 typedef struct Set {
-	unsigned
-		refcount; /* reference count; 0: it lives in a ruleset's arena, and cannot be shared
-			   */
-	const char *name;
-	const char *comment; /* what it selects, at most 128 bytes with the NUL; or NULL */
+	unsigned refcount;   /* 0: it lives in a ruleset's arena and cannot be referenced alone */
+	const char *name;    /* see ObjectName */
+	const char *comment; /* what it selects, at most RULESET_COMMENT_MAX bytes; or NULL */
 	SetKind kind;
 	Family family;
-	Elements elements; /* sorted; not of SET_CIDR */
-	uint64_t serial;   /* no other set has it; 0: it lives in an arena */
-	uint64_t edit_of;  /* the serial of the set that these made it from; 0: of none */
-	Elements added, removed;
-	Ranges ranges; /* sorted, disjoint; of SET_CIDR */
+	Elements elements; /* sorted, unique; not of SET_CIDR */
+	uint64_t serial;   /* unique; 0: it lives in an arena */
+	/* the serial of the set that set_edit made this one from, and how they differ; 0: not known
+	 */
+	uint64_t edit_of;
+	Elements added, removed; /* sorted */
+	Ranges ranges;		 /* sorted, disjoint; of SET_CIDR */
 } Set;
 
 typedef enum MatchKind {
 	MATCH_ANYBODY, /* no condition on the address */
 	MATCH_BLOCK,   /* one CIDR */
 	MATCH_SET,     /* SET_PODS or SET_CIDR by name */
-	MATCH_PORT_SET /* SET_PORTS by name: judges protocol and port too */
+	MATCH_PORT_SET /* SET_PORTS by name: matches protocol and port too */
 } MatchKind;
 
 typedef struct PortRange {
@@ -61,21 +74,21 @@ typedef struct ChainRule {
 	Family family;
 	Range block;
 	const char *set;
-	const char *excluded; /* only in plans: addresses in this set do not match */
+	const char *excluded; /* addresses in this set do not match; only in standby chains */
 	uint8_t protocol;     /* 0: any */
-	PortRanges ports;     /* empty: any; sorted, disjoint, with gaps */
+	PortRanges ports;     /* empty: any; else sorted, disjoint, with gaps between */
 } ChainRule;
 
-/* A chain serves the addresses of one family, unless no rule of it looks at an address. */
+/* The rules are of one family, unless no rule has a condition on the address. */
 typedef struct Chain {
 	unsigned refcount; /* as a set's */
-	const char *name;
+	const char *name;  /* chain_finish sets it */
 	Direction direction;
-	bool is_drop;	      /* what a refusal is: drop, else reject; on bridges always drop */
+	bool is_drop;	      /* refuse by drop, else by reject; on bridges always by drop */
 	VEC(ChainRule) rules; /* sorted, unique */
 } Chain;
 
-/* An element of a per-pod verdict map: the pod's address leads to its chain. */
+/* An element of a verdict map: the address of an isolated pod leads to its chain. */
 typedef struct Verdict {
 	Address address;
 	const char *chain; /* the name of a chain of the same ruleset, in that chain's memory */
@@ -83,111 +96,125 @@ typedef struct Verdict {
 
 typedef VEC(Verdict) Verdicts;
 
-/* Which packets a table is for; each kind has base chains of its own (design.md 5.4). */
+/* Which packets a table is for. Each kind has base chains of its own. */
 typedef enum TableKind {
-	TABLE_INET, /* routed ones, and those that br_netfilter lifts: forward, input, output */
-	/* bridged ones, with connection tracking of the bridge's own: forward, input */
+	/* routed packets, and those that br_netfilter passes up from a bridge: forward, input,
+	   output */
+	TABLE_INET,
+	/* bridged packets, with connection tracking on the bridge: forward, input */
 	TABLE_BRIDGE,
-	/* bridged ones that br_netfilter does not lift (with a VLAN tag), or nobody could judge by
-	   their addresses: forward, input */
+	/* bridged packets that br_netfilter does not pass up (with a VLAN tag), and those without a
+	   pod's address: forward, input */
 	TABLE_TAGGED,
 } TableKind;
 
-/* What the base chains depend on, and where they are. */
+/* What the base chains depend on. */
 typedef struct BaseOptions {
-	const char *table;
+	const char *table; /* its name */
 	TableKind kind;
-	Ranges services; /* addresses that `input` passes untranslated and `output` judges */
-	bool is_empty[DIRECTION_N][FAMILY_N]; /* nobody is in the map: it is not asked */
-	bool is_large[DIRECTION_N][FAMILY_N]; /* more than MAP_SMALL_MOST are in the map */
-	/* somebody is in one, on this node: what names no pod's address is refused beside them */
+	/* service addresses: `input` passes them, as they are not translated yet; `output` filters
+	   them */
+	Ranges services;
+	bool is_empty[DIRECTION_N][FAMILY_N]; /* the verdict map is; base chains skip it */
+	bool is_large[DIRECTION_N][FAMILY_N]; /* it has more than MAP_SMALL_MAX elements */
+	/* pods of this node are isolated in the direction: link-local traffic is refused then */
 	bool is_isolating[DIRECTION_N];
 } BaseOptions;
 
 /*
- * What says how many elements it holds at most is a table of fixed size in the kernel, where a
- * packet's lookup costs less than in one that grows. Ours say twice of what they may hold: elements
- * come before others go. A size cannot be changed: a map that outgrows it is made anew.
+ * A set or map that states its size is a hash table of fixed size in the kernel, where a packet's
+ * lookup costs less than in one that grows. The stated size is twice the number of elements,
+ * because a plan adds elements before it deletes others. The kernel cannot change the size: a map
+ * that becomes small or large is deleted and made again.
  */
 #define MAP_SMALL_MAX 2048
 #define MAP_SMALL_SIZE (2 * MAP_SMALL_MAX)
 /*
- * What a set of so many elements says; 0: nothing, as one of very many, or where lookups gain
- * nothing by it. It is part of its name: a set that outgrows its size, or would do with a smaller
- * one, is another set, and the chains that look it up are others. It follows from the elements
- * alone, not from how many there were before: equal rulesets are equal whatever their history.
+ * The size that a set with these elements states; 0: none, for very many elements, and for kinds of
+ * sets that gain nothing. The size is part of the set's name: with another size it is another set,
+ * looked up by other chains. It depends on the elements alone, not on earlier ones, so equal
+ * rulesets stay equal whatever their history.
  */
 size_t set_size(const Set *set);
 
-/*
- * A ruleset is filled by one thread and is constant from then on. It has a reference count of its
- * own: whoever needs it longer than its maker, another thread above all, holds the whole of it, its
- * arena included.
- */
 typedef struct Ruleset {
-	unsigned refcount; /* reference count */
-	Arena *arena;	   /* owns everything but what is shared */
+	unsigned refcount;
+	Arena *arena;	  /* of everything that is not shared */
+	bool is_complete; /* sorted, and constant from then on */
 	BaseOptions base;
-	VEC(const Set *) sets;			  /* by name; self4 and self6 always there */
+	VEC(const Set *) sets;			  /* by name; self4 and self6 are always there */
 	VEC(const Chain *) chains;		  /* by name */
 	Verdicts verdicts[DIRECTION_N][FAMILY_N]; /* by address */
+	VEC(Set *) unsorted; /* those of `sets` that live in the arena; for ruleset_sort */
 } Ruleset;
 
-#define RULESET_COMMENT_MAX 127
+#define RULESET_COMMENT_MAX 127 /* bytes, without the NUL: the kernel's limit is 128 with it */
 
-/*
- * One piece of memory of its own, with one owner. release takes NULL, and what lives in an arena.
- * set_edit: the same without `del`, with `add` (both sorted).
- */
-const Set *set_make(const Set *draft);
+/* ---- Sets and chains with a reference count (refcount.c). From any thread. ---- */
+/* Copies `spec`, with one reference. Elements are sorted and unique. */
+const Set *set_make(const Set *spec);
+/* Another set: with `add`, then without `del`; both sorted and unique. */
 const Set *set_edit(const Set *set, const Elements *add, const Elements *del);
-/* One more owner; from any thread. Asserts that it does not live in an arena. */
+/* Takes a reference and returns `set`. Asserts that it does not live in an arena. */
 const Set *set_ref(const Set *set);
+/* Drops a reference; the last one frees it. Does nothing for NULL, and in an arena. */
 void set_unref(const Set *set);
-const Chain *chain_make(const Chain *draft);
+/* The same of chains. `spec` has been finished. */
+const Chain *chain_make(const Chain *spec);
 const Chain *chain_ref(const Chain *chain);
 void chain_unref(const Chain *chain);
 
-Ruleset *ruleset_new(void); /* empty, without its self sets */
-/* One more owner, who lets go by ruleset_free; from any thread. */
+/* ---- Rulesets: made, filled, completed, shared ---- */
+Ruleset *ruleset_new(void); /* empty, without its self sets; one reference */
+/*
+ * Adds a set or chain that lives in the ruleset's arena; its texts must live as long. The caller
+ * fills what is returned until it completes the ruleset.
+ */
+Set *ruleset_add_set(Ruleset *ruleset, Set spec);
+Chain *ruleset_add_chain(Ruleset *ruleset, Chain spec);
+Set *ruleset_add_self(Ruleset *ruleset, Family family);
+/* Sorts all that was added, and completes the ruleset. */
+void ruleset_sort(Ruleset *ruleset);
+/* Completes a ruleset that was filled in order: derives is_empty, is_large, is_isolating. */
+void ruleset_complete(Ruleset *ruleset);
+/* A reference of the whole ruleset, its arena included. From any thread. */
 const Ruleset *ruleset_ref(const Ruleset *ruleset);
-/* Lets go; the last owner frees it. Takes NULL; returns NULL. */
+/* Drops a reference; the last one frees it. Takes NULL; returns NULL. */
 Ruleset *ruleset_unref(const Ruleset *ruleset);
 /*
- * Another ruleset with the same content and an arena of its own, whose base options the caller may
- * change. Sets and chains are shared: none of them may live in the arena of `ruleset`, which is
- * asserted.
+ * A complete ruleset with the same content and an arena of its own; the caller may change its base
+ * options. Sets and chains are shared: none may live in the arena of `ruleset`, which is asserted.
  */
 Ruleset *ruleset_clone(const Ruleset *ruleset);
-/* Adds a set or chain that lives in the ruleset's arena, to be filled before it is sorted. */
-Set *ruleset_add_set(Ruleset *ruleset, Set draft);
-Chain *ruleset_add_chain(Ruleset *ruleset, Chain draft);
-Set *ruleset_add_self(Ruleset *ruleset, Family family);
+/*
+ * The same isolated pods in the table `table`, without any rule: only what a pod sends to itself,
+ * or to service addresses, passes. It is small however large `ruleset` is.
+ */
+Ruleset *ruleset_lockdown(const Ruleset *ruleset, const char *table);
+
+/* ---- Questions to complete rulesets ---- */
 const Set *ruleset_set(const Ruleset *ruleset, const char *name); /* NULL if absent */
 const Chain *ruleset_chain(const Ruleset *ruleset, const char *name);
 const Verdict *ruleset_verdict(const Ruleset *ruleset, Direction direction, Address address);
-/* Sorts everything that was added, and counts the maps; to be called once after filling. */
-void ruleset_sort(Ruleset *ruleset);
-/* Of verdicts that came sorted: which maps are idle, which large. */
-void ruleset_count_maps(Ruleset *ruleset);
-bool base_is_equal(const BaseOptions *a, const BaseOptions *b); /* but for the table's name */
+bool ruleset_is_equal(const Ruleset *a, const Ruleset *b);	/* but for the table's name */
+bool base_is_equal(const BaseOptions *a, const BaseOptions *b); /* likewise */
 bool table_is_bridge(TableKind kind); /* in nft's family "bridge", else in "inet" */
-bool ruleset_is_equal(const Ruleset *a, const Ruleset *b);
-
-/*
- * What stands in for the ruleset while it is put back, small whatever its size: every pod that it
- * isolates is reached by, and reaches, nobody but itself. In a table of that name.
- */
-Ruleset *ruleset_lockdown(const Ruleset *ruleset, const char *table);
-/* Sets, chains and elements, in elements' worth of work for the kernel. */
+/* How much work the kernel has to load it; the unit is one element. */
 size_t ruleset_cost(const Ruleset *ruleset);
 
+/* ---- Parts of rulesets ---- */
 int element_compare(const void *a, const void *b);
 int verdict_compare(const void *a, const void *b); /* by address */
-void elements_sort(Elements *elements);		   /* and drops repeated ones */
-/* Sorts the chain's rules, drops repeated ones, and names it by what is left. */
+void elements_sort(Elements *elements);		   /* and drops duplicates */
+/* Appends to `add` what is in `new` only, to `del` what is in `old` only. Both are sorted. */
+void elements_diff(
+	Arena *arena, const Elements *old, const Elements *new, Elements *add, Elements *del);
+/* Sorts the chain's rules, drops duplicates, and names it by its content; once for each chain. */
 void chain_finish(Arena *arena, Chain *chain);
-/* `text` as an nft comment: cut to fit between UTF-8 sequences, nothing in it ends the string. */
+/*
+ * `text` as an nft comment: truncated to RULESET_COMMENT_MAX bytes between UTF-8 sequences, without
+ * characters that end an nft string.
+ */
 const char *comment_truncate(Arena *arena, const char *text);
 
 /*
@@ -207,7 +234,7 @@ const char *comment_truncate(Arena *arena, const char *text);
  *     moving4, moving6            standby only: the addresses that a change moves between sets
  *
  * The base chains and the chains that refuse have fixed names and belong to nft's render.c. A
- * table's name is the administrator's; the tables that come and go besides have a suffix to it.
+ * table's name comes from netpol.conf; temporary tables append a suffix to it (TableRole).
  */
 typedef enum ObjectKind { OBJECT_SET, OBJECT_MAP, OBJECT_CHAIN } ObjectKind;
 
@@ -242,39 +269,39 @@ const char *object_name_chain(
 	Arena *arena, Direction direction, const char hash[DIGEST_NAME_LENGTH + 1]);
 const char *object_name_standby(Arena *arena, const char *name);
 
-/* ---- What becomes of a flow ---- */
-/* A new flow as the hooks see it, a Service's translated. */
+/* ---- Flows evaluated against a ruleset (evaluate.c) ---- */
+/* A new flow as the forward hook sees it: a Service's address is translated. */
 typedef struct Tuple {
 	Address source, destination;
 	uint8_t protocol;
 	uint16_t port;	      /* the destination's, of TCP, UDP, SCTP */
-	uint16_t source_port; /* decides nothing */
+	uint16_t source_port; /* no rule looks at it */
 } Tuple;
 
 typedef struct Evaluation {
 	bool is_isolated, is_allowed;
 } Evaluation;
 
-/* By the chain of the pod that the direction is about. */
+/* By the chain of one end: of the destination for INGRESS, of the source for EGRESS. */
 Evaluation ruleset_evaluate(const Ruleset *ruleset, const Tuple *tuple, Direction direction);
 /*
- * By both; a pod to itself, and what goes to a service address untranslated, is allowed. The node's
- * own processes are the caller's to know.
+ * By both ends. A pod to itself is allowed, and what goes to a service address untranslated. The
+ * exception for the node's own processes, which may always reach its pods, is left to the caller.
  */
 bool ruleset_allows(const Ruleset *ruleset, const Tuple *tuple);
 
-/* ---- Plan: grow, switch, shrink ---- */
+/* ---- Plans (plan.c has the in-flight guarantee and its proof) ---- */
 typedef enum OpKind {
 	OP_ADD_TABLE,
 	OP_ADD_SET,	 /* without elements */
-	OP_ADD_MAP,	 /* the verdict map of (direction, family, is_next), empty */
+	OP_ADD_MAP,	 /* the verdict map of (direction, family, is_standby), empty */
 	OP_ADD_CHAIN,	 /* with its rules */
-	OP_ADD_ELEMENTS, /* of set->name: the op's elements or ranges */
+	OP_ADD_ELEMENTS, /* to set->name: `elements`, or the set's ranges */
 	OP_DEL_ELEMENTS,
-	OP_ADD_VERDICTS, /* of the map */
+	OP_ADD_VERDICTS, /* to the map */
 	OP_DEL_VERDICTS,
-	OP_SET_BASE, /* the base chains' rules, through the maps of is_next */
-	OP_DEL_BASE, /* unhook: the base chains are deleted */
+	OP_SET_BASE, /* replaces the base chains' rules; they look up the maps of is_standby */
+	OP_DEL_BASE, /* unhooks: the base chains are deleted */
 	OP_DEL_MAP,
 	OP_DEL_CHAIN,
 	OP_DEL_SET,
@@ -285,7 +312,7 @@ typedef struct Op {
 	OpKind kind;
 	const Set *set;
 	const Chain *chain;
-	const BaseOptions *base; /* the table that it is about */
+	const BaseOptions *base; /* of the table that the operation is about */
 	Direction direction;
 	Family family;
 	bool is_standby;
@@ -294,35 +321,34 @@ typedef struct Op {
 } Op;
 
 /*
- * One commit, carried out in this order: structure that is added; elements, and maps, chains and
- * sets that go; base chains and tables that are switched or go. Only OP_SET_BASE needs to be
- * atomic, and is; see plan.c.
+ * One step of a plan. It may take several transactions, in this order: new objects; elements, and
+ * objects that are deleted; base chains and tables. Only OP_SET_BASE has to be atomic.
  */
 typedef struct Commit {
-	const char *name;	 /* "grow", "switch", ... */
-	bool needs_grace_period; /* every packet in flight must have left before it begins */
+	const char *name;	 /* static: "grow", "switch", ... */
+	bool needs_grace_period; /* it begins when all packets in flight have left the hooks */
 	VEC(Op) ops;
 } Commit;
 
 typedef struct Plan {
 	Arena *arena;	     /* the caller's */
 	VEC(Commit) commits; /* none: nothing differs */
-	bool may_tighten;    /* flows that were allowed may be forbidden */
+	bool may_tighten;    /* flows that were allowed may be forbidden now */
 } Plan;
 
 /*
- * From `old`, which the kernel holds, to `new`, so that the in-flight guarantee of design.md 5.2
- * holds at every instant. Both must have the same table, and outlive the plan.
+ * From `old`, which the kernel holds, to `new`, with the in-flight guarantee. Both are complete and
+ * of the same table; both outlive the plan.
  */
 void plan_change(Arena *arena, const Ruleset *old, const Ruleset *new, Plan *ret_plan);
-/* From no table to `new`. Enforcement begins with the last commit, whole. */
+/* From no table to `new`. Enforcement begins with the last commit, all at once. */
 void plan_create(Arena *arena, const Ruleset *new, Plan *ret_plan);
 /*
- * From a table whose state is not known to `new`, without a gap: a second table of the name
- * `guard` enforces `new` while ours is taken down and made again. has_table, has_guard: what is
- * there already; a guard that is there is kept as it is.
+ * From a table of unknown state to `new`, without a gap in enforcement: `fallback`, in a table of
+ * another name, enforces while ours is deleted and made again. has_table, has_fallback: which of
+ * the two tables exist; an existing fallback table is complete, and used as it is.
  */
 void plan_replace(Arena *arena, const Ruleset *new, const Ruleset *fallback, bool has_table,
 	bool has_fallback, Plan *ret_plan);
-/* To no table: enforcement ends with the first commit. */
+/* To no table. Enforcement ends with the first commit. */
 void plan_remove(Arena *arena, const BaseOptions *base, Plan *ret_plan);

@@ -1,8 +1,9 @@
 /*
- * What the table for bridged packets holds, made of what the table for routed ones holds: the same
- * sets and chains, shared with it, where bridges judge for themselves; or nothing but a refusal of
- * the isolated pods, where only frames with a VLAN tag are left to judge. Either refuses what names
- * no pod's address.
+ * The table for bridged packets, made from the table for routed ones. With connection tracking on
+ * bridges it filters bridged packets by the same sets and chains, which it shares. Without, bridged
+ * packets are filtered by the `inet` table through br_netfilter, and this table only refuses what
+ * br_netfilter does not pass up: frames with a VLAN tag, from and to isolated pods. Where pods are
+ * isolated, both tables refuse packets between pods that carry no pod's address (link-local).
  */
 #include "compile.h"
 #include <string.h>
@@ -54,6 +55,6 @@ Ruleset *compile_bridge(const Ruleset *inet, const BridgeOptions *options)
 		return compile_tagged(inet, options);
 	bridge = ruleset_clone(inet);
 	bridge->base.kind = TABLE_BRIDGE;
-	bridge->base.services = (Ranges){}; /* those of the node's own hooks */
+	bridge->base.services = (Ranges){}; /* only inet's `input` and `output` look at them */
 	return bridge;
 }

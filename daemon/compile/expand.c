@@ -1,24 +1,20 @@
-/*
- * Policies -> a chain: each rule becomes accepting rules, peers x ports; the sets that these look
- * up are asked for as they are needed. A chain serves one family, so an IPv4 packet never walks an
- * IPv6 rule.
- */
+/* Policies -> a chain. */
 #include "expand.h"
 #include "ports.h"
 #include <string.h>
 
 /* ---- Rules ---- */
-typedef struct Own {
+typedef struct ExclusiveSelection {
 	const char *text;
 	Selection selection;
-} Own;
+} ExclusiveSelection;
 
-/* Rules that let through alike (uses.h), and the selections that nobody else looks up. */
+/* A group of rules (selector_usage.h), with its exclusive selections. */
 typedef struct Group {
-	const Policy *policy; /* one of them */
-	const Rule *rule;
+	const Policy *policy; /* of one of the rules, */
+	const Rule *rule;     /* which is this */
 	Ports ports;
-	VEC(Own) own;
+	VEC(ExclusiveSelection) exclusive;
 } Group;
 
 typedef struct Expansion {
@@ -36,12 +32,12 @@ typedef struct Expansion {
 
 static void push_rule(Expansion *e, ChainRule rule)
 {
-	/* a rule without an address is the same rule in both families, and so may be its chain */
+	/* without an address condition the rule, and perhaps the chain, is the same for both */
 	rule.family = rule.match == MATCH_ANYBODY ? FAMILY_IPV4 : e->family;
 	VEC_PUSH(e->arena, &e->chain->rules, rule);
 }
 
-/* One address condition with every numeric port condition. */
+/* One address condition with each of the numeric port conditions. */
 static void push_with_ports(Expansion *e, const Ports *ports, ChainRule rule)
 {
 	if (ports->is_any) {
@@ -72,7 +68,7 @@ static void add_block_text(Buf *buf, const Peer *peer)
 			range_text(peer->block->except.at[i], text));
 }
 
-/* All blocks of the rule as one set of disjoint ranges; `except` has cut its own block only. */
+/* All blocks of the rule as disjoint ranges; an `except` applies to its own block only. */
 static void gather_blocks(Expansion *e, Ranges *ret_ranges, Buf *ret_text)
 {
 	for (size_t i = 0; i < e->rule->peers.n; i++) {
@@ -90,16 +86,16 @@ static void gather_blocks(Expansion *e, Ranges *ret_ranges, Buf *ret_text)
 
 static const char *set_of_ranges(Expansion *e, const Ranges *ranges, const char *comment)
 {
-	Definition is = {.kind = SET_CIDR, .family = e->family, .comment = comment};
+	Definition definition = {.kind = SET_CIDR, .family = e->family, .comment = comment};
 	Buf key = {.arena = e->arena};
 	char text[RANGE_TEXT_SIZE];
 
 	buf_add(&key, comment);
 	for (size_t i = 0; i < ranges->n; i++)
 		buf_printf(&key, "\n%s", range_text(ranges->at[i], text));
-	is.key = buf_text(&key);
-	is.ranges = *ranges;
-	return live_set(e->x->live, &is)->name;
+	definition.key = buf_text(&key);
+	definition.ranges = *ranges;
+	return set_index_get(e->x->sets, &definition)->name;
 }
 
 static void expand_blocks(Expansion *e, const Ranges *ranges, const char *text)
@@ -119,19 +115,20 @@ static void expand_blocks(Expansion *e, const Ranges *ranges, const char *text)
 	push_with_ports(e, &e->ports, rule);
 }
 
-static void push_selections(Expansion *e, const Ports *ports, const Definition *is)
+static void push_set(Expansion *e, const Ports *ports, const Definition *definition)
 {
-	push_with_ports(
-		e, ports, (ChainRule){.match = MATCH_SET, .set = live_set(e->x->live, is)->name});
+	push_with_ports(e, ports,
+		(ChainRule){
+			.match = MATCH_SET, .set = set_index_get(e->x->sets, definition)->name});
 }
 
-static void expand_shared(Expansion *e, const Selection *selection)
+static void expand_shared_selection(Expansion *e, const Selection *selection)
 {
-	Definition is = {.kind = SET_PODS, .family = e->family};
+	Definition definition = {.kind = SET_PODS, .family = e->family};
 
-	is.key = is.comment = selection_text(e->arena, selection);
-	VEC_PUSH(e->arena, &is.peers, *selection);
-	push_selections(e, &e->ports, &is);
+	definition.key = definition.comment = selection_text(e->arena, selection);
+	VEC_PUSH(e->arena, &definition.peers, *selection);
+	push_set(e, &e->ports, &definition);
 }
 
 static Group *group_of_rule(Expansion *e)
@@ -162,85 +159,89 @@ static void expand_selections(Expansion *e)
 
 		if (e->rule->peers.at[i].kind != PEER_PODS)
 			continue;
-		if (!uses_are_of_one(e->x->uses, &selection)) {
-			expand_shared(e, &selection);
+		if (!selector_usage_is_exclusive(e->x->usage, &selection)) {
+			expand_shared_selection(e, &selection);
 			continue;
 		}
 		group = group ? group : group_of_rule(e);
-		VEC_PUSH(e->arena, &group->own,
-			(Own){selection_text(e->arena, &selection), selection});
+		VEC_PUSH(e->arena, &group->exclusive,
+			(ExclusiveSelection){selection_text(e->arena, &selection), selection});
 	}
 }
 
-/* ---- The selections of a group: as few sets as may be, for each of them is a lookup ---- */
-static int own_compare(const void *a, const void *b)
+/* ---- The exclusive selections of a group: in few sets, since each set costs a lookup ---- */
+static int exclusive_compare(const void *a, const void *b)
 {
-	return strcmp(((const Own *)a)->text, ((const Own *)b)->text);
+	return strcmp(((const ExclusiveSelection *)a)->text, ((const ExclusiveSelection *)b)->text);
 }
 
 /*
- * A set is written anew when one of its selections comes or goes: it is full at some number. Where
- * it ends is told by the selection alone, so that the sets of most others stay as they are.
+ * Content-defined chunking. A set is made anew when one of its selections comes or goes, so a group
+ * is split into sets of bounded size. A set ends at a selection whose hash says so, if it has at
+ * least SET_SPLIT_MIN of them: one more selection therefore changes the set that it enters, and the
+ * others keep their content.
  */
-enum { SET_IS_FULL = 16, ONE_ENDS_A_SET = 16 };
+enum { SET_SPLIT_MIN = 16, SET_SPLIT_ONE_IN = 16 };
 
 static void expand_group(Expansion *e, const Group *group)
 {
-	Definition is = {.kind = SET_PODS, .family = e->family};
+	Definition definition = {.kind = SET_PODS, .family = e->family};
 	Buf key = {.arena = e->arena};
 
-	qsort(group->own.at, group->own.n, sizeof(Own), own_compare);
-	for (size_t i = 0; i < group->own.n; i++) {
-		const Own *own = &group->own.at[i];
-		bool is_last = i + 1 == group->own.n;
+	qsort(group->exclusive.at, group->exclusive.n, sizeof(ExclusiveSelection),
+		exclusive_compare);
+	for (size_t i = 0; i < group->exclusive.n; i++) {
+		const ExclusiveSelection *one = &group->exclusive.at[i];
+		bool is_last = i + 1 == group->exclusive.n;
 
-		if (!is_last && own_compare(own, own + 1) == 0)
+		if (!is_last && exclusive_compare(one, one + 1) == 0)
 			continue;
-		buf_printf(&key, "%s%s", is.peers.n ? "; " : "", own->text);
-		VEC_PUSH(e->arena, &is.peers, own->selection);
-		if (!is_last && (is.peers.n < SET_IS_FULL ||
-					selection_hash(&own->selection) % ONE_ENDS_A_SET != 0))
+		buf_printf(&key, "%s%s", definition.peers.n ? "; " : "", one->text);
+		VEC_PUSH(e->arena, &definition.peers, one->selection);
+		if (!is_last && (definition.peers.n < SET_SPLIT_MIN ||
+					selection_hash(&one->selection) % SET_SPLIT_ONE_IN != 0))
 			continue;
-		is.key = is.comment = buf_text(&key);
-		push_selections(e, &group->ports, &is);
-		is.peers.n = key.n = 0;
+		definition.key = definition.comment = buf_text(&key);
+		push_set(e, &group->ports, &definition);
+		definition.peers.n = key.n = 0;
 	}
 }
 
-/* ---- Named ports of egress rules: (address, protocol, port) of every destination pod ---- */
-static const char *named_key(Expansion *e, const Definition *is, const char *block_text)
+/* ---- Named ports of egress rules: sets of (address, protocol, port) of destination pods ---- */
+static const char *named_key(Expansion *e, const Definition *definition, const char *block_text)
 {
 	Buf key = {.arena = e->arena};
 	char text[RANGE_TEXT_SIZE];
 
-	for (size_t i = 0; i < is->ports.n; i++)
-		buf_printf(&key, "%s%s/%s", i ? " " : "", is->ports.at[i].name,
-			protocol_text(is->ports.at[i].protocol));
-	buf_printf(&key, " of %s%s", is->is_any ? "any pod" : "", block_text);
-	for (size_t i = 0; i < is->peers.n; i++)
-		buf_printf(&key, "; %s", selection_text(e->arena, &is->peers.at[i]));
-	for (size_t i = 0; i < is->ranges.n; i++)
-		buf_printf(&key, "\n%s", range_text(is->ranges.at[i], text));
+	for (size_t i = 0; i < definition->ports.n; i++)
+		buf_printf(&key, "%s%s/%s", i ? " " : "", definition->ports.at[i].name,
+			protocol_text(definition->ports.at[i].protocol));
+	buf_printf(&key, " of %s%s", definition->is_any ? "any pod" : "", block_text);
+	for (size_t i = 0; i < definition->peers.n; i++)
+		buf_printf(&key, "; %s", selection_text(e->arena, &definition->peers.at[i]));
+	for (size_t i = 0; i < definition->ranges.n; i++)
+		buf_printf(&key, "\n%s", range_text(definition->ranges.at[i], text));
 	return buf_text(&key);
 }
 
 static void expand_named(Expansion *e, const Ranges *blocks, const char *block_text)
 {
-	Definition is = {.kind = SET_PORTS,
+	Definition definition = {.kind = SET_PORTS,
 		.family = e->family,
 		.is_any = e->rule->is_any_peer,
 		.ranges = *blocks};
 
 	for (size_t i = 0; i < e->rule->peers.n; i++)
 		if (e->rule->peers.at[i].kind == PEER_PODS)
-			VEC_PUSH(e->arena, &is.peers,
+			VEC_PUSH(e->arena, &definition.peers,
 				selection_of(e->policy, &e->rule->peers.at[i]));
 	for (size_t i = 0; i < e->ports.names.n; i++)
-		VEC_PUSH(e->arena, &is.ports,
+		VEC_PUSH(e->arena, &definition.ports,
 			(NamedPort){e->ports.names.at[i]->name, e->ports.names.at[i]->protocol, 0});
-	is.key = named_key(e, &is, block_text);
-	is.comment = arena_strndup(e->arena, is.key, strcspn(is.key, "\n"));
-	push_rule(e, (ChainRule){.match = MATCH_PORT_SET, .set = live_set(e->x->live, &is)->name});
+	definition.key = named_key(e, &definition, block_text);
+	definition.comment = arena_strndup(e->arena, definition.key, strcspn(definition.key, "\n"));
+	push_rule(e, (ChainRule){.match = MATCH_PORT_SET,
+			     .set = set_index_get(e->x->sets, &definition)->name});
 }
 
 static void expand_rule(Expansion *e)
@@ -278,7 +279,7 @@ static void add_port_numbers(Buf *key, const Policy *policy, const Pod *pod)
 	}
 }
 
-/* What decides the chain: family, direction, policies, by name, the numbers behind named ports. */
+/* All that the chain depends on: direction, family, policies, the numbers of named ports. */
 const char *expand_key(
 	Arena *arena, Direction direction, Family family, const Policies *policies, const Pod *pod)
 {

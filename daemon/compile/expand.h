@@ -1,19 +1,24 @@
 #pragma once
-/* expand: the chain of the pods that the same policies isolate. Private to the room. */
-#include "live.h"
-#include "uses.h"
+/*
+ * expand: the chain of the pods that a list of policies isolates. Each policy rule becomes
+ * accepting rules, peers x ports; the sets that these look up are created in the set index. A chain
+ * is for one family, so an IPv4 packet never meets a condition on an IPv6 address. Private to the
+ * module.
+ */
+#include "set_index.h"
+#include "selector_usage.h"
 
 typedef struct Expander {
-	Arena *scratch; /* of all that is returned */
+	Arena *scratch; /* of everything that is returned */
 	const Model *model;
-	Live *live; /* where the sets are that the rules look up */
-	const Uses *uses;
+	SetIndex *sets;
+	const SelectorUsage *usage;
 	bool is_drop;
 } Expander;
 
-/* Pods of one key have one chain, as long as no policy changes. */
+/* Pods of equal keys have the same chain, as long as no policy changes. */
 const char *expand_key(
 	Arena *arena, Direction direction, Family family, const Policies *policies, const Pod *pod);
-/* A draft, named by its content. Named ports of ingress rules are the pod's. */
+/* Finished, in the scratch arena. `pod`: any pod of the key. */
 Chain expand(const Expander *x, Direction direction, Family family, const Policies *policies,
 	const Pod *pod);

@@ -260,7 +260,7 @@ static bool is_selected(const Why *w, const Policy *policy, const Peer *peer)
 	if (!member.pod || !pod_is_subject(member.pod))
 		return false;
 	member.namespace = model_namespace(w->x->model, member.pod->namespace);
-	return selection_takes(&selection, &member);
+	return selection_matches(&selection, &member);
 }
 
 static bool peer_has(const Why *w, const Policy *policy, const Peer *peer)

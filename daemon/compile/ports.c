@@ -1,4 +1,4 @@
-/* The ports of a rule, as far as one chain can tell them. */
+/* The ports of a rule as conditions of a chain. */
 #include "ports.h"
 #include <string.h>
 
@@ -18,23 +18,23 @@ static int port_range_compare(const void *a, const void *b)
 	return x->last < y->last ? -1 : x->last > y->last;
 }
 
-/* The kernel refuses intervals that overlap: join them, and those that touch. */
+/* Merges overlapping and adjacent ranges: the kernel refuses a set of overlapping intervals. */
 static void ports_normalise(PortRanges *ranges)
 {
-	size_t kept = 0;
+	size_t last = 0;
 
 	if (ranges->n == 0)
 		return;
 	qsort(ranges->at, ranges->n, sizeof(PortRange), port_range_compare);
 	for (size_t i = 1; i < ranges->n; i++) {
-		PortRange *top = &ranges->at[kept], next = ranges->at[i];
+		PortRange *top = &ranges->at[last], next = ranges->at[i];
 
 		if (next.first <= top->last + 1)
 			top->last = next.last > top->last ? next.last : top->last;
 		else
-			ranges->at[++kept] = next;
+			ranges->at[++last] = next;
 	}
-	ranges->n = kept + 1;
+	ranges->n = last + 1;
 }
 
 void port_resolve(Arena *arena, const Port *port, const Pod *pod, PortRanges *ranges)
@@ -51,14 +51,14 @@ Ports ports_of(Arena *arena, const Rule *rule, Direction direction, const Pod *p
 
 	for (size_t i = 0; i < rule->ports.n; i++) {
 		const Port *port = &rule->ports.at[i];
-		int at = protocol_index(port->protocol);
+		int p = protocol_index(port->protocol);
 
 		if (port->kind == PORT_ALL)
-			ports.is_all[at] = true;
+			ports.is_all[p] = true;
 		else if (port->kind == PORT_RANGE)
-			VEC_PUSH(arena, &ports.ranges[at], (PortRange){port->first, port->last});
+			VEC_PUSH(arena, &ports.ranges[p], (PortRange){port->first, port->last});
 		else if (direction == INGRESS)
-			port_resolve(arena, port, pod, &ports.ranges[at]);
+			port_resolve(arena, port, pod, &ports.ranges[p]);
 		else
 			VEC_PUSH(arena, &ports.names, port);
 	}

@@ -1,4 +1,4 @@
-/* Which pods, and which ranges, a peer of a policy means. */
+/* The pods, or the address ranges, that a peer of a policy selects. */
 #include "selection.h"
 #include <string.h>
 
@@ -9,7 +9,7 @@ Selection selection_of(const Policy *policy, const Peer *peer)
 		peer->namespaces ? NULL : policy->namespace, peer->namespaces, peer->pods};
 }
 
-bool selection_takes(const Selection *s, const Member *member)
+bool selection_matches(const Selection *s, const Member *member)
 {
 	if (s->namespace ? strcmp(member->pod->namespace, s->namespace) != 0
 			 : !member->namespace ||

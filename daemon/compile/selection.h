@@ -1,14 +1,16 @@
 #pragma once
-/* selection: which pods, and which ranges, a peer of a policy means. Private to the room. */
+/* selection: the pods, or the address ranges, that a peer of a policy selects. Private to the
+ * module.
+ */
 #include "compile.h"
 
 typedef struct Selection {
 	const char *namespace;	    /* the policy's own namespace; NULL: by selector */
-	const Selector *namespaces; /* if space is NULL */
+	const Selector *namespaces; /* if namespace is NULL */
 	const Selector *pods;	    /* NULL: all */
 } Selection;
 
-/* A pod, with the labels that its namespace has at that moment; pod NULL: nobody. */
+/* A pod as a possible member of a set: with its namespace as of that moment. pod NULL: none. */
 typedef struct Member {
 	const Pod *pod;
 	const Namespace *namespace;
@@ -16,8 +18,8 @@ typedef struct Member {
 
 /* Of a PEER_PODS peer; texts and selectors are borrowed. */
 Selection selection_of(const Policy *policy, const Peer *peer);
-bool selection_takes(const Selection *selection, const Member *member);
-/* "default: role=frontend"; namespaces by selector in brackets: no namespace's name holds one. */
+bool selection_matches(const Selection *selection, const Member *member);
+/* "default: role=frontend", or "[team=a]: role=frontend" with a namespace selector; unambiguous. */
 const char *selection_text(Arena *arena, const Selection *selection);
 uint32_t selection_hash(const Selection *selection);
 /* The ranges of a block peer (minus its own except) or of a cidr_set, of one family. */

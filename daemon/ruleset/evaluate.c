@@ -1,4 +1,6 @@
-/* What becomes of a new flow, by the ruleset alone: as a packet meets it in the kernel. */
+/* A new flow evaluated against a ruleset, with the same lookups that its packets cause in the
+ * kernel.
+ */
 #include "ruleset.h"
 
 static bool set_has(
@@ -19,7 +21,7 @@ static bool set_has(
 					  sizeof(Element), element_compare);
 }
 
-static bool rule_takes_port(const ChainRule *rule, const Tuple *tuple)
+static bool rule_matches_port(const ChainRule *rule, const Tuple *tuple)
 {
 	if (rule->protocol == 0)
 		return true;
@@ -47,7 +49,7 @@ static bool rule_matches(
 			return false;
 		break;
 	}
-	return rule_takes_port(rule, tuple);
+	return rule_matches_port(rule, tuple);
 }
 
 Evaluation ruleset_evaluate(const Ruleset *ruleset, const Tuple *tuple, Direction direction)

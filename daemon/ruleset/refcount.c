@@ -1,135 +1,145 @@
 /*
- * Reference counts: sets and chains that several rulesets share, each one piece of memory with all
- * that belongs to it; and rulesets that several threads read.
+ * Sets and chains with a reference count, which several rulesets share. Each is one allocation: the
+ * struct, its texts and its arrays. Any thread may take and drop references.
  *
- * What lives in a ruleset's arena (readback, the tables for tagged frames and for lockdown are made
- * so) goes with that arena: it has no count, and to hold it alone is a programming error that
- * set_hold and chain_hold assert. Holding the whole ruleset keeps its arena.
+ * A set or chain that lives in a ruleset's arena (ruleset_add_set, ruleset_add_chain) has the count
+ * 0. It is freed with that arena and cannot be referenced alone: set_ref and chain_ref assert it.
+ * Whoever needs it longer takes a reference of the whole ruleset.
  */
-#include "ruleset.h"
+#include "element.h"
+#include "refcount.h"
 #include <assert.h>
 #include <string.h>
 
-/* A piece of memory that is measured by a first pass and written by a second. */
-typedef struct Piece {
-	char *at; /* NULL: only measured */
-	size_t n;
-} Piece;
+/*
+ * ---- One allocation ----
+ * write_set and write_chain run twice: the first pass has no memory and counts the bytes, the
+ * second copies into memory of that size.
+ */
+typedef struct Block {
+	char *at; /* NULL in the first pass */
+	size_t n; /* bytes used so far */
+} Block;
 
-static size_t piece_size(size_t bytes)
+static size_t block_size(size_t bytes)
 {
 	return (bytes + 15) & ~(size_t)15;
 }
 
-static void *piece_take(Piece *piece, size_t bytes)
+static void *block_take(Block *block, size_t bytes)
 {
-	void *memory = piece->at ? piece->at + piece->n : NULL;
+	void *memory = block->at ? block->at + block->n : NULL;
 
-	piece->n += piece_size(bytes);
+	block->n += block_size(bytes);
 	return memory;
 }
 
-static void *piece_copy(Piece *piece, const void *from, size_t bytes)
+static void *block_copy(Block *block, const void *from, size_t bytes)
 {
-	void *memory = piece_take(piece, bytes);
+	void *memory = block_take(block, bytes);
 
 	if (memory && bytes)
 		memcpy(memory, from, bytes);
 	return memory;
 }
 
-static const char *piece_text(Piece *piece, const char *text)
+static const char *block_text(Block *block, const char *text)
 {
-	return text ? piece_copy(piece, text, strlen(text) + 1) : NULL;
+	return text ? block_copy(block, text, strlen(text) + 1) : NULL;
 }
 
-#define PIECE_LIST(piece, to, from)                                                                \
+#define BLOCK_LIST(block, to, from)                                                                \
 	do {                                                                                       \
-		(to)->at = piece_copy((piece), (from)->at, (from)->n * sizeof(*(from)->at));       \
+		(to)->at = block_copy((block), (from)->at, (from)->n * sizeof(*(from)->at));       \
 		(to)->n = (to)->capacity = (from)->n;                                              \
 	} while (0)
 
-/* ---- Owners ---- */
-/* The count is the one thing that changes in what is constant otherwise. */
-static void hold(const unsigned *refcount)
+/* ---- References ---- */
+/*
+ * The count is the only field that is written after construction, so a reference to a constant
+ * object may be counted. The object itself was allocated as a variable one: the cast is defined.
+ */
+void reference_take(const unsigned *refcount)
 {
 	unsigned before = __atomic_fetch_add((unsigned *)refcount, 1, __ATOMIC_RELAXED);
 
-	assert(before > 0); /* an arena's, or freed already */
+	assert(before > 0); /* 0: in an arena, or freed already */
 	(void)before;
 }
 
-/* Whether that was the last. */
-static bool let_go(const unsigned *refcount)
+bool reference_drop(const unsigned *refcount)
 {
-	return __atomic_sub_fetch((unsigned *)refcount, 1, __ATOMIC_ACQ_REL) == 0;
+	unsigned before = __atomic_fetch_sub((unsigned *)refcount, 1, __ATOMIC_ACQ_REL);
+
+	assert(before > 0);
+	return before == 1;
 }
 
-static bool is_of_arena(const unsigned *refcount)
+static bool is_in_arena(const unsigned *refcount)
 {
 	return __atomic_load_n(refcount, __ATOMIC_RELAXED) == 0;
 }
 
 const Set *set_ref(const Set *set)
 {
-	hold(&set->refcount);
+	reference_take(&set->refcount);
 	return set;
 }
 
 void set_unref(const Set *set)
 {
-	if (set && !is_of_arena(&set->refcount) && let_go(&set->refcount))
+	if (set && !is_in_arena(&set->refcount) && reference_drop(&set->refcount))
 		free((Set *)set);
 }
 
 const Chain *chain_ref(const Chain *chain)
 {
-	hold(&chain->refcount);
+	reference_take(&chain->refcount);
 	return chain;
 }
 
 void chain_unref(const Chain *chain)
 {
-	if (chain && !is_of_arena(&chain->refcount) && let_go(&chain->refcount))
+	if (chain && !is_in_arena(&chain->refcount) && reference_drop(&chain->refcount))
 		free((Chain *)chain);
 }
 
 /* ---- Sets ---- */
-static Elements take_elements(Piece *piece, uint32_t n)
+static Elements take_elements(Block *block, uint32_t n)
 {
-	return (Elements){.at = piece_take(piece, n * sizeof(Element)), .capacity = n};
+	return (Elements){.at = block_take(block, n * sizeof(Element)), .capacity = n};
 }
 
-/* All but the elements, for which there is room. */
-static Set write_set(Piece *piece, const Set *draft)
+/* All but the elements: their arrays are allocated and left empty. */
+static Set write_set(Block *block, const Set *spec)
 {
-	Set set = *draft;
+	Set set = *spec;
 
 	set.refcount = 1;
-	set.name = piece_text(piece, draft->name);
-	set.comment = piece_text(piece, draft->comment);
-	set.elements = take_elements(piece, draft->elements.n);
-	set.added = take_elements(piece, draft->added.n);
-	set.removed = take_elements(piece, draft->removed.n);
-	PIECE_LIST(piece, &set.ranges, &draft->ranges);
+	set.name = block_text(block, spec->name);
+	set.comment = block_text(block, spec->comment);
+	set.elements = take_elements(block, spec->elements.n);
+	set.added = take_elements(block, spec->added.n);
+	set.removed = take_elements(block, spec->removed.n);
+	BLOCK_LIST(block, &set.ranges, &spec->ranges);
 	return set;
 }
 
-static Set *make_room(const Set *draft)
+static Set *allocate_set(const Set *spec)
 {
-	Piece piece = {.n = piece_size(sizeof(Set))};
+	Block block = {.n = block_size(sizeof(Set))};
 	Set *set;
 
-	write_set(&piece, draft);
-	set = memory_alloc(piece.n);
-	piece = (Piece){(char *)set, piece_size(sizeof(Set))};
-	*set = write_set(&piece, draft);
+	write_set(&block, spec);
+	set = memory_alloc(block.n);
+	block = (Block){(char *)set, block_size(sizeof(Set))};
+	*set = write_set(&block, spec);
 	return set;
 }
 
 /* ---- Edited sets ---- */
-/* The first from `at` on that is not before the element. */
-static size_t find_place(const Elements *elements, size_t at, const Element *element)
+/* Binary search: the first index from `at` on whose element is not less than `element`. */
+static size_t lower_bound(const Elements *elements, size_t at, const Element *element)
 {
 	size_t end = elements->n;
 
@@ -156,31 +166,31 @@ static bool is_at(const Elements *elements, size_t at, const Element *element)
 	return at < elements->n && element_compare(&elements->at[at], element) == 0;
 }
 
-/* What lies between two edits is copied as it is: a large set costs its copying, no comparisons. */
+/*
+ * (old + add) - del. The span between two edits is copied as a whole: the cost is a memcpy of the
+ * set and a binary search for each edit. An element in both `add` and `del` is absent afterwards.
+ */
 static void write_elements(Set *to, const Elements *old, const Elements *add, const Elements *del)
 {
-	size_t i = 0, j = 0, k = 0;
+	Merge walk = {.compare = element_compare, .size = sizeof(Element)};
+	size_t next_old = 0;
 
-	while (j < add->n || k < del->n) {
-		bool is_add = k == del->n ||
-			      (j < add->n && element_compare(&add->at[j], &del->at[k]) <= 0);
-		const Element *next = is_add ? &add->at[j] : &del->at[k];
-		bool is_del = is_at(del, k, next), was = false;
-		size_t place = find_place(old, i, next);
+	merge_start(&walk, add->at, add->n, del->at, del->n);
+	while (merge_next(&walk)) {
+		const Element *next = walk.left ? walk.left : walk.right;
+		size_t at = lower_bound(old, next_old, next);
+		bool is_del = walk.right, was = is_at(old, at, next);
 
-		copy_span(&to->elements, old, i, place);
-		was = is_at(old, place, next);
-		i = place + was;
+		copy_span(&to->elements, old, next_old, at);
+		next_old = at + was;
 		if (!is_del)
 			to->elements.at[to->elements.n++] = *next;
 		if (was && is_del && to->edit_of)
 			to->removed.at[to->removed.n++] = *next;
 		if (!was && !is_del && to->edit_of)
 			to->added.at[to->added.n++] = *next;
-		j += is_add;
-		k += is_del;
 	}
-	copy_span(&to->elements, old, i, old->n);
+	copy_span(&to->elements, old, next_old, old->n);
 }
 
 static uint64_t next_serial(void)
@@ -192,103 +202,66 @@ static uint64_t next_serial(void)
 
 const Set *set_edit(const Set *set, const Elements *add, const Elements *del)
 {
-	bool is_small = add->n + del->n <= set->elements.n / 4; /* else it is not worth noting */
-	Set draft = *set, *made;
+	/* of a larger edit the two lists would save the planner nothing */
+	bool is_small = add->n + del->n <= set->elements.n / 4;
+	Set spec = *set, *made;
 
-	draft.serial = next_serial();
-	draft.edit_of = is_small ? set->serial : 0;
-	draft.elements.n = set->elements.n + add->n;
-	draft.added.n = draft.edit_of ? add->n : 0;
-	draft.removed.n = draft.edit_of ? del->n : 0;
-	made = make_room(&draft);
+	assert(elements_are_sorted(add) && elements_are_sorted(del));
+	spec.serial = next_serial();
+	spec.edit_of = is_small ? set->serial : 0;
+	spec.elements.n = set->elements.n + add->n;
+	spec.added.n = spec.edit_of ? add->n : 0;
+	spec.removed.n = spec.edit_of ? del->n : 0;
+	made = allocate_set(&spec);
 	write_elements(made, &set->elements, add, del);
 	return made;
 }
 
-const Set *set_make(const Set *draft)
+const Set *set_make(const Set *spec)
 {
-	Set original = *draft;
+	Set original = *spec;
 
-	original.serial = 0; /* what is made is no edit of it */
+	assert(elements_are_sorted(&spec->elements));
+	original.serial = 0; /* the new set is no edit of `spec` */
 	return set_edit(&original, &(Elements){}, &(Elements){});
 }
 
 /* ---- Chains ---- */
-static ChainRule write_rule(Piece *piece, const ChainRule *draft)
+static ChainRule write_rule(Block *block, const ChainRule *spec)
 {
-	ChainRule rule = *draft;
+	ChainRule rule = *spec;
 
-	rule.set = piece_text(piece, draft->set);
-	rule.excluded = piece_text(piece, draft->excluded);
-	PIECE_LIST(piece, &rule.ports, &draft->ports);
+	rule.set = block_text(block, spec->set);
+	rule.excluded = block_text(block, spec->excluded);
+	BLOCK_LIST(block, &rule.ports, &spec->ports);
 	return rule;
 }
 
-static Chain write_chain(Piece *piece, const Chain *draft)
+static Chain write_chain(Block *block, const Chain *spec)
 {
-	Chain chain = *draft;
+	Chain chain = *spec;
 
 	chain.refcount = 1;
-	chain.name = piece_text(piece, draft->name);
-	PIECE_LIST(piece, &chain.rules, &draft->rules);
-	for (size_t i = 0; i < draft->rules.n; i++) {
-		ChainRule rule = write_rule(piece, &draft->rules.at[i]);
+	chain.name = block_text(block, spec->name);
+	BLOCK_LIST(block, &chain.rules, &spec->rules);
+	for (size_t i = 0; i < spec->rules.n; i++) {
+		ChainRule rule = write_rule(block, &spec->rules.at[i]);
 
-		if (piece->at)
+		if (block->at)
 			chain.rules.at[i] = rule;
 	}
 	return chain;
 }
 
-const Chain *chain_make(const Chain *draft)
+const Chain *chain_make(const Chain *spec)
 {
-	Piece piece = {.n = piece_size(sizeof(Chain))};
+	Block block = {.n = block_size(sizeof(Chain))};
 	Chain *chain;
 
-	write_chain(&piece, draft);
-	chain = memory_alloc(piece.n);
-	piece = (Piece){(char *)chain, piece_size(sizeof(Chain))};
-	*chain = write_chain(&piece, draft);
+	assert(spec->name); /* chain_finish has named it */
+	write_chain(&block, spec);
+	chain = memory_alloc(block.n);
+	block = (Block){(char *)chain, block_size(sizeof(Chain))};
+	*chain = write_chain(&block, spec);
 	return chain;
-}
-
-/* ---- Rulesets ---- */
-const Ruleset *ruleset_ref(const Ruleset *ruleset)
-{
-	hold(&ruleset->refcount);
-	return ruleset;
-}
-
-Ruleset *ruleset_unref(const Ruleset *ruleset)
-{
-	if (!ruleset || !let_go(&ruleset->refcount))
-		return NULL;
-	for (size_t i = 0; i < ruleset->sets.n; i++)
-		set_unref(ruleset->sets.at[i]);
-	for (size_t i = 0; i < ruleset->chains.n; i++)
-		chain_unref(ruleset->chains.at[i]);
-	arena_free(ruleset->arena);
-	free((Ruleset *)ruleset);
-	return NULL;
-}
-
-Ruleset *ruleset_clone(const Ruleset *from)
-{
-	Ruleset *to = ruleset_new();
-	Arena *arena = to->arena;
-
-	to->base = from->base;
-	to->base.table = arena_strdup(arena, from->base.table);
-	to->base.services = VEC_COPY(arena, from->base.services);
-	for (size_t i = 0; i < from->sets.n; i++) {
-		VEC_PUSH(arena, &to->sets, set_ref(from->sets.at[i]));
-	}
-	for (size_t i = 0; i < from->chains.n; i++) {
-		VEC_PUSH(arena, &to->chains, chain_ref(from->chains.at[i]));
-	}
-	for (Direction d = INGRESS; d < DIRECTION_N; d++)
-		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
-			for (size_t i = 0; i < from->verdicts[d][f].n; i++)
-				VEC_PUSH(arena, &to->verdicts[d][f], from->verdicts[d][f].at[i]);
-	return to;
 }

@@ -1,0 +1,134 @@
+/* Which pod each address belongs to. */
+#include "address_index.h"
+#include <string.h>
+
+/* The running pod, then the one that started last; the rest makes the order total. */
+static bool is_better(const void *one, const void *two)
+{
+	const Pod *a = one, *b = two;
+	bool runs_a = a->phase == PHASE_RUNNING, runs_b = b->phase == PHASE_RUNNING;
+	int r = strcmp(a->started, b->started);
+
+	if (runs_a != runs_b)
+		return runs_a;
+	if (r)
+		return r > 0;
+	if (a->version != b->version)
+		return a->version > b->version;
+	r = strcmp(a->namespace, b->namespace);
+	return r ? r > 0 : strcmp(a->name, b->name) > 0;
+}
+
+static size_t address_size(const void *address)
+{
+	return sizeof(*(const Address *)address);
+}
+
+static bool has_address(const void *item, const void *key)
+{
+	return addresses_have(&((const Pod *)item)->addresses, *(const Address *)key);
+}
+
+static const ConflictKind POD_BY_ADDRESS = {address_size, has_address, is_better};
+
+void address_index_init(AddressIndex *index, Arena *arena)
+{
+	conflict_map_init(&index->pods, arena, &POD_BY_ADDRESS);
+}
+
+const Pod *address_index_owner(const AddressIndex *index, Address address)
+{
+	return conflict_map_winner(&index->pods, &address);
+}
+
+/* Whether the pod is entered under its n-th address: once, if the list repeats it. */
+static bool is_entry(const Pod *pod, size_t n)
+{
+	Addresses before = {.at = pod->addresses.at, .n = (uint32_t)n};
+
+	if (addresses_have(&before, pod->addresses.at[n]))
+		return false;
+	return pod_is_subject(pod);
+}
+
+void address_index_add(AddressIndex *index, const Pod *pod)
+{
+	for (size_t i = 0; i < pod->addresses.n; i++)
+		if (is_entry(pod, i))
+			conflict_map_add(&index->pods, &pod->addresses.at[i], pod);
+}
+
+void address_index_remove(AddressIndex *index, const Pod *pod)
+{
+	for (size_t i = 0; i < pod->addresses.n; i++)
+		if (is_entry(pod, i))
+			conflict_map_remove(&index->pods, &pod->addresses.at[i], pod);
+}
+
+void address_index_replace(AddressIndex *index, const Pod *pod, const Pod *by)
+{
+	for (size_t i = 0; i < pod->addresses.n; i++)
+		if (is_entry(pod, i))
+			conflict_map_replace(&index->pods, &pod->addresses.at[i], pod, by);
+}
+
+bool address_index_holds(const AddressIndex *index, const Pod *pod, Address address)
+{
+	return conflict_map_count_groups(&index->pods) == 0 ||
+	       address_index_owner(index, address) == pod;
+}
+
+/* ---- Warnings ---- */
+static void warn_conflict(const Pod *counts, const Pod *pod, Address address, Diags *diags)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	DIAG_WARNING(diags, counts->origin, "address-clash", NULL,
+		"pods %s/%s and %s/%s both claim %s; it counts as %s/%s's, which "
+		"runs or started last",
+		counts->namespace, counts->name, pod->namespace, pod->name,
+		address_text(address, text), counts->namespace, counts->name);
+}
+
+static void warn_group(const Pod *counts, const ConflictGroup *group, Diags *diags)
+{
+	size_t n;
+	const void *const *others =
+		conflict_group_losers(group, counts, diags->arena, pod_compare_p, &n);
+
+	for (size_t i = 0; i < n; i++)
+		warn_conflict(
+			counts, others[i], *(const Address *)conflict_group_key(group), diags);
+}
+
+typedef struct Conflict {
+	const Pod *winner;
+	const ConflictGroup *group;
+} Conflict;
+
+static int conflict_compare(const void *a, const void *b)
+{
+	const Conflict *x = a, *y = b;
+	int r = pod_compare_p(&x->winner, &y->winner);
+
+	return r ? r
+		 : address_compare(*(const Address *)conflict_group_key(x->group),
+			   *(const Address *)conflict_group_key(y->group));
+}
+
+void address_index_warn(const AddressIndex *index, Diags *diags)
+{
+	VEC(Conflict) conflicts = {};
+	const ConflictGroup *group;
+	size_t cursor = 0;
+
+	while ((group = conflict_map_next_group(&index->pods, &cursor)))
+		VEC_PUSH(diags->arena, &conflicts,
+			(Conflict){conflict_map_winner(&index->pods, conflict_group_key(group)),
+				group});
+	if (conflicts.n)
+		qsort(conflicts.at, conflicts.n, sizeof(Conflict), conflict_compare);
+	for (size_t i = 0; i < conflicts.n && i < DIAGS_MAX; i++)
+		warn_group(conflicts.at[i].winner, conflicts.at[i].group, diags);
+	diags->n_dropped += conflicts.n > DIAGS_MAX ? conflicts.n - DIAGS_MAX : 0;
+}

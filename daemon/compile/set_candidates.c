@@ -1,0 +1,193 @@
+/* Which sets may select a pod: a hash table of peers, by a label that the pod must have. */
+#include "set_candidates.h"
+#include <assert.h>
+
+/* ---- Keys: a label, and whose label it is ---- */
+#define OF_POD_IN(namespace) hash_text(HASH_START, (namespace))
+#define OF_ANY_POD 0x9e3779b9u
+#define OF_NAMESPACE 0x85ebca6bu
+#define ANY_LABEL 0
+
+static uint32_t label_hash(const char *key, const char *value)
+{
+	return hash_text(hash_text(HASH_START, key), value);
+}
+
+static uint32_t key_hash(uint32_t whose, uint32_t label)
+{
+	return (whose ^ label) * 0x01000193u + whose;
+}
+
+typedef void (*KeyVisit)(SetIndex *index, uint32_t hash, IndexedPeer *peer);
+
+/*
+ * Visits one key for each value of the first requirement `key In (values)`: a selected pod has one
+ * of these labels. False: the selector has no such requirement.
+ */
+static bool visit_selector(SetIndex *index, IndexedPeer *peer, const Selector *selector,
+	uint32_t whose, KeyVisit visit)
+{
+	for (size_t i = 0; selector && i < selector->list.n; i++) {
+		const Requirement *r = &selector->list.at[i];
+
+		if (r->op != OPERATOR_IN)
+			continue;
+		for (size_t k = 0; k < r->values.n; k++)
+			visit(index, key_hash(whose, label_hash(r->key, r->values.at[k])), peer);
+		return true;
+	}
+	return false;
+}
+
+/* By a label of the pod; else by a label of its namespace, or its namespace. False: by none. */
+static bool visit_peer(SetIndex *index, IndexedPeer *peer, KeyVisit visit)
+{
+	const Selection *selection = peer->selection;
+	uint32_t whose = selection->namespace ? OF_POD_IN(selection->namespace) : OF_ANY_POD;
+
+	if (visit_selector(index, peer, selection->pods, whose, visit))
+		return true;
+	if (!selection->namespace)
+		return visit_selector(index, peer, selection->namespaces, OF_NAMESPACE, visit);
+	visit(index, key_hash(whose, ANY_LABEL), peer);
+	return true;
+}
+
+/* False: some pods are selected by their address, or by a peer without key. */
+static bool visit_keys(SetIndex *index, IndexedSet *set, KeyVisit visit)
+{
+	const Definition *definition = &set->definition;
+	bool is_keyed =
+		!definition->is_any && (definition->kind != SET_PORTS || definition->ranges.n == 0);
+
+	for (size_t i = 0; is_keyed && i < definition->peers.n; i++)
+		is_keyed = visit_peer(index, &set->peers[i], visit);
+	return is_keyed;
+}
+
+/* ---- Sets enter and leave ---- */
+static void add_key(SetIndex *index, uint32_t hash, IndexedPeer *peer)
+{
+	hash_table_add(index->by_label, hash, peer);
+}
+
+static void remove_key(SetIndex *index, uint32_t hash, IndexedPeer *peer)
+{
+	hash_table_remove(index->by_label, hash, peer);
+}
+
+static void ignore_key(SetIndex *index, uint32_t hash, IndexedPeer *peer)
+{
+	(void)index, (void)hash, (void)peer;
+}
+
+bool set_selects_pods(const IndexedSet *set)
+{
+	return set->definition.kind == SET_PODS || set->definition.kind == SET_PORTS;
+}
+
+void set_candidates_add(SetIndex *index, IndexedSet *set)
+{
+	if (!set_selects_pods(set))
+		return;
+	set->is_unkeyed = !visit_keys(index, set, ignore_key);
+	if (set->is_unkeyed)
+		VEC_PUSH(index->arena, &index->unkeyed, set);
+	else
+		visit_keys(index, set, add_key);
+}
+
+void set_candidates_remove(SetIndex *index, IndexedSet *set)
+{
+	size_t n = 0;
+
+	if (!set_selects_pods(set))
+		return;
+	if (!set->is_unkeyed) {
+		visit_keys(index, set, remove_key);
+		return;
+	}
+	for (size_t i = 0; i < index->unkeyed.n; i++)
+		if (index->unkeyed.at[i] != set)
+			index->unkeyed.at[n++] = index->unkeyed.at[i];
+	index->unkeyed.n = n;
+}
+
+/* ---- Queries ---- */
+void set_candidates_begin(SetIndex *index)
+{
+	index->query++;
+}
+
+static void add_set(SetIndex *index, IndexedSet *set, IndexedSets *candidates)
+{
+	if (set->query == index->query)
+		return;
+	set->query = index->query;
+	set->candidate_peers = NULL;
+	VEC_PUSH(index->scratch, candidates, set);
+}
+
+static void add_peer(SetIndex *index, IndexedPeer *peer, IndexedSets *candidates)
+{
+	add_set(index, peer->set, candidates);
+	if (peer->query == index->query)
+		return;
+	peer->query = index->query;
+	peer->next_candidate = peer->set->candidate_peers;
+	peer->set->candidate_peers = peer;
+}
+
+static void add_peers(SetIndex *index, uint32_t hash, IndexedSets *candidates)
+{
+	const IndexedPeer *peer;
+	size_t cursor = 0;
+
+	while ((peer = hash_table_find(index->by_label, hash, &cursor)))
+		add_peer(index, (IndexedPeer *)peer, candidates);
+}
+
+void set_candidates_find(SetIndex *index, const Member *member, IndexedSets *candidates)
+{
+	const Pod *pod = member->pod;
+	uint32_t of_pod;
+
+	if (!pod)
+		return;
+	of_pod = OF_POD_IN(pod->namespace);
+	for (size_t i = 0; i < index->unkeyed.n; i++)
+		add_set(index, index->unkeyed.at[i], candidates);
+	for (size_t i = 0; i < pod->labels.list.n; i++) {
+		const Label *label = &pod->labels.list.at[i];
+		uint32_t hash = label_hash(label->key, label->value);
+
+		add_peers(index, key_hash(of_pod, hash), candidates);
+		add_peers(index, key_hash(OF_ANY_POD, hash), candidates);
+	}
+	add_peers(index, key_hash(of_pod, ANY_LABEL), candidates);
+	for (size_t i = 0; member->namespace && i < member->namespace->labels.list.n; i++) {
+		const Label *label = &member->namespace->labels.list.at[i];
+
+		add_peers(index, key_hash(OF_NAMESPACE, label_hash(label->key, label->value)),
+			candidates);
+	}
+}
+
+static bool definition_selects(const Definition *definition, Address address, const Member *member)
+{
+	for (size_t i = 0; i < definition->peers.n; i++)
+		if (selection_matches(&definition->peers.at[i], member))
+			return true;
+	return definition->is_any ||
+	       (definition->kind == SET_PORTS && ranges_find(&definition->ranges, address));
+}
+
+bool set_candidate_selects(const IndexedSet *set, Address address, const Member *member)
+{
+	if (set->is_unkeyed)
+		return definition_selects(&set->definition, address, member);
+	for (const IndexedPeer *peer = set->candidate_peers; peer; peer = peer->next_candidate)
+		if (selection_matches(peer->selection, member))
+			return true;
+	return false;
+}

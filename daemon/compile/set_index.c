@@ -1,0 +1,406 @@
+/* The sets that rules look up: created, filled, edited and freed as the model changes. */
+#include "set_index.h"
+#include "set_candidates.h"
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+void set_index_init(SetIndex *index, Arena *arena)
+{
+	*index = (SetIndex){.arena = arena,
+		.by_name = hash_table_new(arena),
+		.by_key = hash_table_new(arena),
+		.by_label = hash_table_new(arena)};
+}
+
+void set_index_free(SetIndex *index)
+{
+	const IndexedSet *set;
+	size_t cursor = 0;
+
+	while ((set = hash_table_next(index->by_name, &cursor)))
+		set_unref(set->set);
+}
+
+/* ---- Sets are created and freed ---- */
+static Definition copy_definition(Arena *arena, const Definition *from)
+{
+	Definition to = {.kind = from->kind, .family = from->family, .is_any = from->is_any};
+
+	to.key = arena_strdup(arena, from->key);
+	to.comment = from->comment ? comment_truncate(arena, from->comment) : NULL;
+	for (size_t i = 0; i < from->peers.n; i++) {
+		const Selection *peer = &from->peers.at[i];
+
+		VEC_PUSH(arena, &to.peers,
+			(Selection){peer->namespace ? arena_strdup(arena, peer->namespace) : NULL,
+				peer->namespaces ? selector_copy(arena, peer->namespaces) : NULL,
+				peer->pods ? selector_copy(arena, peer->pods) : NULL});
+	}
+	for (size_t i = 0; i < from->ranges.n; i++)
+		VEC_PUSH(arena, &to.ranges, from->ranges.at[i]);
+	for (size_t i = 0; i < from->ports.n; i++)
+		VEC_PUSH(arena, &to.ports,
+			(NamedPort){arena_strdup(arena, from->ports.at[i].name),
+				from->ports.at[i].protocol, 0});
+	return to;
+}
+
+static void name_set(const Definition *definition, size_t size, char name[OBJECT_NAME_SET_SIZE])
+{
+	if (definition->kind == SET_SELF)
+		snprintf(name, OBJECT_NAME_SET_SIZE, "%s", object_name_self(definition->family));
+	else
+		object_name_set(definition->kind, definition->family, definition->key, size, name);
+}
+
+IndexedSet *set_index_find(const SetIndex *index, const char *name)
+{
+	uint32_t hash = hash_text(HASH_START, name);
+	const IndexedSet *set;
+	size_t cursor = 0;
+
+	while ((set = hash_table_find(index->by_name, hash, &cursor)))
+		if (strcmp(set->name, name) == 0)
+			return (IndexedSet *)set;
+	return NULL;
+}
+
+static void mark_edited(SetIndex *index, IndexedSet *set)
+{
+	if (!set->is_edited)
+		VEC_PUSH(index->scratch, &index->edited, set);
+	set->is_edited = true;
+}
+
+static uint32_t key_hash(const Definition *definition)
+{
+	return hash_text(
+		HASH_START + 2 * (uint32_t)definition->kind + definition->family, definition->key);
+}
+
+static IndexedSet *find_by_key(const SetIndex *index, const Definition *definition)
+{
+	uint32_t hash = key_hash(definition);
+	const IndexedSet *set;
+	size_t cursor = 0;
+
+	while ((set = hash_table_find(index->by_key, hash, &cursor)))
+		if (set->definition.kind == definition->kind &&
+			set->definition.family == definition->family &&
+			strcmp(set->definition.key, definition->key) == 0)
+			return (IndexedSet *)set;
+	return NULL;
+}
+
+IndexedSet *set_index_get(SetIndex *index, const Definition *definition)
+{
+	IndexedSet *set = find_by_key(index, definition);
+	Arena *arena;
+
+	if (set)
+		return set;
+	assert(index->scratch);
+	arena = arena_child(index->arena);
+	set = ARENA_NEW(arena, IndexedSet);
+	*set = (IndexedSet){.arena = arena, .definition = copy_definition(arena, definition)};
+	name_set(&set->definition, 0, set->name);
+	set->peers = arena_alloc(arena, set->definition.peers.n * sizeof(IndexedPeer));
+	for (size_t i = 0; i < set->definition.peers.n; i++)
+		set->peers[i] =
+			(IndexedPeer){.set = set, .selection = &set->definition.peers.at[i]};
+	hash_table_add(index->by_name, hash_text(HASH_START, set->name), set);
+	hash_table_add(index->by_key, key_hash(&set->definition), set);
+	set_candidates_add(index, set);
+	VEC_PUSH(index->scratch, &index->new_sets, set);
+	mark_edited(index, set);
+	return set;
+}
+
+static void free_set(SetIndex *index, IndexedSet *set)
+{
+	set_candidates_remove(index, set);
+	hash_table_remove(index->by_name, hash_text(HASH_START, set->name), set);
+	hash_table_remove(index->by_key, key_hash(&set->definition), set);
+	set_unref(set->set);
+	arena_free(set->arena);
+}
+
+/* ---- Elements ---- */
+static void add_ports(Arena *arena, const Definition *definition, Address address, const Pod *pod,
+	Elements *elements)
+{
+	for (size_t i = 0; i < definition->ports.n; i++) {
+		const NamedPort *wanted = &definition->ports.at[i];
+
+		for (size_t k = 0; k < pod->ports.n; k++)
+			if (named_port_is(&pod->ports.at[k], wanted->name, wanted->protocol))
+				VEC_PUSH(arena, elements,
+					(Element){address, (uint8_t)wanted->protocol,
+						pod->ports.at[k].number});
+	}
+}
+
+/* The elements that a candidate has of an address that belongs to the member. */
+static void add_elements(Arena *arena, const IndexedSet *set, Address address, const Member *member,
+	Elements *elements)
+{
+	if (!member->pod || set->definition.family != address.family ||
+		!set_candidate_selects(set, address, member))
+		return;
+	if (set->definition.kind == SET_PORTS)
+		add_ports(arena, &set->definition, address, member->pod, elements);
+	else
+		VEC_PUSH(arena, elements, (Element){.address = address});
+}
+
+static void edit_elements(SetIndex *index, IndexedSet *set, Elements *before, Elements *after)
+{
+	size_t n = set->add.n + set->del.n;
+
+	elements_sort(before);
+	elements_sort(after);
+	elements_diff(index->scratch, before, after, &set->add, &set->del);
+	if (set->add.n + set->del.n > n)
+		mark_edited(index, set);
+}
+
+void set_index_move(SetIndex *index, Address address, Member before, Member after)
+{
+	IndexedSets candidates = {};
+
+	set_candidates_begin(index);
+	set_candidates_find(index, &before, &candidates);
+	set_candidates_find(index, &after, &candidates);
+	for (size_t i = 0; i < candidates.n; i++) {
+		Elements old = {}, new = {};
+
+		add_elements(index->scratch, candidates.at[i], address, &before, &old);
+		add_elements(index->scratch, candidates.at[i], address, &after, &new);
+		edit_elements(index, candidates.at[i], &old, &new);
+	}
+}
+
+void set_index_edit_self(SetIndex *index, Address address, bool is_in)
+{
+	IndexedSet *set = index->self[address.family];
+	Element element = {.address = address};
+
+	if (is_in)
+		VEC_PUSH(index->scratch, &set->add, element);
+	else
+		VEC_PUSH(index->scratch, &set->del, element);
+	mark_edited(index, set);
+}
+
+/* ---- Filling new sets ---- */
+static void fill_from_pod(SetIndex *index, const AddressIndex *addresses, const Member *member)
+{
+	IndexedSets candidates = {};
+
+	set_candidates_begin(index);
+	set_candidates_find(index, member, &candidates);
+	for (size_t i = 0; i < member->pod->addresses.n; i++) {
+		Address address = member->pod->addresses.at[i];
+
+		if (!address_index_holds(addresses, member->pod, address))
+			continue;
+		for (size_t k = 0; k < candidates.n; k++)
+			if (!candidates.at[k]->set)
+				add_elements(index->scratch, candidates.at[k], address, member,
+					&candidates.at[k]->add);
+	}
+}
+
+static void fill_from_namespace(
+	SetIndex *index, const AddressIndex *addresses, const NamespaceIndex *namespace)
+{
+	Member member = {.namespace = namespace->object};
+	size_t cursor = 0;
+
+	while ((member.pod = namespace_next_pod(namespace, &cursor)))
+		if (pod_is_subject(member.pod))
+			fill_from_pod(index, addresses, &member);
+}
+
+/* The one namespace that the set selects from; NULL: from several, or by a namespace selector. */
+static const char *only_namespace_of(const Definition *definition)
+{
+	const char *namespace =
+		definition->kind == SET_PODS ? definition->peers.at[0].namespace : NULL;
+
+	for (size_t i = 0; namespace && i < definition->peers.n; i++)
+		if (!text_is_equal(definition->peers.at[i].namespace, namespace))
+			return NULL;
+	return namespace;
+}
+
+/* The one namespace that all new sets select from, or NULL: saves the walk over all pods. */
+static const char *only_namespace(const SetIndex *index)
+{
+	const char *only = NULL;
+
+	for (size_t i = 0; i < index->new_sets.n; i++) {
+		const char *namespace;
+
+		if (!set_selects_pods(index->new_sets.at[i]))
+			continue;
+		namespace = only_namespace_of(&index->new_sets.at[i]->definition);
+		if (!namespace || (only && strcmp(only, namespace) != 0))
+			return NULL;
+		only = namespace;
+	}
+	return only;
+}
+
+static bool any_selects_pods(const SetIndex *index)
+{
+	for (size_t i = 0; i < index->new_sets.n; i++)
+		if (set_selects_pods(index->new_sets.at[i]))
+			return true;
+	return false;
+}
+
+void set_index_fill(SetIndex *index, const Model *model, const AddressIndex *addresses)
+{
+	const char *only = only_namespace(index);
+	const NamespaceIndex *namespace;
+	size_t cursor = 0;
+
+	if (!any_selects_pods(index))
+		return;
+	if (only) {
+		namespace = model_namespace_index(model, only);
+		if (namespace)
+			fill_from_namespace(index, addresses, namespace);
+		return;
+	}
+	while ((namespace = model_next_namespace(model, &cursor)))
+		fill_from_namespace(index, addresses, namespace);
+}
+
+/* ---- The end of an update ---- */
+void set_index_begin(SetIndex *index, Arena *scratch)
+{
+	assert(!index->scratch); /* the update before has ended */
+	index->scratch = scratch;
+	index->new_sets.n = index->new_sets.capacity = 0;
+	index->edited.n = index->edited.capacity = 0;
+	index->new_sets.at = index->edited.at = NULL;
+	index->renamed = NULL;
+	index->is_old_set_renamed = false;
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+		if (!index->self[f])
+			index->self[f] = set_index_get(
+				index, &(Definition){.kind = SET_SELF, .family = f, .key = ""});
+		index->self[f]->users = 1; /* the base chains' refusals look it up */
+	}
+}
+
+static void replace_set(IndexedSet *set, const Set *made)
+{
+	set_unref(set->set);
+	set->set = made;
+}
+
+static void rename_set(SetIndex *index, IndexedSet *set, size_t size)
+{
+	if (!index->renamed)
+		index->renamed = strmap_new(index->scratch);
+	strmap_put(index->renamed, arena_strdup(index->scratch, set->name), set->name);
+	hash_table_remove(index->by_name, hash_text(HASH_START, set->name), set);
+	name_set(&set->definition, size, set->name);
+	hash_table_add(index->by_name, hash_text(HASH_START, set->name), set);
+}
+
+static void make_new_set(SetIndex *index, IndexedSet *set)
+{
+	const Set spec = {.name = set->name,
+		.comment = set->definition.comment,
+		.kind = set->definition.kind,
+		.family = set->definition.family,
+		.elements = set->add,
+		.ranges = set->definition.kind == SET_CIDR ? set->definition.ranges : (Ranges){}};
+	size_t size = set_size(&spec);
+
+	assert(set->del.n == 0);
+	if (size)
+		rename_set(index, set, size);
+	replace_set(set, set_make(&spec));
+}
+
+static void edit_set(SetIndex *index, IndexedSet *set)
+{
+	size_t size = set_size(set->set);
+	Set renamed;
+
+	replace_set(set, set_edit(set->set, &set->add, &set->del));
+	if (set_size(set->set) == size)
+		return;
+	rename_set(index, set, set_size(set->set));
+	renamed = *set->set;
+	renamed.name = set->name;
+	replace_set(set, set_make(&renamed));
+	index->is_old_set_renamed = true;
+}
+
+static void make_set(SetIndex *index, IndexedSet *set)
+{
+	elements_sort(&set->add);
+	elements_sort(&set->del);
+	if (set->set)
+		edit_set(index, set);
+	else
+		make_new_set(index, set);
+	set->is_edited = false;
+	set->add = set->del = (Elements){};
+}
+
+const char *set_index_new_name(const SetIndex *index, const char *name)
+{
+	const char *new = index->renamed ? strmap_get(index->renamed, name) : NULL;
+
+	return new ? new : name;
+}
+
+static int set_compare(const void *a, const void *b)
+{
+	return strcmp((*(IndexedSet *const *)a)->name, (*(IndexedSet *const *)b)->name);
+}
+
+static void sort_sets(IndexedSet **sets, size_t n)
+{
+	if (n)
+		qsort(sets, n, sizeof(IndexedSet *), set_compare);
+}
+
+/* Merges the new sets into `sorted`, and frees the sets that no rule looks up. */
+static void update_sorted(SetIndex *index)
+{
+	Merge walk = {.compare = set_compare, .size = sizeof(IndexedSet *)};
+	IndexedSets old = VEC_COPY(index->scratch, index->sorted);
+
+	if (index->is_old_set_renamed)
+		sort_sets(old.at, old.n);
+	sort_sets(index->new_sets.at, index->new_sets.n);
+	index->sorted.n = 0;
+	merge_start(&walk, old.at, old.n, index->new_sets.at, index->new_sets.n);
+	while (merge_next(&walk)) {
+		IndexedSet *set = *(IndexedSet *const *)(walk.left ? walk.left : walk.right);
+
+		assert(!walk.left || !walk.right); /* a name has one set */
+		if (set->users > 0)
+			VEC_PUSH(index->arena, &index->sorted, set);
+		else
+			free_set(index, set);
+	}
+}
+
+void set_index_end(SetIndex *index)
+{
+	for (size_t i = 0; i < index->edited.n; i++)
+		if (index->edited.at[i]->users > 0)
+			make_set(index, index->edited.at[i]);
+	update_sorted(index);
+	index->scratch = NULL;
+}

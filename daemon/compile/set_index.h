@@ -1,0 +1,94 @@
+#pragma once
+/*
+ * set_index: the sets that rules look up, each with the definition of what it selects. It is kept
+ * from one update to the next. A pod that comes, goes or changes edits only the sets that its
+ * labels can select; set_candidates finds those by hash, without a look at the others.
+ *
+ * In an update:
+ *
+ *     set_index_begin
+ *     set_index_move          for each address that changed: edits the sets that exist
+ *     set_index_get           as chains are made: finds or creates the sets of their rules; the
+ *                             caller counts the rules that look a set up in IndexedSet.users
+ *     set_index_edit_self     as pods become isolated
+ *     set_index_fill          fills the created sets from all pods
+ *     set_index_end           makes the edited Sets, frees those without users
+ *
+ * A set's name contains its size, which is known at the end only: set_index_end renames the sets
+ * that have got another size, and set_index_new_name leads from the old name to the new one.
+ *
+ * Private to the module.
+ */
+#include "address_index.h"
+#include "selection.h"
+
+/* What a set selects. */
+typedef struct Definition {
+	SetKind kind;
+	Family family;
+	/* SET_PODS: the pods that any peer selects. SET_PORTS: the named ports of the pods that any
+	   peer selects, or whose address is in a range, or of all pods (is_any). */
+	VEC(Selection) peers;
+	bool is_any;
+	Ranges ranges;	      /* SET_CIDR: its content; SET_PORTS: see above. Disjoint. */
+	VEC(NamedPort) ports; /* SET_PORTS: name and protocol */
+	const char *key;      /* equal keys, kind and family: the same set; part of its name */
+	const char *comment;
+} Definition;
+
+/* One peer of a set's definition; the label index leads to peers, since a set may have many. */
+typedef struct IndexedPeer {
+	struct IndexedSet *set;
+	const Selection *selection;
+	unsigned query; /* the last query that found it */
+	struct IndexedPeer *next_candidate;
+} IndexedPeer;
+
+typedef struct IndexedSet {
+	Arena *arena; /* of this and all that belongs to it */
+	char name[OBJECT_NAME_SET_SIZE];
+	Definition definition;
+	bool is_unkeyed;    /* no label tells which pods it selects: it is a candidate for all */
+	IndexedPeer *peers; /* one for each peer of the definition */
+	const Set *set;	    /* as of the last update; a reference; NULL: created in this update */
+	size_t users;	    /* rules that look it up */
+	/* of the query that found it last */
+	unsigned query;
+	IndexedPeer *candidate_peers; /* those that may select the pod; unused if is_unkeyed */
+	/* of the update in progress, in its scratch arena */
+	bool is_edited;
+	Elements add, del;
+} IndexedSet;
+
+typedef VEC(IndexedSet *) IndexedSets;
+
+typedef struct SetIndex {
+	Arena *arena;
+	HashTable *by_name, *by_key; /* IndexedSet */
+	IndexedSets sorted;	     /* by name; as of the last update */
+	HashTable *by_label;	     /* IndexedPeer */
+	IndexedSets unkeyed;
+	IndexedSet *self[FAMILY_N];
+	unsigned query; /* the number of the last query for candidates */
+	/* of the update in progress */
+	Arena *scratch;
+	IndexedSets new_sets, edited;
+	StrMap *renamed;	 /* old name -> new name; NULL: none was renamed */
+	bool is_old_set_renamed; /* one that existed before the update was renamed */
+} SetIndex;
+
+void set_index_init(SetIndex *index, Arena *arena);
+void set_index_free(SetIndex *index);
+/* Opens an update; `scratch` lives until set_index_end. */
+void set_index_begin(SetIndex *index, Arena *scratch);
+/* The set of that definition; creates it from a copy if it does not exist. */
+IndexedSet *set_index_get(SetIndex *index, const Definition *definition);
+IndexedSet *set_index_find(const SetIndex *index, const char *name); /* NULL if absent */
+/* The address belonged to one pod (or to none) and belongs to another now: edits the sets. */
+void set_index_move(SetIndex *index, Address address, Member before, Member after);
+void set_index_edit_self(SetIndex *index, Address address, bool is_in);
+/* Fills the sets that were created in this update, from all pods that hold addresses. */
+void set_index_fill(SetIndex *index, const Model *model, const AddressIndex *addresses);
+void set_index_end(SetIndex *index);
+/* After set_index_end: the name of the set that had this name before it. */
+const char *set_index_new_name(const SetIndex *index, const char *name);

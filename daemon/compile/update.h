@@ -1,0 +1,50 @@
+#pragma once
+/* update: the compiler's state, and that of an update in progress. Private to the module. */
+#include "chain_index.h"
+#include "expand.h"
+
+/* What an address leads to in a verdict map. */
+typedef struct ChainVerdict {
+	Address address;
+	IndexedChain *chain; /* in an edit, NULL: the address leaves the map */
+} ChainVerdict;
+
+typedef VEC(ChainVerdict) ChainVerdicts;
+
+struct Compiler {
+	Arena *arena;
+	const Model *model; /* borrowed */
+	CompileOptions options;
+	AddressIndex addresses;
+	HashTable *local_pods; /* subject pods of this node, by name; unused with is_all */
+	size_t n_local;	       /* pods of this node, subject or not */
+	SelectorUsage usage;
+	SetIndex sets;
+	ChainIndex chains;
+	/*
+	 * A cache: expand_key() -> the name of the chain that it led to. The chain may be gone. It
+	 * is emptied when a policy changes, since the key has the policies' names only.
+	 */
+	Arena *cache_arena;
+	StrMap *chain_names;
+	ChainVerdicts verdicts[DIRECTION_N][FAMILY_N]; /* by address */
+	bool is_started;			       /* an update has been made */
+};
+
+/* An address whose memberships or verdicts may change in this update. */
+typedef struct DirtyAddress {
+	Address address;
+	Member before, after; /* which pod it belongs to */
+} DirtyAddress;
+
+typedef struct Update {
+	Compiler *c;
+	Arena *scratch;
+	const Changes *changes;
+	StrMap *namespaces; /* those that changed: name -> NamespaceChange; NULL: none */
+	HashTable *dirty_by_address;
+	VEC(DirtyAddress *) dirty;
+	Expander expander;
+	ChainVerdicts edits[DIRECTION_N][FAMILY_N];
+	Ruleset *ruleset;
+} Update;

@@ -1,0 +1,64 @@
+/* Elements of sets and of verdict maps: their order, and what differs between two lists of them. */
+#include "element.h"
+#include <assert.h>
+
+int element_compare(const void *a, const void *b)
+{
+	const Element *x = a, *y = b;
+	int r = address_compare(x->address, y->address);
+
+	if (r)
+		return r;
+	if (x->protocol != y->protocol)
+		return x->protocol < y->protocol ? -1 : 1;
+	return x->port < y->port ? -1 : x->port > y->port;
+}
+
+int verdict_compare(const void *a, const void *b)
+{
+	return address_compare(((const Verdict *)a)->address, ((const Verdict *)b)->address);
+}
+
+void elements_sort(Elements *elements)
+{
+	size_t last = 0;
+
+	if (elements->n == 0)
+		return;
+	qsort(elements->at, elements->n, sizeof(Element), element_compare);
+	for (size_t i = 1; i < elements->n; i++)
+		if (element_compare(&elements->at[i], &elements->at[last]) != 0)
+			elements->at[++last] = elements->at[i];
+	elements->n = last + 1;
+}
+
+bool elements_are_sorted(const Elements *elements)
+{
+	for (size_t i = 1; i < elements->n; i++)
+		if (element_compare(&elements->at[i - 1], &elements->at[i]) >= 0)
+			return false;
+	return true;
+}
+
+bool verdicts_are_sorted(const Verdicts *verdicts)
+{
+	for (size_t i = 1; i < verdicts->n; i++)
+		if (verdict_compare(&verdicts->at[i - 1], &verdicts->at[i]) >= 0)
+			return false;
+	return true;
+}
+
+void elements_diff(
+	Arena *arena, const Elements *old, const Elements *new, Elements *add, Elements *del)
+{
+	Merge walk = {.compare = element_compare, .size = sizeof(Element)};
+
+	assert(elements_are_sorted(old) && elements_are_sorted(new));
+	merge_start(&walk, old->at, old->n, new->at, new->n);
+	while (merge_next(&walk)) {
+		if (!walk.right)
+			VEC_PUSH(arena, del, *(const Element *)walk.left);
+		if (!walk.left)
+			VEC_PUSH(arena, add, *(const Element *)walk.right);
+	}
+}

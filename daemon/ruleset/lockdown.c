@@ -1,0 +1,46 @@
+/*
+ * The lockdown ruleset: the isolated pods of a ruleset, without a rule that accepts anything. It is
+ * small, so it is loaded within milliseconds as the fallback table while a large table, which
+ * somebody has damaged or deleted, is made again.
+ */
+#include "ruleset.h"
+
+/* All isolated pods of a direction lead to one chain without rules: it refuses everything. */
+static void isolate_pods(Ruleset *lockdown, const Ruleset *ruleset, Direction direction)
+{
+	Chain *chain;
+
+	if (ruleset->chains.n == 0)
+		return; /* no pod is isolated */
+	chain = ruleset_add_chain(lockdown,
+		(Chain){.direction = direction, .is_drop = ruleset->chains.at[0]->is_drop});
+	chain_finish(lockdown->arena, chain);
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+		const Verdicts *map = &ruleset->verdicts[direction][f];
+
+		for (size_t i = 0; i < map->n; i++)
+			VEC_PUSH(lockdown->arena, &lockdown->verdicts[direction][f],
+				(Verdict){map->at[i].address, chain->name});
+	}
+}
+
+Ruleset *ruleset_lockdown(const Ruleset *ruleset, const char *table)
+{
+	Ruleset *lockdown = ruleset_new();
+
+	lockdown->base = (BaseOptions){
+		.table = arena_strdup(lockdown->arena, table), .kind = ruleset->base.kind};
+	for (size_t i = 0; i < ruleset->base.services.n; i++)
+		VEC_PUSH(lockdown->arena, &lockdown->base.services, ruleset->base.services.at[i]);
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+		Set *copy = ruleset_add_self(lockdown, f);
+		const Set *self = ruleset_set(ruleset, copy->name);
+
+		for (size_t i = 0; self && i < self->elements.n; i++)
+			VEC_PUSH(lockdown->arena, &copy->elements, self->elements.at[i]);
+	}
+	for (Direction direction = INGRESS; direction < DIRECTION_N; direction++)
+		isolate_pods(lockdown, ruleset, direction);
+	ruleset_sort(lockdown);
+	return lockdown;
+}

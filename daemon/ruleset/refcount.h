@@ -1,0 +1,8 @@
+#pragma once
+/* Atomic reference counts of objects that are constant otherwise. Private to the module. */
+#include <stdbool.h>
+
+/* Asserts that the count is not 0. */
+void reference_take(const unsigned *refcount);
+/* Whether that was the last reference. Asserts that there was one. */
+bool reference_drop(const unsigned *refcount);

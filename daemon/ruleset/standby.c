@@ -1,0 +1,237 @@
+/*
+ * Make-before-break: the base chains are switched to standby objects that filter as the new ruleset
+ * does, the maps and sets in use are edited while no packet can see the difference, and the base
+ * chains are switched back.
+ *
+ *     base chains --> ingress4      --> in_A      --> pods4_S                    before, and after
+ *     base chains --> ingress4_next --> in_A_next --> pods4_S without moving4    meanwhile
+ *                                              `----> pods4_S_next
+ *
+ * moving4 and moving6 hold every address that enters or leaves any edited set. pods4_S_next holds
+ * the members of the new pods4_S among those. So what a standby chain finds does not depend on
+ * whether the edit of pods4_S has been committed yet. Chains that look up no edited set need no
+ * standby object: the standby map leads to the chain itself.
+ */
+#include "standby.h"
+#include <assert.h>
+
+typedef struct Standby {
+	const Difference *d;
+	Arena *arena;
+	Set *moving[FAMILY_N]; /* NULL: no address of the family moves */
+	StrMap *set_of;	       /* edited set's name -> its standby Set */
+	StrMap *chain_of;      /* chain's name -> its standby Chain; absent: none */
+	VEC(const Set *) sets; /* all that are made, the moving ones too */
+	VEC(const Chain *) chains;
+} Standby;
+
+/* ---- Addresses that move ---- */
+static Set *moving_set(Standby *s, Family family)
+{
+	if (!s->moving[family]) {
+		s->moving[family] = ARENA_NEW(s->arena, Set);
+		*s->moving[family] = (Set){
+			.name = object_name_moving(family), .kind = SET_PODS, .family = family};
+		VEC_PUSH(s->arena, &s->sets, s->moving[family]);
+	}
+	return s->moving[family];
+}
+
+static void add_moving(Standby *s, const Elements *elements)
+{
+	for (size_t i = 0; i < elements->n; i++) {
+		Element element = {.address = elements->at[i].address};
+		Set *set = moving_set(s, element.address.family);
+
+		VEC_PUSH(s->arena, &set->elements, element);
+	}
+}
+
+static void collect_moving(Standby *s)
+{
+	for (size_t i = 0; i < s->d->edits.n; i++) {
+		add_moving(s, &s->d->edits.at[i].add);
+		add_moving(s, &s->d->edits.at[i].del);
+	}
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+		if (s->moving[f])
+			elements_sort(&s->moving[f]->elements);
+}
+
+static bool is_moving(const Standby *s, Address address)
+{
+	const Set *set = s->moving[address.family];
+	Element wanted = {.address = address};
+
+	return set && bsearch(&wanted, set->elements.at, set->elements.n, sizeof(Element),
+			      element_compare);
+}
+
+/* ---- Standby objects ---- */
+static void make_set(Standby *s, const Set *set)
+{
+	Set *standby = ARENA_NEW(s->arena, Set);
+
+	*standby = *set;
+	standby->name = object_name_standby(s->arena, set->name);
+	standby->comment = NULL;
+	standby->elements = (Elements){};
+	for (size_t i = 0; i < set->elements.n; i++)
+		if (is_moving(s, set->elements.at[i].address))
+			VEC_PUSH(s->arena, &standby->elements, set->elements.at[i]);
+	strmap_put(s->set_of, set->name, standby);
+	VEC_PUSH(s->arena, &s->sets, standby);
+}
+
+/* A rule that looks up an edited set becomes two: one for the moving addresses, one without them.
+ */
+static void make_chain(Standby *s, const Chain *chain)
+{
+	Chain *standby = ARENA_NEW(s->arena, Chain);
+	bool is_needed = false;
+
+	*standby = (Chain){.name = object_name_standby(s->arena, chain->name),
+		.direction = chain->direction,
+		.is_drop = chain->is_drop};
+	for (size_t i = 0; i < chain->rules.n; i++) {
+		ChainRule rule = chain->rules.at[i];
+		const Set *set = rule.set ? strmap_get(s->set_of, rule.set) : NULL;
+
+		assert(!rule.excluded);
+		if (set) {
+			is_needed = true;
+			rule.set = set->name;
+			VEC_PUSH(s->arena, &standby->rules, rule);
+			rule.set = chain->rules.at[i].set;
+			rule.excluded = s->moving[rule.family]->name;
+		}
+		VEC_PUSH(s->arena, &standby->rules, rule);
+	}
+	if (!is_needed)
+		return;
+	strmap_put(s->chain_of, chain->name, standby);
+	VEC_PUSH(s->arena, &s->chains, standby);
+}
+
+static void make_objects(Standby *s)
+{
+	const Difference *d = s->d;
+
+	collect_moving(s);
+	for (size_t i = 0; i < d->edits.n; i++)
+		make_set(s, d->edits.at[i].set);
+	for (size_t i = 0; d->edits.n && i < d->new->chains.n; i++)
+		make_chain(s, d->new->chains.at[i]);
+}
+
+static Verdicts standby_verdicts(const Standby *s, const Verdicts *verdicts)
+{
+	Verdicts result = {};
+
+	for (size_t i = 0; i < verdicts->n; i++) {
+		const Chain *chain = strmap_get(s->chain_of, verdicts->at[i].chain);
+
+		VEC_PUSH(s->arena, &result,
+			(Verdict){verdicts->at[i].address,
+				chain ? chain->name : verdicts->at[i].chain});
+	}
+	return result;
+}
+
+static void edit_standby_maps(const Standby *s, Steps *steps, OpKind kind)
+{
+	for (Direction direction = INGRESS; direction < DIRECTION_N; direction++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+			steps_edit_map(steps, kind, direction, f, true,
+				standby_verdicts(s, &s->d->new->verdicts[direction][f]));
+}
+
+static void grow_standby(const Standby *s, Steps *steps)
+{
+	steps_grow(steps, s->d);
+	steps_grow_selves(steps, s->d);
+	for (size_t i = 0; i < s->sets.n; i++)
+		steps_add_set(steps, s->sets.at[i]);
+	for (size_t i = 0; i < s->chains.n; i++)
+		steps_add_chain(steps, s->chains.at[i]);
+	steps_all_maps(steps, OP_ADD_MAP, true);
+	edit_standby_maps(s, steps, OP_ADD_VERDICTS);
+}
+
+static void shrink_standby(const Standby *s, Steps *steps)
+{
+	edit_standby_maps(s, steps, OP_DEL_VERDICTS); /* they refer to the chains that go */
+	steps_all_maps(steps, OP_DEL_MAP, true);
+	for (size_t i = 0; i < s->chains.n; i++)
+		steps_del_chain(steps, s->chains.at[i]);
+	steps_shrink(steps, s->d);
+	for (size_t i = 0; i < s->sets.n; i++)
+		steps_del_set(steps, s->sets.at[i]);
+}
+
+/* ---- The maps and sets in use, while the standby objects filter ---- */
+/* A map's size cannot be changed: a map that becomes large, or small, is deleted and made again. */
+static bool is_map_remade(const Difference *d, Direction direction, Family family)
+{
+	return d->old->base.is_large[direction][family] != d->new->base.is_large[direction][family];
+}
+
+static void edit_map(const Difference *d, Steps *steps, Direction direction, Family family)
+{
+	const MapEdit *map = &d->maps[direction][family];
+
+	if (is_map_remade(d, direction, family)) {
+		steps_map(steps, OP_DEL_MAP, direction, family, false);
+		return;
+	}
+	steps_edit_map(steps, OP_DEL_VERDICTS, direction, family, false, map->del);
+	steps_move_verdicts(steps, direction, family, map->move);
+	steps_edit_map(steps, OP_ADD_VERDICTS, direction, family, false, map->add);
+}
+
+static void edit_in_use(const Difference *d, Steps *steps)
+{
+	for (size_t i = 0; i < d->edits.n; i++) {
+		const SetEdit *edit = &d->edits.at[i];
+
+		steps_edit_set(steps, OP_DEL_ELEMENTS, edit->set, edit->del);
+		steps_edit_set(steps, OP_ADD_ELEMENTS, edit->set, edit->add);
+	}
+	for (Direction direction = INGRESS; direction < DIRECTION_N; direction++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+			edit_map(d, steps, direction, f);
+}
+
+static void remake_maps(const Difference *d, Steps *steps)
+{
+	for (Direction direction = INGRESS; direction < DIRECTION_N; direction++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+			if (!is_map_remade(d, direction, f))
+				continue;
+			steps_map(steps, OP_ADD_MAP, direction, f, false);
+			steps_edit_map(steps, OP_ADD_VERDICTS, direction, f, false,
+				d->new->verdicts[direction][f]);
+		}
+}
+
+void plan_standby(Steps *steps, const Difference *d)
+{
+	Standby s = {.d = d,
+		.arena = d->arena,
+		.set_of = strmap_new(d->arena),
+		.chain_of = strmap_new(d->arena)};
+
+	make_objects(&s);
+	steps_begin(steps, "grow", false);
+	grow_standby(&s, steps);
+	steps_begin(steps, "switch", true);
+	steps_set_base(steps, true);
+	steps_begin(steps, "edit", true);
+	edit_in_use(d, steps);
+	steps_begin(steps, "maps", false);
+	remake_maps(d, steps);
+	steps_begin(steps, "switch back", false);
+	steps_set_base(steps, false);
+	steps_begin(steps, "shrink", true);
+	shrink_standby(&s, steps);
+}

@@ -1,0 +1,5 @@
+#pragma once
+/* standby: make-before-break plans; the proof is at the head of plan.c. Private to the module. */
+#include "steps.h"
+
+void plan_standby(Steps *steps, const Difference *d);
