@@ -1,27 +1,51 @@
 #pragma once
 /*
- * source: files -> model. A SourceDir is a directory of files with the last good version of each;
- * the snapshot merges what is in force into a Model; the state directory has what outlives a
- * restart. This module reads files and writes the state directory; what a file says is parse's.
+ * source: files -> model. This module watches nothing and parses nothing itself: the run module
+ * tells it which names had events, parse turns one file's text into a Source. What it owns is
+ *
+ *   - a directory (SourceDir): the files of one directory, and for each the version that was read
+ *     last and the last good one;
+ *   - the snapshot: of each file the version that is in force, all merged into one Model;
+ *   - the state directory: texts that outlive a restart and a power failure.
+ *
+ * The order of calls, for each burst of file events:
+ *
+ *     source_dir_mark            for each event
+ *     source_dir_prefetch        optional, while the burst lasts
+ *     source_dir_refresh         for each directory: reads what is pending
+ *     source_dir_restore         for each directory, after its first refresh only
+ *     snapshot_update            merges what the refreshes read; gives the changes
+ *        ... the changes are compiled, and the kernel's table is changed ...
+ *     source_dir_take_unsaved    for each directory: the texts for state_store
+ *
+ * A version is borrowed by the snapshot's model, by the changes and by what is compiled from them.
+ * One that is replaced is freed by the next source_dir_refresh, so that the changes can still show
+ * what was before. The snapshot is freed before its directories.
+ *
+ * What may go wrong: a file or directory that cannot be read, or is wrong, is a diagnostic, and
+ * what was in force stays. No memory for one file, or no file descriptors, is -errno: nothing is
+ * lost, and the caller tries again later. All functions belong to one thread, but where it is said.
  */
 #include "parse.h"
 #include <sys/stat.h>
 
 #define SOURCE_FILES_MAX 100000 /* of one directory */
 
+/* ---- One file ---- */
 typedef struct SourceFile {
-	Source *source;	   /* the caller frees it */
-	struct stat stamp; /* of the file that was read; zero: none was */
-	char *text;	   /* its content, which the caller frees; NULL: it could not be read */
-	size_t n;
+	Source *source;	  /* the caller frees it */
+	struct stat stat; /* of the file that was read; zero: none was */
+	char *text;	  /* its content, which the caller frees; NULL: it could not be read */
+	size_t n;	  /* bytes of text */
 } SourceFile;
 
 /*
- * Opens NAME beneath the directory (symbolic links too may not lead out of it), refuses what is
- * no regular file, what everybody may write, and what is too big. Then parses. A file that cannot
- * be read gives a Source with that error. What is only needed meanwhile is in `scratch`, which is
- * clear afterwards: whoever reads many files keeps it for all of them. Returns 0 or -errno: there
- * is no memory, or no descriptor, for this file now; the next attempt may do better.
+ * Reads and parses the file `name` of the directory (a descriptor). Refused are: symbolic links
+ * that lead out of the directory, what is no regular file, what everybody may write, what is too
+ * big. The Source of a file that is refused or cannot be read has that as its one error. `file` is
+ * the path for diagnostics. `scratch` is for memory that is needed during the call only; it is
+ * cleared, so that a caller with many files passes the same one. Returns 0; or -errno (ENOMEM,
+ * EMFILE, ENFILE) if this process lacks memory or descriptors now: try again later. Thread-safe.
  */
 int source_file_read(int directory, SourceKind kind, const char *file, const char *name,
 	Arena *scratch, SourceFile *ret_file);
@@ -31,93 +55,111 @@ typedef struct SourceDir SourceDir;
 
 typedef struct SourceDirFile {
 	const char *name;
-	const Source *current;	/* as last read */
+	const Source *current;	/* the version that was read last; NULL: none was */
 	const Source *accepted; /* the version in force; may be current; NULL: none ever was good */
-	int64_t modified_ns;	/* when the file that is current was written; 0: not read */
+	int64_t modified_ns;	/* of the file that is current, since 1970; 0: not read */
 } SourceDirFile;
 
-/* is_saving: what was read is held until source_dir_take_unsaved. */
+/*
+ * Nothing is read yet, and the directory need not exist. is_saving: texts that were read are held
+ * until source_dir_take_unsaved.
+ */
 SourceDir *source_dir_new(SourceKind kind, const char *path, bool is_saving);
-SourceDir *source_dir_free(SourceDir *dir);
+SourceDir *source_dir_free(SourceDir *dir); /* takes NULL; returns NULL */
 const char *source_dir_path(const SourceDir *dir);
-/* Files being written are left as they are until they are closed; new ones are not read before. */
+/*
+ * A write to the file is in progress, or has ended. While it is, refresh does not read the file,
+ * whose content may be half written; what was read of it before stays in force.
+ */
 void source_dir_set_being_written(SourceDir *dir, const char *name, bool is_being_written);
+/* No write is known to be in progress: after events were lost. */
 void source_dir_clear_being_written(SourceDir *dir);
 /*
- * Something happened to the name: refresh shall look at it. NULL: at everything. False: there is
- * nothing to look at, no file of that name is read.
+ * Marks the name as pending: the next refresh reads it. NULL: all names. False: the name is of no
+ * file that would be read, so that no refresh is needed.
  */
 bool source_dir_mark(SourceDir *dir, const char *name);
 /*
- * Reads the files that were noted so that refresh need not, if nothing more happens to them.
- * Changes nothing that shows.
+ * Reads and parses pending files in advance, so that refresh need not if they do not change again.
+ * Optional: apart from the time that refresh takes nothing differs. Errors are left to refresh.
  */
 void source_dir_prefetch(SourceDir *dir);
 /*
- * Reads what was noted, or, the first time and whenever it must, looks at everything: what changed
- * (device, inode, size, times) is read again, what is gone is forgotten. When the directory itself
- * cannot be read, what was known stands. 0 or -errno, as source_file_read: try again later.
+ * Reads the pending files. The first time, and when all names are marked, the whole directory: a
+ * file that differs (device, inode, size, mode, times) is read again, one that is gone is
+ * forgotten. If the directory itself cannot be read that is a diagnostic, and what is known stays.
+ * Returns 0, or -errno as source_file_read.
  */
 int source_dir_refresh(SourceDir *dir);
-/* Whether refresh would find nothing new. Reads no file. */
+/*
+ * Whether a full refresh would find nothing to read, by the files' stat: a check for lost events.
+ * True also for a directory with an error, which each refresh looks at.
+ */
 bool source_dir_is_current(const SourceDir *dir);
-/* Errors of the directory itself: missing, unreadable, writable by everybody. */
+/* Errors of the directory itself: missing, unreadable, writable by everybody. Until next refresh.
+ */
 const Diags *source_dir_diags(const SourceDir *dir);
 size_t source_dir_count(const SourceDir *dir);
-SourceDirFile source_dir_file(const SourceDir *dir, size_t i); /* sorted by name */
+SourceDirFile source_dir_file(const SourceDir *dir, size_t i); /* i < count; sorted by name */
+
 /* ---- The state directory: what outlives a restart ---- */
-/* A named text under it, to be stored; a list of them. All memory is malloc's. */
+/*
+ * A text to be stored, or a name whose text is to be removed; a linked list of them. All memory is
+ * malloc's. A deferred text is made by the thread that stores it: until then it owns a reference to
+ * `from`, which nobody may change.
+ */
 typedef struct StateText {
-	char *name;	/* "policies/web.yaml" */
-	char *text;	/* NULL: what is stored under this name goes */
+	char *name;	/* below the state directory: "policies/web.yaml" */
+	char *text;	/* NULL, and not deferred: what is stored under the name is to be removed */
 	size_t n;	/* bytes of text */
-	uint64_t stamp; /* which version of a file it is; 0: not said */
+	uint64_t stamp; /* identifies the version of the file that it is of; 0: none */
 	struct StateText *next;
-	/* A text that is yet to be made, in the thread of whoever stores it: from `from`, of which
-	   it is an owner until then. Nobody may change `from` meanwhile. */
-	char *(*make)(const void *from);
-	void (*drop)(const void *from);
+	/* deferred; `from` is NULL if not */
+	char *(*make)(const void *from); /* gives malloc's memory */
+	void (*drop)(const void *from);	 /* gives the reference back */
 	const void *from;
 } StateText;
 
 /* Copies the name, takes the text over. */
 StateText *state_text_new(const char *name, char *text, size_t n);
-/* Takes `from` over likewise. make gives malloc's memory. */
+/* Takes the reference to `from` over. */
 StateText *state_text_deferred(const char *name, char *(*make)(const void *from),
 	void (*drop)(const void *from), const void *from);
 StateText *state_text_free(StateText *text); /* this one, not the list; returns NULL */
-/* Makes the text if that is yet to be done. */
+/* Makes the text if it is deferred and not made yet. In any thread. */
 void state_text_make(StateText *text);
 /*
- * Stored whole or not at all, whatever instant the power fails: written beside, with a checksum,
- * synced, renamed. The version before is kept. 0 or -errno. May be called from any thread, by one
- * at a time.
+ * Stores the text (or removes it), made before, atomically: after a power failure at any instant
+ * there is the whole text or the whole one of before. Waits for the disk (fsync). Returns 0 or
+ * -errno. In any thread, but by one at a time.
  */
 int state_store(const char *state, const StateText *text);
 /*
- * The text as it was stored, NUL-terminated, which the caller frees. Where it is damaged the
- * version before it is used, and diags has a warning either way. -ENOENT: there is none that is
- * whole.
+ * Loads a text as it was stored, NUL-terminated; the caller frees it. If it is damaged (wrong
+ * checksum, or writable by everybody) the version before it is loaded, and diags has a warning. 0,
+ * or -ENOENT: there is no undamaged one.
  */
 int state_load(const char *state, const char *name, Diags *diags, char **ret_text, size_t *ret_n);
 
+/* ---- A directory and the state directory ---- */
 /*
- * Appends to the list what is in force and was not taken yet, as it was read (not as the file is
- * by now), and what is gone. To be called after a change was applied.
+ * Appends to the list the texts of accepted versions that were not taken yet (as they were read,
+ * not as the files are now), and the names of deleted files. After the snapshot_update that
+ * accepted them, and best after the kernel's table has them.
  */
 void source_dir_take_unsaved(SourceDir *dir, StateText **list);
 /*
- * To be called once, after the first refresh. Broken files get their saved version as the accepted
- * one; where the directory itself cannot be read, all the saved ones stand. After a reboot
- * (is_new_boot) inventory files that are not there yet stand as they were saved, each until it is
- * written again: the inventory lies in memory, and an empty directory does not mean "no pods".
- * Damage is said in diags. 0 or -ENOMEM, as source_file_read: then to be called again.
+ * Once, after the first refresh and before the first snapshot_update. A broken file gets its saved
+ * version as the accepted one; if the directory cannot be read, so do all saved files. After a
+ * reboot (is_new_boot) so do inventory files that do not exist yet, each until it is written: the
+ * inventory is on a tmpfs, and that it is empty does not mean "no pods". Warnings go to diags.
+ * Returns 0, or -ENOMEM as source_file_read: call it again.
  */
 int source_dir_restore(SourceDir *dir, const char *state, bool is_new_boot, Diags *diags);
-/* Whether a file from before the reboot still stands unwritten. */
+/* Whether a file that does not exist since the reboot is in force still. */
 bool source_dir_has_restored(const SourceDir *dir);
 
-/* ---- The snapshot: everything that stands, as one model ---- */
+/* ---- The snapshot: all that is in force, as one model ---- */
 typedef struct Snapshot Snapshot;
 
 /*
@@ -125,23 +167,23 @@ typedef struct Snapshot Snapshot;
  * order in which their diagnostics come. The list is copied, the directories are borrowed.
  */
 Snapshot *snapshot_new(SourceDir *const *dirs, size_t n);
-Snapshot *snapshot_free(Snapshot *snapshot);
+Snapshot *snapshot_free(Snapshot *snapshot); /* takes NULL; returns NULL */
 /*
- * Merges what the directories read since the last time: of each file the current version, or,
- * where that has an error, the one accepted before. What only shows across files is judged here:
- * two policies of one name, a cidr_set that nobody defines; a file at fault keeps its accepted
- * version. What was merged is accepted. ret_changes: what became different, until the next refresh
- * of the directories; in its arena.
+ * Merges what the directories read since the last update: of each file the current version, or, if
+ * that has an error, the accepted one. Errors that only show across files are found here (two
+ * policies of one name, a cidr_set that is not defined): such a file too keeps its accepted
+ * version. Current versions that were merged are accepted from now on. ret_changes: how the model
+ * differs from before; valid until the next refresh of the directories; lists are in its arena.
  */
 void snapshot_update(Snapshot *snapshot, Changes *ret_changes);
-const Model *snapshot_model(const Snapshot *snapshot);
-/* Every diagnostic: the directories', the files', the merge's. */
+const Model *snapshot_model(const Snapshot *snapshot); /* borrowed; updated by each update */
+/* All diagnostics, of the directories, the files and the merge. Until the next update. */
 const Diags *snapshot_diags(const Snapshot *snapshot);
 
 /* ---- netpol.conf ---- */
 /*
- * The defaults, with the host's name as the node's, and over them what the file says. A missing
- * file is an error unless `may_be_absent`. Errors go to diags. 0 or PARSE_E_INVALID.
+ * The defaults, with the host name as the node's, overlaid by what the file has. A missing file is
+ * an error unless `may_be_absent`. Returns 0, or PARSE_E_INVALID with the errors in diags.
  */
 int settings_load(
 	Arena *arena, const char *path, bool may_be_absent, Settings *settings, Diags *diags);

@@ -1,81 +1,11 @@
-/* The files that a directory knows, by name, and the lists that each of them may be on. */
-#include "directory.h"
+/* The files that a directory knows: by name, on the lists, and which version is in force. */
+#include "entry.h"
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
-void pointers_add(Pointers *list, void *item)
+static void free_entry(Entry *entry)
 {
-	if (list->n == list->capacity) {
-		list->capacity = list->capacity ? 2 * list->capacity : 16;
-		list->at = memory_grow(list->at, list->capacity, sizeof(*list->at));
-	}
-	list->at[list->n++] = item;
-}
-
-static void pointers_remove(Pointers *list, const void *item)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < list->n; i++)
-		if (list->at[i] != item)
-			list->at[kept++] = list->at[i];
-	list->n = kept;
-}
-
-/* ---- Names ---- */
-static int entry_compare(const void *a, const void *b)
-{
-	return strcmp((*(const Entry *const *)a)->name, (*(const Entry *const *)b)->name);
-}
-
-Entry *entry_among(const SourceDir *dir, size_t n, const char *name)
-{
-	const Entry wanted = {.name = (char *)name}, *key = &wanted;
-	Entry **found = n ? bsearch(&key, dir->entries.at, n, sizeof(void *), entry_compare) : NULL;
-
-	return found ? *found : NULL;
-}
-
-Entry *entry_of(const SourceDir *dir, const char *name)
-{
-	return entry_among(dir, dir->entries.n, name);
-}
-
-void entries_sort(SourceDir *dir)
-{
-	if (dir->entries.n)
-		qsort(dir->entries.at, dir->entries.n, sizeof(void *), entry_compare);
-}
-
-int entry_add(SourceDir *dir, const char *name, Entry **ret_entry)
-{
-	Entry *entry;
-
-	if (dir->entries.n >= SOURCE_FILES_MAX)
-		return -EFBIG;
-	entry = MEMORY_NEW(Entry);
-	entry->name = memory_copy_text(name);
-	entry->is_seen = true;
-	pointers_add(&dir->entries, entry);
-	*ret_entry = entry;
-	return 0;
-}
-
-void entry_mark_deleted(SourceDir *dir, const char *name)
-{
-	pointers_add(&dir->deleted, memory_copy_text(name));
-}
-
-void entry_drop_text(Entry *entry)
-{
-	free(entry->text);
-	entry->text = NULL;
-}
-
-void entry_free(Entry *entry)
-{
-	if (!entry)
-		return;
 	if (entry->accepted != entry->current)
 		source_free(entry->accepted);
 	source_free(entry->current);
@@ -84,77 +14,248 @@ void entry_free(Entry *entry)
 	free(entry);
 }
 
-/* ---- For the snapshot ---- */
-void entry_mark(SourceDir *dir, Entry *entry)
+void entries_free_retired(EntryTable *table)
+{
+	for (size_t i = 0; i < table->retired.n; i++)
+		source_free(table->retired.at[i]);
+	table->retired.n = 0;
+}
+
+void entries_free(EntryTable *table)
+{
+	for (size_t i = 0; i < table->changed.n; i++)
+		if (((Entry *)table->changed.at[i])->is_deleted)
+			free_entry(table->changed.at[i]);
+	for (size_t i = 0; i < table->all.n; i++)
+		free_entry(table->all.at[i]);
+	for (size_t i = 0; i < table->forgotten.n; i++)
+		free(table->forgotten.at[i]);
+	entries_free_retired(table);
+	free(table->all.at);
+	free(table->changed.at);
+	free(table->unsaved.at);
+	free(table->forgotten.at);
+	free(table->retired.at);
+}
+
+Entry *entry_at(const EntryTable *table, size_t i)
+{
+	assert(i < table->all.n);
+	return table->all.at[i];
+}
+
+/* ---- By name ---- */
+static int compare_entries(const void *a, const void *b)
+{
+	return strcmp((*(const Entry *const *)a)->name, (*(const Entry *const *)b)->name);
+}
+
+static int compare_name(const void *name, const void *entry)
+{
+	return strcmp(name, (*(const Entry *const *)entry)->name);
+}
+
+Entry *entry_find_sorted(const EntryTable *table, const char *name)
+{
+	Entry **found = NULL;
+
+	assert(table->n_sorted <= table->all.n);
+	if (table->n_sorted)
+		found = bsearch(name, table->all.at, table->n_sorted, sizeof(void *), compare_name);
+	return found ? *found : NULL;
+}
+
+Entry *entry_find(const EntryTable *table, const char *name)
+{
+	assert(table->n_sorted == table->all.n);
+	return entry_find_sorted(table, name);
+}
+
+int entry_add(EntryTable *table, const char *name, Entry **ret_entry)
+{
+	Entry *entry;
+
+	assert(!entry_find_sorted(table, name));
+	if (table->all.n >= SOURCE_FILES_MAX)
+		return -EFBIG;
+	entry = MEMORY_NEW(Entry);
+	entry->name = memory_copy_text(name);
+	entry->is_seen = true;
+	pointer_list_add(&table->all, entry);
+	*ret_entry = entry;
+	return 0;
+}
+
+/*
+ * readdir may return a name twice if the file is replaced meanwhile (POSIX leaves it open): the
+ * second entry goes. It was added since the last sort, so that nothing else points at it.
+ */
+static void drop_duplicates(PointerList *all)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < all->n; i++) {
+		Entry *entry = all->at[i];
+
+		if (n == 0 || compare_entries(&all->at[n - 1], &all->at[i]) != 0) {
+			all->at[n++] = entry;
+			continue;
+		}
+		assert(!entry->current && !entry->accepted && !entry->is_changed);
+		free_entry(entry);
+	}
+	all->n = n;
+}
+
+void entries_sort(EntryTable *table)
+{
+	if (table->n_sorted == table->all.n)
+		return;
+	qsort(table->all.at, table->all.n, sizeof(void *), compare_entries);
+	drop_duplicates(&table->all);
+	table->n_sorted = table->all.n;
+}
+
+/* ---- The lists ---- */
+static void mark_changed(EntryTable *table, Entry *entry)
 {
 	if (!entry->is_changed)
-		pointers_add(&dir->changed, entry);
+		pointer_list_add(&table->changed, entry);
 	entry->is_changed = true;
 }
 
-void entry_forget(SourceDir *dir, Entry *entry)
+static void mark_unsaved(EntryTable *table, Entry *entry)
 {
-	entry_mark(dir, entry);
-	pointers_remove(&dir->entries, entry);
+	if (!entry->is_unsaved)
+		pointer_list_add(&table->unsaved, entry);
+	entry->is_unsaved = true;
+}
+
+static void clear_unsaved(EntryTable *table, Entry *entry)
+{
 	if (entry->is_unsaved)
-		pointers_remove(&dir->unsaved, entry);
-	entry->is_deleted = true;
-}
-
-void entry_accept(SourceDir *dir, Entry *entry)
-{
-	if (entry->accepted && entry->accepted != entry->current)
-		pointers_add(&dir->retired, entry->accepted);
-	entry->accepted = entry->current;
-}
-
-/* Kubelet lists its pods in another order each time: that is not worth a write to the disk. */
-void entry_updated_in_place(SourceDir *dir, Entry *entry, bool is_same)
-{
-	source_free(entry->current);
-	entry->current = entry->accepted;
-	if (!is_same || !entry->was_saved)
-		return;
-	entry_drop_text(entry);
-	pointers_remove(&dir->unsaved, entry);
+		pointer_list_remove(&table->unsaved, entry);
 	entry->is_unsaved = false;
 }
 
-static void retire(SourceDir *dir, Entry *entry)
+void entry_forget_saved(EntryTable *table, const char *name)
+{
+	pointer_list_add(&table->forgotten, memory_copy_text(name));
+}
+
+void entry_delete(EntryTable *table, Entry *entry)
+{
+	assert(!entry->is_deleted && table->n_sorted == table->all.n);
+	if (table->is_saving)
+		entry_forget_saved(table, entry->name);
+	mark_changed(table, entry);
+	clear_unsaved(table, entry);
+	pointer_list_remove(&table->all, entry);
+	table->n_sorted = table->all.n;
+	entry->is_deleted = true;
+}
+
+/* ---- Versions ---- */
+void entry_drop_text(Entry *entry)
+{
+	free(entry->text);
+	entry->text = NULL;
+}
+
+/* A broken version is never saved: the state directory has the accepted one. */
+static void hold_text(EntryTable *table, Entry *entry)
+{
+	entry->was_accepted_saved = !entry->is_unsaved;
+	if (entry->current->diags.n_errors || !table->is_saving)
+		entry_drop_text(entry);
+	else
+		mark_unsaved(table, entry);
+}
+
+void entry_set_current(EntryTable *table, Entry *entry, const SourceFile *file)
+{
+	assert(!entry->is_deleted && !entry->is_being_written);
+	if (entry->current != entry->accepted)
+		source_free(entry->current);
+	entry_drop_text(entry);
+	entry->current = file->source;
+	entry->stat = file->stat;
+	entry->text = file->text;
+	entry->text_n = file->n;
+	hold_text(table, entry);
+	mark_changed(table, entry);
+}
+
+void entry_restore(EntryTable *table, Entry *entry, Source *source)
+{
+	assert(source->diags.n_errors == 0 && !entry->accepted && !entry->merged);
+	entry->accepted = source;
+	mark_changed(table, entry);
+}
+
+Source *entry_good_current(const Entry *entry)
+{
+	return entry->current && entry->current->diags.n_errors == 0 ? entry->current : NULL;
+}
+
+Source *entry_best_version(const Entry *entry)
+{
+	Source *good = entry_good_current(entry);
+
+	return good ? good : entry->accepted;
+}
+
+/* ---- For the snapshot ---- */
+void entry_accept(EntryTable *table, Entry *entry)
+{
+	assert(entry->merged && entry->merged == entry_good_current(entry));
+	if (entry->accepted && entry->accepted != entry->current)
+		pointer_list_add(&table->retired, entry->accepted);
+	entry->accepted = entry->current;
+}
+
+/* kubelet lists its pods in another order each time: that is not worth a write to the disk. */
+void entry_updated_in_place(EntryTable *table, Entry *entry, bool is_same)
+{
+	assert(entry->merged == entry->accepted && entry->current != entry->accepted);
+	source_free(entry->current);
+	entry->current = entry->accepted;
+	if (!is_same || !entry->was_accepted_saved)
+		return;
+	entry_drop_text(entry);
+	clear_unsaved(table, entry);
+}
+
+static void free_tombstone(EntryTable *table, Entry *entry)
 {
 	if (entry->accepted) {
-		pointers_add(&dir->retired, entry->accepted);
+		pointer_list_add(&table->retired, entry->accepted);
 		if (entry->current == entry->accepted)
 			entry->current = NULL;
 		entry->accepted = NULL;
 	}
-	entry_free(entry);
+	free_entry(entry);
 }
 
-void dir_end_changes(SourceDir *dir)
+void entries_end_changes(EntryTable *table)
 {
-	for (size_t i = 0; i < dir->changed.n; i++) {
-		Entry *entry = dir->changed.at[i];
+	for (size_t i = 0; i < table->changed.n; i++) {
+		Entry *entry = table->changed.at[i];
 
 		entry->is_changed = false;
 		if (entry->is_deleted)
-			retire(dir, entry);
+			free_tombstone(table, entry);
+		else
+			assert(!entry->merged || entry->merged == entry->accepted);
 	}
-	dir->changed.n = 0;
+	table->changed.n = 0;
 }
 
-void dir_begin_changes(SourceDir *dir)
+void entries_begin_changes(EntryTable *table)
 {
-	dir_end_changes(dir); /* the gone go */
-	for (size_t i = 0; i < dir->entries.n; i++) {
-		dir_entry(dir, i)->merged = NULL;
-		entry_mark(dir, dir_entry(dir, i));
+	entries_end_changes(table); /* the new snapshot has merged nothing of a tombstone */
+	for (size_t i = 0; i < table->all.n; i++) {
+		entry_at(table, i)->merged = NULL;
+		mark_changed(table, entry_at(table, i));
 	}
-}
-
-void dir_free_retired(SourceDir *dir)
-{
-	for (size_t i = 0; i < dir->retired.n; i++)
-		source_free(dir->retired.at[i]);
-	dir->retired.n = 0;
 }

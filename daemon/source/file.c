@@ -1,5 +1,9 @@
-/* One file: opened without trusting it, read whole, and parsed. */
-#include "directory.h"
+/*
+ * One file: opened, checked, read whole and parsed. The directory is not trusted to be well kept: a
+ * FIFO, a device, a link to a file elsewhere or a file that everybody may write is refused, and no
+ * open() of one can block.
+ */
+#include "file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -7,6 +11,32 @@
 #include <string.h>
 #include <unistd.h>
 
+/* ---- Stat ---- */
+bool file_stat_is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mode == b->st_mode && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+uint64_t file_stat_stamp(const struct stat *st)
+{
+	uint64_t parts[] = {st->st_dev, st->st_ino, (uint64_t)st->st_size,
+		(uint64_t)st->st_mtim.tv_sec, (uint64_t)st->st_mtim.tv_nsec,
+		(uint64_t)st->st_ctim.tv_sec, (uint64_t)st->st_ctim.tv_nsec};
+	uint8_t hash[32];
+	Digest digest;
+	uint64_t stamp;
+
+	digest_start(&digest);
+	digest_add(&digest, parts, sizeof(parts));
+	digest_end(&digest, hash);
+	memcpy(&stamp, hash, sizeof(stamp));
+	return stamp ? stamp : 1;
+}
+
+/* ---- Messages ---- */
 static const char *open_error(int error)
 {
 	switch (error) {
@@ -38,10 +68,12 @@ static const char *stat_error(const struct stat *st, SourceKind kind)
 	return NULL;
 }
 
-/* Whole pages: when the text goes, nothing that stays keeps a part of it from the system. */
+/* ---- Reading ---- */
+/* In whole pages: so the allocator returns all of a freed text to the system, whatever else it
+ * has placed around it. */
 #define PAGE ((size_t)4096)
 
-char *read_whole(int fd, size_t size, size_t *ret_n)
+char *file_read_whole(int fd, size_t size, size_t *ret_n)
 {
 	char *text = aligned_alloc(PAGE, (size / PAGE + 1) * PAGE);
 	size_t n = 0;
@@ -66,8 +98,8 @@ char *read_whole(int fd, size_t size, size_t *ret_n)
 	return text;
 }
 
-/* Where an open file really lies; the kernel tells, whatever links led there. */
-static int path_of(int fd, char ret_path[PATH_MAX])
+/* The path of an open file after all symbolic links, as the kernel has it. 0 or -errno. */
+static int resolve_path(int fd, char ret_path[PATH_MAX])
 {
 	char link[64];
 	ssize_t n;
@@ -81,8 +113,9 @@ static int path_of(int fd, char ret_path[PATH_MAX])
 }
 
 /*
- * A handle on what NAME leads to (O_PATH: nothing is opened yet, no FIFO waits), if that lies
- * beneath the directory. Not openat2(RESOLVE_BENEATH): systemd's RestrictSUIDSGID= takes it away.
+ * An O_PATH descriptor of what `name` leads to, if that is beneath the directory; -EXDEV if not.
+ * O_PATH opens nothing yet, so a FIFO does not block. openat2(RESOLVE_BENEATH) would do the check,
+ * but systemd's RestrictSUIDSGID= makes openat2 fail with ENOSYS.
  */
 static int find_beneath(int directory, const char *name)
 {
@@ -92,9 +125,9 @@ static int find_beneath(int directory, const char *name)
 
 	if (fd < 0)
 		return -errno;
-	r = path_of(directory, base);
+	r = resolve_path(directory, base);
 	if (r == 0)
-		r = path_of(fd, path);
+		r = resolve_path(fd, path);
 	n = r == 0 ? strlen(base) : 0;
 	if (r == 0 && (strncmp(path, base, n) != 0 || (path[n] != '/' && strcmp(base, "/") != 0)))
 		r = -EXDEV;
@@ -103,7 +136,7 @@ static int find_beneath(int directory, const char *name)
 	return r < 0 ? r : fd;
 }
 
-/* Opens for reading what a handle stands for: the very file, wherever its name leads by now. */
+/* Opens the file of an O_PATH descriptor for reading: no race with a rename of its name. */
 static int open_found(int found)
 {
 	char link[64];
@@ -114,21 +147,24 @@ static int open_found(int found)
 	return fd < 0 ? -errno : fd;
 }
 
-bool is_of_environment(int error)
+bool file_error_is_transient(int error)
 {
 	return error == ENOMEM || error == EMFILE || error == ENFILE;
 }
 
-/* Its content, or *ret_why says why there is none. 0, or -errno of opening or reading. */
+/*
+ * Reads stat and text. On failure *ret_why is the message for the user, and the result is -errno of
+ * open or read, or 0 if the file was refused.
+ */
 static int read_found(SourceKind kind, int found, SourceFile *file, const char **ret_why)
 {
 	int fd, error;
 
-	if (fstat(found, &file->stamp) < 0) {
+	if (fstat(found, &file->stat) < 0) {
 		*ret_why = strerror(errno);
 		return 0;
 	}
-	*ret_why = stat_error(&file->stamp, kind);
+	*ret_why = stat_error(&file->stat, kind);
 	if (*ret_why)
 		return 0;
 	fd = open_found(found);
@@ -136,7 +172,7 @@ static int read_found(SourceKind kind, int found, SourceFile *file, const char *
 		*ret_why = open_error(-fd);
 		return fd;
 	}
-	file->text = read_whole(fd, (size_t)file->stamp.st_size, &file->n);
+	file->text = file_read_whole(fd, (size_t)file->stat.st_size, &file->n);
 	error = file->text ? 0 : errno;
 	close(fd);
 	if (error)
@@ -157,9 +193,9 @@ int source_file_read(int directory, SourceKind kind, const char *file, const cha
 		r = read_found(kind, found, &result, &why);
 		close(found);
 	}
-	if (is_of_environment(-r))
+	if (file_error_is_transient(-r))
 		return r;
-	if (why) { /* what else went wrong is said of the file */
+	if (why) { /* any other error is a diagnostic of the file */
 		result.source = source_make_failed(file, why);
 		r = 0;
 	} else {

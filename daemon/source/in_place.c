@@ -1,64 +1,71 @@
 /*
- * A file's next reading says mostly what the one in force says. It is folded into that: what is the
- * same stays where it is in memory, with whoever points at it; what is not is copied beside. So the
- * model hears of what changed, however much the file holds.
+ * The in-place update of an inventory's accepted version.
  *
- * What was replaced is left behind in the arena of the reading in force. Before that is half of it,
- * the next reading takes the place of the whole.
+ * Pods that were superseded stay in the arena of the accepted version, which cannot free single
+ * pods. Before they are half of it, an update is refused, and the current version replaces the
+ * accepted one as a whole.
  */
-#include "directory.h"
+#include "in_place.h"
+#include <assert.h>
 
-/* A pod in force, and whether the next reading says the same of it. */
-typedef struct Known {
+/* A pod of the accepted version. */
+typedef struct OldPod {
 	const Pod *pod;
-	bool stays, is_duplicate;
-} Known;
+	bool stays;	   /* `next` has an equal pod */
+	bool is_duplicate; /* several places of the files have a pod of this name */
+} OldPod;
 
 typedef struct InPlaceUpdate {
 	Source *into;
 	const Source *next;
-	Known *known;	  /* into's pods */
-	const Pod **pods; /* next's pods, those that stay where they are; NULL: yet to be copied */
-	Pods deleted, come;
-	const Pod **list; /* into's list, as it will be */
+	OldPod *old; /* into's pods */
+	const Pod **
+		pods; /* one for each pod of next: the old one that stays, NULL: yet to be copied */
+	Pods deleted, added;
+	const Pod **list; /* where into's list of pods will be */
 } InPlaceUpdate;
 
 /* ---- What stays ---- */
-/* Of a pod that is named twice, where it is named may decide which counts: such do not stay. */
-static void list_known(InPlaceUpdate *f, const Model *model, Arena *scratch)
+/* Which of two pods of one name is in force may depend on their places in the files. Such pods
+ * never stay: the model must compare them again. */
+static void list_old(InPlaceUpdate *u, const Model *model, Arena *scratch)
 {
-	f->known = arena_alloc(scratch, f->into->pods.n * sizeof(Known));
-	for (size_t i = 0; i < f->into->pods.n; i++) {
-		const Pod *pod = f->into->pods.at[i];
+	u->old = arena_alloc(scratch, u->into->pods.n * sizeof(OldPod));
+	for (size_t i = 0; i < u->into->pods.n; i++) {
+		const Pod *pod = u->into->pods.at[i];
 
-		f->known[i] = (Known){.pod = pod, .is_duplicate = model_is_duplicate(model, pod)};
+		u->old[i] = (OldPod){.pod = pod, .is_duplicate = model_is_duplicate(model, pod)};
 	}
 }
 
-static bool let_stay(Known *known, const Pod *pod)
+/* True: the old pod is equal, and now stays for this one. */
+static bool match_pod(OldPod *old, const Pod *pod)
 {
-	if (known->stays || known->is_duplicate || !pod_is_equal(known->pod, pod))
+	if (old->stays || old->is_duplicate || !pod_is_equal(old->pod, pod))
 		return false;
-	known->stays = true;
+	old->stays = true;
 	return true;
 }
 
-/* Most files name their pods in the order of before, though here and there one comes or goes. */
-static void match_in_order(InPlaceUpdate *f)
+/*
+ * The first pass, O(n): most files list their pods in the order of before, with some deleted or
+ * added in between. So each pod is compared with the next two old ones only.
+ */
+static void match_in_order(InPlaceUpdate *u)
 {
-	size_t at = 0, n = f->into->pods.n;
+	size_t at = 0, n = u->into->pods.n;
 
-	for (size_t i = 0; i < f->next->pods.n; i++) {
-		const Pod *pod = f->next->pods.at[i];
+	for (size_t i = 0; i < u->next->pods.n; i++) {
+		const Pod *pod = u->next->pods.at[i];
 		size_t k = at, end = at + 2 < n ? at + 2 : n;
 
-		while (k < end && !let_stay(&f->known[k], pod))
+		while (k < end && !match_pod(&u->old[k], pod))
 			k++;
 		if (k < end) {
-			f->pods[i] = f->known[k].pod;
+			u->pods[i] = u->old[k].pod;
 			at = k + 1;
-		} else if (at < n && strcmp(f->known[at].pod->name, pod->name) == 0) {
-			at++; /* it is another now */
+		} else if (at < n && strcmp(u->old[at].pod->name, pod->name) == 0) {
+			at++; /* the same pod, changed */
 		}
 	}
 }
@@ -68,36 +75,44 @@ static uint32_t pod_hash(const Pod *pod)
 	return hash_text(hash_text(HASH_START, pod->namespace), pod->name);
 }
 
-static void match_by_name(InPlaceUpdate *f, Arena *scratch)
+static void match_in_table(InPlaceUpdate *u, const HashTable *table, size_t i)
 {
-	HashTable *rest = hash_table_new(scratch);
+	const Pod *pod = u->next->pods.at[i];
+	const OldPod *found;
+	size_t cursor = 0;
 
-	for (size_t i = 0; i < f->into->pods.n; i++)
-		if (!f->known[i].stays && !f->known[i].is_duplicate)
-			hash_table_add(rest, pod_hash(f->known[i].pod), &f->known[i]);
-	for (size_t i = 0; hash_table_count(rest) && i < f->next->pods.n; i++) {
-		const Pod *pod = f->next->pods.at[i];
-		const Known *known;
-		size_t cursor = 0;
-
-		while (!f->pods[i] && (known = hash_table_find(rest, pod_hash(pod), &cursor)))
-			if (let_stay((Known *)known, pod))
-				f->pods[i] = known->pod;
-	}
+	while (!u->pods[i] && (found = hash_table_find(table, pod_hash(pod), &cursor)))
+		if (match_pod(&u->old[found - u->old], pod))
+			u->pods[i] = found->pod;
 }
 
-static void match(InPlaceUpdate *f, const Model *model, Arena *scratch)
+/* The second pass: what is left on both sides, by a hash table. */
+static void match_by_name(InPlaceUpdate *u, Arena *scratch)
 {
-	f->pods = arena_alloc(scratch, f->next->pods.n * sizeof(Pod *));
-	list_known(f, model, scratch);
-	match_in_order(f);
-	match_by_name(f, scratch);
-	f->come.at = arena_alloc(scratch, f->next->pods.n * sizeof(Pod *));
-	for (size_t i = 0; i < f->into->pods.n; i++)
-		if (!f->known[i].stays)
-			VEC_PUSH(scratch, &f->deleted, f->known[i].pod);
+	HashTable *table = hash_table_new(scratch);
+
+	for (size_t i = 0; i < u->into->pods.n; i++)
+		if (!u->old[i].stays && !u->old[i].is_duplicate)
+			hash_table_add(table, pod_hash(u->old[i].pod), &u->old[i]);
+	if (hash_table_count(table) == 0)
+		return;
+	for (size_t i = 0; i < u->next->pods.n; i++)
+		match_in_table(u, table, i);
 }
 
+static void match_pods(InPlaceUpdate *u, const Model *model, Arena *scratch)
+{
+	u->pods = arena_alloc(scratch, u->next->pods.n * sizeof(Pod *));
+	list_old(u, model, scratch);
+	match_in_order(u);
+	match_by_name(u, scratch);
+	u->added.at = arena_alloc(scratch, u->next->pods.n * sizeof(Pod *));
+	for (size_t i = 0; i < u->into->pods.n; i++)
+		if (!u->old[i].stays)
+			VEC_PUSH(scratch, &u->deleted, u->old[i].pod);
+}
+
+/* ---- Whether it is done ---- */
 static bool have_same_namespaces(const Source *a, const Source *b)
 {
 	if (a->namespaces.n != b->namespaces.n)
@@ -108,78 +123,84 @@ static bool have_same_namespaces(const Source *a, const Source *b)
 	return true;
 }
 
-/* ---- What comes ---- */
-static void copy(InPlaceUpdate *f)
-{
-	Source *into = f->into;
-
-	f->list = into->pods.at;
-	if (f->next->pods.n > into->pods.capacity)
-		f->list = arena_alloc(into->arena, f->next->pods.n * sizeof(Pod *));
-	for (size_t i = 0; i < f->next->pods.n; i++)
-		if (!f->pods[i]) {
-			f->pods[i] = pod_copy(into->arena, f->next->pods.at[i], into->file);
-			f->come.at[f->come.n++] = f->pods[i];
-		}
-}
-
-/* What stays has perhaps moved within the file. */
-static void move_origins(const InPlaceUpdate *f)
-{
-	for (size_t i = 0; i < f->next->pods.n; i++) {
-		Origin *origin = &((Pod *)f->pods[i])->origin;
-
-		origin->line = f->next->pods.at[i]->origin.line;
-		origin->column = f->next->pods.at[i]->origin.column;
-	}
-	for (size_t i = 0; i < f->next->namespaces.n; i++) {
-		Origin *origin = &((Namespace *)f->into->namespaces.at[i])->origin;
-
-		origin->line = f->next->namespaces.at[i]->origin.line;
-		origin->column = f->next->namespaces.at[i]->origin.column;
-	}
-}
-
-static void put_list(const InPlaceUpdate *f)
-{
-	Source *into = f->into;
-
-	if (f->list != into->pods.at)
-		into->pods.capacity = f->next->pods.n;
-	into->pods.at = f->list;
-	into->pods.n = f->next->pods.n;
-	if (into->pods.n)
-		memcpy(into->pods.at, f->pods, into->pods.n * sizeof(Pod *));
-	into->n_superseded += f->deleted.n;
-}
-
-static bool is_worth(const InPlaceUpdate *f)
-{
-	return 2 * (f->into->n_superseded + f->deleted.n) <= f->next->pods.n;
-}
-
-/* The reading in force may be of a saved copy: then all that is said of places is of that. */
-static bool is_next_of(const Source *into, const Source *next)
+/* A restored version is of the saved copy: its origins name that file, not the inventory's. */
+static bool is_updatable(const Source *into, const Source *next)
 {
 	return strcmp(into->file, next->file) == 0 &&
 	       into->diags.list.n + next->diags.list.n == 0 && have_same_namespaces(into, next);
 }
 
-InPlace source_update_in_place(Source *into, const Source *next, Model *model, Changes *changes)
+static bool is_worth_it(const InPlaceUpdate *u)
 {
-	InPlaceUpdate f = {.into = into, .next = next};
-	InventoryPart deleted, come;
+	return 2 * (u->into->n_superseded + u->deleted.n) <= u->next->pods.n;
+}
 
-	if (!is_next_of(into, next))
+/* ---- The update ---- */
+static void copy_added(InPlaceUpdate *u)
+{
+	Source *into = u->into;
+
+	u->list = into->pods.at;
+	if (u->next->pods.n > into->pods.capacity)
+		u->list = arena_alloc(into->arena, u->next->pods.n * sizeof(Pod *));
+	for (size_t i = 0; i < u->next->pods.n; i++)
+		if (!u->pods[i]) {
+			u->pods[i] = pod_copy(into->arena, u->next->pods.at[i], into->file);
+			u->added.at[u->added.n++] = u->pods[i];
+		}
+}
+
+static void move_origin(Origin *origin, const Origin *to)
+{
+	origin->line = to->line;
+	origin->column = to->column;
+}
+
+/*
+ * What stays may be on another line of the file now. Line and column are the one part of a pod or
+ * namespace that may change after parsing (include/model.h), hence the casts.
+ */
+static void move_origins(const InPlaceUpdate *u)
+{
+	const Source *into = u->into, *next = u->next;
+
+	assert(into->namespaces.n == next->namespaces.n);
+	for (size_t i = 0; i < next->pods.n; i++)
+		move_origin(&((Pod *)u->pods[i])->origin, &next->pods.at[i]->origin);
+	for (size_t i = 0; i < next->namespaces.n; i++)
+		move_origin(&((Namespace *)into->namespaces.at[i])->origin,
+			&next->namespaces.at[i]->origin);
+}
+
+static void set_list(const InPlaceUpdate *u)
+{
+	Source *into = u->into;
+
+	if (u->list != into->pods.at)
+		into->pods.capacity = u->next->pods.n;
+	into->pods.at = u->list;
+	into->pods.n = u->next->pods.n;
+	if (into->pods.n)
+		memcpy(into->pods.at, u->pods, into->pods.n * sizeof(Pod *));
+	into->n_superseded += u->deleted.n;
+}
+
+InPlace in_place_update(Source *into, const Source *next, Model *model, Changes *changes)
+{
+	InPlaceUpdate u = {.into = into, .next = next};
+	InventoryPart deleted, added;
+
+	assert(into != next);
+	if (!is_updatable(into, next))
 		return IN_PLACE_NO;
-	match(&f, model, changes->arena);
-	if (!is_worth(&f))
+	match_pods(&u, model, changes->arena);
+	if (!is_worth_it(&u))
 		return IN_PLACE_NO;
-	copy(&f);
-	move_origins(&f);
-	deleted = (InventoryPart){.pods = f.deleted.at, .n_pods = f.deleted.n};
-	come = (InventoryPart){.pods = f.come.at, .n_pods = f.come.n};
-	model_replace(model, &deleted, &come, changes);
-	put_list(&f);
-	return deleted.n_pods + come.n_pods ? IN_PLACE_CHANGED : IN_PLACE_SAME;
+	copy_added(&u);
+	move_origins(&u);
+	deleted = (InventoryPart){.pods = u.deleted.at, .n_pods = u.deleted.n};
+	added = (InventoryPart){.pods = u.added.at, .n_pods = u.added.n};
+	model_replace(model, &deleted, &added, changes);
+	set_list(&u);
+	return deleted.n_pods + added.n_pods ? IN_PLACE_CHANGED : IN_PLACE_SAME;
 }

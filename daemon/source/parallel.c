@@ -1,68 +1,82 @@
-/* Many files at once: parsing is pure, so they are read side by side, on all processors. */
-#include "directory.h"
+/*
+ * Reads several files at once. Parsing has no shared state, so each thread takes the next file of
+ * the array until none is left.
+ */
+#include "parallel.h"
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
-#define READERS_MAX 16
-#define FILES_A_READER 4 /* for fewer, no thread is worth its making */
+#define THREADS_MAX 16
+#define FILES_PER_THREAD 4 /* for fewer files, starting a thread costs more than it saves */
 
-typedef struct Reading {
-	const SourceDir *dir;
+typedef struct Work {
+	SourceKind kind;
+	const char *path;
 	int fd;
-	DueFile *due;
-	size_t n, next; /* next: whoever comes takes it */
-	int result;
-} Reading;
+	FileToRead *files;
+	size_t n, next; /* next: index of the first file that no thread has taken; atomic */
+	int result;	/* the last error of any thread, or 0; atomic */
+} Work;
 
-static int read_one(const Reading *r, size_t i, Arena *scratch)
+static int read_one(const Work *work, size_t i, Arena *scratch)
 {
-	DueFile *due = &r->due[i];
-	char *file = memory_printf("%s/%s", r->dir->path, due->name);
-	int result = source_file_read(r->fd, r->dir->kind, file, due->name, scratch, &due->file);
-	free(file);
-	return result;
+	FileToRead *file = &work->files[i];
+	char *path = memory_printf("%s/%s", work->path, file->name);
+	int r = source_file_read(work->fd, work->kind, path, file->name, scratch, &file->file);
+
+	free(path);
+	return r;
 }
 
-static void *read_some(void *context)
+static void *read_files(void *context)
 {
 	ARENA_CLEANUP Arena *scratch = arena_new();
-	Reading *r = context;
+	Work *work = context;
 	size_t i;
 
-	while ((i = __atomic_fetch_add(&r->next, 1, __ATOMIC_RELAXED)) < r->n) {
-		int result = read_one(r, i, scratch);
+	while ((i = __atomic_fetch_add(&work->next, 1, __ATOMIC_RELAXED)) < work->n) {
+		int r = read_one(work, i, scratch);
 
-		if (result < 0)
-			__atomic_store_n(&r->result, result, __ATOMIC_RELAXED);
+		if (r < 0)
+			__atomic_store_n(&work->result, r, __ATOMIC_RELAXED);
 	}
 	return NULL;
 }
 
-static size_t count_readers(size_t files)
+static size_t count_threads(size_t n_files)
 {
-	size_t n = files / FILES_A_READER;
+	size_t n = n_files / FILES_PER_THREAD;
 	long processors = n > 1 ? sysconf(_SC_NPROCESSORS_ONLN) : 1;
 
 	if (processors > 0 && n > (size_t)processors)
 		n = (size_t)processors;
-	return n < 1 ? 1 : n < READERS_MAX ? n : READERS_MAX;
+	return n < 1 ? 1 : n < THREADS_MAX ? n : THREADS_MAX;
 }
 
-int read_parallel(const SourceDir *dir, int fd, DueFile *due, size_t n)
+static void drop_results(FileToRead *files, size_t n)
 {
-	Reading r = {.dir = dir, .fd = fd, .due = due, .n = n};
-	size_t started = 0, readers = count_readers(n);
-	pthread_t threads[READERS_MAX];
-
-	while (started + 1 < readers && pthread_create(&threads[started], NULL, read_some, &r) == 0)
-		started++;
-	read_some(&r); /* with as many as there are, or alone */
-	for (size_t i = 0; i < started; i++)
-		pthread_join(threads[i], NULL);
-	for (size_t i = 0; r.result < 0 && i < n; i++) {
-		source_free(due[i].file.source);
-		free(due[i].file.text);
+	for (size_t i = 0; i < n; i++) {
+		source_free(files[i].file.source);
+		free(files[i].file.text);
+		files[i].file = (SourceFile){};
 	}
-	return r.result;
+}
+
+int parallel_read(SourceKind kind, const char *path, int fd, FileToRead *files, size_t n)
+{
+	Work work = {.kind = kind, .path = path, .fd = fd, .files = files, .n = n};
+	size_t n_started = 0, n_threads = count_threads(n);
+	pthread_t threads[THREADS_MAX];
+
+	/* this thread is one of them; where another cannot be started the others do its part */
+	while (n_started + 1 < n_threads &&
+		pthread_create(&threads[n_started], NULL, read_files, &work) == 0)
+		n_started++;
+	read_files(&work);
+	for (size_t i = 0; i < n_started; i++)
+		pthread_join(threads[i], NULL);
+	if (work.result < 0)
+		drop_results(files, n);
+	return work.result;
 }

@@ -1,175 +1,124 @@
 /*
- * What of a directory is kept in the state directory, and what of it stands after a restart: the
- * last good version of a file that is broken now; all of a directory that is away; and after a
- * reboot the inventory, which lies in memory, until each of its files is written again.
+ * Restore: at a start, loads accepted versions from the state directory:
+ *
+ *   - the last good version of a file that is broken now;
+ *   - every saved file, if the directory itself cannot be read (it is missing, say);
+ *   - after a reboot, every saved inventory that has no file yet. Inventories are on a tmpfs, which
+ *     a reboot empties: an empty directory does not mean that there are no pods.
+ *
+ * Any other saved copy has no file any more, which was deleted while netpold did not run: the copy
+ * is to be removed.
  */
 #include "directory.h"
+#include "file.h"
+#include "state.h"
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-static const char *folder_of(const SourceDir *dir)
-{
-	return dir->kind == SOURCE_POLICIES ? "policies" : "inventory";
-}
-
-/* Device, inode, size and times in one number; never 0. */
-static uint64_t stamp_of(const struct stat *st)
-{
-	uint64_t parts[] = {st->st_dev, st->st_ino, (uint64_t)st->st_size,
-		(uint64_t)st->st_mtim.tv_sec, (uint64_t)st->st_mtim.tv_nsec,
-		(uint64_t)st->st_ctim.tv_sec, (uint64_t)st->st_ctim.tv_nsec};
-	uint8_t hash[32];
-	Digest digest;
-	uint64_t stamp;
-
-	digest_start(&digest);
-	digest_add(&digest, parts, sizeof(parts));
-	digest_end(&digest, hash);
-	memcpy(&stamp, hash, sizeof(stamp));
-	return stamp ? stamp : 1;
-}
-
-/* ---- Save ---- */
-/* Appends to the list; takes `text` over. */
-static StateText *push(
-	const SourceDir *dir, const char *name, char *text, size_t n, StateText ***tail)
-{
-	char *path = memory_printf("%s/%s", folder_of(dir), name);
-	StateText *new = state_text_new(path, text, n);
-
-	free(path);
-	**tail = new;
-	*tail = &new->next;
-	return new;
-}
-
-void source_dir_take_unsaved(SourceDir *dir, StateText **ret_list)
-{
-	StateText **tail = ret_list;
-	size_t kept = 0;
-
-	while (*tail)
-		tail = &(*tail)->next;
-	for (; dir->deleted.n > 0; dir->deleted.n--) {
-		push(dir, dir->deleted.at[dir->deleted.n - 1], NULL, 0, &tail);
-		free(dir->deleted.at[dir->deleted.n - 1]);
-	}
-	for (size_t i = 0; i < dir->unsaved.n; i++) {
-		Entry *entry = dir->unsaved.at[i];
-
-		if (!entry->text || entry->accepted != entry->current) {
-			dir->unsaved.at[kept] = entry;
-			kept += entry->text != NULL; /* not in force yet */
-			entry->is_unsaved = entry->text != NULL;
-			continue;
-		}
-		push(dir, entry->name, entry->text, entry->text_n, &tail)->stamp =
-			stamp_of(&entry->stamp);
-		entry->text = NULL;
-		entry->is_unsaved = false;
-	}
-	dir->unsaved.n = kept;
-}
-
-/* ---- Restore ---- */
-typedef struct Restoring {
+typedef struct Restore {
 	SourceDir *dir;
 	const char *state;
-	int folder;
-	bool is_restored; /* files that are only there stand until they are written again */
+	int folder;		     /* of the saved copies, open */
+	bool does_restore_inventory; /* after a reboot */
 	Diags *diags;
-} Restoring;
+} Restore;
 
-static void accept_saved(const Restoring *r, Entry *entry, Source *source)
+/* ---- One entry ---- */
+/* Loads and parses the saved copy. *ret_source stays as it is if there is none. 0 or -errno. */
+static int load_saved(const Restore *r, const char *name, Source **ret_source)
 {
-	if (source->diags.n_errors) {
-		source_free(source);
-		return;
-	}
-	entry->accepted = source;
-	entry_mark(r->dir, entry);
-}
-
-static int restore_entry(const Restoring *r, Entry *entry)
-{
-	char *path, *text;
-	Source *source;
+	const char *folder = directory_state_folder(r->dir);
+	char *path = memory_printf("%s/%s", folder, name), *text;
 	size_t n;
-	int error;
+	int error = state_load(r->state, path, r->diags, &text, &n);
 
-	if (entry->accepted)
-		return 0;
-	if (entry->current && entry->current->diags.n_errors == 0) {
-		if (state_stamp(r->folder, entry->name) == stamp_of(&entry->stamp))
-			entry_drop_text(entry);
-		return 0;
-	}
-	path = memory_printf("%s/%s", folder_of(r->dir), entry->name);
-	error = state_load(r->state, path, r->diags, &text, &n);
 	free(path);
 	if (error < 0)
 		return error == -ENOENT ? 0 : error;
-	path = memory_printf("%s/%s/%s", r->state, folder_of(r->dir), entry->name);
-	error = source_parse(r->dir->kind, path, text, n, NULL, &source);
+	path = memory_printf("%s/%s/%s", r->state, folder, name);
+	error = source_parse(r->dir->kind, path, text, n, NULL, ret_source);
 	free(path);
 	free(text);
-	if (error == 0)
-		accept_saved(r, entry, source);
 	return error;
 }
 
-/* A file that only the state directory has: it stands, or is forgotten there too. */
-static void take_name(const Restoring *r, const char *name, bool is_unknown)
+static int restore_version(const Restore *r, Entry *entry)
+{
+	Source *source = NULL;
+	int error = load_saved(r, entry->name, &source);
+
+	if (error < 0 || !source)
+		return error;
+	if (source->diags.n_errors == 0)
+		entry_restore(&r->dir->entries, entry, source);
+	else
+		source_free(source);
+	return 0;
+}
+
+/* A good file needs no restored version; and if its text is the saved one, no saving either. */
+static int restore_entry(const Restore *r, Entry *entry)
+{
+	if (entry->accepted) /* by the call before, which failed at a later entry */
+		return 0;
+	if (!entry_good_current(entry))
+		return restore_version(r, entry);
+	if (state_read_stamp(r->folder, entry->name) == file_stat_stamp(&entry->stat))
+		entry_drop_text(entry);
+	return 0;
+}
+
+/* ---- Saved copies that have no file ---- */
+static void add_saved_name(const Restore *r, const char *name, bool is_directory_unknown)
 {
 	Entry *entry;
 
-	if (!is_unknown && !r->is_restored)
-		entry_mark_deleted(r->dir, name);
-	else if (entry_add(r->dir, name, &entry) == 0)
-		entry->is_restored = r->is_restored;
+	if (!is_directory_unknown && !r->does_restore_inventory)
+		entry_forget_saved(&r->dir->entries, name);
+	else if (entry_add(&r->dir->entries, name, &entry) == 0)
+		entry->is_restored = r->does_restore_inventory;
 }
 
-static void take_names(const Restoring *r)
+static void add_saved_names(const Restore *r)
 {
-	/* nothing is known of the directory: its files are those that were kept */
-	bool is_unknown = r->dir->entries.n == 0 && r->dir->diags.n_errors;
+	EntryTable *entries = &r->dir->entries;
+	bool is_directory_unknown = entries->all.n == 0 && r->dir->diags.n_errors;
 	DIR *stream = fdopendir(dup(r->folder));
-	size_t known = r->dir->entries.n;
 
 	if (!stream)
 		return;
 	rewinddir(stream);
-	for (struct dirent *d; (d = readdir(stream));) {
-		if (!source_name_is_read(r->dir->kind, d->d_name) ||
-			entry_among(r->dir, known, d->d_name))
-			continue;
-		take_name(r, d->d_name, is_unknown);
-	}
+	for (struct dirent *d; (d = readdir(stream));)
+		if (source_name_is_read(r->dir->kind, d->d_name) &&
+			!entry_find_sorted(entries, d->d_name))
+			add_saved_name(r, d->d_name, is_directory_unknown);
 	closedir(stream);
-	entries_sort(r->dir);
+	entries_sort(entries);
 }
 
 int source_dir_restore(SourceDir *dir, const char *state, bool is_new_boot, Diags *diags)
 {
-	Restoring r = {.dir = dir,
+	Restore r = {.dir = dir,
 		.state = state,
-		.folder = state_open(state, folder_of(dir)),
-		.is_restored = is_new_boot && dir->kind == SOURCE_INVENTORY,
+		.folder = state_open_folder(state, directory_state_folder(dir)),
+		.does_restore_inventory = is_new_boot && dir->kind == SOURCE_INVENTORY,
 		.diags = diags};
 	int error = 0;
 
+	assert(dir->was_refreshed); /* what is broken, and what is missing, must be known */
 	if (r.folder < 0)
-		return 0; /* the first start */
-	take_names(&r);
-	for (size_t i = 0; error == 0 && i < dir->entries.n; i++) {
-		Entry *entry = dir_entry(dir, i);
+		return 0; /* nothing was ever saved: the first start */
+	add_saved_names(&r);
+	for (size_t i = 0; error == 0 && i < dir->entries.all.n; i++) {
+		Entry *entry = entry_at(&dir->entries, i);
 
 		error = restore_entry(&r, entry);
 		entry->is_restored &= entry->accepted != NULL;
 	}
-	dir_warn_restored(dir);
+	directory_warn_restored(dir);
 	close(r.folder);
 	return error;
 }

@@ -1,4 +1,6 @@
-/* netpol.conf, as a file; and the name of the node, which is the host's unless it says another. */
+/*
+ * Reads netpol.conf. The node's name is the host name, unless the file has another.
+ */
 #include "source.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -9,8 +11,8 @@
 
 #define SETTINGS_BYTES_MAX ((size_t)1 << 20)
 
-/* Capitals of a host's name are small in its node's: kubelet makes them so. */
-static void name_node(char ret_name[HOST_NAME_MAX + 1])
+/* kubelet lowers the host name for the name of its Node object; so does this. */
+static void read_node_name(char ret_name[HOST_NAME_MAX + 1])
 {
 	gethostname(ret_name, HOST_NAME_MAX);
 	for (char *c = ret_name; *c; c++)
@@ -18,7 +20,7 @@ static void name_node(char ret_name[HOST_NAME_MAX + 1])
 			*c |= 0x20;
 }
 
-/* The whole file, NUL-terminated, in the arena; a negative errno otherwise. */
+/* Reads the whole file into the arena, NUL-terminated. Returns 0 or -errno. */
 static int read_small_file(Arena *arena, const char *path, const char **ret_text, size_t *ret_n)
 {
 	struct stat st;
@@ -51,7 +53,7 @@ int settings_load(
 	int r = read_small_file(arena, path, &text, &n);
 	Origin origin = {.file = arena_strdup(arena, path)};
 
-	name_node(host);
+	read_node_name(host);
 	settings_default(arena, host, settings);
 	if (r == -ENOENT && may_be_absent)
 		return 0;

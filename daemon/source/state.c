@@ -1,9 +1,16 @@
 /*
- * The state directory: texts that outlive a restart, and a power cut at any instant. A text is
- * written beside, with its checksum as a last line, synced, and renamed; the version before stays
- * as NAME~ and is taken where the newer one turns out damaged.
+ * The state directory: texts that outlive a restart, and a power failure at any instant. To store a
+ * text it is written to a temp file, with a trailer that has its checksum, fsynced, and renamed
+ * over the name; the directory is fsynced too. The version before stays as NAME~ and is loaded
+ * where the newer one is damaged.
+ *
+ *     policies/web.yaml       the text, then the trailer: a line of a fixed length
+ *     policies/web.yaml~      the version before
+ *     policies/.new           the temp file of a write that did not end
  */
-#include "directory.h"
+#include "state.h"
+#include "file.h"
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,54 +19,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BESIDE ".new" /* there is one writer */
-#define OLDER "~"
+#define TEMP_NAME ".new" /* one name will do: there is one writer */
+#define OLDER_SUFFIX "~"
 
-/* The last line has always the same length, so that the text before it may be anything. */
+/*
+ * The trailer, "# netpol state, sha256 HEX of STAMP". It is found by its length from the end, so
+ * the text before it may be anything. The checksum is of the text.
+ */
 #define TRAILER_HEAD "\n# netpol state, sha256 "
 #define TRAILER_SIZE (sizeof(TRAILER_HEAD) - 1 + 64 + sizeof(" of 0123456789abcdef\n") - 1)
 #define STAMP_AT (TRAILER_SIZE - 17)
-
-StateText *state_text_free(StateText *text)
-{
-	if (text) {
-		if (text->from)
-			text->drop(text->from);
-		free(text->name);
-		free(text->text);
-		free(text);
-	}
-	return NULL;
-}
-
-StateText *state_text_new(const char *name, char *text, size_t n)
-{
-	StateText *new = MEMORY_NEW(StateText);
-
-	*new = (StateText){.name = memory_copy_text(name), .text = text, .n = n};
-	return new;
-}
-
-StateText *state_text_deferred(const char *name, char *(*make)(const void *from),
-	void (*drop)(const void *from), const void *from)
-{
-	StateText *new = state_text_new(name, NULL, 0);
-
-	new->make = make;
-	new->drop = drop;
-	new->from = from;
-	return new;
-}
-
-void state_text_make(StateText *text)
-{
-	if (!text->from)
-		return;
-	text->text = text->make(text->from);
-	text->n = strlen(text->text);
-	text->drop(text->from);
-	text->from = NULL;
-}
 
 static void write_trailer(const char *text, size_t n, uint64_t stamp, char ret[TRAILER_SIZE + 1])
 {
@@ -77,17 +46,17 @@ static void write_trailer(const char *text, size_t n, uint64_t stamp, char ret[T
 }
 
 /* ---- Directories ---- */
-/* Opens STATE, or STATE/FOLDER, making them if asked to; -errno. */
-static int open_folder(const char *state, const char *folder, bool make)
+/* Opens STATE, or STATE/FOLDER if `folder` is not empty. Returns a descriptor, or -errno. */
+static int open_folder(const char *state, const char *folder, bool is_to_be_made)
 {
 	int parent, fd, error;
 
-	if (make && mkdir(state, 0755) < 0 && errno != EEXIST)
+	if (is_to_be_made && mkdir(state, 0755) < 0 && errno != EEXIST)
 		return -errno;
 	parent = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (parent < 0 || !*folder)
 		return parent < 0 ? -errno : parent;
-	if (make && mkdirat(parent, folder, 0755) < 0 && errno != EEXIST) {
+	if (is_to_be_made && mkdirat(parent, folder, 0755) < 0 && errno != EEXIST) {
 		error = errno;
 		close(parent);
 		return -error;
@@ -98,13 +67,14 @@ static int open_folder(const char *state, const char *folder, bool make)
 	return fd < 0 ? -error : fd;
 }
 
-int state_open(const char *state, const char *folder)
+int state_open_folder(const char *state, const char *folder)
 {
 	return open_folder(state, folder, false);
 }
 
-/* "policies/web.yaml": opens the folder, gives the rest. */
-static int open_parent(const char *state, const char *name, bool make, const char **ret_base)
+/* Of "policies/web.yaml": opens the folder; *ret_base is "web.yaml", within `name`. */
+static int open_parent(
+	const char *state, const char *name, bool is_to_be_made, const char **ret_base)
 {
 	const char *slash = strchr(name, '/');
 	char folder[NAME_MAX + 1] = "";
@@ -112,12 +82,13 @@ static int open_parent(const char *state, const char *name, bool make, const cha
 	if (slash)
 		snprintf(folder, sizeof(folder), "%.*s", (int)(slash - name), name);
 	*ret_base = slash ? slash + 1 : name;
-	return open_folder(state, folder, make);
+	return open_folder(state, folder, is_to_be_made);
 }
 
-static bool name_older(const char *base, char ret_older[NAME_MAX + 1])
+/* False: the name would be too long, so no older version is stored. */
+static bool older_name(const char *base, char ret_older[NAME_MAX + 1])
 {
-	int n = snprintf(ret_older, NAME_MAX + 1, "%s" OLDER, base);
+	int n = snprintf(ret_older, NAME_MAX + 1, "%s" OLDER_SUFFIX, base);
 
 	return n > 0 && n <= NAME_MAX;
 }
@@ -136,13 +107,13 @@ static int write_bytes(int fd, const char *text, size_t n)
 	return 0;
 }
 
-static int write_beside(int folder, const StateText *text)
+static int write_temp(int folder, const StateText *text)
 {
 	char trailer[TRAILER_SIZE + 1];
 	int r, fd;
 
 	write_trailer(text->text, text->n, text->stamp, trailer);
-	fd = openat(folder, BESIDE, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	fd = openat(folder, TEMP_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return -errno;
 	r = write_bytes(fd, text->text, text->n);
@@ -152,29 +123,29 @@ static int write_beside(int folder, const StateText *text)
 		r = -errno;
 	close(fd);
 	if (r < 0)
-		unlinkat(folder, BESIDE, 0);
+		unlinkat(folder, TEMP_NAME, 0);
 	return r;
 }
 
-static int put_in_place(int folder, const char *base)
+static int rename_temp(int folder, const char *base)
 {
 	char older[NAME_MAX + 1];
 
-	if (name_older(base, older)) {
+	if (older_name(base, older)) {
 		unlinkat(folder, older, 0);
-		linkat(folder, base, folder, older, 0); /* none there yet: no older one */
+		linkat(folder, base, folder, older, 0); /* fails if this is the first version */
 	}
-	if (renameat(folder, BESIDE, folder, base) < 0)
+	if (renameat(folder, TEMP_NAME, folder, base) < 0)
 		return -errno;
 	return 0;
 }
 
-static void remove_both(int folder, const char *base)
+static void remove_versions(int folder, const char *base)
 {
 	char older[NAME_MAX + 1];
 
 	unlinkat(folder, base, 0);
-	if (name_older(base, older))
+	if (older_name(base, older))
 		unlinkat(folder, older, 0);
 }
 
@@ -183,14 +154,15 @@ int state_store(const char *state, const StateText *text)
 	const char *base;
 	int r = 0, folder = open_parent(state, text->name, text->text != NULL, &base);
 
+	assert(!text->from); /* a deferred text is made first */
 	if (folder < 0)
-		return text->text ? folder : 0;
+		return text->text ? folder : 0; /* without the folder there is nothing to remove */
 	if (text->text) {
-		r = write_beside(folder, text);
+		r = write_temp(folder, text);
 		if (r == 0)
-			r = put_in_place(folder, base);
+			r = rename_temp(folder, base);
 	} else {
-		remove_both(folder, base);
+		remove_versions(folder, base);
 	}
 	if (r == 0 && fsync(folder) < 0)
 		r = -errno;
@@ -199,7 +171,8 @@ int state_store(const char *state, const StateText *text)
 }
 
 /* ---- Load ---- */
-static const char *whole_or_why(const char *text, size_t n, size_t *ret_n)
+/* NULL if the trailer is whole and its checksum right, or the reason why not. */
+static const char *check_trailer(const char *text, size_t n, size_t *ret_n)
 {
 	char trailer[TRAILER_SIZE + 1];
 	const char *last;
@@ -218,6 +191,7 @@ static const char *whole_or_why(const char *text, size_t n, size_t *ret_n)
 	return NULL;
 }
 
+/* Returns NULL and the text without its trailer, or the reason why there is none. */
 static const char *read_checked(int folder, const char *base, char **ret_text, size_t *ret_n)
 {
 	int fd = openat(folder, base, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -233,10 +207,10 @@ static const char *read_checked(int folder, const char *base, char **ret_text, s
 	else if ((uint64_t)st.st_size > PARSE_INVENTORY_BYTES_MAX + TRAILER_SIZE)
 		why = "it is too large";
 	else
-		text = read_whole(fd, (size_t)st.st_size, &n);
+		text = file_read_whole(fd, (size_t)st.st_size, &n);
 	close(fd);
 	if (text)
-		why = whole_or_why(text, n, ret_n);
+		why = check_trailer(text, n, ret_n);
 	if (!text || why) {
 		free(text);
 		return why ? why : "it cannot be read";
@@ -246,7 +220,7 @@ static const char *read_checked(int folder, const char *base, char **ret_text, s
 	return NULL;
 }
 
-static void say_damaged(Diags *diags, const char *state, const char *name, const char *why,
+static void warn_damaged(Diags *diags, const char *state, const char *name, const char *why,
 	const char *what_instead)
 {
 	DIAG_WARNING(diags, ((Origin){.file = arena_printf(diags->arena, "%s/%s", state, name)}),
@@ -262,18 +236,18 @@ int state_load(const char *state, const char *name, Diags *diags, char **ret_tex
 	if (folder < 0)
 		return -ENOENT;
 	why = read_checked(folder, base, ret_text, ret_n);
-	if (why && name_older(base, older))
+	if (why && older_name(base, older))
 		why_older = read_checked(folder, older, ret_text, ret_n);
-	/* neither is there: nothing was ever kept */
+	/* no warning where there is no file: nothing was ever stored */
 	if (why && faccessat(folder, base, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		say_damaged(diags, state, name, why,
+		warn_damaged(diags, state, name, why,
 			why_older ? "there is no older version: it is as if it had never been kept"
 				  : "the version kept before it is used");
 	close(folder);
 	return why && why_older ? -ENOENT : 0;
 }
 
-uint64_t state_stamp(int folder, const char *base)
+uint64_t state_read_stamp(int folder, const char *base)
 {
 	char last[TRAILER_SIZE + 1] = "";
 	int fd = openat(folder, base, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);

@@ -1,6 +1,6 @@
 /*
- * fold: a file that is read again mostly says what it said. What is the same stays where it is in
- * memory, the changes name the rest, and what each pod says of its place in the file is true.
+ * In-place update: a file that is read again mostly has the same pods. Those stay where they are in
+ * memory, the changes list the others, and each pod's origin is its line in the new file.
  */
 #include "files.h"
 #include <string.h>
@@ -29,7 +29,7 @@ static void tear_down(void)
 	arena_free(arena);
 }
 
-/* ---- A file of pods, a line each, and what it says of them ---- */
+/* ---- A file of pods, one a line ---- */
 typedef struct Line {
 	int name, label, host;
 } Line;
@@ -83,7 +83,7 @@ static const char *label(int name)
 	return labels_get(&pod(name)->labels, "a");
 }
 
-/* The model has what the file says, and says where. */
+/* The model has what the file has, with the right origins. */
 static void expect(const Line *lines, size_t n)
 {
 	cr_expect_eq(model_counts(snapshot_model(snapshot)).pods, n);
@@ -127,7 +127,7 @@ static int count_moved(const Pod **before)
 	return n;
 }
 
-Test(fold, what_says_the_same_stays_where_it_is, .init = set_up, .fini = tear_down)
+Test(in_place, equal_pods_stay_where_they_are, .init = set_up, .fini = tear_down)
 {
 	Line lines[PODS];
 	const Pod **before;
@@ -143,14 +143,15 @@ Test(fold, what_says_the_same_stays_where_it_is, .init = set_up, .fini = tear_do
 	cr_assert_eq(changes.pods.n, 1);
 	cr_expect_eq(changes.pods.at[0].before, before[7]);
 	cr_expect_eq(changes.pods.at[0].after, pod(7));
-	cr_expect_str_eq(labels_get(&before[7]->labels, "a"), "0", "it is looked at still");
+	cr_expect_str_eq(labels_get(&before[7]->labels, "a"), "0",
+		"it is not freed before the next refresh");
 	lines[9].host = 1;
 	read_again(lines, PODS);
 	expect(lines, PODS);
 	cr_expect_eq(count_moved(before), 2);
 }
 
-Test(fold, pods_come_and_go, .init = set_up, .fini = tear_down)
+Test(in_place, pods_are_added_and_deleted, .init = set_up, .fini = tear_down)
 {
 	Line lines[PODS], fewer[PODS];
 	const Pod **before;
@@ -159,13 +160,13 @@ Test(fold, pods_come_and_go, .init = set_up, .fini = tear_down)
 	read_again(lines, PODS);
 	before = places();
 	memcpy(fewer, lines + 1,
-		(PODS - 1) * sizeof(Line)); /* the first goes: all others move up */
+		(PODS - 1) * sizeof(Line)); /* without the first: all others move up */
 	read_again(fewer, PODS - 1);
 	expect(fewer, PODS - 1);
 	cr_assert_eq(changes.pods.n, 1);
 	cr_expect_eq(changes.pods.at[0].before, before[0]);
 	cr_expect_null(changes.pods.at[0].after);
-	fewer[PODS - 1] = lines[0]; /* and comes, as the last */
+	fewer[PODS - 1] = lines[0]; /* added again, as the last */
 	read_again(fewer, PODS);
 	expect(fewer, PODS);
 	cr_assert_eq(changes.pods.n, 1);
@@ -173,7 +174,7 @@ Test(fold, pods_come_and_go, .init = set_up, .fini = tear_down)
 	cr_expect_eq(count_moved(before), 1);
 }
 
-Test(fold, the_order_of_a_file_is_no_matter, .init = set_up, .fini = tear_down)
+Test(in_place, the_order_of_pods_does_not_matter, .init = set_up, .fini = tear_down)
 {
 	Line lines[PODS];
 	const Pod **before;
@@ -193,7 +194,7 @@ Test(fold, the_order_of_a_file_is_no_matter, .init = set_up, .fini = tear_down)
 	cr_expect_eq(changes.pods.n, 0);
 }
 
-Test(fold, what_was_left_behind_goes_in_time, .init = set_up, .fini = tear_down)
+Test(in_place, superseded_pods_are_freed_in_the_end, .init = set_up, .fini = tear_down)
 {
 	Line lines[PODS];
 	bool has_moved = false;
@@ -212,7 +213,7 @@ Test(fold, what_was_left_behind_goes_in_time, .init = set_up, .fini = tear_down)
 		cr_expect(source_dir_file(dirs[1], 0).accepted->n_superseded <= PODS / 2);
 		has_moved |= moved == PODS;
 	}
-	cr_expect(has_moved, "the arena grows for ever");
+	cr_expect(has_moved, "the arena grows without limit");
 }
 
 static size_t count_unsaved(const char *has)
@@ -229,8 +230,8 @@ static size_t count_unsaved(const char *has)
 	return n;
 }
 
-/* As kubelet gives it, every other second. */
-Test(fold, another_order_is_not_saved, .init = set_up, .fini = tear_down)
+/* kubelet lists its pods in another order each time it is asked. */
+Test(in_place, another_order_is_not_saved, .init = set_up, .fini = tear_down)
 {
 	Line lines[PODS], one;
 
@@ -246,7 +247,7 @@ Test(fold, another_order_is_not_saved, .init = set_up, .fini = tear_down)
 	}
 	lines[7].label = 4;
 	read_again(lines, PODS);
-	lines[3] = lines[7]; /* once more, before the other was saved */
+	lines[3] = lines[7]; /* changed again, before the first change was saved */
 	lines[7] = (Line){3, 0, 0};
 	read_again(lines, PODS);
 	cr_expect_eq(count_unsaved("\"4\""), 1);
@@ -254,8 +255,8 @@ Test(fold, another_order_is_not_saved, .init = set_up, .fini = tear_down)
 	cr_expect_eq(count_unsaved(""), 0);
 }
 
-/* Which of two counts is told by where they are: neither may be taken for what it was. */
-Test(fold, a_pod_that_is_named_twice_does_not_stay, .init = set_up, .fini = tear_down)
+/* Of two pods of one name their places decide which is in force: neither may stay as it was. */
+Test(in_place, a_duplicate_pod_does_not_stay, .init = set_up, .fini = tear_down)
 {
 	Line lines[PODS];
 
@@ -276,8 +277,8 @@ Test(fold, a_pod_that_is_named_twice_does_not_stay, .init = set_up, .fini = tear
 	expect(lines, PODS);
 }
 
-/* It stays, until another file says of it what counts more. */
-Test(fold, another_file_may_name_what_stays, .init = set_up, .fini = tear_down)
+/* Another file may have a pod of the same name that is in force instead. */
+Test(in_place, another_file_may_have_the_same_pod, .init = set_up, .fini = tear_down)
 {
 	Line lines[PODS], one = {5, 9, 0};
 
@@ -297,8 +298,9 @@ Test(fold, another_file_may_name_what_stays, .init = set_up, .fini = tear_down)
 	expect(lines, PODS);
 }
 
-/* After a reboot a saved copy stands: what is said of places is of the file, once that is there. */
-Test(fold, a_saved_copy_is_another_file, .init = set_up, .fini = tear_down)
+/* After a reboot the restored version's origins name the saved copy; once the file is there, they
+ * name the file. */
+Test(in_place, a_restored_version_is_replaced, .init = set_up, .fini = tear_down)
 {
 	Line lines[PODS];
 	Diags diags = {.arena = arena};

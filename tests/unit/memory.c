@@ -1,7 +1,7 @@
 /*
- * memory: the one policy of base.h. While one file is read any allocation may fail: -ENOMEM, what
- * was in force stays, and tried again it is as if nothing had failed. Anywhere else the process
- * ends. And descriptors that there are not are an error, which passes.
+ * The out-of-memory policy of base.h. While one file is read any allocation may fail: the result is
+ * -ENOMEM, what was in force stays, and a second try gives what it would have given without the
+ * failure. Anywhere else the process ends. A lack of file descriptors is an error that is returned.
  */
 #include "files.h"
 #include "compile.h"
@@ -14,12 +14,14 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-/* ---- Allocations of netpol's own that fail: the linker leads them here (tests/meson.build) ----
+/*
+ * ---- Allocations that fail ----
+ * The linker leads netpol's own calls here, not those of libraries (tests/meson.build).
  */
 typedef enum Where { WHILE_READING, ELSEWHERE } Where;
 
 static Where where;
-static long until_failure = -1; /* of those there; -1: never */
+static long until_failure = -1; /* allocations at that place before the failure; -1: never */
 static bool has_failed, is_reading, is_without_streams;
 
 static void fail_after(Where there, long k)
@@ -58,7 +60,7 @@ WRAP_LIBC(void *, reallocarray, (void *at, size_t n, size_t size), at, n, size)
 WRAP_LIBC(void *, aligned_alloc, (size_t align, size_t size), align, size)
 WRAP_LIBC(char *, strdup, (const char *text), text)
 
-/* An arena asks malloc now and then; each of its allocations may be the one. */
+/* An arena calls malloc for a whole block only; here each of its allocations may fail. */
 WRAP_ARENA(void *, arena_alloc, (Arena * a, size_t n), a, n)
 WRAP_ARENA(void *, arena_place, (Arena * a, size_t n, size_t align), a, n, align)
 WRAP_ARENA(char *, arena_strdup, (Arena * a, const char *text), a, text)
@@ -104,18 +106,18 @@ static void tear_down(void)
 	arena_free(arena);
 }
 
-/* What happens: some files are written, or go. */
-typedef struct Told {
+/* The events of one burst: files that are written or removed. */
+typedef struct Event {
 	int dir;
 	const char *name;
-} Told;
-static Told told[4];
-static size_t n_told;
+} Event;
+static Event events[4];
+static size_t n_events;
 
-/* No text: it goes. */
-static void tell(int dir, const char *name, const char *text)
+/* No text: the file is removed. */
+static void change_file(int dir, const char *name, const char *text)
 {
-	told[n_told++] = (Told){dir, name};
+	events[n_events++] = (Event){dir, name};
 	if (text)
 		put(dir, name, text);
 	else
@@ -153,47 +155,47 @@ static const char MANIFEST[] =
 	"spec:\n  podSelector: {matchExpressions: [{key: a, operator: In, values: ['9', '1']}]}\n"
 	"  egress:\n  - to: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}]\n"
 	"  - to: [{podSelector: {}}]\n    ports: [{port: web}]\n  policyTypes: [Egress]\n";
-/* the name is taken: refused, as long as the other is there */
+/* the policy's name is that of POLICY: rejected while that file is there */
 static const char TAKEN[] = "policies = ( { name = \"x\"; namespace = \"n0\"; pods = \"\"; } );\n";
-static const char SPACES[] =
+static const char NAMESPACES[] =
 	"{\"kind\":\"NamespaceList\",\"items\":[{\"metadata\":{\"name\":\"n1\",\"labels\":{"
 	"\"team\":\"red\"}}}]}";
 
-static void event(int i)
+static void make_burst(int i)
 {
-	n_told = 0;
+	n_events = 0;
 	switch (i) {
 	case 0:
-		tell(0, "x.conf", POLICY);
-		tell(1, "pods.json", pods_text(-1));
+		change_file(0, "x.conf", POLICY);
+		change_file(1, "pods.json", pods_text(-1));
 		break;
 	case 1:
-		tell(1, "pods.json", pods_text(3));
+		change_file(1, "pods.json", pods_text(3));
 		break;
 	case 2:
-		tell(0, "y.yaml", MANIFEST);
-		tell(1, "spaces.json", SPACES);
+		change_file(0, "y.yaml", MANIFEST);
+		change_file(1, "namespaces.json", NAMESPACES);
 		break;
 	case 3:
-		tell(1, "pods.json", pods_text(5));
-		tell(1, "again.json", pods_text(2)); /* every pod twice */
+		change_file(1, "pods.json", pods_text(5));
+		change_file(1, "again.json", pods_text(2)); /* a duplicate of every pod */
 		break;
 	case 4:
-		tell(0, "z.conf", TAKEN);
+		change_file(0, "z.conf", TAKEN);
 		break;
 	case 5:
-		tell(0, "x.conf", NULL);
-		tell(1, "again.json", NULL);
+		change_file(0, "x.conf", NULL);
+		change_file(1, "again.json", NULL);
 		break;
 	default:
-		tell(1, "pods.json", NULL);
+		change_file(1, "pods.json", NULL);
 	}
 }
 
-#define EVENTS 7
-#define EVENTS_OF_WRITING 5 /* after these files only go */
+#define BURSTS 7
+#define BURSTS_THAT_WRITE 5 /* those after them only remove files */
 
-/* ---- The daemon's way ---- */
+/* ---- What netpold does with a burst ---- */
 typedef struct Way {
 	SourceDir *dirs[2];
 	Snapshot *snapshot;
@@ -219,7 +221,7 @@ static void way_free(Way *way)
 	dirs_free(way->dirs);
 }
 
-/* As netpold does it: -errno, and nothing has changed but what was read. */
+/* As netpold does it. On an error (-errno) the snapshot and the ruleset are as before. */
 static int reconcile(Way *way)
 {
 	ARENA_CLEANUP Arena *scratch = arena_new();
@@ -262,12 +264,12 @@ static void take_unsaved(Way *way)
 	}
 }
 
-static int hear(Way *way)
+static int process_burst(Way *way)
 {
 	int r;
 
-	for (size_t i = 0; i < n_told; i++)
-		source_dir_mark(way->dirs[told[i].dir], told[i].name);
+	for (size_t i = 0; i < n_events; i++)
+		source_dir_mark(way->dirs[events[i].dir], events[i].name);
 	for (int i = 0; i < 2; i++)
 		source_dir_prefetch(way->dirs[i]);
 	r = reconcile(way);
@@ -276,25 +278,25 @@ static int hear(Way *way)
 	return r;
 }
 
-/* After k allocations of reading one fails. True: there were so many. */
-static bool go(Way *way, long k)
+/* The allocation after the first k of reading fails. True: there were more than k. */
+static bool process_with_failure(Way *way, long k)
 {
 	const char *before = text_of(way);
 	int r;
 
 	fail_after(WHILE_READING, k);
-	r = hear(way);
+	r = process_burst(way);
 	until_failure = -1;
 	cr_assert(r == 0 || (r == -ENOMEM && has_failed));
 	if (r < 0) {
 		cr_assert_str_eq(text_of(way), before);
-		cr_assert_eq(hear(way), 0);
+		cr_assert_eq(process_burst(way), 0);
 	}
 	return has_failed;
 }
 
-/* The same without a failure, after each event. */
-static const char *wanted[EVENTS];
+/* The ruleset after each burst when nothing fails. */
+static const char *wanted[BURSTS];
 
 static Way begin(void)
 {
@@ -302,22 +304,22 @@ static Way begin(void)
 	return way_new();
 }
 
-static void expect(const Way *way, int event, long k)
+static void expect(const Way *way, int burst, long k)
 {
-	if (!wanted[event])
-		wanted[event] = text_of(way);
-	cr_assert_str_eq(text_of(way), wanted[event], "event %d, failure %ld", event, k);
+	if (!wanted[burst])
+		wanted[burst] = text_of(way);
+	cr_assert_str_eq(text_of(way), wanted[burst], "burst %d, failure %ld", burst, k);
 }
 
-/* True: the last event had so many allocations. */
+/* True: reading the last burst took more than k allocations. */
 static bool play(int last, long k)
 {
 	Way way = begin();
 	bool had_so_many = false;
 
 	for (int e = 0; e <= last; e++) {
-		event(e);
-		had_so_many = go(&way, e == last ? k : -1);
+		make_burst(e);
+		had_so_many = process_with_failure(&way, e == last ? k : -1);
 	}
 	expect(&way, last, k);
 	way_free(&way);
@@ -329,11 +331,11 @@ static const struct {
 	int dir;
 	const char *name, *text;
 } FILES[] = {{0, "x.conf", POLICY}, {0, "y.yaml", MANIFEST}, {0, "z.conf", "policies = ("},
-	{0, "z.json", "{\"kind\": \"NetworkPolicy\", \"spec\": {}}"}, {1, "spaces.json", SPACES},
-	{1, "pods.json", NULL}, {1, "pods.yaml", NULL}};
+	{0, "z.json", "{\"kind\": \"NetworkPolicy\", \"spec\": {}}"},
+	{1, "namespaces.json", NAMESPACES}, {1, "pods.json", NULL}, {1, "pods.yaml", NULL}};
 
-/* Everything that the reading says, in words. */
-static const char *words_of(const Source *source)
+/* The names and diagnostics of a source, as text. */
+static const char *source_text(const Source *source)
 {
 	Buf buf = {.arena = arena};
 
@@ -350,12 +352,12 @@ static const char *words_of(const Source *source)
 	return buf_text(&buf);
 }
 
-/* What was read, or NULL: there was no memory. */
+/* The source as text; NULL: the k-th allocation failed. */
 static const char *read_with(int dir, const char *name, Arena *scratch, long k)
 {
 	int fd = open(folder(dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
 	SourceKind kind = dir == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY;
-	const char *words = NULL;
+	const char *text = NULL;
 	SourceFile file = {};
 
 	fail_after(WHILE_READING, k);
@@ -364,11 +366,11 @@ static const char *read_with(int dir, const char *name, Arena *scratch, long k)
 	close(fd);
 	cr_assert_eq(r, has_failed ? -ENOMEM : 0, "%s, failure %ld: %d", name, k, r);
 	if (r == 0) {
-		words = words_of(file.source);
+		text = source_text(file.source);
 		source_free(file.source);
 	}
 	free(file.text);
-	return words;
+	return text;
 }
 
 Test(memory, any_allocation_of_reading_a_file_may_fail, .init = set_up, .fini = tear_down)
@@ -393,21 +395,21 @@ Test(memory, any_allocation_of_reading_a_file_may_fail, .init = set_up, .fini = 
 	arena_free(scratch);
 }
 
-Test(memory, what_cannot_be_read_now_is_read_later, .init = set_up, .fini = tear_down)
+Test(memory, a_file_that_could_not_be_read_is_read_later, .init = set_up, .fini = tear_down)
 {
-	for (int e = 0; e < EVENTS_OF_WRITING; e++) {
+	for (int e = 0; e < BURSTS_THAT_WRITE; e++) {
 		long n = 0;
 
 		cr_assert_not(play(e, -1));
 		while (play(e, n))
 			n++;
-		cr_log_info("event %d: %ld allocations", e, n);
-		cr_assert_gt(n, 20, "event %d", e);
+		cr_log_info("burst %d: %ld allocations", e, n);
+		cr_assert_gt(n, 20, "burst %d", e);
 	}
 }
 
 /* ---- Anywhere else ---- */
-/* How a process ends whose k-th allocation that is not of reading fails. */
+/* The exit status of a process whose k-th allocation outside of reading fails. */
 static int end_of_process(int last, long k)
 {
 	Way way = begin();
@@ -416,37 +418,37 @@ static int end_of_process(int last, long k)
 	int status;
 
 	for (int e = 0; e < last; e++) {
-		event(e);
-		cr_assert_eq(hear(&way), 0);
+		make_burst(e);
+		cr_assert_eq(process_burst(&way), 0);
 	}
-	event(last);
+	make_burst(last);
 	child = fork();
 	if (child == 0) {
 		setrlimit(RLIMIT_CORE, &none);
 		dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
 		fail_after(ELSEWHERE, k);
-		_exit(hear(&way) == 0 ? (has_failed ? 1 : 0) : 2);
+		_exit(process_burst(&way) == 0 ? (has_failed ? 1 : 0) : 2);
 	}
 	cr_assert(child > 0 && waitpid(child, &status, 0) == child);
 	way_free(&way);
 	return status;
 }
 
-/* Coprime to what repeats, pod by pod: over all events most allocations come to be the one. */
+/* Coprime to the number of allocations per pod: over all bursts most allocations fail once. */
 #define STEP 7
 
 Test(memory, any_other_allocation_that_fails_ends_the_process, .init = set_up, .fini = tear_down)
 {
-	for (int e = 0; e < EVENTS; e++) {
+	for (int e = 0; e < BURSTS; e++) {
 		int status;
 		long k = e;
 
 		while ((status = end_of_process(e, k)) != 0) {
 			cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT,
-				"event %d, failure %ld: %x", e, k, (unsigned)status);
+				"burst %d, failure %ld: %x", e, k, (unsigned)status);
 			k += STEP;
 		}
-		cr_assert_gt(k, 4 * STEP, "event %d", e);
+		cr_assert_gt(k, 4 * STEP, "burst %d", e);
 	}
 }
 
@@ -490,7 +492,7 @@ static int reconcile_with_descriptors(Way *way, rlim_t more)
 	return r;
 }
 
-Test(memory, there_may_be_no_descriptor, .init = set_up, .fini = tear_down)
+Test(memory, a_lack_of_descriptors_is_an_error, .init = set_up, .fini = tear_down)
 {
 	int n_refused = 0;
 
@@ -499,7 +501,7 @@ Test(memory, there_may_be_no_descriptor, .init = set_up, .fini = tear_down)
 		Way way = begin();
 		int r;
 
-		event(0);
+		make_burst(0);
 		r = reconcile_with_descriptors(&way, more);
 		cr_assert(r == 0 || r == -EMFILE, "%d", r);
 		n_refused += r < 0;
@@ -511,12 +513,13 @@ Test(memory, there_may_be_no_descriptor, .init = set_up, .fini = tear_down)
 	cr_assert(n_refused > 1 && n_refused < 8);
 }
 
-/* What libc has no memory for is told as by the kernel. */
-Test(memory, a_directory_may_not_be_opened_now, .init = set_up, .fini = tear_down)
+/* libc's opendir fails with ENOMEM as the kernel's open does. */
+Test(memory, a_directory_that_could_not_be_opened_is_opened_later, .init = set_up,
+	.fini = tear_down)
 {
 	Way way = begin();
 
-	event(0);
+	make_burst(0);
 	is_without_streams = true;
 	cr_assert_eq(reconcile(&way), -ENOMEM);
 	is_without_streams = false;

@@ -1,4 +1,7 @@
-/* state: what is stored comes back whole, or the version before it, or nothing; never a part. */
+/*
+ * The state directory: a load gives the whole text that was stored, or the whole version before it,
+ * or nothing; never a part of one.
+ */
 #include "source.h"
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -38,7 +41,7 @@ static void store(const char *name, const char *bytes, size_t n, uint64_t stamp)
 	cr_assert_eq(state_store(state, &text), 0);
 }
 
-/* The text, or NULL; warnings are counted. */
+/* The text, or NULL; and the number of warnings. */
 static char *load(const char *name, size_t *ret_n, size_t *ret_warnings)
 {
 	Arena *arena = arena_new();
@@ -68,18 +71,18 @@ static void expect(const char *name, const char *wanted, size_t n, size_t warnin
 	free(found);
 }
 
-/* The whole file, trailer and all. */
-static size_t slurp(const char *name, char *capacity, size_t most)
+/* The file with its trailer. Returns its bytes. */
+static size_t read_file(const char *name, char *ret_bytes, size_t capacity)
 {
 	int fd = open(path(name), O_RDONLY);
-	ssize_t n = read(fd, capacity, most);
+	ssize_t n = read(fd, ret_bytes, capacity);
 
 	cr_assert_gt(n, 0);
 	close(fd);
 	return (size_t)n;
 }
 
-static void spill(const char *name, const char *bytes, size_t n)
+static void write_file(const char *name, const char *bytes, size_t n)
 {
 	int fd = open(path(name), O_WRONLY | O_TRUNC | O_CREAT, 0644);
 
@@ -87,20 +90,20 @@ static void spill(const char *name, const char *bytes, size_t n)
 	close(fd);
 }
 
-Test(state, what_was_stored_comes_back, .init = set_up, .fini = tear_down)
+Test(state, load_gives_what_was_stored, .init = set_up, .fini = tear_down)
 {
-	static const char odd[] = "a\0b\n\n# netpol state, sha256 x";
+	static const char unusual[] = "a\0b\n\n# netpol state, sha256 x";
 
 	expect("policies/a.yaml", NULL, 0, 0);
-	store("policies/a.yaml", odd, sizeof(odd), 0);
+	store("policies/a.yaml", unusual, sizeof(unusual), 0);
 	store("boot", "", 0, 0);
-	expect("policies/a.yaml", odd, sizeof(odd), 0);
+	expect("policies/a.yaml", unusual, sizeof(unusual), 0);
 	expect("boot", "", 0, 0);
 	store("policies/a.yaml", "new", 3, 0);
 	expect("policies/a.yaml", "new", 3, 0);
 }
 
-Test(state, what_is_gone_is_gone_with_its_older_version, .init = set_up, .fini = tear_down)
+Test(state, a_removed_text_goes_with_its_older_version, .init = set_up, .fini = tear_down)
 {
 	StateText none = {.name = (char *)"policies/a.yaml"};
 
@@ -113,40 +116,40 @@ Test(state, what_is_gone_is_gone_with_its_older_version, .init = set_up, .fini =
 	cr_expect_eq(state_store(state, &none), 0, "twice is no error");
 }
 
-Test(state, cut_anywhere_the_older_one_is_used, .init = set_up, .fini = tear_down)
+Test(state, a_truncated_text_is_replaced_by_the_older_one, .init = set_up, .fini = tear_down)
 {
 	char whole[1000];
 	size_t n;
 
 	store("ruleset/inet.nft", "older", 5, 0);
 	store("ruleset/inet.nft", "newer", 5, 0);
-	n = slurp("ruleset/inet.nft", whole, sizeof(whole));
+	n = read_file("ruleset/inet.nft", whole, sizeof(whole));
 	for (size_t cut = 0; cut < n; cut++) {
-		spill("ruleset/inet.nft", whole, cut);
+		write_file("ruleset/inet.nft", whole, cut);
 		expect("ruleset/inet.nft", "older", 5, 1);
 	}
-	spill("ruleset/inet.nft~", whole, n / 2);
+	write_file("ruleset/inet.nft~", whole, n / 2);
 	expect("ruleset/inet.nft", NULL, 0, 1);
 }
 
-Test(state, any_byte_that_changed_is_noticed, .init = set_up, .fini = tear_down)
+Test(state, a_change_of_any_byte_is_detected, .init = set_up, .fini = tear_down)
 {
 	char whole[1000];
 	size_t n, harmless = 0;
 
 	store("boot", "older", 5, 0x1234);
 	store("boot", "newer", 5, 0x1234);
-	n = slurp("boot", whole, sizeof(whole));
+	n = read_file("boot", whole, sizeof(whole));
 	for (size_t i = 0; i < n; i++) {
 		size_t found_n = 0, warnings;
 		char *found;
 
 		whole[i] ^= 1;
-		spill("boot", whole, n);
+		write_file("boot", whole, n);
 		whole[i] ^= 1;
 		found = load("boot", &found_n, &warnings);
 		cr_assert_eq(found_n, 5);
-		/* the stamp says which file it was, no more */
+		/* the checksum does not cover the stamp: 16 digits that harm nothing */
 		harmless += strcmp(found, "newer") == 0 && warnings == 0;
 		cr_assert_str_eq(found, warnings ? "older" : "newer", "byte %zu", i);
 		free(found);
@@ -154,7 +157,7 @@ Test(state, any_byte_that_changed_is_noticed, .init = set_up, .fini = tear_down)
 	cr_expect_leq(harmless, 16);
 }
 
-Test(state, what_anybody_could_have_written_is_not_used, .init = set_up, .fini = tear_down)
+Test(state, a_text_that_everybody_may_write_is_not_used, .init = set_up, .fini = tear_down)
 {
 	store("boot", "mine", 4, 0);
 	cr_assert_eq(chmod(path("boot"), 0666), 0);

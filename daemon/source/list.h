@@ -1,0 +1,15 @@
+#pragma once
+/*
+ * list: a growing array of pointers on the heap. The lists of a directory's entries (all of them,
+ * the changed ones, the unsaved ones) are of this type. A list does not own what it points at.
+ */
+#include <stddef.h>
+
+typedef struct PointerList {
+	void **at;
+	size_t n, capacity;
+} PointerList;
+
+void pointer_list_add(PointerList *list, void *item);
+/* The item must be in the list exactly once. The order of the others stays. */
+void pointer_list_remove(PointerList *list, const void *item);

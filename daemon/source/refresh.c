@@ -1,0 +1,302 @@
+/*
+ * Refresh: brings the entries of a directory up to date with the files. Either only the pending
+ * names are looked at, or, with a full scan, all: at first, after lost events, and whenever names
+ * do not tell what changed. What is new or differs is read in parallel, what is gone is deleted.
+ */
+#include "directory.h"
+#include "file.h"
+#include "parallel.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- Reading what is due ---- */
+static void update_link(SourceDir *dir, int fd, Entry *entry)
+{
+	struct stat own;
+
+	entry->is_link =
+		fstatat(fd, entry->name, &own, AT_SYMLINK_NOFOLLOW) < 0 || S_ISLNK(own.st_mode);
+	dir->has_links |= entry->is_link;
+}
+
+static void set_current(SourceDir *dir, int fd, Entry *entry, const SourceFile *file)
+{
+	entry_set_current(&dir->entries, entry, file);
+	update_link(dir, fd, entry);
+}
+
+/* due: Entry. On an error no entry has changed. */
+static int read_due(SourceDir *dir, int fd, const PointerList *due)
+{
+	FileToRead *files;
+	int r;
+
+	if (due->n == 0)
+		return 0;
+	files = memory_calloc(due->n, sizeof(*files));
+	for (size_t i = 0; i < due->n; i++)
+		files[i].name = ((Entry *)due->at[i])->name;
+	r = parallel_read(dir->kind, dir->path, fd, files, due->n);
+	for (size_t i = 0; r == 0 && i < due->n; i++)
+		set_current(dir, fd, due->at[i], &files[i].file);
+	free(files);
+	return r;
+}
+
+/* ---- Full scan ---- */
+/* Adds the names that are not known yet; marks those that are there. */
+static int scan_names(SourceDir *dir, DIR *stream)
+{
+	EntryTable *entries = &dir->entries;
+	int r = 0;
+
+	for (size_t i = 0; i < entries->all.n; i++)
+		entry_at(entries, i)->is_seen = false;
+	for (struct dirent *d; r == 0 && (d = readdir(stream));) {
+		Entry *entry;
+
+		if (!source_name_is_read(dir->kind, d->d_name))
+			continue;
+		entry = entry_find_sorted(entries, d->d_name);
+		if (entry) {
+			entry->is_seen = true;
+			entry->is_restored = false;
+		} else {
+			r = entry_add(entries, d->d_name, &entry);
+		}
+	}
+	entries_sort(entries);
+	return r;
+}
+
+static void delete_unseen(EntryTable *entries)
+{
+	for (size_t i = entries->all.n; i > 0; i--) {
+		Entry *entry = entry_at(entries, i - 1);
+
+		if (!entry->is_seen && !entry->is_restored)
+			entry_delete(entries, entry);
+	}
+}
+
+/*
+ * Whether the file is another than the one that was read. A file that could not be opened (a link
+ * out of the directory, no permission) has no stat and is read each time.
+ */
+static bool has_changed(int fd, const Entry *entry)
+{
+	struct stat now;
+
+	return !entry->current || fstatat(fd, entry->name, &now, 0) < 0 ||
+	       !file_stat_is_same(&now, &entry->stat);
+}
+
+static void list_changed(SourceDir *dir, int fd, PointerList *due)
+{
+	dir->has_links = false;
+	for (size_t i = 0; i < dir->entries.all.n; i++) {
+		Entry *entry = entry_at(&dir->entries, i);
+
+		dir->has_links |= entry->is_link;
+		if (!entry->is_being_written && entry->is_seen && has_changed(fd, entry))
+			pointer_list_add(due, entry);
+	}
+}
+
+/* On an error the full scan stays due, so that the next refresh repeats it. */
+static int refresh_all(SourceDir *dir, DIR *stream, PointerList *due)
+{
+	int r;
+
+	pending_clear(&dir->pending);
+	dir->pending.is_full_scan = true;
+	r = scan_names(dir, stream);
+	if (r < 0)
+		return r;
+	delete_unseen(&dir->entries);
+	list_changed(dir, dirfd(stream), due);
+	r = read_due(dir, dirfd(stream), due);
+	if (r == 0)
+		dir->pending.is_full_scan = false;
+	return r;
+}
+
+/* ---- Pending names ---- */
+/* The entry of the name, added if it is new. */
+static int find_or_add(EntryTable *entries, const char *name, Entry **ret_entry)
+{
+	int r;
+
+	*ret_entry = entry_find(entries, name);
+	if (*ret_entry)
+		return 0;
+	r = entry_add(entries, name, ret_entry);
+	if (r == 0)
+		entries_sort(entries);
+	return r;
+}
+
+static void delete_missing(EntryTable *entries, const char *name)
+{
+	Entry *entry = entry_find(entries, name);
+
+	if (entry && !entry->is_restored)
+		entry_delete(entries, entry);
+}
+
+/*
+ * The file is read even if its stat is that of before: a file that is written twice within one tick
+ * of the file system's clock keeps its times.
+ */
+static int refresh_name(SourceDir *dir, int fd, PendingName *pending, PointerList *due)
+{
+	SourceFile prefetched;
+	struct stat own;
+	Entry *entry;
+	int r;
+
+	if (fstatat(fd, pending->name, &own, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT) {
+		delete_missing(&dir->entries, pending->name);
+		return 0;
+	}
+	r = find_or_add(&dir->entries, pending->name, &entry);
+	if (r < 0)
+		return r;
+	entry->is_seen = true;
+	entry->is_restored = false;
+	if (entry->is_being_written)
+		return 0;
+	if (pending_take_prefetched(pending, fd, &prefetched))
+		set_current(dir, fd, entry, &prefetched);
+	else
+		pointer_list_add(due, entry);
+	return 0;
+}
+
+/* On an error all names stay pending, and are read again. */
+static int refresh_pending(SourceDir *dir, int fd, PointerList *due)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < dir->pending.names.n; i++)
+		r = refresh_name(dir, fd, pending_at(&dir->pending, i), due);
+	if (r == 0)
+		r = read_due(dir, fd, due);
+	if (r == 0)
+		pending_clear(&dir->pending);
+	return r;
+}
+
+/* ---- Refresh ---- */
+static int open_stream(const SourceDir *dir, DIR **ret_stream)
+{
+	int fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
+	int error = stream ? 0 : errno;
+
+	if (!stream && fd >= 0)
+		close(fd);
+	*ret_stream = stream;
+	return -error;
+}
+
+static int refresh_entries(SourceDir *dir, DIR *stream, bool is_full_scan)
+{
+	PointerList due = {};
+	int r = is_full_scan ? refresh_all(dir, stream, &due)
+			     : refresh_pending(dir, dirfd(stream), &due);
+
+	free(due.at);
+	return r;
+}
+
+static int refresh_opened(SourceDir *dir, DIR *stream, bool is_full_scan)
+{
+	struct stat st;
+	int r = 0;
+
+	if (fstat(dirfd(stream), &st) == 0 && st.st_mode & S_IWOTH)
+		directory_add_error(dir, "everybody may write to this directory (chmod o-w)");
+	else
+		r = refresh_entries(dir, stream, is_full_scan);
+	if (r == -EFBIG) {
+		directory_add_error(dir, "more than 100000 files");
+		r = 0;
+	}
+	if (is_full_scan)
+		directory_warn_restored(dir);
+	return r;
+}
+
+static int refresh_directory(SourceDir *dir)
+{
+	bool is_full_scan = directory_must_scan(dir);
+	DIR *stream;
+	int r = open_stream(dir, &stream);
+
+	if (file_error_is_transient(-r))
+		return r;
+	directory_clear_diags(dir);
+	if (!stream) {
+		directory_add_error(dir, strerror(-r));
+		return 0;
+	}
+	r = refresh_opened(dir, stream, is_full_scan);
+	closedir(stream);
+	return r;
+}
+
+int source_dir_refresh(SourceDir *dir)
+{
+	int r = 0;
+
+	entries_free_retired(&dir->entries);
+	if (dir->pending.names.n || directory_must_scan(dir))
+		r = refresh_directory(dir);
+	dir->was_refreshed |= r == 0;
+	return r;
+}
+
+/* ---- Would a refresh find anything? ---- */
+/* An entry that could not be read has no stat to compare. */
+static bool is_as_read(int fd, const Entry *entry)
+{
+	return entry->is_being_written || entry->stat.st_ino == 0 || !has_changed(fd, entry);
+}
+
+static bool are_entries_as_read(const SourceDir *dir, DIR *stream)
+{
+	size_t n = 0, n_seen = 0;
+
+	for (struct dirent *d; (d = readdir(stream));) {
+		const Entry *entry;
+
+		if (!source_name_is_read(dir->kind, d->d_name))
+			continue;
+		entry = entry_find(&dir->entries, d->d_name);
+		if (!entry || !entry->is_seen || !is_as_read(dirfd(stream), entry))
+			return false;
+		n++;
+	}
+	for (size_t i = 0; i < dir->entries.all.n; i++)
+		n_seen += entry_at(&dir->entries, i)->is_seen;
+	return n == n_seen;
+}
+
+bool source_dir_is_current(const SourceDir *dir)
+{
+	DIR *stream;
+	bool is_current;
+
+	if (dir->diags.n_errors)
+		return true; /* a directory with an error is looked at by every refresh anyway */
+	stream = opendir(dir->path);
+	if (!stream)
+		return false;
+	is_current = are_entries_as_read(dir, stream);
+	closedir(stream);
+	return is_current;
+}
