@@ -1,61 +1,79 @@
 #pragma once
 /*
- * compile: model -> ruleset, after the definition of NetworkPolicy v1 and design.md section 4; and
- * explain: the verdict for one flow, and why. Pure.
+ * compile: model -> ruleset, after the definition of NetworkPolicy v1; and explain, the verdict for
+ * one flow and the reason. Pure.
+ *
+ * The rules of the API (networking.k8s.io/v1): a pod is isolated in a direction if any policy of
+ * its namespace selects it and has that direction in policyTypes. An isolated pod may exchange what
+ * any rule of these policies allows, and nothing else. A connection needs the consent of both ends:
+ * the source's egress and the destination's ingress. Replies to allowed connections pass, a pod may
+ * reach itself, and a node's own processes may reach its pods.
+ *
+ * A Compiler lives as long as the model. It keeps all that the ruleset is made from: which pod each
+ * address belongs to, which selections the policies use, the sets with their members, the chains
+ * with their users. An update therefore costs what the changes concern, not what the model holds.
+ * The first update gets the whole model as changes. One thread calls it; the rulesets that it
+ * returns may be read by any thread, and outlive the compiler.
+ *
+ *     model_list_changes, or the merge  -->  compiler_update  -->  Ruleset (inet)
+ *                                                                    |
+ *                                                             compile_bridge  -->  Ruleset (bridge)
+ *
+ * Nothing can fail: policies and inventory have been validated when they were parsed. Two pods with
+ * one address, and a node without pods, are warned of by compiler_warn.
  */
 #include "model.h"
 #include "ruleset.h"
 
 enum {
-	COMPILE_E_UNKNOWN = 1, /* an endpoint, port or protocol that cannot be understood */
+	COMPILE_E_UNKNOWN = 1, /* explain_parse: unknown endpoint, port or protocol */
 };
 
 typedef struct CompileOptions {
-	const char *node; /* pods of this node are isolated here */
-	bool is_all;	  /* every pod of the inventory is, wherever it runs */
-	bool is_drop;	  /* refuse silently */
-	const char *table;
-	Ranges services; /* service_cidrs */
+	const char *node;  /* this node's name: its pods are isolated here */
+	bool is_all;	   /* isolate every pod of the inventory, wherever it runs */
+	bool is_drop;	   /* refuse by drop, else by reject */
+	const char *table; /* its name */
+	Ranges services;   /* service_cidrs of netpol.conf */
 } CompileOptions;
 
-/* ---- The compiler: keeps what the ruleset follows from, so that a change costs what it changes */
+/* ---- The compiler ---- */
 typedef struct Compiler Compiler;
 
-/*
- * Borrows the model, and the options' texts. It knows of nothing until the first update: then the
- * changes must be all that is in the model.
- */
+/* Borrows the model, and the texts and ranges of the options. */
 Compiler *compiler_new(const Model *model, const CompileOptions *options);
-Compiler *compiler_free(Compiler *compiler);
+Compiler *compiler_free(Compiler *compiler); /* takes NULL; returns NULL */
 /*
- * The model has changed by these: the ruleset for the pods of the node, as it is now, which the
- * caller frees with ruleset_free. It is the same, to the byte, whatever the way that the model came
- * to what it says.
+ * `changes`: all that changed in the model since the last update; at first, all that is in it.
+ * Returns the ruleset for the model as it is now; the caller drops it by ruleset_unref. It depends
+ * on the model alone, to the byte, not on the changes that led there.
  */
 Ruleset *compiler_update(Compiler *compiler, const Changes *changes);
-/* What is odd at present: two pods with one address, no pod of this node. */
+/* Warns of two pods with one address, and of a node without pods, as of the last update. */
 void compiler_warn(const Compiler *compiler, Diags *diags);
 
-/* For which pod the address counts; NULL: for none. */
+/* The pod that the address belongs to; NULL: none. */
 const Pod *compiler_owner(const Compiler *compiler, Address address);
 
-/* All of it at once: a compiler's first update. */
+/* A compiler's first update, with its warnings. */
 Ruleset *compile(const Model *model, const CompileOptions *options, Diags *diags);
 
 typedef struct BridgeOptions {
-	bool has_conntrack; /* bridges judge for themselves; else br_netfilter lifts the packets */
-	bool is_tagged_judged; /* and those with a VLAN tag too */
+	/* the kernel tracks connections on bridges: the bridge table filters; else br_netfilter
+	   passes bridged packets up to the inet table */
+	bool has_conntrack;
+	bool is_tagged_judged; /* br_netfilter passes frames with a VLAN tag up, too */
 } BridgeOptions;
 
 /*
- * What the bridge table holds beside `inet`, as the compiler gave that (design.md 5.4). It may
- * outlive `inet`, with which it shares what is the same. The caller frees it with ruleset_free.
+ * The table in family `bridge` that goes with an inet ruleset of the compiler. It shares the sets
+ * and chains, and may outlive `inet`. The caller drops it by ruleset_unref.
  */
 Ruleset *compile_bridge(const Ruleset *inet, const BridgeOptions *options);
 
 /* ---- Explain ---- */
 typedef struct Endpoint {
-	const Pod *pod; /* NULL: an address that is no pod's */
+	const Pod *pod; /* NULL: the address belongs to no pod */
 	Address address;
 } Endpoint;
 
@@ -67,20 +85,21 @@ typedef struct Flow {
 
 typedef struct Explainer Explainer;
 
-/* Prepares to answer for any flow of the model, wherever its pods run. It borrows the model. */
+/* For any flow of the model, wherever its pods run. Borrows the model. */
 Explainer *explainer_new(const Model *model);
-Explainer *explainer_free(Explainer *explainer);
+Explainer *explainer_free(Explainer *explainer); /* takes NULL; returns NULL */
 
 /*
- * SRC and DST as "namespace/pod" or an address; "80/TCP", "53/udp", "http", or "icmp". A pod name
- * stands for its address of the family that both ends have, the destination's primary one first.
- * On COMPILE_E_UNKNOWN *ret_error says why (static or the explainer's).
+ * source, destination: "namespace/pod" or an address; port: "80/TCP", "53/udp", "http" or "icmp".
+ * A pod stands for its first address; if the other end is of another family, for its first address
+ * of that family. 0 or COMPILE_E_UNKNOWN; then *ret_error has the reason (static, or the
+ * explainer's memory).
  */
 int explain_parse(Explainer *explainer, const char *source, const char *destination,
 	const char *port, Flow *ret_flow, const char **ret_error);
-/* The verdict alone, from the same ruleset that the kernel would get. */
+/* Whether the flow is allowed. */
 bool explain_verdict(const Explainer *explainer, const Flow *flow);
-/* The verdict and why, in words; several lines. Text is in `arena`. */
+/* The verdict and the reason, several lines. The text is in `arena`. */
 const char *explain_text(const Explainer *explainer, Arena *arena, const Flow *flow);
 /* The same as a JSON object. */
 const char *explain_json(const Explainer *explainer, Arena *arena, const Flow *flow);

@@ -1,18 +1,11 @@
 /*
- * Explain: one flow's verdict from the compiled ruleset (what the kernel would get), and the why
- * from the model: who isolates, which rule let it through, or which rule came nearest and what it
- * lacks.
+ * explain: the verdict for one flow, from the same compiled ruleset that the kernel gets; and the
+ * reason, from the model: the policies that isolate, and the rule that lets the flow through or the
+ * one that comes nearest to it.
  */
+#include "explainer.h"
 #include "selection.h"
-#include <ctype.h>
 #include <string.h>
-
-struct Explainer {
-	Arena *arena;
-	const Model *model;
-	Compiler *compiler;
-	Ruleset *ruleset;
-};
 
 Explainer *explainer_free(Explainer *explainer)
 {
@@ -38,169 +31,15 @@ Explainer *explainer_new(const Model *model)
 	return x;
 }
 
-/* ---- Reading the question ---- */
-static const char *find_pod(Explainer *x, const char *text, const Pod **ret_pod)
-{
-	const char *slash = strchr(text, '/');
-	const char *namespace = arena_strndup(x->arena, text, (size_t)(slash - text));
-	const Pod *pod = model_pod(x->model, namespace, slash + 1);
-
-	if (!pod)
-		return arena_printf(x->arena, "no pod \"%s\" in the inventory", text);
-	if (pod->addresses.n == 0)
-		return arena_printf(x->arena, "pod \"%s\" has no address yet", text);
-	if (!pod_is_live(pod))
-		return arena_printf(
-			x->arena, "pod \"%s\" has finished; its address may be another's", text);
-	*ret_pod = pod;
-	return NULL;
-}
-
-static const char *find_endpoint(Explainer *x, const char *text, Endpoint *ret_endpoint)
-{
-	Endpoint endpoint = {};
-	const char *error;
-
-	if (strchr(text, '/')) {
-		error = find_pod(x, text, &endpoint.pod);
-		if (error)
-			return error;
-		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): find_pod found an address */
-		endpoint.address = endpoint.pod->addresses.at[0];
-	} else if (address_parse(text, &endpoint.address)) {
-		if (address_is_link_local(endpoint.address))
-			return arena_printf(x->arena,
-				"\"%s\" is link-local: whose it is, no inventory says; beside "
-				"isolated pods it is refused between pods of a bridge",
-				text);
-		endpoint.pod = compiler_owner(x->compiler, endpoint.address);
-	} else {
-		return arena_printf(
-			x->arena, "\"%s\" is neither namespace/pod nor an address", text);
-	}
-	*ret_endpoint = endpoint;
-	return NULL;
-}
-
-static bool address_of_family(const Pod *pod, Family family, Address *ret_address)
-{
-	for (size_t i = 0; pod && i < pod->addresses.n; i++) {
-		if (pod->addresses.at[i].family == family) {
-			*ret_address = pod->addresses.at[i];
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool is_by_name(const char *text)
-{
-	return strchr(text, '/');
-}
-
-/* Both ends in one family: what is named by pod follows what is named by address. */
-static bool align_families(Flow *flow, bool is_source_named, bool is_destination_named)
-{
-	Address *s = &flow->source.address, *d = &flow->destination.address;
-
-	if (s->family == d->family)
-		return true;
-	if (is_source_named && address_of_family(flow->source.pod, d->family, s))
-		return true;
-	return is_destination_named && address_of_family(flow->destination.pod, s->family, d);
-}
-
-static bool parse_protocol(const char *text, uint8_t *ret_protocol)
-{
-	static const struct {
-		const char *name;
-		uint8_t number;
-	} known[] = {{"tcp", 6}, {"udp", 17}, {"sctp", 132}, {"icmp", 1}, {"icmpv6", 58}};
-
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-		if (strcasecmp(known[i].name, text) == 0) {
-			*ret_protocol = known[i].number;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool has_ports(uint8_t protocol)
-{
-	return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP || protocol == PROTOCOL_SCTP;
-}
-
-/* A number, or a name of the destination pod. */
-static const char *parse_port_number(Explainer *x, const char *text, Flow *flow)
-{
-	const Pod *pod = flow->destination.pod;
-	size_t n = strspn(text, "0123456789");
-	unsigned long number = strtoul(text, NULL, 10);
-
-	if (n && !text[n]) {
-		if (n > 5 || number > 65535)
-			return arena_printf(x->arena, "port %s is beyond 65535", text);
-		flow->port = (uint16_t)number;
-		return NULL;
-	}
-	for (size_t i = 0; pod && i < pod->ports.n; i++) {
-		if (named_port_is(&pod->ports.at[i], text, (Protocol)flow->protocol)) {
-			flow->port = pod->ports.at[i].number;
-			return NULL;
-		}
-	}
-	return arena_printf(x->arena,
-		"\"%s\" is neither a port number nor a named %s port of the "
-		"destination",
-		text, protocol_text((Protocol)flow->protocol));
-}
-
-static const char *parse_port(Explainer *x, const char *text, Flow *flow)
-{
-	const char *slash = strchr(text, '/');
-
-	flow->protocol = PROTOCOL_TCP;
-	if (!slash && parse_protocol(text, &flow->protocol) && !has_ports(flow->protocol))
-		return NULL; /* "icmp" */
-	if (slash && !parse_protocol(slash + 1, &flow->protocol))
-		return arena_printf(
-			x->arena, "unknown protocol \"%s\": TCP, UDP, SCTP or icmp", slash + 1);
-	if (!has_ports(flow->protocol))
-		return NULL;
-	return parse_port_number(
-		x, slash ? arena_strndup(x->arena, text, (size_t)(slash - text)) : text, flow);
-}
-
-int explain_parse(Explainer *x, const char *source, const char *destination, const char *port,
-	Flow *ret_flow, const char **ret_error)
-{
-	Flow flow = {};
-	const char *error = find_endpoint(x, source, &flow.source);
-
-	if (!error)
-		error = find_endpoint(x, destination, &flow.destination);
-	if (!error && !align_families(&flow, is_by_name(source), is_by_name(destination)))
-		error = "the two have no address family in common";
-	if (!error)
-		error = parse_port(x, port, &flow);
-	if (error) {
-		*ret_error = error;
-		return COMPILE_E_UNKNOWN;
-	}
-	*ret_flow = flow;
-	return 0;
-}
-
-/* ---- The verdict, as the packet meets it ---- */
-static Evaluation judge(const Explainer *x, const Flow *flow, Direction direction)
+/* ---- The verdict ---- */
+static Evaluation evaluate(const Explainer *x, const Flow *flow, Direction direction)
 {
 	Tuple tuple = {flow->source.address, flow->destination.address, flow->protocol, flow->port};
 
 	return ruleset_evaluate(x->ruleset, &tuple, direction);
 }
 
-/* "the node's own processes to its pods (kubelet probes): always allowed" */
+/* A node's own processes may always reach its pods: the API demands it for kubelet's probes. */
 static bool is_from_own_node(const Flow *flow)
 {
 	const Pod *source = flow->source.pod, *pod = flow->destination.pod;
@@ -223,7 +62,7 @@ static const char *exemption(const Flow *flow)
 bool explain_verdict(const Explainer *x, const Flow *flow)
 {
 	return exemption(flow) ||
-	       (judge(x, flow, EGRESS).is_allowed && judge(x, flow, INGRESS).is_allowed);
+	       (evaluate(x, flow, EGRESS).is_allowed && evaluate(x, flow, INGRESS).is_allowed);
 }
 
 /* ---- Why ---- */
@@ -241,7 +80,7 @@ static bool is_isolating(const Why *w, const Policy *policy)
 	       selector_matches(&policy->pods, &w->subject->pod->labels);
 }
 
-/* Of the subject's namespace, by name. */
+/* All policies of the subject's namespace, by name. */
 static const Policies *policies_of(const Why *w)
 {
 	static const Policies none;
@@ -360,14 +199,14 @@ static void add_peers_text(Why *w, Buf *buf, const Policy *policy, const Rule *r
 	}
 }
 
-/* A rule, by how well it fits the flow. */
+/* How well a rule fits the flow. */
 typedef struct Fit {
 	const Policy *policy;
 	const Rule *rule;
-	int score; /* 2 if the peer is right, and 1 if the port is: 3 lets the flow through */
+	int score; /* 2 for the peer, plus 1 for the port; 3: it lets the flow through */
 } Fit;
 
-/* The rule that fits best, of several the first of the policy that sorts first. */
+/* The rule with the highest score; of equals the first, by policy name and place. */
 static Fit best_fit(Why *w)
 {
 	const Policies *policies = policies_of(w);
@@ -437,18 +276,18 @@ static void add_isolating(Why *w, Buf *buf)
 	}
 }
 
-static void add_direction(Why *w, Buf *buf, const Evaluation *judgement)
+static void add_direction(Why *w, Buf *buf, const Evaluation *evaluation)
 {
 	buf_printf(buf, "  %s of ", direction_text(w->direction));
 	add_endpoint(w, buf, w->subject);
-	if (!judgement->is_isolated) {
+	if (!evaluation->is_isolated) {
 		buf_printf(buf, ": allowed, no policy isolates it%s\n",
 			w->subject->pod && w->subject->pod->is_host_network
 				? " (it is on the host's network)"
 				: "");
 		return;
 	}
-	buf_printf(buf, ": %s\n    isolated by ", judgement->is_allowed ? "allowed" : "denied");
+	buf_printf(buf, ": %s\n    isolated by ", evaluation->is_allowed ? "allowed" : "denied");
 	add_isolating(w, buf);
 	buf_add(buf, "\n");
 	add_reason(w, buf);
@@ -459,7 +298,7 @@ static void add_flow(Why *w, Buf *buf)
 	add_endpoint(w, buf, &w->flow->source);
 	buf_add(buf, " -> ");
 	add_endpoint(w, buf, &w->flow->destination);
-	if (has_ports(w->flow->protocol))
+	if (flow_has_ports(w->flow->protocol))
 		buf_printf(
 			buf, " %s %u\n", protocol_text((Protocol)w->flow->protocol), w->flow->port);
 	else
@@ -468,7 +307,6 @@ static void add_flow(Why *w, Buf *buf)
 
 const char *explain_text(const Explainer *x, Arena *arena, const Flow *flow)
 {
-	static const int side[DIRECTION_N] = {[INGRESS] = INGRESS, [EGRESS] = EGRESS};
 	Buf buf = {.arena = arena};
 	Why w = {.x = x, .arena = arena, .flow = flow};
 
@@ -478,13 +316,13 @@ const char *explain_text(const Explainer *x, Arena *arena, const Flow *flow)
 		buf_printf(&buf, "  %s\n", exemption(flow));
 		return buf_text(&buf);
 	}
-	for (int i = EGRESS; i >= INGRESS; i--) { /* the order in which a packet meets them */
-		Evaluation judgement = judge(x, flow, side[i]);
+	for (int i = EGRESS; i >= INGRESS; i--) { /* in the order of the base chain */
+		Evaluation evaluation = evaluate(x, flow, (Direction)i);
 
 		w.direction = (Direction)i;
 		w.subject = i == INGRESS ? &flow->destination : &flow->source;
 		w.other = i == INGRESS ? &flow->source : &flow->destination;
-		add_direction(&w, &buf, &judgement);
+		add_direction(&w, &buf, &evaluation);
 	}
 	return buf_text(&buf);
 }

@@ -1,0 +1,13 @@
+#pragma once
+/* explainer: the state behind explain's questions. Private to the module. */
+#include "compile.h"
+
+struct Explainer {
+	Arena *arena; /* of this struct and of error texts */
+	const Model *model;
+	Compiler *compiler;
+	Ruleset *ruleset; /* for all pods, wherever they run */
+};
+
+/* Whether flows of the protocol have port numbers. */
+bool flow_has_ports(uint8_t protocol);
