@@ -227,8 +227,10 @@ class Lab:
     def stop(self, sig=signal.SIGTERM):
         if self.daemon:
             self.daemon.send_signal(sig)
-            self.daemon.wait(60)
+            status = self.daemon.wait(60)
             self.daemon = None
+            if status not in (0, -sig):
+                raise RuntimeError(f"netpold ended with status {status}: {self.log()[-6000:]}")
 
     def log(self):
         with open(os.path.join(self.dir, "netpold.log")) as f:
@@ -271,16 +273,23 @@ class Lab:
         return result.stdout.split()
 
     def close(self):
-        self.stop()
-        for netns in self.netns:
-            run("ip", "netns", "del", netns, check=False)
-        shutil.rmtree(self.dir, ignore_errors=True)
+        try:
+            self.stop()
+        finally:
+            for netns in self.netns:
+                run("ip", "netns", "del", netns, check=False)
+            shutil.rmtree(self.dir, ignore_errors=True)
 
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
+        ended = self.daemon.poll() if self.daemon else None
+        if ended is not None:  # by itself; a sanitizer has said why
+            print("".join(f"#   {line}\n" for line in self.log().splitlines()[-100:]), end="", flush=True)
         self.close()
+        if ended and kind is None:
+            raise AssertionError(f"netpold ended with status {ended}")
 
 
 @functools.cache
