@@ -79,12 +79,11 @@ class Running:
         return self.process.poll() is not None
 
     def end(self):
-        """SIGINT first: it lets the scripts remove their network namespaces."""
+        """SIGINT first: it lets the scripts remove their network namespaces. Then whatever is left."""
         for number in (signal.SIGINT, signal.SIGKILL):
             try:
                 os.killpg(self.process.pid, number)
                 self.process.wait(30)
-                return
             except (ProcessLookupError, subprocess.TimeoutExpired):
                 pass
 
