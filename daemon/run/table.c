@@ -89,6 +89,22 @@ static BaseOptions fallback_base(Arena *arena, const BaseOptions *base)
 	return fallback;
 }
 
+/*
+ * The same content with other base options; it borrows everything. Not a struct assignment: that
+ * would read the reference count, which the saving thread may be changing (a data race).
+ */
+static Ruleset with_base(const Ruleset *ruleset, BaseOptions base)
+{
+	Ruleset result = {.arena = ruleset->arena,
+		.is_complete = ruleset->is_complete,
+		.base = base,
+		.sets = ruleset->sets,
+		.chains = ruleset->chains};
+
+	memcpy(result.verdicts, ruleset->verdicts, sizeof(result.verdicts));
+	return result;
+}
+
 /* Not counted: what is enforced does not change by it. */
 static int remove_fallback(const Change *c)
 {
@@ -117,13 +133,12 @@ static int adopt(const Change *c, const NftState *state)
 
 static int replace(const Change *c, const NftState *state)
 {
-	Ruleset fallback = *c->wanted;
+	Ruleset fallback = with_base(c->wanted, fallback_base(c->arena, &c->wanted->base));
 	int r = 0;
 	Plan plan;
 
 	log_line(LOG_WARNING, "replace", "the table is not as it was written (%s): replacing it",
 		state->mismatch ? state->mismatch : "it is gone");
-	fallback.base = fallback_base(c->arena, &c->wanted->base);
 	if (state->has_fallback && !state->is_fallback_complete)
 		r = remove_fallback(c);
 	plan_replace(c->arena, c->wanted, &fallback, state->has_table, state->is_fallback_complete,
@@ -239,10 +254,9 @@ int table_repair(Table *table, TableResult *result)
 static const char *fallback_text(Arena *arena, const Ruleset *ruleset)
 {
 	BaseOptions base = fallback_base(arena, &ruleset->base);
-	Ruleset fallback = *ruleset, *lockdown;
+	Ruleset fallback = with_base(ruleset, base), *lockdown;
 	const char *text;
 
-	fallback.base = base;
 	if (ruleset_cost(ruleset) <= REPAIR_COST_SMALL)
 		return nft_ruleset_text(arena, &fallback);
 	lockdown = ruleset_lockdown(ruleset, base.table);
