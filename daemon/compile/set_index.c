@@ -374,11 +374,14 @@ static void sort_sets(IndexedSet **sets, size_t n)
 		qsort(sets, n, sizeof(IndexedSet *), set_compare);
 }
 
-/* Merges the new sets into `sorted`, and frees the sets that no rule looks up. */
+/*
+ * Merges the new sets into `sorted`, and frees the sets that no rule looks up. That is done after
+ * the walk, which compares each item with the one before it.
+ */
 static void update_sorted(SetIndex *index)
 {
 	Merge walk = {.compare = set_compare, .size = sizeof(IndexedSet *)};
-	IndexedSets old = VEC_COPY(index->scratch, index->sorted);
+	IndexedSets old = VEC_COPY(index->scratch, index->sorted), unused = {};
 
 	if (index->is_old_set_renamed)
 		sort_sets(old.at, old.n);
@@ -392,8 +395,10 @@ static void update_sorted(SetIndex *index)
 		if (set->users > 0)
 			VEC_PUSH(index->arena, &index->sorted, set);
 		else
-			free_set(index, set);
+			VEC_PUSH(index->scratch, &unused, set);
 	}
+	for (size_t i = 0; i < unused.n; i++)
+		free_set(index, unused.at[i]);
 }
 
 void set_index_end(SetIndex *index)
