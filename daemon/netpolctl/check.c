@@ -162,7 +162,7 @@ static int check_paths(Ctl *ctl)
 	return print_result(ctl, &diags);
 }
 
-int ctl_check(Ctl *ctl)
+int run_check(Ctl *ctl)
 {
 	int r;
 

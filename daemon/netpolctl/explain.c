@@ -49,7 +49,7 @@ static int explain_one(Ctl *ctl, Explainer *explainer)
 	return explain_verdict(explainer, &flow) ? CTL_OK : CTL_NO;
 }
 
-int ctl_explain(Ctl *ctl)
+int run_explain(Ctl *ctl)
 {
 	Explainer *explainer;
 	int r;

@@ -59,7 +59,7 @@ static void print_matrix_json(Ctl *ctl, Explainer *explainer, const Pods *pods, 
 	puts("]}");
 }
 
-int ctl_matrix(Ctl *ctl)
+int run_matrix(Ctl *ctl)
 {
 	Explainer *explainer;
 	Pods all = {}, pods = {};

@@ -33,8 +33,8 @@ static const struct option OPTIONS[] = {SETTINGS_OPTIONS_LONG,
 static const struct {
 	const char *name;
 	int (*run)(Ctl *ctl); /* an exit status, or CTL_USAGE */
-} COMMANDS[] = {{"check", ctl_check}, {"explain", ctl_explain}, {"matrix", ctl_matrix},
-	{"ruleset", ctl_ruleset}, {"status", ctl_status}};
+} COMMANDS[] = {{"check", run_check}, {"explain", run_explain}, {"matrix", run_matrix},
+	{"ruleset", run_ruleset}, {"status", run_status}};
 
 static int usage(void)
 {

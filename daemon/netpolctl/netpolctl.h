@@ -56,8 +56,8 @@ int ctl_load(Ctl *ctl);
 void ctl_free(Ctl *ctl);
 
 /* ---- The commands ---- */
-int ctl_check(Ctl *ctl);
-int ctl_explain(Ctl *ctl);
-int ctl_matrix(Ctl *ctl);
-int ctl_ruleset(Ctl *ctl);
-int ctl_status(Ctl *ctl);
+int run_check(Ctl *ctl);
+int run_explain(Ctl *ctl);
+int run_matrix(Ctl *ctl);
+int run_ruleset(Ctl *ctl);
+int run_status(Ctl *ctl);

@@ -35,7 +35,7 @@ static const char *ruleset_text(Ctl *ctl, const Ruleset *inet)
 	return text;
 }
 
-int ctl_ruleset(Ctl *ctl)
+int run_ruleset(Ctl *ctl)
 {
 	Diags diags = {.arena = ctl->arena};
 	CompileOptions options;

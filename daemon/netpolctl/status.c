@@ -28,7 +28,7 @@ static void print_status_line(const char *line)
 	putchar('\n');
 }
 
-int ctl_status(Ctl *ctl)
+int run_status(Ctl *ctl)
 {
 	bool is_healthy = false;
 	const char *path;

@@ -46,7 +46,7 @@ static bool is_allowed(void *context, const Tuple *tuple)
 	       ruleset_allows(inet, tuple);
 }
 
-/* Killed flows are refused beside each of our tables that tracks connections. */
+/* The tables of ours that track connections: each has a NAME_cut of its family. */
 static size_t list_tables(const StaleFlows *s, NftStaleTable ret_tables[KERNEL_TABLE_N])
 {
 	size_t n = 0;
