@@ -7,25 +7,25 @@
  * kernel's table is read back first: one that we wrote is adopted and changed (netpold was
  * restarted), another one is replaced.
  *
- *               table_apply(NULL)                  table_apply(ruleset)
- *     ABSENT <---------------------- any state ---------------------------> KNOWN
- *     none applied, none there                     the kernel holds what was applied
- *                                                    |
- *         table_forget(); the kernel refused;        |  likewise, from any state
- *         a foreign change may have been missed      v
- *     UNKNOWN                                      LOST
- *     at the start: nothing applied                the kernel may hold anything; table_repair()
- *                                                  makes it what was applied
+ *     UNKNOWN --table_apply(ruleset)--> KNOWN  --lost--> LOST
+ *        |  ^                           |   ^              |
+ *        |  |                           |   +--------------+ table_repair(), table_apply(ruleset)
+ *        |  | lost                      |
+ *        v  |                           |
+ *     ABSENT <-------table_apply(NULL)--+  (from LOST too; back with table_apply(ruleset))
  *
- * (ABSENT becomes UNKNOWN, KNOWN becomes LOST: what was applied is not forgotten.)
+ *     UNKNOWN  nothing was applied: at the start. The kernel may hold a table of an earlier
+ * netpold. ABSENT   the kernel holds no such table, and shall not. KNOWN    the kernel holds just
+ * what was applied last. LOST     something was applied, but the kernel may hold anything. lost:
+ * table_forget(), the kernel refused a change, or a foreign change may have been missed
  *
  * One name has up to three tables of a family: NAME itself; NAME_guard, the fallback table, which
  * exists only while NAME is being replaced or repaired and denies to isolated pods what it must;
  * and NAME_cut, for killed flows (nft.h). The family is inet or bridge.
  *
  * Called by the enforcer only. Errors: RUN_E_REFUSED (logged; nft_error() has the reason) or
- * -errno. A change that failed may have been carried out in part, and leaves a table that denies no
- * less than the old and the new ruleset both deny.
+ * -errno. A change that failed may have been carried out in part. Even then a packet that the old
+ * and the new ruleset both deny is denied, and one that both allow is allowed (ruleset.h, Plan).
  */
 #include "run.h"
 
