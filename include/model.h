@@ -122,7 +122,7 @@ void model_purge(Model *model);
 /* ---- Lookups: NULL if there is none ---- */
 const Pod *model_pod(const Model *model, const char *namespace, const char *name);
 const Namespace *model_namespace(const Model *model, const char *name);
-const CidrSet *model_set(const Model *model, const char *name);
+const CidrSet *model_cidr_set(const Model *model, const char *name);
 const NamespaceIndex *model_namespace_index(const Model *model, const char *name);
 
 /* ---- Iteration: one a call, in no particular order; *cursor is 0 at first; NULL at the end ----

@@ -46,7 +46,7 @@ uint32_t selection_hash(const Selection *s)
 void peer_ranges(
 	Arena *arena, const Model *model, const Peer *peer, Family family, Ranges *ret_ranges)
 {
-	const CidrSet *set = peer->kind == PEER_SET ? model_set(model, peer->set) : NULL;
+	const CidrSet *set = peer->kind == PEER_SET ? model_cidr_set(model, peer->set) : NULL;
 
 	if (peer->kind == PEER_BLOCK && peer->block->range.family == family)
 		ranges_subtract(arena, peer->block->range, peer->block->except.at,

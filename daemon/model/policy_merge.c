@@ -88,7 +88,7 @@ void model_set_cidr_sets(Model *model, const CidrSet *const *sets, size_t n)
 	}
 }
 
-const CidrSet *model_set(const Model *model, const char *name)
+const CidrSet *model_cidr_set(const Model *model, const char *name)
 {
 	size_t low = 0, high = model->sets.n;
 
