@@ -328,6 +328,7 @@ def repairs():
     with new_lab() as lab:
         lab.write_policy_file("a.yaml", deny("a"))
         becomes(lab, [A], "good")
+        wait_for(lambda: is_at_rest(lab), 60, "the end of the change")
         wanted = lab.listing()
         for command in TAMPERING[:-1]:  # one that is heard of in two pieces may be two repairs
             before = lab.status()["repairs"]
