@@ -332,8 +332,12 @@ int nft_check(Nft *nft, const Ruleset *wanted, bool *ret_is_so)
 
 	if (r < 0)
 		return r;
-	plan_change(scratch, state.held, wanted, &plan);
-	*ret_is_so = state.is_known && !state.has_fallback && plan.commits.n == 0;
+	*ret_is_so = false;
+	if (state.is_known &&
+		!state.has_fallback) { /* else `held` is not complete: it was not read */
+		plan_change(scratch, state.held, wanted, &plan);
+		*ret_is_so = plan.commits.n == 0;
+	}
 	ruleset_unref(state.held);
 	return 0;
 }

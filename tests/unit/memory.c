@@ -210,6 +210,7 @@ static Way way_new(void)
 	dirs_new(way.dirs, true);
 	way.held = ruleset_new();
 	way.held->base.table = "netpol"; /* which planning a change asks for */
+	ruleset_sort(way.held);
 	cr_assert(way.held);
 	return way;
 }
