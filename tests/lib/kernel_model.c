@@ -8,7 +8,8 @@
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
-/* ---- What there is: `made` and `gone` are instants, gone is NEVER while it is there ---- */
+/* ---- Objects: `made` and `deleted` are instants; `deleted` is NEVER while the object exists ----
+ */
 typedef struct ModelSet {
 	const char *name;
 	int made, deleted;
@@ -36,7 +37,7 @@ typedef struct ModelMap {
 	const ModelChain *at[MODEL_INSTANTS][MODEL_ADDRESSES];
 } ModelMap;
 
-/* A base chain's rules: the maps that it looks at, in this order; NULL where it does not. */
+/* A base chain's rules: the maps that it looks up; NULL: it does not. */
 typedef struct ModelBase {
 	const ModelMap *maps[DIRECTION_N];
 } ModelBase;
@@ -58,7 +59,7 @@ struct Kernel {
 	Arena *arena;
 	int now;
 	VEC(ModelTable *) tables;
-	bool is_behind_wait[MODEL_INSTANTS];
+	bool is_after_grace[MODEL_INSTANTS];
 	const char *names[MODEL_INSTANTS];
 };
 
@@ -84,7 +85,7 @@ Kernel *kernel_new(Arena *arena)
 	return k;
 }
 
-/* ---- Finding, among what is there ---- */
+/* ---- Finding objects that exist ---- */
 #define FIND(list, is_it)                                                                          \
 	for (size_t i_ = 0; i_ < (list).n; i_++)                                                   \
 		if ((list).at[i_]->deleted == NEVER && (is_it((list).at[i_])))                     \
@@ -145,7 +146,7 @@ static void add_set(Kernel *k, ModelTable *t, const char *name)
 	cr_assert_null(find_set(t, name), "set %s twice", name);
 	*set = (ModelSet){.name = name, .made = k->now + 1, .deleted = NEVER};
 	VEC_PUSH(k->arena, &t->sets, set);
-	if (strcmp(name, "self4") == 0)
+	if (strcmp(name, object_name_self(FAMILY_IPV4)) == 0)
 		t->self = set;
 }
 
@@ -246,7 +247,7 @@ static void del_map(Kernel *k, ModelTable *t, Direction direction, Family family
 	ModelMap *map = find_map(t, direction, family, is_standby);
 
 	cr_assert_not_null(map, "no map");
-	cr_assert(t->base.maps[direction] != map, "a map that a base chain looks at goes");
+	cr_assert(t->base.maps[direction] != map, "deleted a map that a base chain looks up");
 	map->deleted = k->now + 1;
 }
 
@@ -260,7 +261,7 @@ static void set_base(Kernel *k, ModelTable *t, const BaseOptions *options, bool 
 
 			if (options->is_empty[d][f])
 				continue;
-			cr_assert_not_null(map, "the base chain looks at no map");
+			cr_assert_not_null(map, "the base chain looks up no map");
 			if (f == FAMILY_IPV4)
 				t->base.maps[d] = map;
 		}
@@ -329,7 +330,7 @@ static void do_op(Kernel *k, const Op *op)
 }
 
 /* ---- History ---- */
-/* What is gone keeps what it held last. */
+/* A deleted object keeps its last content. */
 static void remember_table(ModelTable *t, int now)
 {
 	for (size_t i = 0; i < t->sets.n; i++)
@@ -339,7 +340,7 @@ static void remember_table(ModelTable *t, int now)
 	t->at[now] = t->base;
 }
 
-/* What was done since the last instant makes the next one. */
+/* The operations since the last instant make the next one. */
 static void end_instant(Kernel *k, const char *name)
 {
 	k->now++;
@@ -380,8 +381,7 @@ void kernel_load(Kernel *k, const Ruleset *ruleset)
 	end_instant(k, "load");
 }
 
-/* A verdict that moves is two operations of one transaction, and a lookup finds one or the other.
- */
+/* A verdict that moves is two operations of one transaction: a lookup finds the old or the new. */
 static bool is_half_a_move(const Commit *commit, size_t o)
 {
 	const Op *op = &commit->ops.at[o], *next = o + 1 < commit->ops.n ? op + 1 : NULL;
@@ -394,9 +394,8 @@ static bool is_half_a_move(const Commit *commit, size_t o)
 
 void kernel_commit(Kernel *k, const Commit *commit)
 {
-	if (commit->needs_grace_period) { /* packets that come after the waiting meet the same as
-					     before */
-		k->is_behind_wait[k->now + 1] = true;
+	if (commit->needs_grace_period) { /* an instant without any operation */
+		k->is_after_grace[k->now + 1] = true;
 		end_instant(k, commit->name);
 	}
 	for (size_t o = 0; o < commit->ops.n; o++) {
@@ -420,26 +419,26 @@ int kernel_last_seen(const Kernel *k, int entered)
 {
 	int last = entered;
 
-	while (last < k->now && !k->is_behind_wait[last + 1])
+	while (last < k->now && !k->is_after_grace[last + 1])
 		last++;
 	return last;
 }
 
-bool kernel_is_news(const Kernel *k, int instant)
+bool kernel_is_first(const Kernel *k, int instant)
 {
-	bool is_news = instant == 0 || k->is_behind_wait[instant];
+	bool is_first = instant == 0 || k->is_after_grace[instant];
 
 	for (size_t i = 0; i < k->tables.n; i++)
-		is_news |=
+		is_first |=
 			k->tables.at[i]->hooked == instant || k->tables.at[i]->unhooked == instant;
-	return is_news;
+	return is_first;
 }
 
 /* ---- A packet in flight ---- */
 /*
- * The earliest instant at which the packet may have passed, or may be refused. It is enough to know
- * the earliest: whoever may be somewhere at an instant may also wait there for a later one. All
- * functions take NEVER for "does not come here", and answer NEVER then.
+ * The earliest instant at which the packet may have passed, or may be refused. The earliest is
+ * enough: a packet may also stay where it is until a later one. All functions take NEVER for "the
+ * packet does not get here", and return NEVER then.
  */
 typedef struct Times {
 	int passes, refused;
@@ -463,7 +462,7 @@ static int earliest(const ModelSet *set, int address, bool is_found, int from, i
 	return NEVER;
 }
 
-/* No rule let it pass: a pod may always reach itself, all else is refused. */
+/* No rule accepted: a pod may always reach itself, everything else is refused. */
 static Times walk_refusal(const Walk *w, int t)
 {
 	if (w->flow.from != w->flow.to)
@@ -537,7 +536,7 @@ static Times walk_table(const ModelTable *t, Flow flow, int entered, int last)
 	return (Times){t->unhooked <= entered ? entered : in.passes, MIN(out.refused, in.refused)};
 }
 
-/* It enters the base chain at any instant from `from` on. */
+/* The packet enters the base chain at any instant from `from` on. */
 static Times walk_hook(const ModelTable *t, Flow flow, int from, int last)
 {
 	Times out = {NEVER, NEVER};
@@ -551,7 +550,7 @@ static Times walk_hook(const ModelTable *t, Flow flow, int from, int last)
 	return out;
 }
 
-/* Base chains of one priority stand in the order of their making, which is nobody's promise. */
+/* Base chains of one priority: in any order, since the kernel promises none. */
 Outcome kernel_outcome(const Kernel *k, Flow flow, int entered, int last)
 {
 	const ModelTable *hooks[2];
@@ -578,14 +577,14 @@ Outcome kernel_outcome(const Kernel *k, Flow flow, int entered, int last)
 	return outcome;
 }
 
-/* ---- What is there in the end ---- */
+/* ---- The state at the end ---- */
 static const char *difference_of_maps(const ModelTable *t, const Ruleset *r)
 {
 	for (Direction d = INGRESS; d < DIRECTION_N; d++) {
 		const ModelMap *map = find_map(t, d, FAMILY_IPV4, false);
 
 		if (!map || t->base.maps[d] != (r->base.is_empty[d][FAMILY_IPV4] ? NULL : map))
-			return "the base chain looks at other maps";
+			return "the base chain looks up other maps";
 		for (int a = 0; a < MODEL_ADDRESSES; a++) {
 			const Verdict *verdict = ruleset_verdict(r, d, model_address(a));
 

@@ -10,32 +10,33 @@
  * What a packet sees (nft_do_chain() in net/netfilter/nf_tables_core.c, nf_tables_commit() in
  * nf_tables_api.c):
  *
- *   hooks     The list of base chains at a hook is read once, when the packet comes to the hook
- *             (nf_hook_slow). The chains are then entered one after the other. One that was
- *             unhooked meanwhile is entered all the same; it has its rules or none.
+ *   hooks     The list of base chains at a hook is read once, when the packet enters the hook
+ *             (nf_hook_slow). The chains are then entered one after the other. A chain that was
+ *             unhooked meanwhile is entered all the same, with its rules or without any.
  *   rules     Every chain has two rule lists, for odd and for even generations. On entering a base
  *             chain the packet reads that chain's list and the generation's parity, and takes the
  *             lists of that parity of all chains to which it is led. So of a chain that was made
  *             since, it sees no rules, or after one more commit all of them. Of one that was
  *             deleted since, it sees the rules, which are freed only after an RCU grace period, or
  *             none.
- *             An empty chain is harmless to nobody: after `jump` the base chain goes on, and after
- *             `goto` the base chain's policy holds, which is accept. In both cases the direction is
- *             not evaluated.
+ *             An empty chain lets everything through: after `jump` the base chain continues, and
+ *             after `goto` the base chain's policy applies, which is accept. In both cases the
+ *             direction is not filtered.
  *   lookups   In sets and maps each lookup sees its own instant (nft_genmask_cur()), so of one
  *             transaction all elements or none, but of two lookups of one packet the second may be
  *             later by any number of commits. Of a set or map that was deleted since, a lookup may
  *             find what was in it last or nothing: a set's elements stay until they are freed, a
  *             map's have been switched off by the transaction since Linux 6.4 and its backports.
- *   waiting   Nothing bounds how long a packet stays in a hook (its processor may be a stopped
- *             virtual one), except a commit that waits: who entered before it has left.
+ *   grace     Nothing bounds how long a packet stays in a hook (its processor may be a stopped
+ *             virtual one), except a commit that needs a grace period: packets that entered before
+ *             it have left.
  *
- * The model is harder than the kernel: it looks at instants inside transactions too. It is softer
- * in one thing: a verdict that is deleted and added by one transaction is one instant, and a lookup
- * that began before that transaction finds the old one. Kernels before 6.17 can miss both if the
- * lookup is interrupted between reading the generation and reading the hash table.
+ * The model is stricter than the kernel: packets see instants inside transactions too. It is weaker
+ * in one respect: a verdict that is deleted and added by one transaction is one instant, and a
+ * lookup that began before that transaction finds the old one. Kernels before 6.17 can miss both if
+ * the lookup is interrupted between reading the generation and reading the hash table.
  *
- * IPv4 only, and the forward hook, which looks at both maps. Every failed expectation (a chain used
+ * IPv4 only, and the forward hook, which looks up both maps. Every failed expectation (a chain used
  * that does not exist, an element deleted twice) fails the Criterion test that called.
  */
 #include "ruleset.h"
@@ -63,14 +64,14 @@ void kernel_commit(Kernel *kernel, const Commit *commit);
 int kernel_now(const Kernel *kernel);
 /* Of which commit it is. */
 const char *kernel_commit_name(const Kernel *kernel, int instant);
-/* The last instant that a packet may see which came to the hook at this one. */
+/* The last instant that a packet may see if it entered the hook at this one. */
 int kernel_last_seen(const Kernel *kernel, int entered);
 /*
- * Whether packets that come to the hook at this instant can meet anything that those of the instant
- * before cannot, provided they stay as long: other hooks, or what lies behind a wait.
+ * Whether packets that enter the hook at this instant can see anything that packets of the instant
+ * before cannot, if they stay as long: other base chains, or instants after a grace period.
  */
-bool kernel_is_news(const Kernel *kernel, int instant);
-/* Of a packet that comes to the hook at `entered`, and has left it at `last`. */
+bool kernel_is_first(const Kernel *kernel, int instant);
+/* Of a packet that enters the hook at `entered`, and has left it by `last`. */
 Outcome kernel_outcome(const Kernel *kernel, Flow flow, int entered, int last);
 /* NULL if the ruleset's table is exactly that, and hooked; else what differs. */
 const char *kernel_difference(const Kernel *kernel, const Ruleset *ruleset);

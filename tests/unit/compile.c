@@ -1,4 +1,5 @@
-/* compile: independent of file order, blind to nothing, small where it can be. */
+/* compile and ruleset: the order of files, owners of addresses, sharing of chains and sets, names.
+ */
 #include "compile.h"
 #include "nft.h"
 #include "source.h"
@@ -101,10 +102,10 @@ Test(compile, the_order_of_files_does_not_matter)
 	}
 }
 
-/* Of an unicast frame whose IPv6 address is no link-local one. */
+/* A unicast frame whose IPv6 address is not link-local. */
 #define IS_TOLD "meta pkttype other @nh,192,32 & 0xffc00000 != 0xfe800000 accept\n"
 
-/* Where only tagged frames are left to judge, isolated pods' are refused, or nobody's. */
+/* A table for tagged frames refuses those of isolated pods, unless br_netfilter filters them. */
 Test(compile, tagged_frames_are_refused_from_and_to_isolated_pods_alone)
 {
 	Source *sources[3];
@@ -148,8 +149,8 @@ Test(compile, tagged_frames_are_refused_from_and_to_isolated_pods_alone)
 
 static const BridgeOptions BRIDGES[] = {{}, {.is_tagged_judged = true}, {.has_conntrack = true}};
 
-/* As the saving thread does: it prints what the main loop replaced long ago. */
-Test(compile, a_ruleset_that_is_held_outlives_all_its_makers)
+/* The saving thread prints a ruleset that the main loop has already replaced. */
+Test(compile, a_referenced_ruleset_outlives_its_makers)
 {
 	enum { N = ARRAY_SIZE(BRIDGES) + 2 };
 	Ruleset *made[N];
@@ -158,7 +159,7 @@ Test(compile, a_ruleset_that_is_held_outlives_all_its_makers)
 	Source *sources[3];
 	Diags diags = {};
 
-	mallopt(M_PERTURB, 0x5a); /* what is freed reads as nothing that was written */
+	mallopt(M_PERTURB, 0x5a); /* freed memory is overwritten */
 	made[0] = run(model_of(false, sources), false, &diags);
 	made[1] = ruleset_lockdown(made[0], "guard");
 	for (size_t i = 2; i < N; i++)
@@ -177,7 +178,7 @@ Test(compile, a_ruleset_that_is_held_outlives_all_its_makers)
 	}
 }
 
-/* It goes with the arena: to share it without a copy is asserted not to happen. */
+/* A set in an arena is freed with it: set_ref asserts that nobody shares it. */
 Test(compile, what_lives_in_an_arena_is_not_shared, .signal = SIGABRT)
 {
 	Source *sources[3];
@@ -188,7 +189,7 @@ Test(compile, what_lives_in_an_arena_is_not_shared, .signal = SIGABRT)
 	ruleset_clone(tagged);
 }
 
-/* Nothing in the maps could end them: they are judged packet by packet. */
+/* No map can match link-local flows, so every packet of them is filtered, established or not. */
 Test(compile, established_flows_on_a_bridge_go_on_but_for_link_local_ones)
 {
 	static const char *const established[] = {
@@ -228,7 +229,7 @@ Test(compile, only_local_pods_and_one_chain_for_the_same_rules)
 		source_free(sources[i]);
 }
 
-/* Pitfall 10: an address counts as the pod's that started last, and that is said. */
+/* Pitfall 10: the address belongs to the pod that started last, with a warning. */
 Test(compile, an_address_of_two_pods_is_the_later_ones)
 {
 	Source *sources[3];
@@ -261,7 +262,7 @@ Test(compile, an_address_of_two_pods_is_the_later_ones)
 		source_free(sources[i]);
 }
 
-/* The node that the pod is on by what counts, of claims in these files with these versions. */
+/* The node of a pod that is in several files with these versions: that of the winning entry. */
 static const char *node_of_twice(const char *const files[3], const char *const versions[3])
 {
 	Model *model = model_new(arena);
@@ -317,7 +318,7 @@ static void expect_names(const char *name, ObjectName wanted)
 	expect_name(object_name_standby(arena, name), wanted);
 }
 
-/* What netpol reads back from the kernel it knows by the names alone. */
+/* nft_read recognises the objects in the kernel by their names alone. */
 Test(compile, names_of_objects_are_parsed_as_they_are_made)
 {
 	static const char *const others[] = {"", "self", "self5", "self4_", "ingress", "ingress5",
@@ -354,7 +355,7 @@ Test(compile, names_of_objects_are_parsed_as_they_are_made)
 	cr_expect_str_eq(object_name_table(arena, "netpol", TABLE_FALLBACK), "netpol_guard");
 }
 
-/* Pitfall 14: nothing of a comment ends it; a cut keeps UTF-8 whole. */
+/* Pitfall 14: no character ends the nft string; truncation keeps UTF-8 sequences whole. */
 Test(compile, comments_are_safe)
 {
 	const char *text = comment_truncate(arena, "a\"; drop; #\n\\}");
@@ -372,7 +373,7 @@ Test(compile, comments_are_safe)
 	}
 }
 
-/* What goes to a service address has not been translated yet: it is judged later. */
+/* Packets to a service address are not translated yet, and filtered later. */
 static void expect_services_pass(Ruleset *ruleset)
 {
 	Tuple tuple = {.protocol = 6, .port = 80};
@@ -386,8 +387,8 @@ static void expect_services_pass(Ruleset *ruleset)
 	cr_expect(ruleset_allows(ruleset, &tuple));
 }
 
-/* What established flows are measured by. */
-Test(compile, a_ruleset_judges_a_flow_as_its_packets_would_be)
+/* Established flows are checked by ruleset_allows. */
+Test(compile, a_flow_is_evaluated_as_its_packets_are_filtered)
 {
 	static const struct {
 		const char *from, *to;
@@ -417,7 +418,7 @@ Test(compile, a_ruleset_judges_a_flow_as_its_packets_would_be)
 		source_free(sources[i]);
 }
 
-/* ---- Which selections are one set ---- */
+/* ---- Which selections are merged into one set ---- */
 typedef struct Cluster {
 	Model *model;
 	VEC(Source *) sources;
@@ -441,7 +442,7 @@ static void add_policies(Cluster *cluster, const char *text)
 	add(cluster->model, source);
 }
 
-/* Pods of `pods` in namespace n are reached by those of `from` at the port. */
+/* A policy of namespace n: pods that match `pods` accept the port from those that match `from`. */
 static void allow(
 	Cluster *cluster, const char *name, const char *pods, const char *from, const char *port)
 {
@@ -459,7 +460,7 @@ static void cluster_free(Cluster *cluster)
 		source_free(cluster->sources.at[i]);
 }
 
-/* Of the sets of pods of IPv4, sorted: their names, or what they select. */
+/* The IPv4 pod sets, sorted: their names, or their comments. */
 static Texts sets_of(const Cluster *cluster, bool is_name)
 {
 	Diags diags = {};
@@ -489,7 +490,7 @@ static const char *selections(const Cluster *cluster)
 	return buf_text(&buf);
 }
 
-Test(compile, selections_that_let_through_alike_are_one_set)
+Test(compile, exclusive_selections_of_a_group_are_one_set)
 {
 	Cluster *cluster = cluster_new();
 
@@ -504,7 +505,7 @@ Test(compile, selections_that_let_through_alike_are_one_set)
 	cluster_free(cluster);
 }
 
-/* Nobody's address is held twice because two look it up. */
+/* A selection that two groups use is stored once. */
 Test(compile, a_selection_of_several_is_a_set_of_its_own)
 {
 	Cluster *cluster = cluster_new();
@@ -533,7 +534,7 @@ Test(compile, a_selection_of_both_directions_is_a_set_of_its_own)
 	cluster_free(cluster);
 }
 
-/* A namespace whose name sorts before the bracket: the set's first selection names one, not all. */
+/* The first selection of the set names a namespace, "1", which sorts before "[". */
 Test(compile, a_set_of_several_namespaces_is_filled_from_all)
 {
 	Cluster *cluster = cluster_new();
@@ -573,8 +574,8 @@ static size_t count_of_both(const Texts *a, const Texts *b)
 	return n;
 }
 
-/* A selection that comes leaves most sets as they are, and a packet looks up few. */
-Test(compile, sets_of_many_selections_have_an_end)
+/* One more selection changes few sets, and a packet looks up few sets. */
+Test(compile, many_selections_are_split_into_sets_of_bounded_size)
 {
 	Cluster *cluster = cluster_new();
 	Texts before, after;

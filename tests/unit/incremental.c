@@ -1,6 +1,6 @@
 /*
- * incremental: whatever happened to the files, in whatever order, what was kept up to date change
- * by change is what a fresh start would make of them: to the byte, and in every warning.
+ * incremental: after any sequence of changes to the files, the ruleset that was updated change by
+ * change equals the one that a fresh start makes of the files: to the byte, and in every warning.
  */
 #include "files.h"
 #include "seed.h"
@@ -22,7 +22,7 @@ static int roll(int n)
 }
 
 /* ---- Random files ---- */
-/* Few names and addresses, so that pods move, claim each other's addresses and come twice. */
+/* Few names and addresses, so that pods move, share addresses and occur in several files. */
 static void add_pod(Buf *buf, int node)
 {
 	static const char *const phases[] = {
@@ -44,11 +44,11 @@ static void add_pod(Buf *buf, int node)
 	buf_add(buf, "}}");
 }
 
-/* A file is mostly what it was: pods come and go, change, and change places. */
+/* Most of a file stays: pods come, go, change, and change places. */
 #define PODS_MAX 10
 static const char *pods_of[NODES][PODS_MAX];
 
-/* Or a namespace, as in what kubectl gives of both. */
+/* Or a namespace, as in a list of both by kubectl. */
 static const char *new_pod(int node)
 {
 	Buf buf = {.arena = arena};
@@ -70,7 +70,7 @@ static void change_pods(const char *pods[PODS_MAX], int node)
 
 	switch (roll(4)) {
 	case 0:
-		pods[i] = pods[k]; /* twice, or gone */
+		pods[i] = pods[k]; /* a duplicate, or gone */
 		break;
 	case 1:
 		pods[i] = pods[k];
@@ -96,11 +96,11 @@ static const char *pods_text(int node)
 	for (int i = 0; i < PODS_MAX; i++)
 		if (pods_of[node][i])
 			buf_printf(&buf, "%s\n%s", n++ ? "," : "", pods_of[node][i]);
-	buf_add(&buf, roll(15) ? "]}" : "]"); /* now and then broken */
+	buf_add(&buf, roll(15) ? "]}" : "]"); /* broken in 1 of 15 */
 	return buf_text(&buf);
 }
 
-/* About as many as make a small set a larger one (set_size). */
+/* Enough pods that a set gets the next size (set_size). */
 #define CROWD (512 + 4)
 static int in_crowd;
 
@@ -278,7 +278,7 @@ static const char *as_file(const char *name, const char *text)
 	return where;
 }
 
-/* What diff -u says of two texts that differ, its first lines. */
+/* The first lines of `diff -u` of two texts. */
 static const char *difference(const char *wanted, const char *found)
 {
 	Buf buf = {.arena = arena};
@@ -307,12 +307,12 @@ static void touch(Way *way, int dir, const char *name, const char *text)
 		unlink(path(dir, name));
 	source_dir_mark(way->dirs[dir], name);
 	if (roll(2))
-		source_dir_prefetch(way->dirs[dir]); /* and perhaps it changes once more */
+		source_dir_prefetch(way->dirs[dir]); /* a later change may supersede it */
 }
 
 /*
- * has_conflicts: files that are broken, or contradict each other. What then stays in force depends
- * on what was good before, which a fresh start cannot know.
+ * has_conflicts: files that are broken, or contradict each other. What stays in force then depends
+ * on the last valid content, which a fresh start does not know.
  */
 static void event(Way *way)
 {
@@ -348,7 +348,7 @@ static bool has(const Elements *elements, const Element *wanted)
 	       bsearch(wanted, elements->at, elements->n, sizeof(Element), element_compare);
 }
 
-/* A set that says what it was edited from says right what came and went. */
+/* If a set has edit_of, its lists of added and removed elements are right. */
 static unsigned check_edits(const Ruleset *old, const Ruleset *new)
 {
 	unsigned n = 0;
@@ -370,7 +370,7 @@ static unsigned check_edits(const Ruleset *old, const Ruleset *new)
 	return n;
 }
 
-/* A set of one name says one size, which is enough for what it was and is together. */
+/* A set that keeps its name keeps its size, which has room for old and new elements together. */
 static void check_sizes(const Ruleset *old, const Ruleset *new)
 {
 	for (size_t i = 0; i < new->sets.n; i++) {
@@ -383,7 +383,7 @@ static void check_sizes(const Ruleset *old, const Ruleset *new)
 	}
 }
 
-/* Sets that select what they selected, but are of another size now. */
+/* Sets with the same definition and another size than before. */
 static unsigned count_resized(const Ruleset *old, const Ruleset *new)
 {
 	unsigned n = 0;
@@ -399,7 +399,7 @@ static unsigned count_resized(const Ruleset *old, const Ruleset *new)
 	return n;
 }
 
-/* Old and new, and nothing but what differs, lead to each other; old stays what it was. */
+/* The plan between old and new is empty exactly if they are equal; `old` has not changed. */
 static void check_step(const Ruleset *old, const Ruleset *new, const char *old_text)
 {
 	Plan plan;
@@ -409,7 +409,7 @@ static void check_step(const Ruleset *old, const Ruleset *new, const char *old_t
 	cr_assert_eq(plan.commits.n == 0, ruleset_is_equal(old, new));
 }
 
-/* What came up, so that a test which tests nothing does not pass. */
+/* Counts what occurred: the test fails if an interesting case never did. */
 typedef struct Seen {
 	unsigned n_compared, n_edits, n_resized;
 } Seen;

@@ -1,9 +1,9 @@
 /*
  * plan: random rulesets, one after the other, and the plans between them, carried out on a model of
- * the kernel (lib/kernel_model.h). In the end it must hold the new ruleset and nothing else; and of
- * every packet that was in flight on the way, whenever it came to the hook and whenever it did each
- * of its lookups: what all versions in force meanwhile allow must pass, what all of them forbid
- * must be refused.
+ * the kernel (lib/kernel_model.h). At the end the kernel holds the new ruleset and nothing else.
+ * The in-flight guarantee holds for every packet, at whatever instant it entered the hook and made
+ * each of its lookups: what all rulesets in force meanwhile allow passes, and what all of them
+ * forbid is refused.
  */
 #include "kernel_model.h"
 #include <criterion/criterion.h>
@@ -69,17 +69,18 @@ static void add_members(unsigned *seed, Ruleset *r, unsigned members[SETS])
 	(void)seed;
 }
 
-/* What a ruleset is made from: to be changed a little, so that all ways of changing come up. */
+/* What a ruleset is made from. It is changed a little each time, so that all kinds of plans occur.
+ */
 typedef struct Recipe {
 	unsigned members[SETS], chain_seed[DIRECTION_N][MODEL_ADDRESSES];
 	bool is_isolated[DIRECTION_N][MODEL_ADDRESSES];
-	bool is_large; /* the ingress map, whatever is in it */
+	bool is_large; /* the ingress map counts as large */
 } Recipe;
 
 static Recipe random_recipe(unsigned *seed)
 {
 	Recipe recipe;
-	int share = rand_r(seed) % 4; /* who is isolated: sometimes nobody, so that maps are idle */
+	int share = rand_r(seed) % 4; /* of pods that are isolated; 0: the maps are empty */
 
 	recipe.is_large = rand_r(seed) % 3 == 0;
 	for (int s = 0; s < SETS; s++)
@@ -92,7 +93,7 @@ static Recipe random_recipe(unsigned *seed)
 	return recipe;
 }
 
-/* Between two sets, in one of which it may have been. */
+/* An address moves from one set to another; it may have been in either. */
 static void move_member(unsigned *seed, Recipe *recipe, int a)
 {
 	unsigned *one = &recipe->members[rand_r(seed) % SETS],
@@ -104,7 +105,7 @@ static void move_member(unsigned *seed, Recipe *recipe, int a)
 	*other ^= bit;
 }
 
-/* A pod of this node that comes or goes: isolated, and a member, by one change. */
+/* A pod of this node comes or goes: its isolation and memberships change together. */
 static void come_or_go(unsigned *seed, Recipe *recipe, int a)
 {
 	bool is_there = false;
@@ -171,7 +172,7 @@ static Ruleset *cook(const Recipe *recipe)
 	return r;
 }
 
-/* ---- What a version allows ---- */
+/* ---- What a ruleset allows ---- */
 typedef struct Truth {
 	bool at[MODEL_ADDRESSES][MODEL_ADDRESSES][MODEL_PORTS];
 } Truth;
@@ -211,7 +212,7 @@ static Truth both(Truth a, Truth b)
 	return a;
 }
 
-/* As the model has it at its latest instant, where a packet has no choice. */
+/* In the model at its latest instant, where all lookups see the same state. */
 static Truth truth_now(const Kernel *k)
 {
 	Truth truth;
@@ -226,10 +227,10 @@ static Truth truth_now(const Kernel *k)
 	return truth;
 }
 
-/* ---- Versions, one after the other ---- */
+/* ---- Rulesets in force, one after the other ---- */
 /*
- * A stage is a stretch of the model's history: from one version in force to the next, by way of
- * others perhaps. The next begins where the last one ended.
+ * A stage is a part of the model's history: it leads from one ruleset in force to the next, perhaps
+ * through others. Each stage begins at the last instant of the stage before.
  */
 enum { STAGES_MAX = 4, VERSIONS_MAX = 4 };
 
@@ -242,7 +243,7 @@ typedef struct Stage {
 typedef struct Run {
 	Kernel *kernel;
 	unsigned round;
-	int start; /* what came earlier is not asked about */
+	int start; /* packets that entered earlier are not checked */
 	int n;
 	Stage stages[STAGES_MAX];
 } Run;
@@ -266,7 +267,7 @@ static Run run_begin(unsigned round, const Ruleset *first)
 	return run;
 }
 
-/* The stage has ended; the next one begins with its last version. */
+/* Ends the stage; the next one begins with its last ruleset. */
 static void run_end_stage(Run *run)
 {
 	Stage *stage = &run->stages[run->n];
@@ -285,7 +286,7 @@ static void carry_out(Run *run, const Plan *plan)
 		kernel_commit(run->kernel, &plan->commits.at[i]);
 }
 
-/* Packets that come to the hook at `entered`, in stage `from`, and have left it by `last`. */
+/* Packets that enter the hook at `entered`, in stage `from`, and have left it by `last`. */
 static void check_flight(Run *run, int entered, int last, int from, int to)
 {
 	EACH_FLOW(flow)
@@ -315,8 +316,9 @@ static void check_flight(Run *run, int entered, int last, int from, int to)
 }
 
 /*
- * All packets: who came earlier and stays as long meets no less, so that only those are asked that
- * came first, or first to a stage. They leave with the end of a stage, or as late as they can.
+ * Checks all packets. A packet that entered earlier and stays as long can see no less, so it is
+ * enough to check those that entered at the first instant, or at the first of a stage. They leave
+ * at the end of a stage, or as late as they can.
  */
 static void run_check(Run *run)
 {
@@ -326,7 +328,7 @@ static void run_check(Run *run)
 		for (int entered = start; entered <= run->stages[from].last; entered++) {
 			int latest = kernel_last_seen(run->kernel, entered), to = from;
 
-			if (entered != start && !kernel_is_news(run->kernel, entered))
+			if (entered != start && !kernel_is_first(run->kernel, entered))
 				continue;
 			for (; to + 1 < run->n && run->stages[to].last < latest; to++)
 				check_flight(run, entered, run->stages[to].last, from, to);
@@ -351,7 +353,7 @@ typedef struct Versions {
 	Truth truth[3];
 } Versions;
 
-/* Each made from the one before by a few changes. */
+/* Each ruleset differs from the one before by a few changes. */
 static Versions make_versions(unsigned round)
 {
 	unsigned seed = round;
@@ -382,7 +384,7 @@ static bool is_in_place(const Plan *plan)
 	return is_so;
 }
 
-/* A packet may meet both changes, if nothing waits between them. */
+/* A packet may see both changes, if no grace period separates them. */
 static void check_changes(unsigned round, unsigned ways[2])
 {
 	Versions v = make_versions(round);
@@ -403,17 +405,17 @@ static void check_changes(unsigned round, unsigned ways[2])
 }
 
 /* ---- Whole tables ---- */
-/* What the guard of a change to `new` may be: the same in another table, or one that shuts. */
-static Ruleset *guard_of(const Versions *v, int i, bool is_shut)
+/* The fallback table of a change to `new`: the same ruleset in another table, or its lockdown. */
+static Ruleset *fallback_of(const Versions *v, int i, bool is_lockdown)
 {
 	Ruleset *fallback =
-		is_shut ? ruleset_lockdown(v->at[i], "netpol_guard") : cook(&v->recipes[i]);
+		is_lockdown ? ruleset_lockdown(v->at[i], "netpol_guard") : cook(&v->recipes[i]);
 
 	fallback->base.table = "netpol_guard";
 	return fallback;
 }
 
-/* Without a table nothing is forbidden. */
+/* Without a table everything is allowed. */
 static void check_create_and_remove(unsigned round)
 {
 	Versions v = make_versions(round);
@@ -435,7 +437,7 @@ static void check_create_and_remove(unsigned round)
 	free_versions(&v);
 }
 
-/* A daemon that died somewhere on the way from one version to another. */
+/* The daemon ended somewhere in the middle of a plan. */
 static Run run_begin_half_way(unsigned round, const Versions *v)
 {
 	Run run = run_begin(round, v->at[0]);
@@ -450,23 +452,23 @@ static Run run_begin_half_way(unsigned round, const Versions *v)
 	return run;
 }
 
-/* has_guard: it was loaded just before, as a repair does. */
-static void check_replace(unsigned round, bool is_shut, bool has_table, bool has_fallback)
+/* has_fallback: the fallback table was loaded just before, as a repair does. */
+static void check_replace(unsigned round, bool is_lockdown, bool has_table, bool has_fallback)
 {
 	Versions v = make_versions(round);
-	Ruleset *new = v.at[2], *fallback = guard_of(&v, 2, is_shut);
+	Ruleset *new = v.at[2], *fallback = fallback_of(&v, 2, is_lockdown);
 	Run run = has_table ? run_begin_half_way(round, &v) : run_begin(round, NULL);
-	Truth shut = truth_of(fallback);
+	Truth lockdown = truth_of(fallback);
 	Plan plan;
 
 	if (has_fallback) {
 		kernel_load(run.kernel, fallback);
-		run_add_version(&run, both(run.stages[0].versions[0], shut));
+		run_add_version(&run, both(run.stages[0].versions[0], lockdown));
 		run_end_stage(&run);
 	}
 	plan_replace(arena, new, fallback, has_table, has_fallback, &plan);
 	carry_out(&run, &plan);
-	run_add_version(&run, shut);
+	run_add_version(&run, lockdown);
 	run_add_version(&run, v.truth[2]);
 	run_end_stage(&run);
 	run_ends_with(&run, new);
@@ -475,21 +477,22 @@ static void check_replace(unsigned round, bool is_shut, bool has_table, bool has
 	free_versions(&v);
 }
 
-/* The table that stands is gone on from, while a guard stands beside it, which then goes. */
-static void check_adoption(unsigned round, bool is_shut)
+/* The existing table is adopted and changed while a fallback table exists, which is then removed.
+ */
+static void check_adoption(unsigned round, bool is_lockdown)
 {
 	Versions v = make_versions(round);
-	Ruleset *fallback = guard_of(&v, 1, is_shut);
+	Ruleset *fallback = fallback_of(&v, 1, is_lockdown);
 	Run run = run_begin(round, v.at[0]);
-	Truth shut = truth_of(fallback);
+	Truth lockdown = truth_of(fallback);
 	Plan plan;
 
 	kernel_load(run.kernel, fallback);
-	run_add_version(&run, both(v.truth[0], shut));
+	run_add_version(&run, both(v.truth[0], lockdown));
 	run_end_stage(&run);
 	plan_change(arena, v.at[0], v.at[1], &plan);
 	carry_out(&run, &plan);
-	run_add_version(&run, both(v.truth[1], shut));
+	run_add_version(&run, both(v.truth[1], lockdown));
 	run_end_stage(&run);
 	plan_remove(arena, &fallback->base, &plan);
 	carry_out(&run, &plan);
@@ -528,17 +531,17 @@ Test(plan, replacing_a_table_keeps_the_guarantee)
 	EACH_ROUND(600, check_replace(round, round % 2, true, false));
 }
 
-Test(plan, replacing_a_table_behind_a_guard_just_loaded_keeps_the_guarantee)
+Test(plan, replacing_a_table_behind_a_fallback_just_loaded_keeps_the_guarantee)
 {
 	EACH_ROUND(600, check_replace(round, round % 2, true, true));
 }
 
-Test(plan, making_a_lost_table_again_behind_its_guard_keeps_the_guarantee)
+Test(plan, making_a_lost_table_again_behind_its_fallback_keeps_the_guarantee)
 {
 	EACH_ROUND(600, check_replace(round, round % 2, false, true));
 }
 
-Test(plan, removing_a_guard_after_a_change_keeps_the_guarantee)
+Test(plan, removing_a_fallback_after_a_change_keeps_the_guarantee)
 {
 	EACH_ROUND(600, check_adoption(round, round % 2));
 }
@@ -560,20 +563,20 @@ Test(plan, equal_rulesets_differ_in_nothing)
 	arena_free(arena);
 }
 
-/* Nothing reaches an isolated pod, or comes from it, but itself; nobody else is touched. */
-Test(plan, shut_is_closed_for_isolated_pods_and_only_for_them)
+/* An isolated pod exchanges packets with itself only; other pods are not affected. */
+Test(plan, lockdown_refuses_isolated_pods_and_no_others)
 {
 	for (unsigned round = 1; round <= 200; round++) {
 		unsigned seed = round;
 		Recipe recipe = random_recipe(&seed);
-		Ruleset *ruleset, *shut;
+		Ruleset *ruleset, *lockdown;
 		Kernel *k;
 
 		arena = arena_new();
 		ruleset = cook(&recipe);
-		shut = ruleset_lockdown(ruleset, "guard");
+		lockdown = ruleset_lockdown(ruleset, "guard");
 		k = kernel_new(arena);
-		kernel_load(k, shut);
+		kernel_load(k, lockdown);
 		EACH_FLOW(flow)
 		{
 			int from = flow.from, to = flow.to;
@@ -585,10 +588,10 @@ Test(plan, shut_is_closed_for_isolated_pods_and_only_for_them)
 			cr_assert_eq(kernel_outcome(k, flow, kernel_now(k), kernel_now(k)).may_pass,
 				is_self || is_open, "round %u: %d -> %d", round, from, to);
 		}
-		cr_assert_str_eq(shut->base.table, "guard");
-		cr_assert_leq(shut->chains.n, 2);
+		cr_assert_str_eq(lockdown->base.table, "guard");
+		cr_assert_leq(lockdown->chains.n, 2);
 		ruleset_unref(ruleset);
-		ruleset_unref(shut);
+		ruleset_unref(lockdown);
 		arena_free(arena);
 	}
 }
