@@ -622,6 +622,15 @@ static const char *difference_of_sets(const ModelTable *t, const Ruleset *r)
 		n_;                                                                                \
 	})
 
+/* Not by base_is_equal(), which the planner uses: it may be what is wrong. */
+static bool has_options(const BaseOptions *held, const BaseOptions *wanted)
+{
+	return held->kind == wanted->kind &&
+	       memcmp(held->is_empty, wanted->is_empty, sizeof(held->is_empty)) == 0 &&
+	       memcmp(held->is_large, wanted->is_large, sizeof(held->is_large)) == 0 &&
+	       memcmp(held->is_isolating, wanted->is_isolating, sizeof(held->is_isolating)) == 0;
+}
+
 const char *kernel_difference(const Kernel *k, const Ruleset *r)
 {
 	const ModelTable *t = find_table(k, r->base.table);
@@ -633,7 +642,7 @@ const char *kernel_difference(const Kernel *k, const Ruleset *r)
 		return "sets or chains are left";
 	if (COUNT(t->maps) != DIRECTION_N * FAMILY_N || t->is_standby)
 		return "maps are left";
-	if (!base_is_equal(&t->options, &r->base))
+	if (!has_options(&t->options, &r->base))
 		return "the base chain";
 	what = difference_of_sets(t, r);
 	return what ? what : difference_of_maps(t, r);

@@ -355,6 +355,35 @@ Test(compile, names_of_objects_are_parsed_as_they_are_made)
 	cr_expect_str_eq(object_name_table(arena, "netpol", TABLE_FALLBACK), "netpol_guard");
 }
 
+/* Whatever the base chains are rendered from is a difference; the planner switches them then. */
+Test(compile, base_options_are_equal_if_every_field_is)
+{
+	const BaseOptions one = {.table = "netpol"};
+	BaseOptions two = {.table = "netpol_guard"}; /* which enforces the same */
+	Range services;
+
+	cr_expect(base_is_equal(&one, &two));
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+			two = one;
+			two.is_empty[d][f] = true;
+			cr_expect_not(base_is_equal(&one, &two));
+			two = one;
+			two.is_large[d][f] = true;
+			cr_expect_not(base_is_equal(&one, &two));
+			two = one;
+			two.is_isolating[d] = true;
+			cr_expect_not(base_is_equal(&one, &two));
+		}
+	two = one;
+	two.kind = TABLE_TAGGED;
+	cr_expect_not(base_is_equal(&one, &two));
+	two = one;
+	cr_assert_null(range_parse_cidr("10.0.0.0/24", &services));
+	VEC_PUSH(arena, &two.services, services);
+	cr_expect_not(base_is_equal(&one, &two));
+}
+
 /* Pitfall 14: no character ends the nft string; truncation keeps UTF-8 sequences whole. */
 Test(compile, comments_are_safe)
 {
