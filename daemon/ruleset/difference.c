@@ -1,7 +1,7 @@
 /* The difference of two rulesets. What they share is not compared. */
 #include "difference.h"
+#include "element.h"
 #include <assert.h>
-#include <string.h>
 
 /* ---- Sets ---- */
 static void diff_set(Difference *d, const Set *old, const Set *new)
@@ -22,13 +22,6 @@ static void diff_set(Difference *d, const Set *old, const Set *new)
 		VEC_PUSH(d->arena, &d->edits, edit);
 }
 
-static int set_compare(const void *left, const void *right)
-{
-	const Set *a = *(const Set *const *)left, *b = *(const Set *const *)right;
-
-	return a == b ? 0 : strcmp(a->name, b->name);
-}
-
 static void diff_sets(Difference *d)
 {
 	Merge walk = {.compare = set_compare, .size = sizeof(Set *)};
@@ -47,13 +40,6 @@ static void diff_sets(Difference *d)
 }
 
 /* ---- Chains: of one name they are equal ---- */
-static int chain_compare(const void *left, const void *right)
-{
-	const Chain *a = *(const Chain *const *)left, *b = *(const Chain *const *)right;
-
-	return a == b ? 0 : strcmp(a->name, b->name);
-}
-
 static void diff_chains(Difference *d)
 {
 	Merge walk = {.compare = chain_compare, .size = sizeof(Chain *)};

@@ -1,4 +1,7 @@
-/* Elements of sets and of verdict maps: their order, and what differs between two lists of them. */
+/*
+ * The order of a ruleset's lists (elements, verdicts, sets and chains by name), and what differs
+ * between two lists of elements.
+ */
 #include "element.h"
 #include <assert.h>
 
@@ -12,6 +15,20 @@ int element_compare(const void *a, const void *b)
 	if (x->protocol != y->protocol)
 		return x->protocol < y->protocol ? -1 : 1;
 	return x->port < y->port ? -1 : x->port > y->port;
+}
+
+int set_compare(const void *a, const void *b)
+{
+	const Set *x = *(const Set *const *)a, *y = *(const Set *const *)b;
+
+	return x == y ? 0 : strcmp(x->name, y->name);
+}
+
+int chain_compare(const void *a, const void *b)
+{
+	const Chain *x = *(const Chain *const *)a, *y = *(const Chain *const *)b;
+
+	return x == y ? 0 : strcmp(x->name, y->name);
 }
 
 int verdict_compare(const void *a, const void *b)

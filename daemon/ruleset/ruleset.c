@@ -84,17 +84,6 @@ Set *ruleset_add_self(Ruleset *ruleset, Family family)
 		(Set){.name = object_name_self(family), .kind = SET_SELF, .family = family});
 }
 
-/* ---- Order ---- */
-static int set_compare(const void *a, const void *b)
-{
-	return strcmp((*(const Set *const *)a)->name, (*(const Set *const *)b)->name);
-}
-
-static int chain_compare(const void *a, const void *b)
-{
-	return strcmp((*(const Chain *const *)a)->name, (*(const Chain *const *)b)->name);
-}
-
 /* ---- Sizes ---- */
 enum { SET_SIZE_MIN = 1024, SET_SIZE_STEP = 8, SET_SIZE_MAX = 524288 };
 

@@ -1,5 +1,8 @@
 #pragma once
-/* state: what other files of this module need of the state directory, besides its public part. */
+/*
+ * state: folders and stamps of the state directory, for saving and restoring. Private to the
+ * module; include/source.h has the public functions.
+ */
 #include "source.h"
 
 /* Opens a folder of the state directory. Returns a descriptor, or -errno. */

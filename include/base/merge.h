@@ -14,7 +14,8 @@
  *             if (!walk.right)
  *                     ... walk.left is in the first array only ...
  *
- * The arrays are borrowed and must not change during the walk.
+ * The arrays are borrowed. Neither they nor what their items point at may change, or be freed,
+ * during the walk: an item is compared once more after its step.
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -138,7 +138,7 @@ class Versions:
     def __init__(self, lab, chance, blocks=0):
         """blocks: so many rules that every packet passes in a's egress chain before one lets it go on: the longer it
         is in the hook, the more often a transaction meets it there."""
-        self.lab, self.chance, self.is_crowded = lab, chance, False
+        self.lab, self.chance, self.has_many_pods = lab, chance, False
         self.blocks = [{"to": [{"ipBlock": {"cidr": f"10.99.{i >> 8}.{i & 255}/32"}}],
                         "ports": [{"protocol": "UDP", "port": 10000 + i}]} for i in range(blocks)]
         self.kinds = ["edit", "swap", "labels", "policy", "both", "ways"]
@@ -177,10 +177,10 @@ class Versions:
             pod.labels["role"] = self.role
         self.lab.write_inventory()
 
-    def write_crowd(self):
+    def write_many_pods(self):
         """So many of role x that its set is one of another size."""
-        path = os.path.join(self.lab.inventory, "crowd.json")
-        if not self.is_crowded:
+        path = os.path.join(self.lab.inventory, "many.json")
+        if not self.has_many_pods:
             os.unlink(path)
             return
         self.lab.put(path, json.dumps({"apiVersion": "v1", "kind": "List", "items": [
@@ -197,11 +197,11 @@ class Versions:
             self.open_side = "egress" if self.open_side == "ingress" else "ingress"
         if kind == "policy":
             self.others = not self.others
-        if kind in ("crowd", "crowd and labels"):
-            self.is_crowded = not self.is_crowded
-            self.write_crowd()
-        if kind in ("labels", "both", "crowd and labels"):
+        if kind in ("many pods", "many pods and labels"):
+            self.has_many_pods = not self.has_many_pods
+            self.write_many_pods()
+        if kind in ("labels", "both", "many pods and labels"):
             self.role = "y" if self.role == "x" else "x"
             self.write_labels()
-        if kind not in ("labels", "crowd", "crowd and labels"):
+        if kind not in ("labels", "many pods", "many pods and labels"):
             self.write_policies()

@@ -39,7 +39,7 @@ def measure(family, edits, *options, mode="routed", is_naive=False):
             versions.kinds, versions.open_side = ["edit"], "egress"
             versions.write_policies()
         else:
-            versions.kinds += ["crowd", "crowd and labels"]
+            versions.kinds += ["many pods", "many pods and labels"]
         lab.start(*options)
         lab.count()
         lab.start_flood(family, PORTS, FLOWS, core)
