@@ -251,6 +251,7 @@ def burst():
         becomes(lab, [A, B], "all of them")
         wait_for(lambda: lab.status()["counts"]["policies"] == 100, 60, "100 policies")
         equal(lab.status()["generation"] - before <= 3, True, "few changes")
+        wait_for(lab.is_saved, 60, "that nothing changes any more")
         answer = lab.ctl("status")
         equal((answer.returncode, "health: healthy" in answer.stdout, "{" in answer.stdout), (0, True, False))
         equal(json.loads(lab.ctl("-o", "json", "status").stdout), lab.status())
