@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* netpold: enforces Kubernetes NetworkPolicy on this node. The command line; run/ has the rest. */
 #include "run.h"
 #include <getopt.h>

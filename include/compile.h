@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * compile: model -> ruleset, after the definition of NetworkPolicy v1; and explain, the verdict for

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * ruleset: what the kernel shall hold, as a value; and plans, which lead from what it holds to what

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * run: the daemon's event loop, and what netpold and netpolctl have in common: the options that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * source: files -> model. This module watches nothing and parses nothing itself: the run module

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """parts: what tests/run runs, in the order in which it starts them. tests/README.md says what each has found.
 
 Each part is a command with its results on standard output, a line a test: PASS NAME: TEST, FAIL NAME: TEST: why, SKIP

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Arenas: lists of blocks that are freed together, in a tree. base/arena.h has the contract. */
 #include "base.h"
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * ConflictMap: single entries in one hash table, groups in another; base/conflict_map.h has the
  * contract.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Diagnostics: a bounded list, and its text in the format of a compiler. */
 #include "base.h"
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SHA-256 (FIPS 180-4). The variable names a to h, t1, t2 and w are those of section 6.2.2. */
 #include "base.h"
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * HashTable: open addressing with linear probing. Removal shifts later items back over the gap
  * (Knuth, TAOCP volume 3, 6.4, algorithm R), so there are no tombstones.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Heap memory outside of arenas, and the end of the process when there is none; base/memory.h has
  * the policy. The only file of the pure modules that prints: abort() alone would leave no reason in

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Merge: a walk over two sorted arrays; base/merge.h has the contract. */
 #include "base.h"
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Protocols and directions, and their spelling in the Kubernetes API. */
 #include "base.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Addresses and ranges: parsing, printing, set operations on sorted ranges. */
 #include "base.h"
 #include <arpa/inet.h>

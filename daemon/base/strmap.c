@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * StrMap: open addressing with linear probing over 64-bit FNV-1a. It doubles when it is two thirds
  * full, so a free slot ends every probe. The old slots stay in the arena.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Text: buffers, comparison, UTF-8, the nearest word, JSON strings. */
 #include "base.h"
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which pod each address belongs to. */
 #include "address_index.h"
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * address_index: which pod each address belongs to. If several pods have one address (a pod that

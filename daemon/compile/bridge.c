@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The table for bridged packets, made from the table for routed ones. With connection tracking on
  * bridges it filters bridged packets by the same sets and chains, which it shares. Without, bridged

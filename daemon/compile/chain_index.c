@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The chains that verdicts lead to. */
 #include "chain_index.h"
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * chain_index: the chains that verdicts lead to, each once, with the number of those verdicts. It

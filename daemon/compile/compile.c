@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * model -> ruleset, change by change; the first change is the whole model. An update has these
  * phases, in this order:

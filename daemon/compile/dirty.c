@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The addresses that an update has to look at. */
 #include "dirty.h"
 #include <assert.h>

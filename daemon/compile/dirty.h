@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * dirty: the addresses that an update has to look at. An address is dirty if it belongs to another

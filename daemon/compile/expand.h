@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * expand: the chain of the pods that a list of policies isolates. Each policy rule becomes

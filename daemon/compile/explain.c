@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * explain: the verdict for one flow, from the same compiled ruleset that the kernel gets; and the
  * reason, from the model: the policies that isolate, and the rule that lets the flow through or the

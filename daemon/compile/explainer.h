@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /* explainer: the state behind explain's questions. Private to the module. */
 #include "compile.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* explain: source, destination and port as text -> a flow. */
 #include "explainer.h"
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The ports of a rule as conditions of a chain. */
 #include "ports.h"
 #include <string.h>

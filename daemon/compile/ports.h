@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * ports: the ports of a rule as conditions of a chain. A named port of an ingress rule is a number

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The pods, or the address ranges, that a peer of a policy selects. */
 #include "selection.h"
 #include <string.h>

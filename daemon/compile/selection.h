@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /* selection: the pods, or the address ranges, that a peer of a policy selects. Private to the
  * module.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which groups use a selection: counted, without a list of them. */
 #include "selector_usage.h"
 #include <assert.h>

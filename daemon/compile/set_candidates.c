@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which sets may select a pod: a hash table of peers, by a label that the pod must have. */
 #include "set_candidates.h"
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * set_candidates: which sets of a SetIndex may select a pod. Every peer is entered in a hash table

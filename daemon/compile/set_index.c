@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The sets that rules look up: created, filled, edited and freed as the model changes. */
 #include "set_index.h"
 #include "set_candidates.h"

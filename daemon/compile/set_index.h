@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * set_index: the sets that rules look up, each with the definition of what it selects. It is kept

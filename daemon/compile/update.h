@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /* update: the compiler's state, and that of an update in progress. Private to the module. */
 #include "chain_index.h"

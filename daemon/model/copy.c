@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Deep copies with exact capacities. A parsed file is copied out of the arena that it was parsed
  * in, which has the parse tree and half-used arrays as well.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Pods that several files, or several places of one file, have: usually a stale inventory file. */
 #include "namespace_index.h"
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Merging the inventory: model_replace() takes a file's old objects out of the model, puts its new
  * ones in, and finds out which names have another winner.

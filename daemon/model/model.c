@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The merged model: lookups and lists. */
 #include "namespace_index.h"
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Indexes of namespaces: their lifetime, and which of several objects of one name wins. */
 #include "namespace_index.h"
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * The Model itself, and its namespaces: an index is made when the first file has something in the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Pods and namespaces as values: which count for policies, order, equality. */
 #include "model.h"
 #include <string.h>

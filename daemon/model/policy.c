@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Policies as values: iteration, equality. */
 #include "model.h"
 #include <string.h>

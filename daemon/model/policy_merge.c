@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Merging policies and cidr_sets: sorted lists, without conflicts (the caller has resolved them).
  */
 #include "namespace_index.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Labels and selectors: order, matching, equality, printing. */
 #include "model.h"
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* kubectl's grammar of selectors, and the syntax of label keys and values. */
 #include "model.h"
 #include <ctype.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* netpolctl check: the diagnostics of the directories in force, or of files and directories that
  * are named. */
 #include "netpolctl.h"

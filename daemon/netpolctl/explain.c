@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* netpolctl explain: allow or deny, and why; of one flow or of one a line. */
 #include "netpolctl.h"
 #include <string.h>

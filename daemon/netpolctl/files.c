@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Settings, directories, snapshot. */
 #include "netpolctl.h"
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* netpolctl matrix: which pod reaches which, on one port. */
 #include "netpolctl.h"
 #include <string.h>

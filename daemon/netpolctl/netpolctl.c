@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* netpolctl: the command line. */
 #include "netpolctl.h"
 #include <getopt.h>

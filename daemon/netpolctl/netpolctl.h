@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * netpolctl: checks, explains and prints what the files say. A command is one function in one file

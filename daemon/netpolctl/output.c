@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What all commands print alike. */
 #include "netpolctl.h"
 #include <unistd.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* netpolctl ruleset: the nft text that the files compile to. */
 #include "netpolctl.h"
 

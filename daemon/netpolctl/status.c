@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* netpolctl status: the status.json that netpold writes. */
 #include "netpolctl.h"
 #include <errno.h>

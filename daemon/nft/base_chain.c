@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Base chains as nft text, and back. See base_chain.h. */
 #include "base_chain.h"
 #include "render.h"

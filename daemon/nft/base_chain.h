@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * base_chain: the chains at netfilter's hooks, as nft text, and what a listed one tells.

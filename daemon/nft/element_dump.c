@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Dumps of set and map elements. See element_dump.h. */
 #include "element_dump.h"
 #include "element_key.h"

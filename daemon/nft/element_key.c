@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Set and map keys as bytes. See element_key.h. */
 #include "element_key.h"
 #include <arpa/inet.h>

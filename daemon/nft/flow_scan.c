@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A pass over the connection tracking table. See flow_scan.h. */
 #include "flow_scan.h"
 #include <arpa/inet.h>

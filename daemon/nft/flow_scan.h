@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * flow_scan: one pass over the connection tracking table of this namespace (ctnetlink).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Accounting of transactions by the kernel's generation number. See generation.h. */
 #include "generation.h"
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * generation: whether every transaction of nf_tables in this namespace is accounted for.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Waiting for the packets that are inside a hook. See grace_period.h. */
 #include "grace_period.h"
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * grace_period: waiting until no packet is inside a hook that was inside it at the call.

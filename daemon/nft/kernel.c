@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Opening an Nft, running scripts, listing. See kernel.h. */
 #include "kernel.h"
 #include "render.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * kernel: what an Nft is, and how the module's other files run nft scripts. Private to the module.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* nft's listings, taken apart. See listing.h. */
 #include "listing.h"
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * listing: the output of `nft list table` taken apart into its objects, and compared with text of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The socket: opening it, port IDs, and the generation number. See netlink.h. */
 #include "netlink.h"
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Reading our table back: whether it is as we wrote it, and what ruleset it holds.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Sets, verdict maps, and the chains of pods as nft text. See render.h. */
 #include "render.h"
 #include <assert.h>

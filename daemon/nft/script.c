@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Whole tables and commits as nft scripts. See script.h. */
 #include "script.h"
 #include "base_chain.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * script: whole tables, and the structural part of a commit, as nft scripts. nft_ruleset_text()

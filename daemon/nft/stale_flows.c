@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Stale flows: established flows that the policies no longer allow are killed.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The table of stale flows as nft text. See stale_table.h. */
 #include "stale_table.h"
 #include "render.h"

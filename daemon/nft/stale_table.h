@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * stale_table: the table that refuses flows which were deleted from connection tracking.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Notifications of changes to our tables by others. See table_watch.h. */
 #include "table_watch.h"
 #include <arpa/inet.h>

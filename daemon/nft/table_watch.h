@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * table_watch: the kernel's notifications of changes to nf_tables (NFNLGRP_NFTABLES).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Batches of netlink messages, built and sent. See transaction.h. */
 #include "transaction.h"
 #include "element_key.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What libconfig would misread: see conf_check.h. */
 #include "conf_check.h"
 #include <ctype.h>

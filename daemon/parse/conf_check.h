@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * conf_check: a pass over the tokens of a libconfig text, before libconfig reads it, for what

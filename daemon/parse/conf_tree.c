@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* libconfig's settings -> tree: see conf_tree.h. */
 #include "conf_tree.h"
 #include "conf_check.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * conf_tree: libconfig text -> tree. Groups become maps; arrays and lists become lists. libconfig

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The fields that both policy formats share: see fields.h. Functions of Kubernetes are cited where
  * this code follows them; "validation." is pkg/apis/networking/validation/validation.go,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * fields: what manifests and libconfig policies have in common: rules, ports, blocks, types and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A direct-mapped cache of copies: see intern.h. */
 #include "intern.h"
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * intern: equal bytes are stored once. In an inventory the same label, port list or host comes with

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The streaming reader of inventories: events (json_events.h) -> items of a document. Its state is
  * a stack of paths (inventory_path.h), one for each open map or list that leads to fields we read,

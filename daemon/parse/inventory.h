@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * inventory: Pods and Namespaces, as kubelet and kubectl print them -> pods and namespaces of a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The fields of one object: see inventory_item.h. */
 #include "inventory_item.h"
 #include <string.h>

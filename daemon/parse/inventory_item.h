@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * inventory_item: one Pod or Namespace while its fields arrive, in any order.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Items -> pods and namespaces: see inventory_objects.h. */
 #include "inventory_objects.h"
 #include <string.h>

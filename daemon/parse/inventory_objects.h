@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * inventory_objects: the items of one document become pods and namespaces of the Source. This waits

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The tree of paths, and how a key is looked up in it: see inventory_path.h. */
 #include "inventory_path.h"
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * inventory_path: the fields of Pods and Namespaces that netpol reads

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * yajl as json_events.h wants it. yajl does not check its allocations, so it gets the arena's
  * functions, which do not return on failure.

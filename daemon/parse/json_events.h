@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * json_events: a JSON text as a stream of events, in constant memory, however large the file is.

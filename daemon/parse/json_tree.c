@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* JSON events -> tree, with libyaml's lines and columns: see json_tree.h. */
 #include "json_tree.h"
 #include "json_events.h"

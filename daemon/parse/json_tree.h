@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * json_tree: a JSON manifest -> the same tree that yaml_tree makes of it. JSON is YAML, but libyaml

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Manifests: see manifest.h. The order is the API server's: known fields and types (decoding),
  * defaults, validation. Functions of Kubernetes are cited where this code follows them;

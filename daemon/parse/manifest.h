@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * manifest: Kubernetes manifests in YAML or JSON -> the policies of a Source.

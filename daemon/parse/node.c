@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Access to a tree: fields by key and kind, and the errors about unknown keys. The strictness and
  * "null is absent" follow the API server's strict decoding (sigs.k8s.io/json, UnmarshalStrict).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * source_parse: selects the reader by the file's suffix, and owns the arenas: see parse.h,
  * "Memory".

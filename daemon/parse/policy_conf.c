@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Policies in libconfig syntax: see policy_conf.h. */
 #include "policy_conf.h"
 #include "conf_tree.h"

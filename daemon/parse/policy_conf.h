@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * policy_conf: policies in libconfig syntax, netpol's own format, -> the same policies that a

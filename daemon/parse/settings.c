@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* netpol.conf: every key is optional, and checked by itself. */
 #include "conf_tree.h"
 #include "fields.h"

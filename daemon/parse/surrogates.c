@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Rewriting JSON's surrogate pairs: see surrogates.h. */
 #include "surrogates.h"
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * surrogates: JSON writes a character beyond U+FFFF as two escapes, "\ud83d\ude00" (RFC 8259,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The API server's rules for names: see validate.h. */
 #include "validate.h"
 #include <ctype.h>

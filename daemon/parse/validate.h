@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * validate: the API server's rules for names. Each function follows the one of Kubernetes that it

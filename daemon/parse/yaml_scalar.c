@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The type of an unquoted scalar: see yaml_scalar.h. */
 #include "yaml_scalar.h"
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * yaml_scalar: the type of an unquoted YAML scalar. The rules are those of YAML 1.1 as the API

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* libyaml's events -> trees: see yaml_tree.h. The recursion is bounded by PARSE_DEPTH_MAX. */
 #include "yaml_tree.h"
 #include "surrogates.h"

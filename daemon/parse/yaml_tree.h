@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * yaml_tree: YAML text -> trees, one for each document. libyaml makes events of the text; they

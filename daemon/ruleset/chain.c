@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Chains: the order of their rules, and their names, which follow from the rules alone. Two pods
  * that are filtered alike therefore share a chain, and a chain of a given name never changes.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The difference of two rulesets. What they share is not compared. */
 #include "difference.h"
 #include "element.h"

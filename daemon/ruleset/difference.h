@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * difference: what has to be added, edited and deleted to come from one ruleset to another, and

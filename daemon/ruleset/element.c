@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The order of a ruleset's lists (elements, verdicts, sets and chains by name), and what differs
  * between two lists of elements.

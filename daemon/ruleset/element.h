@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /* The order of a ruleset's lists, and checks of it for assertions. Private to the module. */
 #include "ruleset.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A new flow evaluated against a ruleset, with the same lookups that its packets cause in the
  * kernel.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The lockdown ruleset: the isolated pods of a ruleset, without a rule that accepts anything. It is
  * small, so it is loaded within milliseconds as the fallback table while a large table, which

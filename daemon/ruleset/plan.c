@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Plans: the commits that lead from one ruleset to another while packets keep flowing.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Sets and chains with a reference count, which several rulesets share. Each is one allocation: the
  * struct, its texts and its arrays. Any thread may take and drop references.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /* Atomic reference counts of objects that are constant otherwise. Private to the module. */
 #include <stdbool.h>

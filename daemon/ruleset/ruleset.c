@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Rulesets: how they are filled, shared, looked up and compared. */
 #include "ruleset.h"
 #include "element.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Make-before-break: the base chains are switched to standby objects that filter as the new ruleset
  * does, the maps and sets in use are edited while no packet can see the difference, and the base

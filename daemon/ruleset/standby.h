@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /* standby: make-before-break plans; the proof is at the head of plan.c. Private to the module. */
 #include "steps.h"

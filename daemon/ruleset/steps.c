@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The operations that plans are made of. */
 #include "steps.h"
 #include <assert.h>

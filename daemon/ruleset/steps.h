@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * steps: writes a plan, commit by commit. steps_begin opens a commit; every other function adds

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* How bridged packets reach our rules: by the sysctls and what the kernel can do. */
 #include "bridge.h"
 #include <fcntl.h>

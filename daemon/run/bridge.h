@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * bridge: how packets between pods on one bridge reach our rules. There are two ways in the kernel,

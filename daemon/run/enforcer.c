@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Rulesets -> kernel, table by table, and a record of it. */
 #include "enforcer.h"
 #include "log.h"

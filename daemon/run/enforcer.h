@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * enforcer: our tables in the kernel, and the record of what was done to them: one Table (table.h

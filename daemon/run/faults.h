@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * faults: why netpold is unhealthy, as one line of text. Every component adds what it finds wrong

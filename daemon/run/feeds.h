@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * feeds: the directories that netpold reads. A feed is a directory and its kind: policies or

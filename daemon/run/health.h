@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * health: whether enforcement is what it should be, checked at the things themselves rather than at

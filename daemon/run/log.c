@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Messages to the journal or to standard error. */
 /* CODE_FILE=, CODE_LINE= and CODE_FUNC= would name this file for every message. */
 #define SD_JOURNAL_SUPPRESS_LOCATION

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * log: where netpold's messages go. To the journal, with fields, when systemd started us (then

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* getifaddrs(3), sorted. */
 #include "node_addresses.h"
 #include <ifaddrs.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * node_addresses: the addresses of this node's own interfaces, at one moment. Stale flows need

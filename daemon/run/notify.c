@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Status messages to systemd, sent without waiting. */
 #include "notify.h"
 #include <stdarg.h>

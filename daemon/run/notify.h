@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * notify: messages to systemd that may be lost. STATUS=, WATCHDOG=1 and STOPPING=1 are sent without

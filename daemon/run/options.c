@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Options that netpold and netpolctl share: they replace settings of netpol.conf. */
 #include "run.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * pipeline: feeds -> snapshot -> compiler -> the rulesets that are wanted, and the diagnostics of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Reports: what differs is written, not too often. */
 #include "reporter.h"
 #include "log.h"

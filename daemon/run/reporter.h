@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * reporter: what netpold says about itself: status.json and netpol.prom in the runtime directory,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The event loop. It owns the components, is the only one that knows them all, and decides what
  * follows from which event. Components call only those below them; what concerns others they report

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The saver's thread and its queue. */
 #include "saver.h"
 #include <errno.h>

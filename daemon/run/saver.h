@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * saver: writes texts to the state directory in a thread of its own, because a disk may take

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The settings in force. */
 #include "settings.h"
 #include "log.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * settings: the settings in force. Read from netpol.conf at the start and again on SIGHUP; if the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The walk over the kernel's flows: when, and what of each. */
 #include "stale_flows.h"
 #include "log.h"

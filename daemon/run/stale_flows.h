@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * stale_flows: established flows that a change of policy forbids. The rules of our tables see a

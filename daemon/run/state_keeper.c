@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What survives netpold: restored at the start, saved after each change. */
 #include "state_keeper.h"
 #include "log.h"

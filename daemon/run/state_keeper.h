@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * state_keeper: the state directory, that is, what survives netpold: the last good version of each

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A Status as text: status.json, netpol.prom, and one line for systemctl. Pure. */
 #include "run.h"
 #include <stdio.h>

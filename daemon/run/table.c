@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One table in the kernel: read back, adopted, changed, replaced, removed. */
 #include "table.h"
 #include "log.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * table: one nftables table of ours: what is known of it, and how it becomes what is wanted.

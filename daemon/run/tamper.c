@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Foreign changes of our tables: notification -> repair. */
 #include "tamper.h"
 #include "log.h"

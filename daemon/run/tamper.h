@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * tamper: foreign changes of our tables, noticed by the kernel's notifications and undone at once.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One-shot timers: an sd_event source each, made when the timer is started. */
 #include "timer.h"
 #include "base.h"

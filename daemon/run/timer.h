@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * timer: the monotonic clock, and one-shot timers on the event loop.

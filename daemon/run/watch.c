@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* inotify events -> marks on directories. */
 #include "watch.h"
 #include <assert.h>

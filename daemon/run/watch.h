@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * watch: inotify on the feeds' directories. It marks in each SourceDir the names that an event

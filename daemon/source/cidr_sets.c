@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Resolves the cidr_sets that policies name. */
 #include "cidr_sets.h"
 

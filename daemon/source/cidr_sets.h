@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * cidr_sets: resolves the cidr_sets that policies name in their peers. A file may name a set that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A directory of sources: its lifetime, what others may ask of it, and its own diagnostics. */
 #include "directory.h"
 

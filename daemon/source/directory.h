@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * directory: what a SourceDir is made of. The entries are entry.h's, the pending names pending.h's;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The files that a directory knows: by name, on the lists, and which version is in force. */
 #include "entry.h"
 #include <assert.h>

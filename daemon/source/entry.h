@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * entry: the files that a directory knows, and which version of each is in force. A version is one

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One file: opened, checked, read whole and parsed. The directory is not trusted to be well kept: a
  * FIFO, a device, a link to a file elsewhere or a file that everybody may write is refused, and no

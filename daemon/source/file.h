@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /* file: what other files of this module need of reading one file, besides source_file_read. */
 #include "source.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * in_place: an inventory file that is read again mostly has the same pods. Instead of replacing the

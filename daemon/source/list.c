@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A growing array of pointers. */
 #include "list.h"
 #include "base.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * list: a growing array of pointers on the heap. The lists of a directory's entries (all of them,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * names: who defines what in the policy files in force. A NetworkPolicy's namespace and name, and a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Reads several files at once. Parsing has no shared state, so each thread takes the next file of
  * the array until none is left.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /* parallel: reads and parses several files at once, in threads that end before it returns. */
 #include "source.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The names of a directory that something happened to since the last refresh. */
 #include "pending.h"
 #include "file.h"

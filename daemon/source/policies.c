@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Merges the policies of the chosen versions into the model. */
 #include "policies.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * policies: brings the model from one choice of versions to the next. Only the policies of files

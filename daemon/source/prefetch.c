@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Prefetch: while a burst of events is debounced, its files are read and parsed in advance, so that
  * the refresh at its end need not. What a prefetch read is in the pending list only; nothing else

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Refresh: brings the entries of a directory up to date with the files. Either only the pending
  * names are looked at, or, with a full scan, all: at first, after lost events, and whenever names

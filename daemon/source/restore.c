@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Restore: at a start, loads accepted versions from the state directory:
  *

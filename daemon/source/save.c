@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Save: hands out the texts of accepted versions for the state directory, and the names of deleted
  * files, whose saved copies are to be removed. The caller writes them, in another thread (fsync may

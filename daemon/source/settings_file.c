@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Reads netpol.conf. The node's name is the host name, unless the file has another.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The snapshot: all versions in force, merged into one model. Inventory files are merged one by
  * one, each at the cost of what it holds; which policy files are in force is chosen for all of them

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The state directory: texts that outlive a restart, and a power failure at any instant. To store a
  * text it is written to a temp file, with a trailer that has its checksum, fsynced, and renamed

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * state: folders and stamps of the state directory, for saving and restoring. Private to the

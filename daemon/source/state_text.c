@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A text for the state directory: made at once, or later in the thread that stores it. */
 #include "source.h"
 #include <assert.h>

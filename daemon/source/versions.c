@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which version of each policy file is in force: the header has the algorithm. */
 #include "versions.h"
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * versions: which version of each policy file is in force. A file's own errors are found when it is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * ConflictMap: items by a key that several items may claim. One of them wins: the best in an order

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * Diagnostics: errors and warnings about the input, as values. Modules collect them in a bounded

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * SHA-256 (FIPS 180-4), for names of chains and sets that are derived from their content. It is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * HashTable: items by a 32-bit hash that the caller computes. The table stores item pointers only,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * Merge: a walk over two sorted arrays in their common order. It finds what two versions of a list

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /* Directions and IP protocols, as policies, rulesets and packets name them. */
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * IPv4 and IPv6 addresses and ranges of them. A value is a number in host byte order; an IPv4

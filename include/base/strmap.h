@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * StrMap: text -> pointer. The map borrows keys and values; its own memory is the arena's. There is

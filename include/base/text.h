@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /* Text: a buffer to write into, comparison, UTF-8 checks, JSON strings, spelling suggestions. */
 #include "base/arena.h"

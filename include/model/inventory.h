@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /* Pods and namespaces, reduced to what NetworkPolicy looks at. */
 #include "model/selector.h"

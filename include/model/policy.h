@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * NetworkPolicy (networking.k8s.io/v1) after defaulting and validation, and cidr_sets, netpol's own

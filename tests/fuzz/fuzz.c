@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A libFuzzer target for each parser, built from the real sources by tests/fuzz/run. The macro
  * READER selects one.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """big: inventories and policies of any size, deterministic, as a large cluster has them: a file of pods a node."""
 import json
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """chance: random clusters and policies that like corners. Everything comes from one seed."""
 import random
 

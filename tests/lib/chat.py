@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """chat: connections that stay, between namespaces. Who talks sends a byte every 20 ms; the other end counts what comes,
 and answers if it is asked to."""
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """commits: when the kernel commits transactions of nftables, as it tells its listeners."""
 import socket
 import struct

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """conf_form: a manifest's policy in netpol's own libconfig format, with the same meaning."""
 
 

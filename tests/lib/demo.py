@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """demo: what tests/demo shows."""
 import os
 import shutil

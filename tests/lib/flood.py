@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """flood: pods a and b, and new flows from a to b as fast as one core sends them: to port ALLOWED, which every version
 of the files allows, and to port FORBIDDEN, which every version forbids.
 

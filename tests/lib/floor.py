@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """floor: what the kernel alone needs for the elements of a ruleset. Their messages are made first, then sent as one
 transaction, after the structure is there: nothing but the kernel's own work is in the time. Run inside a network namespace:
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """inside: Python programs in network namespaces, by a fork of this interpreter. To start another one takes a tenth of a
 second, and most of a second on an emulated processor; a test has dozens."""
 import ctypes

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The model of the kernel: carrying operations out, and evaluating packets in flight. */
 #include "kernel_model.h"
 #include <criterion/criterion.h>

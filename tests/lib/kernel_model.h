@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * kernel_model: what nftables does with the operations of plans, and with packets meanwhile.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """naive: what a flow gets, written only from the text of the NetworkPolicy API (k8s.io/api/networking/v1)
 and docs/policies.md's table of what it leaves open. Slow, obvious, and without a line of the compiler's."""
 import ipaddress

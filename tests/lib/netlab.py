@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """netlab: a node and its pods as network namespaces, netpold in the node's, real packets between.
 
 Everything lives in namespaces that the lab makes (named np<pid>-...) and a temporary directory; both

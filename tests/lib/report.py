@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """report: the cases of a test script, and what tests/run counts: one line a case, on standard output.
 
     PASS script: case            FAIL script: case: why            SKIP script: case: reason

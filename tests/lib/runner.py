@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """runner: runs the parts of tests/parts.py, as many at once as the processors take, and counts their single tests.
 
 A part starts when what it needs has passed and a processor is free, in the order of the table. What it prints goes to

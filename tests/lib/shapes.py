@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """shapes: the same policies as other engines write them into the kernel, for the benchmark to measure against. Read from
 their sources: the chains, marks and sets that a packet meets; what they write for other traffic is left out.
 

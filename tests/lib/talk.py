@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """talk: what pods say to each other in the tests, a server and a client, and policies in short."""
 from inside import Program
 from report import equal

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The static analyser finds nothing: clang-tidy with clang's analyzer (what scan-build runs) and a limit on function
 size; .clang-tidy says which checks."""
 import glob

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Chaos: everything that can happen to netpold on a node, in random order for NETPOL_SECONDS (60): policy edits, pods
 that come, go and change, files that break, restarts, kills, reloads, tampering, clocks that jump, an inotify queue that
 overflows, a disk that is full, directories that are away. After every few events real packets are checked against the

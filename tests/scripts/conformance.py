@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Every cell of the conformance data, through explain and through the kernel.
 
 The data lies beside the repository (../shared/conformance) or where NETPOL_CONFORMANCE says; without

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Corners of the packet's way: Services by DNAT and the hairpin, ICMP errors, fragments, cold neighbour
 caches under deny-all, VLAN tags, bridge switches, very large transactions, other people's huge sets."""
 import json

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Established flows that a change forbids are cut, TCP and UDP, whoever talks; all others go on: those that are still
 allowed, the node's own, other pods', a Service's."""
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Golden pairs. golden/check/FILE with what `netpolctl check FILE` prints of it in golden/check.out/FILE;
 golden/ruleset/CASE (conf.d, inventory, netpol.conf) with its ruleset.nft; golden/ctl/commands with what
 netpolctl answers to each. --update writes them anew:

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The in-flight guarantee (docs/architecture.md), measured: under a flood of new flows, thousands of policy
 edits, label changes and set moves; what the versions before and after both forbid never passes, what
 both allow is never refused. And the same with whole-table transactions, to show that the test sees."""

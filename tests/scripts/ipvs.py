@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """kube-proxy's IPVS mode: a Service's address is the node's own, `input` meets it untranslated, and the translated
 packet leaves by `output`. service_cidrs lets the one pass and has the other judged. Real ipvsadm, where the kernel
 has IPVS."""

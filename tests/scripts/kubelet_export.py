@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The exporter against a kubelet of the test's own, on loopback: what it writes, and when it writes nothing."""
 import http.server
 import json

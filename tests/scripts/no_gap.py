@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """No gap: under a flood of allowed and forbidden new flows netpold is restarted, killed, reloaded, started cold from
 its state directory, upgraded, 200 times each. Not one forbidden packet passes, not one allowed one is refused."""
 import hashlib

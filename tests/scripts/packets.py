@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The seed's examples flow by flow with real packets: routed and bridged, IPv4 and IPv6, both
 directions; TCP, UDP, SCTP, ICMP; the pod's own node; what is nobody's."""
 import atexit

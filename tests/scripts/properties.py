@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """What must not matter to the compiled ruleset does not, to the byte: in which of the two formats a policy is
 written, in which file, in which order.
 

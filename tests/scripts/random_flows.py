@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Random clusters and policies: explain, and the kernel with real packets, against the naive evaluator.
 
 NETPOL_SEED repeats a run; NETPOL_ROUNDS makes it longer."""

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """What others do to our tables is undone at once, whatever their size: how many forbidden packets get through a flood
 meanwhile is counted and printed. And what others do to their own tables costs next to nothing.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """netpold as it runs: what it notices, what it keeps when a file breaks, what it leaves when it ends."""
 import json
 import os

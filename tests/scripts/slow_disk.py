@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """A disk that takes 100 ms to sync, under ordinary churn: the saving thread holds rulesets that the main loop replaced
 long ago. netpold lives on, and what reaches the state directory is what was in force at some time, to the byte."""
 import hashlib

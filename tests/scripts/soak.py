@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Thousands of reloads: netpold's memory and its open files stay what they were; and some under valgrind."""
 import os
 import shutil

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """What outlives netpold: with a full disk, a read-only directory, damaged files, a power cut between two words. And
 what it tells systemd: ready, reloading, alive only while it is well."""
 import os

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * flood: new UDP flows as fast as one core sends them, from the namespace that it runs in.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * probe: real connections between network namespaces, many at once, from one process.
  *

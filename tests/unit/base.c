@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* base: arenas, text, merging, tables, digests, ranges, diagnostics. */
 #include "base.h"
 #include "seed.h"

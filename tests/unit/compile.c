@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* compile and ruleset: the order of files, owners of addresses, sharing of chains and sets, names.
  */
 #include "compile.h"

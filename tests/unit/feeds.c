@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A list of directories: several of one kind make one model, as one directory with all of the files
  * would; and the daemon's list keeps a directory whose kind and path stay the same.

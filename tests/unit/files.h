@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /* Policies and inventory in a folder of the test's own: written, read, left behind. */
 #include "source.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * grace: the wait of the in-flight guarantee, which returns when every packet that was inside a
  * hook has left it. The machine is one of the test's own: the linker leads what asks the kernel

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * In-place update: a file that is read again mostly has the same pods. Those stay where they are in
  * memory, the changes list the others, and each pod's origin is its line in the new file.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * incremental: after any sequence of changes to the files, the ruleset that was updated change by
  * change equals the one that a fresh start makes of the files: to the byte, and in every warning.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The out-of-memory policy of base.h. While one file is read any allocation may fail: the result is
  * -ENOMEM, what was in force stays, and a second try gives what it would have given without the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* model: selectors and their grammar; merging files and what that changes. */
 #include "model.h"
 #include <criterion/criterion.h>

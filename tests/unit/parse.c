@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* parse: the values that valid files become. The diagnostics of invalid files are golden files. */
 #include "parse.h"
 #include <criterion/criterion.h>

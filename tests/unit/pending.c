@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Pending names and prefetched files: whatever was prefetched, a refresh gives what is on disk. To
  * change a file without a change of its times, as two writes within one tick of the file system's

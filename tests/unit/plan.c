@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * plan: random rulesets, one after the other, and the plans between them, carried out on a model of
  * the kernel (lib/kernel_model.h). At the end the kernel holds the new ruleset and nothing else.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
  * seed: the seed of a random unit test. Each test has a fixed one, so that every run does the same;

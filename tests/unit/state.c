@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The state directory: a load gives the whole text that was stored, or the whole version before it,
  * or nothing; never a part of one.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * watch: notifications of changes to our tables (table_watch.h), as they may arrive: a
  * transaction's messages in pieces, between which netpold reads.
