@@ -18,15 +18,37 @@ static const char *copy_or_null(Arena *arena, const char *text)
 	return text ? arena_strdup(arena, text) : NULL;
 }
 
-static void diag_push(Diags *diags, Diag diag)
+static void count(Diags *diags, Severity severity, size_t n)
 {
-	if (diag.severity == SEVERITY_ERROR)
-		diags->n_errors++;
-	if (diags->list.n >= DIAGS_MAX) {
-		diags->n_dropped++;
-		return;
-	}
-	VEC_PUSH(diags->arena, &diags->list, diag);
+	if (severity == SEVERITY_ERROR)
+		diags->n_errors += n;
+	else if (severity == SEVERITY_WARNING)
+		diags->n_warnings += n;
+}
+
+void diags_count_dropped(Diags *diags, Severity severity, size_t n)
+{
+	count(diags, severity, n);
+	diags->n_dropped += n;
+}
+
+/* Makes room by dropping the last of the least severe ones, if that is less than `severity`. */
+static bool make_room(Diags *diags, Severity severity)
+{
+	size_t least = 0;
+
+	if (diags->list.n < (diags->max ? diags->max : DIAGS_MAX))
+		return true;
+	diags->n_dropped++;
+	for (size_t i = 0; i < diags->list.n; i++)
+		if (diags->list.at[i].severity <= diags->list.at[least].severity)
+			least = i;
+	if (diags->list.at[least].severity >= severity)
+		return false;
+	diags->list.n--;
+	memmove(&diags->list.at[least], &diags->list.at[least + 1],
+		(diags->list.n - least) * sizeof(Diag));
+	return true;
 }
 
 void diag_add(Diags *diags, Severity severity, Origin origin, const char *code, const char *hint,
@@ -35,14 +57,15 @@ void diag_add(Diags *diags, Severity severity, Origin origin, const char *code, 
 	va_list arguments;
 	Diag diag = {.severity = severity, .origin = origin, .code = code};
 
-	if (diags->list.n < DIAGS_MAX) {
-		va_start(arguments, format);
-		diag.message = text_printable(arena_vprintf(diags->arena, format, arguments));
-		va_end(arguments);
-		diag.hint = hint ? text_printable(arena_strdup(diags->arena, hint)) : NULL;
-		diag.origin.file = copy_or_null(diags->arena, origin.file);
-	}
-	diag_push(diags, diag);
+	count(diags, severity, 1);
+	if (!make_room(diags, severity))
+		return;
+	va_start(arguments, format);
+	diag.message = text_printable(arena_vprintf(diags->arena, format, arguments));
+	va_end(arguments);
+	diag.hint = hint ? text_printable(arena_strdup(diags->arena, hint)) : NULL;
+	diag.origin.file = copy_or_null(diags->arena, origin.file);
+	VEC_PUSH(diags->arena, &diags->list, diag);
 }
 
 static bool is_after(const Origin *a, const Origin *b)
@@ -62,18 +85,56 @@ void diags_sort(Diags *diags)
 	}
 }
 
+static void append_copy(Diags *diags, Diag diag)
+{
+	if (!make_room(diags, diag.severity))
+		return;
+	diag.origin.file = copy_or_null(diags->arena, diag.origin.file);
+	diag.message = copy_or_null(diags->arena, diag.message);
+	diag.hint = copy_or_null(diags->arena, diag.hint);
+	diag.excerpt = copy_or_null(diags->arena, diag.excerpt);
+	VEC_PUSH(diags->arena, &diags->list, diag);
+}
+
 void diags_append(Diags *diags, const Diags *from)
 {
-	for (size_t i = 0; i < from->list.n; i++) {
-		Diag diag = from->list.at[i];
+	diags_append_most_severe(diags, from, from->list.n);
+}
 
-		diag.origin.file = copy_or_null(diags->arena, diag.origin.file);
-		diag.message = copy_or_null(diags->arena, diag.message);
-		diag.hint = copy_or_null(diags->arena, diag.hint);
-		diag.excerpt = copy_or_null(diags->arena, diag.excerpt);
-		diag_push(diags, diag);
+void diags_append_most_severe(Diags *diags, const Diags *from, size_t n)
+{
+	size_t n_of[SEVERITY_ERROR + 1] = {}, left = n;
+
+	for (size_t i = 0; i < from->list.n; i++)
+		n_of[from->list.at[i].severity]++;
+	for (int severity = SEVERITY_ERROR; severity >= SEVERITY_NOTE; severity--) {
+		n_of[severity] = n_of[severity] < left ? n_of[severity] : left;
+		left -= n_of[severity];
 	}
-	diags->n_dropped += from->n_dropped;
+	for (size_t i = 0; i < from->list.n; i++) {
+		const Diag *diag = &from->list.at[i];
+
+		if (n_of[diag->severity] > 0) {
+			n_of[diag->severity]--;
+			append_copy(diags, *diag);
+		}
+	}
+	diags->n_errors += from->n_errors;
+	diags->n_warnings += from->n_warnings;
+	diags->n_dropped += from->n_dropped + (from->list.n > n ? from->list.n - n : 0);
+}
+
+size_t diags_fair_share(const Diags *const *lists, size_t n_lists, size_t max)
+{
+	for (size_t share = max; share > 1; share /= 2) {
+		size_t sum = 0;
+
+		for (size_t i = 0; i < n_lists; i++)
+			sum += lists[i]->list.n < share ? lists[i]->list.n : share;
+		if (sum <= max)
+			return share;
+	}
+	return 1;
 }
 
 /* The start of line `line` (from 1), or NULL. */

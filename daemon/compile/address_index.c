@@ -131,5 +131,6 @@ void address_index_warn(const AddressIndex *index, Diags *diags)
 		qsort(conflicts.at, conflicts.n, sizeof(Conflict), conflict_compare);
 	for (size_t i = 0; i < conflicts.n && i < DIAGS_MAX; i++)
 		warn_group(conflicts.at[i].winner, conflicts.at[i].group, diags);
-	diags->n_dropped += conflicts.n > DIAGS_MAX ? conflicts.n - DIAGS_MAX : 0;
+	if (conflicts.n > DIAGS_MAX)
+		diags_count_dropped(diags, SEVERITY_WARNING, conflicts.n - DIAGS_MAX);
 }

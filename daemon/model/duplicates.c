@@ -64,5 +64,6 @@ void model_warn_duplicates(const Model *model, Diags *diags)
 		qsort(all.at, all.n, sizeof(Duplicate), compare_duplicates);
 	for (size_t i = 0; i < all.n && i < DIAGS_MAX; i++)
 		warn_of(&all.at[i], diags);
-	diags->n_dropped += all.n > DIAGS_MAX ? all.n - DIAGS_MAX : 0;
+	if (all.n > DIAGS_MAX)
+		diags_count_dropped(diags, SEVERITY_WARNING, all.n - DIAGS_MAX);
 }

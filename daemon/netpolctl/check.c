@@ -147,7 +147,7 @@ static int check_directory(Ctl *ctl, Diags *diags, const char *path)
 
 static int check_paths(Ctl *ctl)
 {
-	Diags diags = {.arena = ctl->arena};
+	Diags diags = {.arena = ctl->arena, .max = DIAGS_ALL_MAX};
 
 	if (ctl_load_settings(ctl) != 0)
 		return CTL_NO;

@@ -82,7 +82,7 @@ static void start_diags(Pipeline *p)
 {
 	arena_free(p->diag_arena);
 	p->diag_arena = arena_new();
-	p->diags = (Diags){.arena = p->diag_arena};
+	p->diags = (Diags){.arena = p->diag_arena, .max = DIAGS_ALL_MAX};
 	diags_append(&p->diags, snapshot_diags(p->snapshot));
 }
 

@@ -296,7 +296,7 @@ static const Diags *collect_diags(Daemon *d, Arena *arena, const char *error)
 {
 	Diags *diags = ARENA_NEW(arena, Diags);
 
-	*diags = (Diags){.arena = arena};
+	*diags = (Diags){.arena = arena, .max = DIAGS_ALL_MAX};
 	diags_append(diags, pipeline_diags(d->pipeline));
 	if (error)
 		DIAG_WARNING(diags, ((Origin){.file = d->settings->state}), "state",

@@ -148,25 +148,33 @@ static void compare_diags(Snapshot *snapshot, SourceDir *dir)
 	}
 }
 
-static void append_diags(Diags *diags, const SourceDir *dir)
+typedef VEC(const Diags *) DiagLists;
+
+static void list_diags(Arena *arena, DiagLists *lists, const SourceDir *dir)
 {
-	diags_append(diags, &dir->diags);
+	VEC_PUSH(arena, lists, &dir->diags);
 	for (size_t i = 0; i < dir->entries.all.n; i++) {
 		const Entry *entry = entry_at(&dir->entries, i);
 
-		if (entry->current)
-			diags_append(diags, &entry->current->diags);
+		if (entry->current && entry->current->diags.list.n > 0)
+			VEC_PUSH(arena, lists, &entry->current->diags);
 	}
 }
 
 static void collect_diags(Snapshot *snapshot)
 {
+	DiagLists lists = {};
+	size_t share;
+
 	arena_free(snapshot->diag_arena);
 	snapshot->diag_arena = arena_child(snapshot->arena);
-	snapshot->diags = (Diags){.arena = snapshot->diag_arena};
+	snapshot->diags = (Diags){.arena = snapshot->diag_arena, .max = DIAGS_ALL_MAX};
 	for (size_t i = 0; i < snapshot->n; i++)
-		append_diags(&snapshot->diags, snapshot->dirs[i]);
-	diags_append(&snapshot->diags, &snapshot->versions.diags);
+		list_diags(snapshot->diag_arena, &lists, snapshot->dirs[i]);
+	VEC_PUSH(snapshot->diag_arena, &lists, &snapshot->versions.diags);
+	share = diags_fair_share(lists.at, lists.n, DIAGS_ALL_MAX);
+	for (size_t i = 0; i < lists.n; i++)
+		diags_append_most_severe(&snapshot->diags, lists.at[i], share);
 	model_warn_duplicates(snapshot->model, &snapshot->diags);
 	snapshot->are_diags_outdated = false;
 }

@@ -162,7 +162,7 @@ Versions versions_choose(Arena *parent, HashTable *policies, SourceDir *const *d
 	Versions v = {.arena = arena_child(parent)};
 	Names names = {.arena = arena_child(v.arena), .policies = policies};
 
-	v.diags.arena = v.arena;
+	v.diags = (Diags){.arena = v.arena, .max = DIAGS_ALL_MAX};
 	for (size_t i = 0; i < n; i++)
 		if (dirs[i]->kind == SOURCE_POLICIES)
 			add_candidates(&v, dirs[i]);

@@ -3,7 +3,9 @@
 /*
  * Diagnostics: errors and warnings about the input, as values. Modules collect them in a bounded
  * list; only the programs (netpold, netpolctl) print them. The list is bounded because the input is
- * not: a file may contain a million errors.
+ * not: a file may contain a million errors. What does not fit is counted all the same, and a full
+ * list drops notes for warnings, and both for errors: whether there are errors, and the first of
+ * them, is never lost.
  */
 #include "base/arena.h"
 #include <stdbool.h>
@@ -25,12 +27,14 @@ typedef struct Diag {
 	const char *excerpt; /* the line of the file, or NULL */
 } Diag;
 
-#define DIAGS_MAX 100
+#define DIAGS_MAX 100	   /* of one file */
+#define DIAGS_ALL_MAX 1000 /* of all files together */
 typedef struct Diags {
 	Arena *arena; /* owns the texts */
 	VEC(Diag) list;
-	size_t n_errors;  /* also those dropped */
-	size_t n_dropped; /* beyond DIAGS_MAX */
+	size_t max;		     /* the most that the list holds; 0: DIAGS_MAX */
+	size_t n_errors, n_warnings; /* also those dropped */
+	size_t n_dropped;	     /* added, but not in the list */
 } Diags;
 
 /* Copies all texts but `code`; message and hint are made printable. `hint` may be NULL. */
@@ -40,8 +44,17 @@ void diag_add(Diags *diags, Severity severity, Origin origin, const char *code, 
 	diag_add(diags, SEVERITY_ERROR, origin, code, hint, __VA_ARGS__)
 #define DIAG_WARNING(diags, origin, code, hint, ...)                                               \
 	diag_add(diags, SEVERITY_WARNING, origin, code, hint, __VA_ARGS__)
-/* Appends deep copies of the diagnostics of `from`. */
+/* Counts n that were not even made, for a list that is full in any case. */
+void diags_count_dropped(Diags *diags, Severity severity, size_t n);
+/* Appends deep copies of the diagnostics of `from`, and counts what it had dropped. */
 void diags_append(Diags *diags, const Diags *from);
+/* The same, of at most `n`: the most severe ones, in their order. */
+void diags_append_most_severe(Diags *diags, const Diags *from, size_t n);
+/*
+ * The largest n so that n of each list, together, fit into a list of `max`; at least 1. So no
+ * list's errors hide those of another.
+ */
+size_t diags_fair_share(const Diags *const *lists, size_t n_lists, size_t max);
 /* Sorts by line and column, stable. Only for the diagnostics of a single file. */
 void diags_sort(Diags *diags);
 /* Sets the excerpts, out of the text of the file that the diagnostics are about. */

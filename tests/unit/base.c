@@ -257,6 +257,58 @@ Test(base, diagnostics_are_bounded_and_cannot_write_escapes)
 	cr_assert_str_eq(diags.list.at[0].excerpt, "a: b");
 }
 
+Test(base, a_full_list_drops_notes_before_warnings_before_errors)
+{
+	Diags diags = {.arena = arena}, all = {.arena = arena};
+	Origin origin = {"f", 1, 1};
+
+	for (int i = 0; i < 150; i++)
+		diag_add(&diags, SEVERITY_NOTE, origin, "n", NULL, "note %d", i);
+	DIAG_WARNING(&diags, origin, "w", NULL, "warning");
+	DIAG_ERROR(&diags, origin, "e", NULL, "error");
+	diag_add(&diags, SEVERITY_NOTE, origin, "n", NULL, "too late");
+	cr_assert_eq(diags.list.n, DIAGS_MAX);
+	cr_assert_eq(diags.n_dropped, 53);
+	cr_assert_eq(diags.n_errors, 1);
+	cr_assert_eq(diags.n_warnings, 1);
+	cr_assert_str_eq(diags.list.at[97].message, "note 97");
+	cr_assert_str_eq(diags.list.at[98].message, "warning");
+	cr_assert_str_eq(diags.list.at[99].message, "error");
+	diags_append_most_severe(&all, &diags, 3);
+	cr_assert_eq(all.list.n, 3);
+	cr_assert_str_eq(all.list.at[0].message, "note 0");
+	cr_assert_str_eq(all.list.at[2].message, "error");
+	cr_assert_eq(all.n_dropped, 53 + 97);
+	cr_assert_eq(all.n_errors, 1);
+}
+
+/* A list that has dropped errors still has them when it is copied. */
+Test(base, errors_beyond_the_limit_are_counted_in_copies)
+{
+	Diags diags = {.arena = arena}, copy = {.arena = arena};
+
+	for (int i = 0; i < 300; i++)
+		DIAG_ERROR(&diags, ((Origin){"f", 1, 1}), "e", NULL, "%d", i);
+	diags_append(&copy, &diags);
+	diags_append(&copy, &diags);
+	cr_assert_eq(copy.n_errors, 600);
+	cr_assert_eq(copy.list.n, DIAGS_MAX);
+	cr_assert_eq(copy.n_dropped, 500);
+}
+
+Test(base, a_fair_share_leaves_room_for_each_list)
+{
+	Diags noisy = {.arena = arena}, quiet = {.arena = arena};
+	const Diags *lists[] = {&noisy, &quiet, &noisy};
+
+	for (int i = 0; i < 90; i++)
+		DIAG_ERROR(&noisy, ((Origin){"f", 1, 1}), "e", NULL, "%d", i);
+	DIAG_ERROR(&quiet, ((Origin){"g", 1, 1}), "e", NULL, "quiet");
+	cr_assert_eq(diags_fair_share(lists, 3, 1000), 1000);
+	cr_assert_eq(diags_fair_share(lists, 3, 100), 25);
+	cr_assert_eq(diags_fair_share(lists, 3, 2), 1);
+}
+
 Test(base, json_strings_are_valid_for_any_bytes)
 {
 	Buf buf = {.arena = arena};

@@ -38,6 +38,22 @@ static Source *spec(const char *text)
 	return good(SOURCE_POLICIES, "f.yaml", whole);
 }
 
+/* Objects of other kinds are a note each: a file full of them hides no error. */
+Test(parse, an_error_after_many_notes_counts)
+{
+	static const char note[] = "kind: ConfigMap\napiVersion: v1\n---\n";
+	char text[200 * sizeof(note) + sizeof(HEAD) + 100], *end = text;
+	Source *source;
+
+	for (int i = 0; i < 200; i++)
+		end = stpcpy(end, note);
+	strcpy(stpcpy(end, HEAD), "  ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/99}}]}]\n");
+	source = parse(SOURCE_POLICIES, "f.yaml", text);
+	cr_assert_eq(source->diags.n_errors, 1);
+	cr_assert_eq(source->diags.list.at[DIAGS_MAX - 1].severity, SEVERITY_ERROR);
+	source_free(source);
+}
+
 /* Pitfall 7 (tests/README.md): absent, empty, null and {} do not all mean the same. */
 Test(parse, absent_empty_and_everybody_differ)
 {
