@@ -64,6 +64,14 @@ typedef struct Source {
 	/* SOURCE_INVENTORY, in the order of the file */
 	VEC(const Pod *) pods;
 	VEC(const Namespace *) namespaces;
+	/*
+	 * The file is well-formed, has neither policies nor cidr_sets (neither pods nor
+	 * namespaces), and a list in it is empty. kubectl prints an empty list when it fails, so
+	 * this may not mean that everything was taken away. False if there are only comments, or
+	 * only objects of other kinds: those were written on purpose.
+	 */
+	bool says_nothing;
+	Origin empty_list; /* while parsing: the first list without items; line 0: none */
 	/* Written by the module source, after parsing. */
 	size_t n_superseded; /* pods in the arena that an in-place update has replaced */
 	StrMap *resolved;    /* cidr_set name -> const CidrSet *, at acceptance; or NULL */

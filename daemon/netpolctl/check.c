@@ -93,7 +93,8 @@ static int read_either(
 		!source_name_is_read(SOURCE_INVENTORY, name))
 		return r;
 	r = read_as(directory, SOURCE_INVENTORY, path, name, &other);
-	if (r == 0 && !is_no_inventory(other)) {
+	/* an empty List may be either */
+	if (r == 0 && !is_no_inventory(other) && !(*ret_source)->says_nothing) {
 		source_free(*ret_source);
 		*ret_source = other;
 		return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Items -> pods and namespaces: see inventory_objects.h. */
 #include "inventory_objects.h"
+#include "empty_list.h"
 #include <string.h>
 
 static void add_pod(Source *source, const Item *item)
@@ -64,6 +65,8 @@ static void reserve_pods(Source *source, size_t pods)
 
 static void add_list(Source *source, const InventoryDocument *document)
 {
+	if (document->items.n == 0)
+		empty_list_note(source, document->root.pod.origin);
 	if (source->pods.n == 0)
 		reserve_pods(source, document->items.n);
 	for (size_t i = 0; i < document->items.n; i++) {

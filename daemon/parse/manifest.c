@@ -6,6 +6,7 @@
  * apimachinery/pkg/apis/meta/v1/validation.
  */
 #include "manifest.h"
+#include "empty_list.h"
 #include "fields.h"
 #include "json_tree.h"
 #include "yaml_tree.h"
@@ -264,6 +265,8 @@ static void read_list(Source *source, Reader *reader, const Node *node, bool is_
 {
 	const Node *items = node_field(reader, node, "items", NODE_LIST);
 
+	if (node_count(items) == 0)
+		empty_list_note(source, node->origin);
 	for (size_t i = 0; i < node_count(items); i++) {
 		if (!node_expect(reader, items->items.at[i], NODE_MAP, "an item of the list"))
 			continue;

@@ -3,6 +3,7 @@
  * source_parse: selects the reader by the file's suffix, and owns the arenas: see parse.h,
  * "Memory".
  */
+#include "empty_list.h"
 #include "inventory.h"
 #include "manifest.h"
 #include "policy_conf.h"
@@ -108,6 +109,7 @@ static void parse_whole(const Parsing *p, Source *source)
 {
 	parse_text(p, source);
 	check_duplicates(source);
+	empty_list_check(source, p->kind);
 	diags_sort(&source->diags);
 	diags_excerpt(&source->diags, p->text, p->n);
 }
@@ -134,6 +136,7 @@ static void parse_policies(const Parsing *p)
 		VEC_PUSH(source->arena, &source->policies,
 			policy_copy(source->arena, parsed->policies.at[i], source->file));
 	source->uses_cidr_sets = names_cidr_set(parsed);
+	source->says_nothing = parsed->says_nothing;
 	for (size_t i = 0; i < parsed->sets.n; i++)
 		VEC_PUSH(source->arena, &source->sets,
 			cidr_set_copy(source->arena, parsed->sets.at[i], source->file));

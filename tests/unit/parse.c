@@ -318,6 +318,60 @@ Test(parse, failed_exports_are_errors)
 	source_free(good(SOURCE_INVENTORY, "pods.json", "{\"kind\":\"PodList\",\"items\":null}"));
 }
 
+/*
+ * kubectl prints an empty list, with exit status 1, when the API server does not answer. What was
+ * written on purpose (comments alone, other objects) is something else.
+ */
+#define POLICY                                                                                     \
+	"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: x}\nspec: {}\n"
+Test(parse, an_empty_list_says_nothing)
+{
+	static const struct {
+		SourceKind kind;
+		const char *file, *text;
+		bool says_nothing;
+	} cases[] = {{SOURCE_POLICIES, "f.yaml", "apiVersion: v1\nkind: List\nitems: []\n", true},
+		{SOURCE_POLICIES, "f.yaml", "apiVersion: v1\nkind: List\nitems: null\n", true},
+		{SOURCE_POLICIES, "f.json",
+			"{\"apiVersion\":\"v1\",\"items\":[],\"kind\":\"List\"}", true},
+		{SOURCE_POLICIES, "f.json",
+			"{\"apiVersion\":\"networking.k8s.io/"
+			"v1\",\"kind\":\"NetworkPolicyList\",\"items\":[]}",
+			true},
+		{SOURCE_POLICIES, "f.yaml",
+			"kind: List\nitems: []\n---\napiVersion: v1\nkind: Service\n", true},
+		{SOURCE_POLICIES, "f.yaml",
+			"kind: List\nitems: [{apiVersion: v1, kind: List, items: []}]\n", true},
+		{SOURCE_POLICIES, "f.yaml", "kind: List\nitems: []\n---\n" POLICY, false},
+		{SOURCE_POLICIES, "f.yaml", POLICY "---\nkind: List\nitems: []\n", false},
+		{SOURCE_POLICIES, "f.yaml",
+			"kind: List\nitems: [{apiVersion: v1, kind: Service}]\n", false},
+		{SOURCE_POLICIES, "f.yaml", "apiVersion: v1\nkind: Service\n", false},
+		{SOURCE_POLICIES, "f.yaml", "# later\n", false},
+		{SOURCE_POLICIES, "f.conf", "# later\n", false},
+		{SOURCE_POLICIES, "f.conf", "policies = ();\n", false},
+		{SOURCE_INVENTORY, "f.json", "{\"kind\":\"PodList\",\"items\":[]}", true},
+		{SOURCE_INVENTORY, "f.json", "{\"items\":null,\"kind\":\"PodList\"}", true},
+		{SOURCE_INVENTORY, "f.yaml", "kind: List\nitems: []\n", true},
+		{SOURCE_INVENTORY, "f.yaml",
+			"kind: PodList\nitems: []\n---\nkind: NamespaceList\nitems: []\n", true},
+		{SOURCE_INVENTORY, "f.yaml",
+			"kind: PodList\nitems: []\n---\nkind: Namespace\nmetadata: {name: x}\n",
+			false},
+		{SOURCE_INVENTORY, "f.yaml", "kind: List\nitems: [{kind: Service}]\n", false}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		Source *source = good(cases[i].kind, cases[i].file, cases[i].text);
+		bool is_warned = false;
+
+		for (size_t k = 0; k < source->diags.list.n; k++)
+			is_warned |= strcmp(source->diags.list.at[k].code, "empty-list") == 0;
+		cr_expect_eq(source->says_nothing, cases[i].says_nothing, "%s", cases[i].text);
+		cr_expect_eq(is_warned, cases[i].says_nothing, "%s", cases[i].text);
+		source_free(source);
+	}
+}
+
 /* "app\0x" is not "app": a reader that stops at the NUL selects the wrong pods. */
 Test(parse, a_key_does_not_end_at_a_nul)
 {

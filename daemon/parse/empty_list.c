@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Files that say nothing: see empty_list.h. */
+#include "empty_list.h"
+
+void empty_list_check(Source *source, SourceKind kind)
+{
+	bool is_policies = kind == SOURCE_POLICIES;
+	bool has_content =
+		source->policies.n || source->sets.n || source->pods.n || source->namespaces.n;
+
+	source->says_nothing =
+		source->empty_list.line && !has_content && source->diags.n_errors == 0;
+	if (source->says_nothing)
+		DIAG_WARNING(&source->diags, source->empty_list, "empty-list",
+			is_policies ? "kubectl prints one when it fails: has the export failed? to "
+				      "take the policies away delete the file"
+				    : "kubectl prints one when it fails: has the export failed? to "
+				      "take the pods away delete the file",
+			"an empty list: this file has no %s",
+			is_policies ? "policies" : "pods and namespaces");
+}
