@@ -38,6 +38,8 @@ enum {
 
 /* The code of the diagnostic for a file that is no inventory at all, such as a policy. */
 #define PARSE_CODE_NO_INVENTORY "no-inventory"
+/* The code of the warning about a file that says nothing: see Source. */
+#define PARSE_CODE_EMPTY_LIST "empty-list"
 
 /*
  * Limits on one file. Each bounds the memory or the stack that an input can make netpold use;
@@ -71,6 +73,9 @@ typedef struct Source {
 	 * only objects of other kinds: those were written on purpose.
 	 */
 	bool says_nothing;
+	/* pods that kubelet has from a file or URL of its own node: all that it knows of just after
+	   it was started, until it has asked the API server */
+	size_t n_static_pods;
 	Origin empty_list; /* while parsing: the first list without items; line 0: none */
 	/* Written by the module source, after parsing. */
 	size_t n_superseded; /* pods in the arena that an in-place update has replaced */

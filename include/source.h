@@ -137,8 +137,8 @@ void state_text_make(StateText *text);
 int state_store(const char *state, const StateText *text);
 /*
  * Loads a text as it was stored, NUL-terminated; the caller frees it. If it is damaged (wrong
- * checksum, or writable by everybody) the version before it is loaded, and diags has a warning. 0,
- * or -ENOENT: there is no undamaged one.
+ * checksum, or writable by everybody) the version before it is loaded, and diags has a warning. 0;
+ * -ENOENT: there is no undamaged one; another -errno as source_file_read: try again later.
  */
 int state_load(const char *state, const char *name, Diags *diags, char **ret_text, size_t *ret_n);
 
@@ -154,7 +154,7 @@ void source_dir_take_unsaved(SourceDir *dir, StateText **list);
  * version as the accepted one; if the directory cannot be read, so do all saved files. After a
  * reboot (is_new_boot) so do inventory files that do not exist yet, each until it is written: the
  * inventory is on a tmpfs, and that it is empty does not mean "no pods". Warnings go to diags.
- * Returns 0, or -ENOMEM as source_file_read: call it again.
+ * Returns 0, or -errno as source_file_read: call it again.
  */
 int source_dir_restore(SourceDir *dir, const char *state, bool is_new_boot, Diags *diags);
 /* Whether a file that does not exist since the reboot is in force still. */

@@ -68,6 +68,23 @@ void diag_add(Diags *diags, Severity severity, Origin origin, const char *code, 
 	VEC_PUSH(diags->arena, &diags->list, diag);
 }
 
+void diags_remove(Diags *diags, const char *code)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < diags->list.n; i++) {
+		Diag diag = diags->list.at[i];
+
+		if (strcmp(diag.code, code) != 0)
+			diags->list.at[n++] = diag;
+		else if (diag.severity == SEVERITY_ERROR)
+			diags->n_errors--;
+		else if (diag.severity == SEVERITY_WARNING)
+			diags->n_warnings--;
+	}
+	diags->list.n = n;
+}
+
 static bool is_after(const Origin *a, const Origin *b)
 {
 	return a->line != b->line ? a->line > b->line : a->column > b->column;

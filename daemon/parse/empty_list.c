@@ -11,7 +11,7 @@ void empty_list_check(Source *source, SourceKind kind)
 	source->says_nothing =
 		source->empty_list.line && !has_content && source->diags.n_errors == 0;
 	if (source->says_nothing)
-		DIAG_WARNING(&source->diags, source->empty_list, "empty-list",
+		DIAG_WARNING(&source->diags, source->empty_list, PARSE_CODE_EMPTY_LIST,
 			is_policies ? "kubectl prints one when it fails: has the export failed? to "
 				      "take the policies away delete the file"
 				    : "kubectl prints one when it fails: has the export failed? to "

@@ -87,6 +87,9 @@ static const char *set_value(ItemReader *r, PathKind field, const char *text)
 	case PATH_LABEL:
 		VEC_PUSH(r->scratch, &item->pod.labels.list, (Label){r->label, text});
 		return NULL;
+	case PATH_CONFIG_SOURCE: /* ConfigSourceAnnotationKey, pkg/kubelet/types/pod_update.go */
+		item->is_static = strcmp(text, "file") == 0 || strcmp(text, "http") == 0;
+		return NULL;
 	case PATH_NODE:
 		item->host.name = text;
 		return NULL;

@@ -14,6 +14,7 @@
 
 typedef struct Item {
 	const char *kind; /* NULL: it has none, as in kubelet's PodList */
+	bool is_static;	  /* a pod that kubelet has from its own node, not from the API server */
 	Pod pod;	  /* of a Namespace: origin, name, labels and version */
 	Host host;	  /* where the pod runs; interned into pod.host by item_end */
 } Item;

@@ -12,6 +12,7 @@ static void add_pod(Source *source, const Item *item)
 	*pod = item->pod;
 	pod->namespace = pod->namespace ? pod->namespace : "default";
 	VEC_PUSH(source->arena, &source->pods, pod);
+	source->n_static_pods += item->is_static;
 }
 
 /* The API server gives each namespace its name as a label, since Kubernetes 1.21. */

@@ -39,6 +39,8 @@
 	TEXT("kind", PATH_KIND),                                                                   \
 		MAP("metadata", PATH_INNER, TEXT("name", PATH_NAME),                               \
 			TEXT("namespace", PATH_NAMESPACE), TEXT("resourceVersion", PATH_VERSION),  \
+			MAP("annotations", PATH_INNER,                                             \
+				TEXT("kubernetes.io/config.source", PATH_CONFIG_SOURCE)),          \
 			MAP("labels", PATH_INNER, TEXT("*", PATH_LABEL))),                         \
 		MAP("spec", PATH_INNER, TEXT("nodeName", PATH_NODE),                               \
 			{.key = "hostNetwork", .kind = PATH_HOST_NETWORK, .scalar = SCALAR_BOOL},  \

@@ -15,9 +15,10 @@ typedef enum PathKind {
 	PATH_KIND,  /* kind */
 	PATH_NAME,  /* metadata.name */
 	PATH_NAMESPACE,
-	PATH_VERSION, /* metadata.resourceVersion */
-	PATH_LABEL,   /* the value of any key of metadata.labels */
-	PATH_NODE,    /* spec.nodeName */
+	PATH_VERSION,	    /* metadata.resourceVersion */
+	PATH_LABEL,	    /* the value of any key of metadata.labels */
+	PATH_CONFIG_SOURCE, /* kubelet's annotation: where it has the pod from */
+	PATH_NODE,	    /* spec.nodeName */
 	PATH_HOST_NETWORK,
 	PATH_CONTAINER, /* an item of spec.containers or spec.initContainers */
 	PATH_RESTART_POLICY,

@@ -4,6 +4,7 @@
 #include "log.h"
 #include "saver.h"
 #include "timer.h"
+#include <errno.h>
 #include <string.h>
 #include <syslog.h>
 #include <systemd/sd-id128.h>
@@ -87,28 +88,33 @@ static const char *boot_text(char ret[SD_ID128_STRING_MAX])
 	return sd_id128_get_boot(&boot) < 0 ? "" : sd_id128_to_string(boot, ret);
 }
 
-static bool is_new_boot(const StateKeeper *k, Diags *diags)
+/* Whether what was saved is from before a reboot. Returns 0, or -errno: call it again. */
+static int find_new_boot(const StateKeeper *k, Diags *diags, bool *ret_is_new)
 {
 	char now[SD_ID128_STRING_MAX], *then;
-	bool is_new;
 	size_t n;
+	int r = state_load(k->settings->state, BOOT_NAME, diags, &then, &n);
 
-	if (state_load(k->settings->state, BOOT_NAME, diags, &then, &n) < 0)
-		return false; /* the first start */
-	is_new = strcmp(then, boot_text(now)) != 0;
+	*ret_is_new = false;
+	if (r < 0)
+		return r == -ENOENT ? 0 : r; /* none: the first start */
+	*ret_is_new = strcmp(then, boot_text(now)) != 0;
 	free(then);
-	return is_new;
+	return 0;
 }
 
 int state_keeper_restore_files(StateKeeper *k)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
 	Diags diags = {.arena = arena};
+	bool is_new_boot;
 	int r;
 
 	if (k->are_files_restored)
 		return 0;
-	r = feeds_restore(k->feeds, k->settings->state, is_new_boot(k, &diags), &diags);
+	r = find_new_boot(k, &diags, &is_new_boot);
+	if (r == 0)
+		r = feeds_restore(k->feeds, k->settings->state, is_new_boot, &diags);
 	log_diags(&diags);
 	k->are_files_restored = r == 0;
 	return r;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The files that a directory knows: by name, on the lists, and which version is in force. */
 #include "entry.h"
+#include "emptied.h"
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -183,20 +184,30 @@ void entry_set_current(EntryTable *table, Entry *entry, const SourceFile *file)
 	entry->stat = file->stat;
 	entry->text = file->text;
 	entry->text_n = file->n;
+	if (entry->accepted)
+		emptied_check(entry->accepted, entry->current);
 	hold_text(table, entry);
-	mark_changed(table, entry);
-}
-
-void entry_restore(EntryTable *table, Entry *entry, Source *source)
-{
-	assert(source->diags.n_errors == 0 && !entry->accepted && !entry->merged);
-	entry->accepted = source;
 	mark_changed(table, entry);
 }
 
 Source *entry_good_current(const Entry *entry)
 {
 	return entry->current && entry->current->diags.n_errors == 0 ? entry->current : NULL;
+}
+
+void entry_restore(EntryTable *table, Entry *entry, Source *source)
+{
+	assert(source->diags.n_errors == 0 && !entry->accepted && !entry->merged);
+	if (entry->current)
+		emptied_check(source, entry->current);
+	if (entry_good_current(entry)) { /* it says enough to replace the saved version */
+		source_free(source);
+		return;
+	}
+	entry_drop_text(entry);
+	clear_unsaved(table, entry);
+	entry->accepted = source;
+	mark_changed(table, entry);
 }
 
 Source *entry_best_version(const Entry *entry)
@@ -219,6 +230,7 @@ void entry_accept(EntryTable *table, Entry *entry)
 void entry_updated_in_place(EntryTable *table, Entry *entry, bool is_same)
 {
 	assert(entry->merged == entry->accepted && entry->current != entry->accepted);
+	entry->accepted->n_static_pods = entry->current->n_static_pods;
 	source_free(entry->current);
 	entry->current = entry->accepted;
 	if (!is_same || !entry->was_accepted_saved)

@@ -91,9 +91,12 @@ void entry_delete(EntryTable *table, Entry *entry);
 void entry_forget_saved(EntryTable *table, const char *name);
 
 /* ---- Versions ---- */
-/* A new current version: takes over the source and the text. */
+/* A new current version: takes over the source and the text. It may be found to be emptied. */
 void entry_set_current(EntryTable *table, Entry *entry, const SourceFile *file);
-/* Takes over an error-free version from the state directory as the accepted one. */
+/*
+ * Takes over an error-free version from the state directory as the accepted one, unless the current
+ * version is good: it has no errors, and does not look emptied beside the saved one.
+ */
 void entry_restore(EntryTable *table, Entry *entry, Source *source);
 /* The current version, if it has no errors. NULL otherwise. */
 Source *entry_good_current(const Entry *entry);

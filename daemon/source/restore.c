@@ -2,7 +2,7 @@
 /*
  * Restore: at a start, loads accepted versions from the state directory:
  *
- *   - the last good version of a file that is broken now;
+ *   - the last good version of a file that is broken now, or looks emptied (emptied.h);
  *   - every saved file, if the directory itself cannot be read (it is missing, say);
  *   - after a reboot, every saved inventory that has no file yet. Inventories are on a tmpfs, which
  *     a reboot empties: an empty directory does not mean that there are no pods.
@@ -60,13 +60,25 @@ static int restore_version(const Restore *r, Entry *entry)
 	return 0;
 }
 
+/* Whether the saved version may be needed: to know, it must be loaded. */
+static bool may_be_bad(const Entry *entry)
+{
+	const Source *good = entry_good_current(entry);
+
+	return !good || good->says_nothing || good->n_static_pods > 0;
+}
+
 /* A good file needs no restored version; and if its text is the saved one, no saving either. */
 static int restore_entry(const Restore *r, Entry *entry)
 {
 	if (entry->accepted) /* by the call before, which failed at a later entry */
 		return 0;
-	if (!entry_good_current(entry))
-		return restore_version(r, entry);
+	if (may_be_bad(entry)) {
+		int error = restore_version(r, entry);
+
+		if (error < 0 || !entry_good_current(entry))
+			return error;
+	}
 	if (state_read_stamp(r->folder, entry->name) == file_stat_stamp(&entry->stat))
 		entry_drop_text(entry);
 	return 0;
@@ -110,8 +122,8 @@ int source_dir_restore(SourceDir *dir, const char *state, bool is_new_boot, Diag
 	int error = 0;
 
 	assert(dir->was_refreshed); /* what is broken, and what is missing, must be known */
-	if (r.folder < 0)
-		return 0; /* nothing was ever saved: the first start */
+	if (r.folder < 0) /* if there is none: nothing was ever saved, this is the first start */
+		return file_error_is_transient(-r.folder) ? r.folder : 0;
 	add_saved_names(&r);
 	for (size_t i = 0; error == 0 && i < dir->entries.all.n; i++) {
 		Entry *entry = entry_at(&dir->entries, i);

@@ -192,8 +192,12 @@ static const char *check_trailer(const char *text, size_t n, size_t *ret_n)
 	return NULL;
 }
 
-/* Returns NULL and the text without its trailer, or the reason why there is none. */
-static const char *read_checked(int folder, const char *base, char **ret_text, size_t *ret_n)
+/*
+ * Returns NULL and the text without its trailer, or the reason why there is none. *ret_error is the
+ * errno of opening and reading, or 0.
+ */
+static const char *read_checked(
+	int folder, const char *base, char **ret_text, size_t *ret_n, int *ret_error)
 {
 	int fd = openat(folder, base, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	const char *why = NULL;
@@ -201,6 +205,7 @@ static const char *read_checked(int folder, const char *base, char **ret_text, s
 	struct stat st;
 	size_t n = 0;
 
+	*ret_error = fd < 0 ? errno : 0;
 	if (fd < 0)
 		return strerror(errno);
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_mode & S_IWOTH)
@@ -209,6 +214,8 @@ static const char *read_checked(int folder, const char *base, char **ret_text, s
 		why = "it is too large";
 	else
 		text = file_read_whole(fd, (size_t)st.st_size, &n);
+	if (!why && !text)
+		*ret_error = errno;
 	close(fd);
 	if (text)
 		why = check_trailer(text, n, ret_n);
@@ -232,13 +239,17 @@ int state_load(const char *state, const char *name, Diags *diags, char **ret_tex
 {
 	const char *base, *why, *why_older = "its name is too long";
 	char older[NAME_MAX + 1];
-	int folder = open_parent(state, name, false, &base);
+	int error, error_older = 0, folder = open_parent(state, name, false, &base);
 
 	if (folder < 0)
-		return -ENOENT;
-	why = read_checked(folder, base, ret_text, ret_n);
-	if (why && older_name(base, older))
-		why_older = read_checked(folder, older, ret_text, ret_n);
+		return file_error_is_transient(-folder) ? folder : -ENOENT;
+	why = read_checked(folder, base, ret_text, ret_n, &error);
+	if (why && !file_error_is_transient(error) && older_name(base, older))
+		why_older = read_checked(folder, older, ret_text, ret_n, &error_older);
+	if (file_error_is_transient(error) || file_error_is_transient(error_older)) {
+		close(folder);
+		return file_error_is_transient(error) ? -error : -error_older;
+	}
 	/* no warning where there is no file: nothing was ever stored */
 	if (why && faccessat(folder, base, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		warn_damaged(diags, state, name, why,

@@ -55,6 +55,8 @@ void diags_append_most_severe(Diags *diags, const Diags *from, size_t n);
  * list's errors hide those of another.
  */
 size_t diags_fair_share(const Diags *const *lists, size_t n_lists, size_t max);
+/* Removes those of that code, which are in the list, as if they had never been added. */
+void diags_remove(Diags *diags, const char *code);
 /* Sorts by line and column, stable. Only for the diagnostics of a single file. */
 void diags_sort(Diags *diags);
 /* Sets the excerpts, out of the text of the file that the diagnostics are about. */

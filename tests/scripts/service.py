@@ -224,6 +224,36 @@ def failed_export():
             wait_for(lambda: lab.status()["errors"] == 0, 60, "mended")
 
 
+def emptied():
+    """service: an empty list, as a failed kubectl prints, takes away neither policies nor pods; deleting the file does"""
+    with new_lab() as lab:
+        lab.write_policy_file("a.yaml", deny("a"))
+        becomes(lab, [A], "good")
+        pods, policies = f"{lab.inventory}/pods.json", f"{lab.policies}/a.yaml"
+        good = open(pods).read()
+        static = json.loads(good)
+        static["items"] = [{"kind": "Pod", "metadata": {"name": "etcd", "namespace": "kube-system", "annotations":
+                            {"kubernetes.io/config.source": "file"}}, "status": {"phase": "Running"}}]
+        nothing = '{"apiVersion": "v1", "kind": "%s", "metadata": {"resourceVersion": ""}, "items": []}'
+        for path, text in ((pods, nothing % "PodList"), (pods, nothing % "List"), (pods, json.dumps(static)),
+                           (policies, nothing % "List")):
+            lab.put(path, text)
+            wait_for(lambda: lab.status()["errors"] == 1, 60, f"error of {text}")
+            told = next(d for d in lab.status()["diagnostics"] if "error" in d)
+            equal((isolated(lab), lab.status()["counts"]["pods"], "delete the file" in told), ({A}, 2, True), text)
+            if path == pods:
+                lab.put(path, good)
+                wait_for(lambda: lab.status()["errors"] == 0, 60, "mended")
+        lab.put(pods, nothing % "List")
+        wait_for(lambda: lab.status()["errors"] == 2, 60, "both files emptied")
+        lab.stop()
+        lab.start()
+        wait_for(lambda: lab.status()["errors"] == 2, 60, "both files emptied, after a restart")
+        equal((isolated(lab), lab.status()["counts"]["pods"], lab.status()["counts"]["policies"]), ({A}, 2, 1))
+        os.unlink(policies)
+        becomes(lab, [], "the policies are deleted")
+
+
 def overflow():
     """service: an overflown inotify queue loses nothing"""
     with new_lab() as lab:
@@ -446,7 +476,7 @@ def same_as_from_scratch():
         equal(found, lab.listing())
 
 
-for case in (notices_files, slow_writer, directories, config_map, bad_files, odd_files, conflicts, failed_export,
+for case in (notices_files, slow_writer, directories, config_map, bad_files, odd_files, conflicts, failed_export, emptied,
              overflow, burst, signals, adopts, repairs, remembers, not_ourselves, strangers, once, same_as_from_scratch):
     test(case)
 finish()

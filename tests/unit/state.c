@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -167,6 +168,34 @@ Test(state, a_text_that_everybody_may_write_is_not_used, .init = set_up, .fini =
 	cr_assert_eq(renameat(AT_FDCWD, path("boot"), open(state, O_PATH), "elsewhere"), 0);
 	cr_assert_eq(symlink("elsewhere", path("boot")), 0);
 	expect("boot", NULL, 0, 1);
+}
+
+/* What cannot be opened now must not count as never stored: after a reboot that would open pods. */
+Test(state, used_up_descriptors_are_no_missing_text, .init = set_up, .fini = tear_down)
+{
+	struct rlimit all, none;
+	Arena *arena = arena_new();
+	Diags diags = {.arena = arena};
+	char *text = NULL;
+	size_t n;
+
+	store("policies/web.yaml", "x", 1, 0);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &all), 0);
+	for (none = all, none.rlim_cur = 0; none.rlim_cur < 64; none.rlim_cur++) {
+		int r;
+
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+		r = state_load(state, "policies/web.yaml", &diags, &text, &n);
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &all), 0);
+		cr_assert(r == -EMFILE || r == 0, "limit %lu: %d", none.rlim_cur, r);
+		if (r == 0)
+			break;
+	}
+	cr_assert_gt(none.rlim_cur, 1);
+	cr_assert_str_eq(text, "x");
+	cr_assert_eq(diags.list.n, 0);
+	free(text);
+	arena_free(arena);
 }
 
 Test(state, a_directory_that_cannot_be_written_is_an_error, .init = set_up, .fini = tear_down)

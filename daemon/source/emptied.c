@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* New versions that say too little: see emptied.h. */
+#include "emptied.h"
+
+#define HINT "what the file said before stays in force; if all that is really gone, delete the file"
+
+static bool says_something(const Source *source)
+{
+	return source->policies.n || source->sets.n || source->pods.n || source->namespaces.n;
+}
+
+static bool has_only_static_pods(const Source *source)
+{
+	return source->pods.n > 0 && source->n_static_pods == source->pods.n;
+}
+
+void emptied_check(const Source *accepted, Source *next)
+{
+	if (next->diags.n_errors > 0)
+		return;
+	if (next->says_nothing && says_something(accepted)) {
+		diags_remove(&next->diags, PARSE_CODE_EMPTY_LIST);
+		DIAG_ERROR(&next->diags, next->empty_list, "emptied", HINT,
+			"an empty list, as kubectl prints when it fails, in place of %u objects",
+			accepted->policies.n + accepted->sets.n + accepted->pods.n +
+				accepted->namespaces.n);
+	} else if (has_only_static_pods(next) && accepted->n_static_pods < accepted->pods.n) {
+		DIAG_ERROR(&next->diags, next->pods.at[0]->origin, "emptied", HINT,
+			"only static pods, as kubelet lists just after its start, in place of %u "
+			"pods",
+			accepted->pods.n);
+	}
+}
