@@ -18,9 +18,11 @@ EXPORT = os.path.join(os.path.dirname(TESTS), "systemd", "kubelet-export")
 NAME, TOKEN = "node-1.example", "s3cret"
 
 
-def pod_list(*names):
-    return json.dumps({"kind": "PodList", "apiVersion": "v1", "items": [
-        Pod("default", n, [f"10.244.1.{10 + i}"]).manifest() for i, n in enumerate(names)]}).encode()
+def pod_list(*names, source="api"):
+    items = [Pod("default", n, [f"10.244.1.{10 + i}"]).manifest() for i, n in enumerate(names)]
+    for item in items:
+        item["metadata"]["annotations"] = {"kubernetes.io/config.source": source}
+    return json.dumps({"kind": "PodList", "apiVersion": "v1", "items": items}).encode()
 
 
 class Kubelet(http.server.BaseHTTPRequestHandler):
@@ -87,8 +89,9 @@ def writes_what_changed():
         equal((os.stat(t.path).st_ino, os.stat(t.path).st_mtime_ns), (before.st_ino, before.st_mtime_ns), "untouched")
         equal(t.export(body=pod_list("a", "b")).returncode, 0)
         equal(t.content(), pod_list("a", "b"))
-        equal(t.export(body=pod_list()).returncode, 0, "no pods are pods too")
-        equal(t.content(), pod_list())
+        os.unlink(t.path)
+        equal(t.export(body=pod_list("etcd", source="file")).returncode, 0, "a node of static pods")
+        equal(t.content(), pod_list("etcd", source="file"))
 
 
 def keeps_what_it_has():
@@ -98,6 +101,9 @@ def keeps_what_it_has():
         for what, arguments in (("an error", {"status": 500, "body": b"oops"}), ("an error page", {"body": b"Unauthorized"}),
                                 ("nothing", {"body": b""}), ("a list cut short", {"body": pod_list("a", "b")[:-9]}),
                                 ("another list", {"body": b'{"kind":"ConfigMapList","items":[]}'}),
+                                ("no pods", {"body": pod_list()}),
+                                ("null", {"body": b'{"kind":"PodList","apiVersion":"v1","items":null}'}),
+                                ("static pods alone", {"body": pod_list("etcd", source="file")}),
                                 ("another's name", {"body": pod_list("b"), "name": "somebody.example"})):
             result = t.export(**arguments)
             equal((result.returncode != 0, bool(result.stderr), t.content()), (True, True, pod_list("a")), what)
