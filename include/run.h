@@ -85,15 +85,31 @@ typedef struct DaemonOptions {
 /* Runs until SIGTERM or SIGINT, or once. Returns the exit status of the process. */
 int daemon_run(const DaemonOptions *options);
 
+/*
+ * The process id of the netpold that has this runtime directory; 0: none runs. Returns 0, or
+ * -EACCES: only root may ask.
+ */
+int run_holder(const char *runtime, pid_t *ret_pid);
+
 /* ---- Status ---- */
+/*
+ * What an operator must know first. Degraded: the tables are as netpold wants them, but something
+ * that somebody wrote, or the inventory, is not what it was meant to be.
+ */
+typedef enum Health { HEALTH_OK, HEALTH_DEGRADED, HEALTH_UNHEALTHY } Health;
+
+extern const char *const HEALTH_TEXT[]; /* "ok", "degraded", "unhealthy" */
+
 /* Borrows everything that it points to. */
 typedef struct Status {
 	uint64_t generation; /* changes applied since the start */
 	uint64_t repairs;    /* how often a foreign change of our tables was undone */
 	uint64_t killed;     /* established flows that were killed because a change forbade them */
 	int64_t applied_at;  /* of the last change, seconds since the epoch; 0: none yet */
-	unsigned apply_ms;   /* how long the last change took */
-	NftCounts last;	     /* of the last change */
+	int64_t checked_at;  /* of the last look at kernel and files; 0: none yet */
+	unsigned check_s;  /* the next look is at most that many seconds later; 0: there is none */
+	unsigned apply_ms; /* how long the last change took */
+	NftCounts last;	   /* of the last change */
 	const char *node, *table, *bridge, *bridge_why;
 	const char *unhealthy;	/* why; NULL: healthy */
 	const char *saving;	/* of the state directory: "saved", "saving", or why it fails */
@@ -104,6 +120,9 @@ typedef struct Status {
 	const Diags *diags;
 } Status;
 
+/* Why it is not HEALTH_OK, the most important first: HEALTH_REASONS_MAX at most, in the arena. */
+#define HEALTH_REASONS_MAX 20
+Health status_health(Arena *arena, const Status *status, Texts *ret_reasons);
 /* The texts are in the arena. */
 const char *status_json(Arena *arena, const Status *status);
 const char *status_metrics(Arena *arena, const Status *status);

@@ -19,9 +19,10 @@
 /* What a command returns: an exit status, or that it was called wrongly. */
 enum {
 	CTL_OK = 0,
-	CTL_NO = 1,    /* errors in files, denied, unhealthy */
-	CTL_ERROR = 2, /* no answer could be found; printed */
-	CTL_USAGE = -1 /* the usage is printed, and the exit status is CTL_ERROR */
+	CTL_NO = 1,	  /* errors in files, denied, unhealthy */
+	CTL_ERROR = 2,	  /* no answer could be found, netpold does not run; printed */
+	CTL_DEGRADED = 3, /* status: degraded */
+	CTL_USAGE = -1	  /* the usage is printed, and the exit status is CTL_ERROR */
 };
 
 typedef struct Ctl {

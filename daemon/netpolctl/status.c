@@ -1,11 +1,140 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* netpolctl status: the status.json that netpold writes. */
+/*
+ * netpolctl status: what netpold says in its status.json, and whether it still says it: a netpold
+ * that has ended, or hangs, leaves its last words there.
+ */
 #include "netpolctl.h"
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
+#include <time.h>
 
-/* status.json has one key a line; people get it without the punctuation. */
-static void print_status_line(const char *line)
+/* How late a health check may be: the machine may be busy, or reading a large inventory. */
+#define LATE_SECONDS 60
+
+/* What is read from status.json, which has one key a line. */
+typedef struct Report {
+	VEC(const char *) lines;
+	char *health, *checked_at;
+	Texts reasons;
+	int pid, check_s;
+} Report;
+
+typedef struct Answer {
+	int exit_status;
+	const char *health, *reason; /* reason may be NULL */
+} Answer;
+
+/* ---- Reading ---- */
+static bool is_of_key(const char *line, const char *key)
+{
+	size_t n = strlen(key);
+
+	return strncmp(line, "  \"", 3) == 0 && strncmp(line + 3, key, n) == 0 &&
+	       line[3 + n] == '"';
+}
+
+/* The next string of JSON text, without its escapes, and *json behind it; NULL: there is none. */
+static char *next_string(Arena *arena, const char **json)
+{
+	const char *from = strchr(*json, '"');
+	char *text, *to;
+
+	if (!from)
+		return NULL;
+	text = to = arena_strdup(arena, ++from);
+	for (; *from && *from != '"'; from++) {
+		from += *from == '\\' && from[1];
+		*to++ = *from;
+	}
+	*to = '\0';
+	*json = *from ? from + 1 : from;
+	return text;
+}
+
+static void take_line(Report *report, Arena *arena, const char *line)
+{
+	const char *value = strchr(line, ':'), *reason;
+
+	VEC_PUSH(arena, &report->lines, line);
+	if (!value)
+		return;
+	if (is_of_key(line, "health"))
+		report->health = next_string(arena, &value);
+	else if (is_of_key(line, "checked_at"))
+		report->checked_at = next_string(arena, &value);
+	else if (is_of_key(line, "pid"))
+		report->pid = atoi(value + 1);
+	else if (is_of_key(line, "check_seconds"))
+		report->check_s = atoi(value + 1);
+	else if (is_of_key(line, "reasons"))
+		while ((reason = next_string(arena, &value)))
+			VEC_PUSH(arena, &report->reasons, reason);
+}
+
+static int read_report(Arena *arena, const char *path, Report *report)
+{
+	FILE *file = fopen(path, "re");
+	char *line = NULL;
+	size_t capacity = 0;
+
+	if (!file)
+		return -errno;
+	while (getline(&line, &capacity, file) > 0)
+		take_line(report, arena, arena_strdup(arena, line));
+	free(line);
+	fclose(file);
+	return report->health && report->checked_at ? 0 : -EBADMSG;
+}
+
+/* ---- What is true now ---- */
+/* Only root may ask the lock; anybody may ask whether the process exists. */
+static bool is_running(const Ctl *ctl, Report *report)
+{
+	pid_t holder;
+
+	if (run_holder(ctl->settings.runtime, &holder) == 0) {
+		report->pid = holder ? holder : report->pid;
+		return holder != 0;
+	}
+	return report->pid > 0 && (kill(report->pid, 0) == 0 || errno == EPERM);
+}
+
+/* Seconds since the last check; negative: unknown. */
+static long age_of(const Report *report)
+{
+	struct tm tm = {};
+
+	if (!strptime(report->checked_at, "%Y-%m-%dT%H:%M:%SZ", &tm))
+		return -1;
+	return (long)(time(NULL) - timegm(&tm));
+}
+
+static Answer find_answer(const Ctl *ctl, Report *report)
+{
+	long age = age_of(report);
+	int exit_status = CTL_OK;
+
+	if (!is_running(ctl, report))
+		return (Answer){CTL_ERROR, "not running",
+			"the tables that it left in the kernel stay as they are"};
+	if (age > 2 * report->check_s + LATE_SECONDS)
+		return (Answer){CTL_NO, HEALTH_TEXT[HEALTH_UNHEALTHY],
+			arena_printf(ctl->arena,
+				"netpold looks after the tables every %d s, "
+				"but did so %ld s ago: it hangs",
+				report->check_s, age)};
+	if (strcmp(report->health, HEALTH_TEXT[HEALTH_DEGRADED]) == 0)
+		exit_status = CTL_DEGRADED;
+	else if (strcmp(report->health, HEALTH_TEXT[HEALTH_OK]) != 0)
+		exit_status = CTL_NO;
+	return (Answer){
+		exit_status, report->health, report->reasons.n ? report->reasons.at[0] : NULL};
+}
+
+/* ---- Printing ---- */
+/* People get a line of status.json without the punctuation. */
+static void print_line(const char *line)
 {
 	size_t n = strcspn(line, "\n");
 	const char *inner = line + strspn(line, " {}[],\n");
@@ -29,32 +158,62 @@ static void print_status_line(const char *line)
 	putchar('\n');
 }
 
+/* What the first lines say already. */
+static bool is_in_head(const char *line)
+{
+	static const char *const keys[] = {
+		"health", "reasons", "pid", "checked_at", "check_seconds"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (is_of_key(line, keys[i]))
+			return true;
+	return false;
+}
+
+static void print_text(const Report *report, const Answer *answer)
+{
+	printf("%s%s%s\n", answer->health, answer->reason ? ": " : "",
+		answer->reason ? answer->reason : "");
+	if (answer->exit_status != CTL_ERROR)
+		printf("process %d, last check %ld s ago\n", report->pid, age_of(report));
+	for (size_t i = 1; i < report->reasons.n && answer->exit_status != CTL_ERROR; i++)
+		printf("also: %s\n", report->reasons.at[i]);
+	for (size_t i = 0; i < report->lines.n; i++)
+		if (!is_in_head(report->lines.at[i]))
+			print_line(report->lines.at[i]);
+}
+
+static void print_json(const Report *report, const Answer *answer)
+{
+	for (size_t i = 0; i < report->lines.n; i++)
+		if (is_of_key(report->lines.at[i], "health"))
+			printf("  \"health\": \"%s\",\n", answer->health);
+		else
+			fputs(report->lines.at[i], stdout);
+}
+
 int run_status(Ctl *ctl)
 {
-	bool is_healthy = false;
+	Report report = {};
 	const char *path;
-	char *line = NULL;
-	size_t capacity = 0;
-	FILE *file;
+	Answer answer;
+	int r;
 
 	if (ctl->n != 0)
 		return CTL_USAGE;
 	if (ctl_load_settings(ctl) != 0)
 		return CTL_ERROR;
 	path = arena_printf(ctl->arena, "%s/" RUN_STATUS_FILE, ctl->settings.runtime);
-	file = fopen(path, "re");
-	if (!file) {
-		fprintf(stderr, "netpolctl: %s: %s (is netpold running?)\n", path, strerror(errno));
+	r = read_report(ctl->arena, path, &report);
+	if (r < 0) {
+		fprintf(stderr, "netpolctl: not running: %s: %s\n", path,
+			r == -EBADMSG ? "not of this version of netpold" : strerror(-r));
 		return CTL_ERROR;
 	}
-	while (getline(&line, &capacity, file) > 0) {
-		is_healthy |= strncmp(line, "  \"health\": \"healthy\"", 21) == 0;
-		if (ctl->is_json)
-			fputs(line, stdout);
-		else
-			print_status_line(line);
-	}
-	free(line);
-	fclose(file);
-	return is_healthy ? CTL_OK : CTL_NO;
+	answer = find_answer(ctl, &report);
+	if (ctl->is_json)
+		print_json(&report, &answer);
+	else
+		print_text(&report, &answer);
+	return answer.exit_status;
 }

@@ -22,6 +22,7 @@
 #include "faults.h"
 #include "feeds.h"
 #include "health.h"
+#include "lock.h"
 #include "log.h"
 #include "notify.h"
 #include "pipeline.h"
@@ -33,11 +34,13 @@
 #include "tamper.h"
 #include "timer.h"
 #include "watch.h"
+#include <errno.h>
 #include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <syslog.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 
 #define RETRY_USEC (1000 * 1000)
 /* The kernel does not notify of a change below /proc/sys. */
@@ -60,8 +63,9 @@ typedef struct Daemon {
 	Watch *watch;
 	Tamper *tamper;
 	BridgeState bridge;
-	Faults faults; /* of the last update, and of the health check since */
-	bool is_ready; /* systemd was told that enforcement has begun */
+	Faults faults;	    /* of the last update, and of the health check since */
+	int64_t checked_at; /* of the last update or health check; seconds since the epoch */
+	bool is_ready;	    /* systemd was told that enforcement has begun */
 } Daemon;
 
 /* ---- Foreign changes of our tables ---- */
@@ -182,6 +186,7 @@ static int update(Daemon *d)
 	if (r < 0)
 		log_line(LOG_WARNING, "watch", "watching the directories: %s", strerror(-r));
 	r = reconcile(d);
+	d->checked_at = time(NULL);
 	notify_ready(d);
 	reporter_report(d->reporter);
 	after_change(d);
@@ -249,6 +254,8 @@ static void check_health(Daemon *d)
 		state_keeper_retry(d->keeper);
 	if (faults_is_empty(&d->faults))
 		notify_send("WATCHDOG=1");
+	d->checked_at = time(NULL);
+	reporter_report(d->reporter);
 }
 
 static void on_health_time(void *context)
@@ -316,6 +323,8 @@ static void fill_status(void *context, Arena *arena, Status *ret_status)
 		.repairs = record->repairs,
 		.killed = stale_flows_killed(d->stale_flows),
 		.applied_at = record->applied_at,
+		.checked_at = d->checked_at,
+		.check_s = d->watch ? (unsigned)(health_interval_usec() / 1000000) : 0,
 		.apply_ms = record->apply_ms,
 		.last = record->last,
 		.node = d->settings->node,
@@ -461,6 +470,7 @@ static int run_once(Daemon *d)
 
 	if (r == 0)
 		r = reconcile(d);
+	d->checked_at = time(NULL);
 	if (r < 0)
 		log_line(LOG_ERR, "failed", "%s", strerror(-r));
 	if (!has_components)
@@ -506,6 +516,23 @@ static int run(Daemon *d)
 	return d->options->is_once ? run_once(d) : run_loop(d);
 }
 
+/* 0, or -EWOULDBLOCK: another netpold runs. Any other error is not worth going without policies. */
+static int take_lock(const Daemon *d)
+{
+	pid_t holder = 0;
+	int r = lock_take(d->settings->runtime, &holder);
+
+	if (r == -EWOULDBLOCK)
+		log_line(LOG_ERR, "locked", "netpold already runs, as process %d, with %s: %s",
+			(int)holder, d->settings->runtime,
+			d->options->is_remove ? "stop it first"
+					      : "two would undo each other's changes");
+	else if (r < 0)
+		log_line(LOG_WARNING, "lock", "%s: another netpold could start beside this one: %s",
+			d->settings->runtime, strerror(-r));
+	return r == -EWOULDBLOCK ? r : 0;
+}
+
 int daemon_run(const DaemonOptions *options)
 {
 	Daemon d = {.options = options};
@@ -516,8 +543,10 @@ int daemon_run(const DaemonOptions *options)
 	d.feeds = feeds_new();
 	r = load_settings(&d);
 	if (r == 0)
+		r = take_lock(&d);
+	if (r == 0)
 		r = nft_open(&d.nft);
-	if (r < 0)
+	if (r < 0 && r != -EWOULDBLOCK) /* that was logged */
 		log_line(LOG_ERR, "failed", "cannot start: %s", strerror(-r));
 	r = r != 0 ? 1 : run(&d);
 	end(&d);

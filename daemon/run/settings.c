@@ -27,15 +27,12 @@ SettingsStore *settings_store_free(SettingsStore *store)
 	return NULL;
 }
 
-static void keep_table_name(const SettingsStore *store, Arena *arena, Settings *settings)
+static void keep(Arena *arena, const char *what, const char *old, const char **setting)
 {
-	const char *name = store->settings.table;
-
-	if (!name || strcmp(name, settings->table) == 0)
+	if (!old || strcmp(old, *setting) == 0)
 		return;
-	log_line(LOG_ERR, "table", "the table's name changes only with a restart: it stays \"%s\"",
-		name);
-	settings->table = arena_strdup(arena, name);
+	log_line(LOG_ERR, what, "\"%s\" changes only with a restart: it stays \"%s\"", what, old);
+	*setting = arena_strdup(arena, old);
 }
 
 int settings_reload(SettingsStore *store)
@@ -50,7 +47,8 @@ int settings_reload(SettingsStore *store)
 		arena_free(arena);
 		return r;
 	}
-	keep_table_name(store, arena, &settings);
+	keep(arena, "table", store->settings.table, &settings.table);
+	keep(arena, "runtime", store->settings.runtime, &settings.runtime);
 	arena_free(store->arena);
 	store->arena = arena;
 	store->settings = settings;

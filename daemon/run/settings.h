@@ -8,8 +8,9 @@
  * and a reload changes its content. Texts in it are valid until the next reload. So whoever keeps
  * one (the compiler does) must be freed before settings_reload() is called.
  *
- * The table's name is the exception: it does not change while netpold runs, since the table of the
- * old name would stay in the kernel with nobody to maintain it.
+ * Two settings do not change while netpold runs: the table's name, since the table of the old name
+ * would stay in the kernel with nobody to maintain it, and the runtime directory, which has the
+ * lock.
  */
 #include "run.h"
 

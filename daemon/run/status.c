@@ -1,50 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A Status as text: status.json, netpol.prom, and one line for systemctl. Pure. */
-#include "run.h"
+#include "totals.h"
 #include <stdio.h>
 #include <time.h>
-
-typedef struct Totals {
-	size_t policies, pods, namespaces, isolated, sets, chains, elements, errors;
-} Totals;
-
-static size_t count_isolated(const Ruleset *ruleset)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < ruleset->sets.n; i++)
-		if (ruleset->sets.at[i]->kind == SET_SELF)
-			n += ruleset->sets.at[i]->elements.n;
-	return n;
-}
-
-static Totals count(const Status *status)
-{
-	Totals t = {.errors = status->diags ? status->diags->n_errors : 0};
-
-	if (status->model) {
-		ModelCounts counts = model_counts(status->model);
-
-		t.policies = counts.policies;
-		t.pods = counts.pods;
-		t.namespaces = counts.namespaces;
-	}
-	if (status->ruleset) {
-		t.isolated = count_isolated(status->ruleset);
-		t.sets = status->ruleset->sets.n;
-		t.chains = status->ruleset->chains.n;
-		for (size_t i = 0; i < t.sets; i++)
-			t.elements += status->ruleset->sets.at[i]->elements.n +
-				      status->ruleset->sets.at[i]->ranges.n;
-	}
-	return t;
-}
+#include <unistd.h>
 
 static void add_text(Buf *buf, const char *key, const char *text)
 {
 	buf_printf(buf, "  \"%s\": ", key);
 	text_add_json(buf, text ? text : "");
 	buf_add(buf, ",\n");
+}
+
+/* One line, as every key of status.json but the files and the diagnostics. */
+static void add_list(Buf *buf, const char *key, const Texts *texts)
+{
+	buf_printf(buf, "  \"%s\": [", key);
+	for (size_t i = 0; i < texts->n; i++) {
+		buf_add(buf, i ? ", " : "");
+		text_add_json(buf, texts->at[i]);
+	}
+	buf_add(buf, "],\n");
 }
 
 static const char *file_state(const SourceDirFile *file)
@@ -100,12 +76,16 @@ static const char *time_text(Arena *arena, int64_t seconds)
 const char *status_json(Arena *arena, const Status *status)
 {
 	Buf buf = {.arena = arena};
-	Totals t = count(status);
+	Totals t = totals_of(status);
+	Texts reasons;
 
 	buf_add(&buf, "{\n");
 	add_text(&buf, "version", RUN_VERSION);
-	add_text(&buf, "health", status->unhealthy ? "unhealthy" : "healthy");
-	add_text(&buf, "unhealthy_why", status->unhealthy);
+	add_text(&buf, "health", HEALTH_TEXT[status_health(arena, status, &reasons)]);
+	add_list(&buf, "reasons", &reasons);
+	buf_printf(&buf, "  \"pid\": %d,\n", (int)getpid());
+	add_text(&buf, "checked_at", time_text(arena, status->checked_at));
+	buf_printf(&buf, "  \"check_seconds\": %u,\n", status->check_s);
 	add_text(&buf, "node", status->node);
 	add_text(&buf, "table", status->table);
 	add_text(&buf, "bridge", status->bridge);
@@ -124,7 +104,7 @@ const char *status_json(Arena *arena, const Status *status)
 		"\"isolated_addresses\": %zu, \"sets\": %zu, \"chains\": %zu, \"elements\": "
 		"%zu},\n",
 		t.policies, t.pods, t.namespaces, t.isolated, t.sets, t.chains, t.elements);
-	buf_printf(&buf, "  \"errors\": %zu,\n", t.errors);
+	buf_printf(&buf, "  \"errors\": %zu,\n  \"warnings\": %zu,\n", t.errors, t.warnings);
 	add_files(&buf, status);
 	add_diags(&buf, status->diags);
 	buf_add(&buf, "}\n");
@@ -138,21 +118,35 @@ static void add_metric(
 		name, type, name, value);
 }
 
+static void add_health_metric(Buf *buf, Arena *arena, const Status *status)
+{
+	Texts reasons;
+	Health health = status_health(arena, status, &reasons);
+
+	buf_add(buf, "# HELP netpol_health Whether netpold is in that state: 1, or 0.\n"
+		     "# TYPE netpol_health gauge\n");
+	for (int i = 0; HEALTH_TEXT[i]; i++)
+		buf_printf(
+			buf, "netpol_health{state=\"%s\"} %d\n", HEALTH_TEXT[i], i == (int)health);
+}
+
 const char *status_metrics(Arena *arena, const Status *status)
 {
 	Buf buf = {.arena = arena};
-	Totals t = count(status);
+	Totals t = totals_of(status);
 
-	add_metric(
-		&buf, "healthy", "gauge", "1 if enforcement is as configured.", !status->unhealthy);
-	add_metric(&buf, "generation", "counter", "Changes applied since the start.",
-		status->generation);
-	add_metric(&buf, "repairs", "counter", "Changes of the table by others that were undone.",
-		status->repairs);
-	add_metric(&buf, "cut_flows", "counter", "Established flows that a change forbade.",
-		status->killed);
+	add_health_metric(&buf, arena, status);
+	add_metric(&buf, "last_check_timestamp_seconds", "gauge",
+		"When netpold last looked at the kernel and the files.",
+		(unsigned long long)status->checked_at);
 	add_metric(&buf, "applied_timestamp_seconds", "gauge", "When the last change was applied.",
 		(unsigned long long)status->applied_at);
+	add_metric(&buf, "changes_total", "counter", "Changes applied since the start.",
+		status->generation);
+	add_metric(&buf, "repairs_total", "counter",
+		"Changes of the table by others that were undone.", status->repairs);
+	add_metric(&buf, "killed_flows_total", "counter",
+		"Established flows that a change forbade.", status->killed);
 	add_metric(&buf, "policies", "gauge", "Policies in force.", t.policies);
 	add_metric(&buf, "pods", "gauge", "Pods in the inventory.", t.pods);
 	add_metric(&buf, "isolated_addresses", "gauge", "Addresses of isolated pods.", t.isolated);
@@ -160,26 +154,25 @@ const char *status_metrics(Arena *arena, const Status *status)
 	add_metric(&buf, "sets", "gauge", "Sets in the kernel.", t.sets);
 	add_metric(&buf, "elements", "gauge", "Elements of all sets.", t.elements);
 	add_metric(&buf, "file_errors", "gauge", "Errors in policy and inventory files.", t.errors);
+	add_metric(&buf, "file_warnings", "gauge", "Warnings about policy and inventory files.",
+		t.warnings);
 	return buf_text(&buf);
 }
 
 const char *status_line(Arena *arena, const Status *status)
 {
-	Totals t = count(status);
+	Totals t = totals_of(status);
 	Buf buf = {.arena = arena};
+	Texts reasons;
+	Health health = status_health(arena, status, &reasons);
 
-	if (status->unhealthy)
-		buf_printf(&buf, "UNHEALTHY: %s; ", status->unhealthy);
+	if (health != HEALTH_OK)
+		buf_printf(&buf, "%s: %s", HEALTH_TEXT[health], reasons.at[0]);
+	if (reasons.n > 1)
+		buf_printf(&buf, " (and %u more)", reasons.n - 1);
 	buf_printf(&buf,
-		"generation %llu: %zu policies, %zu pods, %zu isolated addresses, bridge %s",
-		(unsigned long long)status->generation, t.policies, t.pods, t.isolated,
-		status->bridge);
-	for (size_t i = 0; t.errors && i < status->diags->list.n; i++) {
-		if (status->diags->list.at[i].severity != SEVERITY_ERROR)
-			continue;
-		buf_printf(&buf, "; %zu error%s: %s", t.errors, t.errors > 1 ? "s, first" : "",
-			diag_line(arena, &status->diags->list.at[i]));
-		break;
-	}
+		"%sgeneration %llu: %zu policies, %zu pods, %zu isolated addresses, bridge %s",
+		health != HEALTH_OK ? "; " : "", (unsigned long long)status->generation, t.policies,
+		t.pods, t.isolated, status->bridge);
 	return buf_text(&buf);
 }

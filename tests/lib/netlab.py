@@ -244,6 +244,10 @@ class Lab:
         except FileNotFoundError:
             return {}
 
+    def why(self):
+        """Why netpold is not ok, as it says."""
+        return "; ".join(self.status().get("reasons", []))
+
     def is_up_to_date(self):
         """Whether the status speaks of every file as it is now: then what they say is applied."""
         told = {f["file"]: f["modified_ns"] for f in self.status().get("files", [])}

@@ -163,7 +163,7 @@ class Chaos:
         """A directory that is away says nothing."""
         path = self.chance.choice([self.lab.policies, self.lab.inventory])
         os.rename(path, path + ".away")
-        wait_for(lambda: "cannot be read" in self.lab.status().get("unhealthy_why", ""), 60, "that it is said")
+        wait_for(lambda: "cannot be read" in self.lab.why(), 60, "that it is said")
         os.rename(path + ".away", path)
 
     def slow_writer(self):
@@ -179,8 +179,8 @@ class Chaos:
     # ---- what must hold ----
     def settle(self):
         wait_for(lambda: self.lab.daemon.poll() is None and self.lab.is_up_to_date()
-                 and self.lab.status()["health"] == "healthy", 20,
-                 f"netpold to be done; its status: {self.lab.status().get('unhealthy_why')}")
+                 and self.lab.status()["health"] != "unhealthy", 20,
+                 f"netpold to be done; its status: {self.lab.why()}")
 
     def start_counting(self):
         self.lab.in_node("nft", "-f", "-", input="table inet count\ndelete table inet count\n")

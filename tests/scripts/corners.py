@@ -175,11 +175,11 @@ def switched_off():
         lab.switch_br_netfilter(0)
         wait_for(lambda: lab.status()["bridge"] != "br_netfilter", 60, "the switch's turning to be noticed")
         if can_track_bridges():
-            equal((lab.status()["bridge"], lab.status()["health"]), ("conntrack", "healthy"))
+            equal((lab.status()["bridge"], lab.status()["health"]), ("conntrack", "ok"))
             equal(lab.probe([flow]), ["drop"])
         else:
             equal((lab.status()["bridge"], lab.status()["health"]), ("none", "unhealthy"))
-            equal("nf_conntrack_bridge is not to be had" in lab.status()["unhealthy_why"], True, lab.status())
+            equal("nf_conntrack_bridge is not to be had" in lab.why(), True, lab.status())
         lab.switch_br_netfilter(1)
         wait_for(lambda: lab.status()["bridge"] == "br_netfilter", 60, "the switch's turning back to be noticed")
         equal(lab.probe([flow]), ["reject"])

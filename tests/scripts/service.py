@@ -3,8 +3,10 @@
 """netpold as it runs: what it notices, what it keeps when a file breaks, what it leaves when it ends."""
 import json
 import os
+import re
 import shutil
 import signal
+import subprocess
 import sys
 import time
 
@@ -105,16 +107,15 @@ def directories():
         shutil.rmtree(lab.policies)
         shutil.rmtree(lab.inventory)
         lab.daemon_log = open(os.path.join(lab.dir, "netpold.log"), "w+")
-        import subprocess
         lab.daemon = subprocess.Popen(["ip", "netns", "exec", lab.node, NETPOLD, "-c", lab.conf],
                                       stderr=lab.daemon_log)
-        wait_for(lambda: "cannot be read" in lab.status().get("unhealthy_why", ""), 60, "unhealthy")
+        wait_for(lambda: "cannot be read" in lab.why(), 60, "unhealthy")
         os.mkdir(lab.inventory, 0o755)
         lab.write_inventory()
         os.mkdir(lab.policies, 0o755)
         lab.write_policy_file("a.yaml", deny("a"))
         becomes(lab, [A], "directories came")
-        wait_for(lambda: lab.status()["health"] == "healthy", 60, "healthy")
+        wait_for(lambda: lab.status()["health"] == "ok", 60, "ok")
         os.rename(lab.policies, lab.policies + ".old")
         wait_for(lambda: lab.status()["errors"] == 1, 60, "the error")
         equal(isolated(lab), {A}, "what was read last stays in force")
@@ -284,8 +285,70 @@ def burst():
         equal(lab.status()["generation"] - before <= 3, True, "few changes")
         wait_for(lab.is_saved, 60, "that nothing changes any more")
         answer = lab.ctl("status")
-        equal((answer.returncode, "health: healthy" in answer.stdout, "{" in answer.stdout), (0, True, False))
-        equal(json.loads(lab.ctl("-o", "json", "status").stdout), lab.status())
+        equal((answer.returncode, answer.stdout.startswith("ok\nprocess"), "{" in answer.stdout), (0, True, False))
+        told = json.loads(lab.ctl("-o", "json", "status").stdout)
+        equal({**told, "checked_at": ""}, {**lab.status(), "checked_at": ""})
+
+
+def answers():
+    """status: ok, degraded, unhealthy and not running, each with its exit status and its first reason"""
+    with new_lab() as lab:
+        lab.write_policy_file("a.yaml", deny("a"))
+        becomes(lab, [A], "good")
+        wait_for(lambda: lab.is_saved(), 60, "the end of the change")
+
+        def is_told(status, *words):
+            answer, as_json = lab.ctl("status"), lab.ctl("-o", "json", "status")
+            first = answer.stdout.splitlines()[0] if answer.stdout else ""
+            return ((answer.returncode, as_json.returncode) == (status, status)
+                    and all(w in first for w in words) and json.loads(as_json.stdout)["health"] == words[0])
+
+        equal(is_told(0, "ok"), True, lab.ctl("status").stdout)
+        lab.write_policy_file("b.yaml", "kind: NetworkPolicy\n")
+        wait_for(lambda: is_told(3, "degraded", "b.yaml:1:1: error: apiVersion"), 60, "a broken file")
+        lab.write_policy_file("b.yaml", deny("b"))
+        wait_for(lambda: is_told(0, "ok"), 60, "the file is mended")
+        pods = open(f"{lab.inventory}/pods.json").read()
+        lab.put(f"{lab.inventory}/pods.json", pods.replace('"node-1"', '"node-2"'))
+        wait_for(lambda: is_told(3, "degraded", 'no pod of the inventory runs on node "node-1"'), 60, "another's pods")
+        lab.put(f"{lab.inventory}/pods.json", pods)
+        wait_for(lambda: is_told(0, "ok"), 60, "our pods")
+        lab.write_policy_file("a.yaml", deny("a", "nobody"))
+        lab.write_policy_file("b.yaml", deny("b", "nobody"))
+        wait_for(lambda: is_told(3, "degraded", "2 policies are in force, but no pod of this node is isolated"), 60,
+                 "nothing isolated")
+        lab.write_policy_file("a.yaml", deny("a"))
+        wait_for(lambda: is_told(0, "ok"), 60, "isolated")
+        second = lab.apply(check=False)
+        equal((second.returncode, f"already runs, as process {lab.daemon.pid}" in second.stderr), (1, True), second.stderr)
+        lab.stop(signal.SIGKILL)
+        wait_for(lambda: is_told(2, "not running", "stay"), 60, "killed")
+        equal(isolated(lab), {A}, "the tables stay")
+        lab.start()
+        wait_for(lambda: is_told(0, "ok"), 60, "started again")
+        os.rename(lab.policies, f"{lab.policies}.away")
+        os.symlink("/nonexistent", lab.policies)
+        wait_for(lambda: is_told(1, "unhealthy", "conf.d cannot be read"), 60, "the directory is gone")
+        os.unlink(lab.policies)
+        os.rename(f"{lab.policies}.away", lab.policies)
+        wait_for(lambda: is_told(0, "ok"), 60, "the directory is back")
+
+
+def metrics():
+    """status: netpol.prom is as promtool wants it: HELP, TYPE, counters end in _total, each once"""
+    with new_lab() as lab:
+        lab.write_policy_file("a.yaml", deny("a"))
+        becomes(lab, [A], "good")
+        text = open(os.path.join(lab.runtime, "netpol.prom")).read()
+        types = dict(re.findall(r"^# TYPE (netpol_\w+) (counter|gauge)$", text, re.M))
+        equal(sorted(types), sorted(re.findall(r"^# HELP (netpol_\w+) [A-Z].*\.$", text, re.M)))
+        samples = re.findall(r"^(netpol_\w+)(\{state=\"\w+\"\})? \d+$", text, re.M)
+        equal(len(samples) + 2 * len(types), len(text.splitlines()))
+        equal({name for name, _ in samples}, set(types))
+        equal([n for n, t in types.items() if n.endswith("_total") != (t == "counter")], [])
+        if shutil.which("promtool"):
+            found = subprocess.run(["promtool", "check", "metrics"], input=text, text=True, capture_output=True)
+            equal((found.returncode, found.stdout + found.stderr), (0, ""))
 
 
 def signals():
@@ -477,6 +540,6 @@ def same_as_from_scratch():
 
 
 for case in (notices_files, slow_writer, directories, config_map, bad_files, odd_files, conflicts, failed_export, emptied,
-             overflow, burst, signals, adopts, repairs, remembers, not_ourselves, strangers, once, same_as_from_scratch):
+             overflow, burst, answers, metrics, signals, adopts, repairs, remembers, not_ourselves, strangers, once, same_as_from_scratch):
     test(case)
 finish()

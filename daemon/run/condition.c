@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ok, degraded or unhealthy, and why. Pure: a Status in, texts out. */
+#include "run.h"
+#include "totals.h"
+#include <string.h>
+
+const char *const HEALTH_TEXT[] = {"ok", "degraded", "unhealthy", NULL};
+
+/*
+ * Warnings about the form of a file whose content is enforced as it is written. Every other warning
+ * says that something may not be enforced as its author believes.
+ */
+static bool is_about_form(const Diag *diag)
+{
+	static const char *const codes[] = {
+		"no-spec", "metadata", "old-cidr", PARSE_CODE_EMPTY_LIST};
+
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
+		if (strcmp(diag->code, codes[i]) == 0)
+			return true;
+	return false;
+}
+
+static void add(Arena *arena, Texts *reasons, const char *reason)
+{
+	if (reasons->n < HEALTH_REASONS_MAX)
+		VEC_PUSH(arena, reasons, reason);
+}
+
+static void add_diags(Arena *arena, Texts *reasons, const Diags *diags, Severity severity)
+{
+	for (size_t i = 0; i < diags->list.n; i++) {
+		const Diag *diag = &diags->list.at[i];
+
+		if (diag->severity == severity && !is_about_form(diag))
+			add(arena, reasons, diag_line(arena, diag));
+	}
+}
+
+/*
+ * True of a node whose pods no policy selects, too. But it is what a wrong label, a wrong namespace
+ * or an inventory without this node's pods looks like.
+ */
+static void add_nothing_isolated(Arena *arena, Texts *reasons, const Status *status)
+{
+	Totals t = totals_of(status);
+
+	if (t.policies > 0 && t.isolated == 0)
+		add(arena, reasons,
+			arena_printf(arena, "%zu %s in force, but no pod of this node is isolated",
+				t.policies, t.policies == 1 ? "policy is" : "policies are"));
+}
+
+Health status_health(Arena *arena, const Status *status, Texts *ret_reasons)
+{
+	*ret_reasons = (Texts){};
+	if (status->unhealthy)
+		add(arena, ret_reasons, status->unhealthy);
+	if (status->diags) {
+		add_diags(arena, ret_reasons, status->diags, SEVERITY_ERROR);
+		add_diags(arena, ret_reasons, status->diags, SEVERITY_WARNING);
+	}
+	add_nothing_isolated(arena, ret_reasons, status);
+	if (status->unhealthy)
+		return HEALTH_UNHEALTHY;
+	return ret_reasons->n ? HEALTH_DEGRADED : HEALTH_OK;
+}
