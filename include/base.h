@@ -4,8 +4,8 @@
  * base: what every other module builds on.
  *
  * It depends on libc alone and knows nothing of Kubernetes or nftables, but for the words that both
- * use (direction, protocol). Its functions are pure: no clock, no I/O, no global state, so every
- * caller can be tested without a machine to run on. The one exception is memory_end(), which
+ * use (direction, protocol, address family). Its functions are pure: no clock, no I/O, no global
+ * state, so unit tests need no network, files or root. The one exception is memory_end(), which
  * prints a line before it aborts. Nothing here locks: an object belongs to one thread at a time.
  *
  * In reading order:
@@ -30,7 +30,8 @@
  *     positive  MODULE_E_...: the input is wrong, or the kernel refuses it. The caller reports it
  *               and goes on with its next task.
  * Results are written through `ret_...` parameters. They come last, and are written on success
- * only. Parsers of short texts return the error as words instead, and NULL for success.
+ * only; where a function departs from that its comment says so. Parsers of short texts return the
+ * error as words instead, and NULL for success.
  *
  * Ownership, in the whole project. What a function makes in an `Arena *` that it takes lives as
  * long as that arena. A `const` pointer in a struct is borrowed unless a comment names an owner; a

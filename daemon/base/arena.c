@@ -79,8 +79,8 @@ void arena_detach(Arena *child)
 
 static void release(Arena *arena);
 
-/* Deferred calls run while the memory of their handles is still there. */
-static void release_children(Arena *arena)
+/* Frees children and library handles. The arena's own blocks stay: handles may point into them. */
+static void release_contents(Arena *arena)
 {
 	for (Arena *child = arena->children, *next; child; child = next) {
 		next = child->next;
@@ -98,11 +98,14 @@ static void release_blocks(Arena *arena)
 	}
 }
 
-/* Frees the arena and its children; it is no longer in its parent's list. */
+/*
+ * Frees the arena and its children. Does not update the parent's list of children: the caller has
+ * taken the arena out of it, or is freeing the parent too.
+ */
 static void release(Arena *arena)
 {
 	assert(!arena->unwind);
-	release_children(arena);
+	release_contents(arena);
 	release_blocks(arena);
 	free(arena);
 }
@@ -110,7 +113,7 @@ static void release(Arena *arena)
 void arena_clear(Arena *arena)
 {
 	assert(!arena->unwind);
-	release_children(arena);
+	release_contents(arena);
 	arena->children = NULL;
 	arena->deferred = NULL;
 	if (arena->blocks && !arena->blocks->next) {
@@ -161,8 +164,9 @@ int arena_try(Arena *arena, void (*fn)(void *context), void *context)
 }
 
 /*
- * A block is a sixteenth of what the arena has so far: few blocks, and the unused end of the newest
- * one is a small part of the whole.
+ * A new block is a sixteenth of what the arena has so far, within BLOCK_MIN and BLOCK_MAX: so
+ * blocks are few, and the unused end of the newest one is a small part of the whole. After
+ * arena_clear() the first block has the size of all blocks before.
  */
 static size_t next_capacity(const Arena *arena)
 {
@@ -200,8 +204,8 @@ static void *take_from(Block *block, size_t bytes, size_t align)
 }
 
 /*
- * A block is replaced as the newest when one allocation does not fit into its end. Smaller ones may
- * still fit, so the last but one block is tried first.
+ * An allocation that does not fit into the newest block starts another, although the block has some
+ * space left. Smaller allocations can use that, so the block before the newest is tried first.
  */
 static void *take(Arena *arena, size_t bytes, size_t align)
 {

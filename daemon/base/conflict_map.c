@@ -48,8 +48,9 @@ static bool group_has(const ConflictGroup *group, const void *item)
 }
 
 /*
- * The one place where const is cast away. A hash table lends its items as const, but groups belong
- * to the map. Functions that take a const map write nothing in them but the cached winner.
+ * The only cast that removes const in this file. A hash table returns its items as const, but
+ * groups belong to the map and were allocated as variables. Functions that take a const map write
+ * nothing in them but the cached winner.
  */
 static ConflictGroup *group_of_item(const void *item)
 {
@@ -176,7 +177,7 @@ void conflict_map_replace(ConflictMap *map, const void *key, const void *item, c
 	}
 	group_remove(group, item);
 	group_add(map, group, by);
-	if (is_winner) /* equal copies rank alike */
+	if (is_winner) /* a copy that is equal to the winner is the winner: no search is needed */
 		group->winner = by;
 }
 

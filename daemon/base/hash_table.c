@@ -3,8 +3,8 @@
  * HashTable: open addressing with linear probing. Removal shifts later items back over the gap
  * (Knuth, TAOCP volume 3, 6.4, algorithm R), so there are no tombstones.
  *
- * It grows by a quarter when it is four fifths full, so that it is never less than 64 % full once
- * it has grown: two of these tables hold most of the memory that a large cluster needs.
+ * It grows by a quarter when it is four fifths full, so right after that it is 64 % full. Doubling
+ * would waste more: the indexes of all pods by name and by address are such tables.
  *
  * Invariants: a slot is free if its item is NULL. At least one slot is free, so every probe ends.
  * Between the home slot of an item and the slot that it is in, no slot is free.
@@ -38,8 +38,8 @@ uint32_t hash_text(uint32_t hash, const char *text)
 }
 
 /*
- * The slot at which the probe for a hash begins. FNV-1a hardly changes the high bits for what comes
- * last, and the scaling below uses the high bits, so the bits are mixed first.
+ * The slot at which the probe for a hash begins. The last bytes of the input hardly change the high
+ * bits of FNV-1a. The scaling below uses the high bits, so the bits are mixed first.
  */
 static size_t home(const HashTable *table, uint32_t hash)
 {
@@ -104,7 +104,7 @@ void hash_table_add(HashTable *table, uint32_t hash, const void *item)
 	table->n++;
 }
 
-/* The item must be there. Otherwise the probe ends at a free slot, which is asserted not to be. */
+/* Asserts that the item is in the table: a probe that reaches a free slot has not found it. */
 static size_t slot_of(const HashTable *table, uint32_t hash, const void *item)
 {
 	size_t i = home(table, hash);

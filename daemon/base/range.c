@@ -90,7 +90,7 @@ bool address_is_link_local(Address address)
 	return address.family == FAMILY_IPV6 && address.value >> 118 == 0xfe80 >> 6;
 }
 
-/* The bits beyond the prefix. A shift by the whole width is undefined in C: prefix 0 is apart. */
+/* The bits beyond the prefix. Prefix 0 is a case of its own: in C, a shift by 128 is undefined. */
 static AddressValue host_mask(Family family, unsigned prefix)
 {
 	unsigned bits = family == FAMILY_IPV4 ? 32 : 128;
@@ -206,7 +206,7 @@ static bool is_joinable(Range a, Range b)
 
 void ranges_normalise(Ranges *ranges)
 {
-	size_t last = 0; /* of those that are normalised so far */
+	size_t last = 0; /* the index of the last range that is normalised so far */
 
 	if (ranges->n == 0)
 		return;
@@ -226,7 +226,7 @@ void ranges_normalise(Ranges *ranges)
 void ranges_subtract(Arena *arena, Range block, const Range *except, size_t n, Ranges *ret_ranges)
 {
 	Ranges holes = {};
-	AddressValue next = block.first; /* the lowest address that is not dealt with yet */
+	AddressValue next = block.first; /* the lowest address not yet appended or excluded */
 
 	for (size_t i = 0; i < n; i++)
 		if (except[i].family == block.family)
@@ -260,7 +260,7 @@ static bool is_before(Range a, Range b)
 	return a.family != b.family ? a.family < b.family : !is_joinable(a, b);
 }
 
-/* Whether one range of a normalised list is in order with its neighbours: O(1), for assert(). */
+/* For assert(), in O(1): whether the range is sorted and disjoint with its two neighbours. */
 static bool is_in_order(const Ranges *ranges, size_t i)
 {
 	const Range *at = &ranges->at[i];

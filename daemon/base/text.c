@@ -103,7 +103,10 @@ static size_t utf8_sequence(const unsigned char *s, size_t left)
 	return length;
 }
 
-/* Whether eight bytes are ASCII and none is NUL: no top bit is set, nor borrowed by - 1. */
+/*
+ * Whether eight bytes are all ASCII and not NUL. A byte that is not ASCII has its top bit set; the
+ * subtraction of 1 from each byte sets the top bit of a byte that is NUL.
+ */
 static bool is_ascii_word(const unsigned char *s)
 {
 	const uint64_t ones = 0x0101010101010101u, tops = ones << 7;
@@ -174,7 +177,7 @@ static bool is_equal_but_for_case(const char *a, const char *b)
 const char *text_nearest(const char *word, const char *const *known)
 {
 	const char *nearest = NULL;
-	size_t best = 3; /* more than two edits is another word */
+	size_t best = 3; /* a word that is three edits away was hardly meant */
 
 	for (; *known; known++) {
 		size_t distance = edit_distance(word, *known, 2);
@@ -194,7 +197,9 @@ int text_compare_p(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The bytes of the character at `s`; 0: not UTF-8. The NUL at the end is never a continuation byte.
+/*
+ * The length in bytes of the character at `s`; 0: not UTF-8. Reads no further than the NUL that
+ * ends the text, since NUL is not a continuation byte.
  */
 static size_t character_length(const char *s)
 {

@@ -15,10 +15,12 @@
  * a group is cached. When it is removed, the next winner is searched when somebody asks for it, not
  * before: removing all items of a group one by one stays linear.
  *
- * Items are borrowed, keys are copied. An item may be added under several keys, once under each.
- * While it is in the map, what has_key() looks at must not change; nor what is_better() looks at,
- * while it is in a group. Because of the cached winner, two threads must not even read one map at
- * the same time.
+ * Items are borrowed. Keys are passed by pointer and need not outlive the call. An item may be
+ * added under several keys, once under each. While it is in the map, the fields that has_key()
+ * reads must not change; while it is in a group, nor may those that is_better() reads.
+ *
+ * A lookup in a const map may write the cached winner of a group. So two threads must not use one
+ * map at the same time, not even to read it.
  */
 #include "base/hash_table.h"
 #include <stdbool.h>
@@ -33,7 +35,7 @@ typedef struct ConflictMap {
 	/* private */
 	Arena *arena;
 	const ConflictKind *kind;
-	HashTable *singles; /* items whose key no other item has */
+	HashTable *singles; /* items, by the hash of a key that no other item has */
 	HashTable *groups;  /* ConflictGroup, by the hash of the key */
 } ConflictMap;
 
@@ -41,12 +43,15 @@ typedef struct ConflictGroup ConflictGroup;
 
 void conflict_map_init(ConflictMap *map, Arena *arena, const ConflictKind *kind);
 void conflict_map_add(ConflictMap *map, const void *key, const void *item);
-/* The item must be in the map under this key (asserted); so also for replace. */
+/* Asserts that the item is in the map under this key. */
 void conflict_map_remove(ConflictMap *map, const void *key, const void *item);
-/* Puts `by`, an equal copy at another address, in the place of `item`. */
+/*
+ * Puts `by` in the place of `item`, which must be in the map under this key (asserted). `by` is an
+ * equal copy at another address: it ranks exactly as `item` does.
+ */
 void conflict_map_replace(ConflictMap *map, const void *key, const void *item, const void *by);
 const void *conflict_map_winner(const ConflictMap *map, const void *key); /* NULL: no item */
-bool conflict_map_has_conflict(const ConflictMap *map, const void *key);  /* a group has it */
+bool conflict_map_has_conflict(const ConflictMap *map, const void *key);  /* two items or more */
 size_t conflict_map_count(const ConflictMap *map);			  /* keys */
 size_t conflict_map_count_groups(const ConflictMap *map);		  /* keys in conflict */
 /*

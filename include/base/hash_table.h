@@ -14,7 +14,7 @@ typedef struct HashTable HashTable;
 
 HashTable *hash_table_new(Arena *arena);
 void hash_table_add(HashTable *table, uint32_t hash, const void *item);
-/* The item must be in the table, with this hash (asserted); so also for replace. */
+/* Both assert that `item` is in the table under this hash. `by` takes its place. */
 void hash_table_remove(HashTable *table, uint32_t hash, const void *item);
 void hash_table_replace(HashTable *table, uint32_t hash, const void *item, const void *by);
 /*

@@ -9,9 +9,9 @@
  * less than a second, and the new process adopts the table.
  *
  * The exception is reading one file. Somebody else chooses its size, and a restart would only read
- * it again. So source_parse() parses inside arena_try() (base/arena.h), and the buffer that the
- * file is read into may be refused. Reading that file then fails with -ENOMEM, its last good
- * version stays in force, and it is read again later.
+ * it again. So source_parse() parses inside arena_try() (base/arena.h), and the allocation of the
+ * buffer that the file is read into may fail. Reading that file then fails with -ENOMEM, its last
+ * good version stays in force, and it is read again later.
  *
  * Errors of the kernel are ordinary errors and are returned: EMFILE and ENFILE, and ENOMEM or
  * ENOBUFS from a system call or from netlink.

@@ -21,7 +21,10 @@ bool text_is_equal(const char *a, const char *b); /* NULL equals NULL only */
 bool text_has_suffix(const char *text, const char *suffix);
 /* The offset of the first byte that is NUL or not valid UTF-8; `n` if there is none. */
 size_t text_utf8_check(const char *text, size_t n);
-/* The entry of `known` (ends with NULL) that is at most two edits from `word`, or NULL. */
+/*
+ * The entry of `known` (ends with NULL) that was probably meant by `word`: one that differs in case
+ * only, else the nearest one within two edits. NULL: there is none.
+ */
 const char *text_nearest(const char *word, const char *const *known);
 int text_compare_p(const void *a, const void *b); /* for qsort() of const char * */
 /* Adds a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. */
