@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * model: what the policy and inventory files say, as one picture of the cluster.
+ * model: what the policy and inventory files say, merged into one view of the cluster.
  *
- * The first three headers are values: selectors, policies, pods. The module parse makes them; they
- * live in the arena of the file that they were read from, and do not change afterwards, but for one
- * thing: when a new version of a file says the same of a pod at another line, its origin is updated
- * in place.
+ * The three headers below are values: selectors, policies, pods. The module parse makes them; they
+ * live in the arena of the file that they were read from. They do not change afterwards, with one
+ * exception: if a new version of a file has an equal pod at another line, source updates the
+ * origin of the pod in place.
  *
  *     model/selector.h     labels and label selectors
  *     model/policy.h       NetworkPolicy, cidr_sets
@@ -32,7 +32,8 @@
  *     4. the caller frees the old versions of the files
  *
  * Old versions and empty indexes outlive the update because the Changes point to them. Nothing here
- * fails: files are validated before, and broken ones never get here.
+ * fails: parse has validated each file, and source passes on no file that has errors. One thread
+ * uses a Model: lookups may write the cached winner of a ConflictMap.
  */
 #include "model/selector.h"
 #include "model/policy.h"
@@ -49,8 +50,9 @@ typedef VEC(const Policy *) Policies;
 typedef struct NamespaceIndex {
 	const char *name;
 	/*
-	 * The object that counts. If no file has one, but pods are in the namespace, an implied
-	 * object with the one label that every namespace has. NULL: there are policies only.
+	 * The Namespace object in force: the winner of those in the files. If no file has one, but
+	 * the namespace has pods, an implied object with the one label that the API server sets on
+	 * every namespace. NULL: there are policies only.
 	 */
 	const Namespace *object;
 	Policies policies; /* strictly sorted by name */
@@ -58,8 +60,8 @@ typedef struct NamespaceIndex {
 	Arena *arena;			   /* has the index itself */
 	ConflictMap pods;		   /* by name */
 	VEC(const Namespace *) candidates; /* the objects of the name, in all files */
-	const Namespace *implied;	   /* never NULL */
-	bool is_idle;			   /* listed for model_purge() */
+	const Namespace *implied;	   /* see `object`; never NULL */
+	bool is_idle;			   /* was emptied; model_purge() frees it if still empty */
 } NamespaceIndex;
 
 /*
@@ -79,7 +81,7 @@ typedef struct NamespaceChange {
 } NamespaceChange;
 
 typedef struct PolicyChange {
-	/* the same or equal only if a cidr_set that the policy names has changed */
+	/* the same pointer, or equal, only if a cidr_set that the policy names has changed */
 	const Policy *before, *after;
 } PolicyChange;
 
@@ -111,9 +113,9 @@ void model_replace(
 /*
  * Replaces a policy: NULL before adds, NULL after removes. Policies are unique by namespace and
  * name; the caller has resolved conflicts. Appends no change if both are equal, unless
- * `has_other_set`: a cidr_set that the policy names has changed.
+ * `has_changed_set`: a cidr_set that the policy names has changed.
  */
-void model_set_policy(Model *model, const Policy *before, const Policy *after, bool has_other_set,
+void model_set_policy(Model *model, const Policy *before, const Policy *after, bool has_changed_set,
 	Changes *changes);
 /* Replaces all cidr_sets; `sets` is strictly sorted by name. The array is copied. */
 void model_set_cidr_sets(Model *model, const CidrSet *const *sets, size_t n);
@@ -126,7 +128,10 @@ const Namespace *model_namespace(const Model *model, const char *name);
 const CidrSet *model_cidr_set(const Model *model, const char *name);
 const NamespaceIndex *model_namespace_index(const Model *model, const char *name);
 
-/* ---- Iteration: one a call, in no particular order; *cursor is 0 at first; NULL at the end ----
+/*
+ * ---- Iteration ----
+ * One item a call, in no particular order; NULL after the last. *cursor is 0 at first. A pod that
+ * several objects name is returned once: the winner.
  */
 const NamespaceIndex *model_next_namespace(const Model *model, size_t *cursor);
 const Pod *namespace_next_pod(const NamespaceIndex *namespace, size_t *cursor);
@@ -137,13 +142,13 @@ void model_list_pods(const Model *model, Arena *arena, Pods *ret_pods);
 void model_list_changes(const Model *model, Changes *changes);
 
 typedef struct ModelCounts {
-	size_t policies, pods, namespaces; /* namespaces: also implied ones */
-	size_t duplicates;		   /* pods that several objects are in conflict for */
+	size_t policies, pods, namespaces; /* namespaces: also implied ones; pods: by name */
+	size_t duplicates;		   /* pod names that several objects have */
 } ModelCounts;
 
 ModelCounts model_counts(const Model *model);
 
-/* ---- Pods that several files, or places of a file, have ---- */
+/* ---- Pods of one name that several files, or several places of one file, have ---- */
 bool model_is_duplicate(const Model *model, const Pod *pod);
-/* A warning for each object that did not win. */
+/* A warning for each Pod object that did not win, sorted by the winner's namespace and name. */
 void model_warn_duplicates(const Model *model, Diags *diags);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Deep copies with exact capacities. A parsed file is copied out of the arena that it was parsed
- * in, which has the parse tree and half-used arrays as well.
+ * Deep copies with arrays of exact capacity. Parsing a file leaves much else in its arena: the
+ * parse tree, and arrays with unused capacity. What is kept is copied, and that arena is freed.
  */
 #include "model.h"
 

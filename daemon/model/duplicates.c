@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Pods that several files, or several places of one file, have: usually a stale inventory file. */
+/*
+ * Pods of one name that several files, or several places of one file, have. Usually one of the
+ * files is an old inventory that nobody removed.
+ */
 #include "namespace_index.h"
 #include <stdlib.h>
 
@@ -23,7 +26,7 @@ static int compare_duplicates(const void *a, const void *b)
 	return pod_compare_p(&x->winner, &y->winner);
 }
 
-/* For qsort() of Pod *: as the winner is chosen, the best one first. */
+/* For qsort() of Pod *: by the rule that chooses the winner, the best one first. */
 static int compare_rank(const void *a, const void *b)
 {
 	return pod_is_later(*(const Pod *const *)a, *(const Pod *const *)b) ? -1 : 1;
@@ -46,7 +49,7 @@ static void warn_of(const Duplicate *duplicate, Diags *diags)
 	}
 }
 
-/* Sorted, because the order of the hash tables is arbitrary. */
+/* Sorted, so that equal files give equal warnings: the order of the hash tables is arbitrary. */
 void model_warn_duplicates(const Model *model, Diags *diags)
 {
 	VEC(Duplicate) all = {};

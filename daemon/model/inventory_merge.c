@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Merging the inventory: model_replace() takes a file's old objects out of the model, puts its new
- * ones in, and finds out which names have another winner.
+ * Merging the inventory: model_replace() removes a file's old objects from the model, adds its new
+ * ones, and finds out which names have another winner than before.
  *
- *     1. mark dirty   each name in old or new, with its winner as it is now
- *     2. move         the objects out of and into the indexes
- *     3. compare      the winner of each dirty name with the one of before; append the changes
+ *     1. mark dirty   each name in old or new: record its winner before the update
+ *     2. move         remove the old objects from the indexes, add the new ones
+ *     3. compare      the winner of each dirty name with the recorded one; append the changes
  */
 #include "namespace_index.h"
 #include <assert.h>
 #include <string.h>
 
-/* A name that may have another winner, and how it was before. */
+/* A name that may have another winner after this update, and its state before. */
 typedef struct Dirty {
 	NamespaceIndex *namespace;
 	const char *pod; /* NULL: the namespace itself */
@@ -61,7 +61,8 @@ static void mark_part_dirty(Replacement *r, const InventoryPart *part)
 	for (size_t i = 0; i < part->n_pods; i++) {
 		NamespaceIndex *namespace = namespace_index_get(r->model, part->pods[i]->namespace);
 
-		mark_dirty(r, namespace, NULL); /* its first or last pod may be among these */
+		/* the implied object comes with the namespace's first pod and goes with its last */
+		mark_dirty(r, namespace, NULL);
 		mark_dirty(r, namespace, part->pods[i]->name);
 	}
 	for (size_t i = 0; i < part->n_namespaces; i++)

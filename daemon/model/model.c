@@ -17,7 +17,7 @@ ModelCounts model_counts(const Model *model)
 	return model->counts;
 }
 
-/* ---- Asking ---- */
+/* ---- Lookups ---- */
 const Pod *model_pod(const Model *model, const char *namespace, const char *name)
 {
 	const NamespaceIndex *at = model_namespace_index(model, namespace);

@@ -4,7 +4,10 @@
 #include <assert.h>
 #include <string.h>
 
-/* ---- Which of several objects of one name wins ---- */
+/*
+ * ---- Which of several objects of one name wins ----
+ * The rule is that of model_replace().
+ */
 static const char *base_name(const char *path)
 {
 	const char *slash = path ? strrchr(path, '/') : NULL;
@@ -72,8 +75,8 @@ static const Namespace *implied_namespace(Arena *arena, const char *name)
 }
 
 /*
- * The one place where const is cast away: a hash table lends its items as const, but the indexes
- * belong to the model. Public functions return them as const again.
+ * The only cast that removes const in this module: a hash table returns its items as const, but the
+ * indexes belong to the model. Public functions return them as const again.
  */
 static NamespaceIndex *find(const Model *model, const char *name)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * The Model itself, and its namespaces: an index is made when the first file has something in the
- * namespace, and freed by model_purge() when the last one has dropped it.
+ * The Model's struct, and the lifetime of its namespace indexes. An index is made when the first
+ * file has something in the namespace, and freed by model_purge() after the last file has dropped
+ * it. Private to the module.
  *
  *                    get, add something              is emptied: namespace_index_retire
  *     (none) ─────────────────────────> in use ──────────────────────────────────────> idle
@@ -26,7 +27,7 @@ struct Model {
 NamespaceIndex *namespace_index_get(Model *model, const char *name);
 /* To be called after something was removed: an index without content becomes idle. */
 void namespace_index_retire(Model *model, NamespaceIndex *namespace);
-/* The object that counts now: NamespaceIndex.object as it has to be. */
+/* Computes what NamespaceIndex.object has to be now; the caller stores it there. */
 const Namespace *namespace_index_winner(const NamespaceIndex *namespace);
-/* Whether the first of two pods of one name wins. */
+/* Whether `pod` wins over `than`, another pod of the same name. */
 bool pod_is_later(const Pod *pod, const Pod *than);

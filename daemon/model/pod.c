@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Pods and namespaces as values: which count for policies, order, equality. */
+/* Pods and namespaces as values: which pods policies apply to, order, equality. */
 #include "model.h"
 #include <string.h>
 
@@ -44,7 +44,7 @@ static bool are_ports_equal(const Pod *a, const Pod *b)
 	return true;
 }
 
-/* Pods of one file share their hosts, so most comparisons end at the pointer. */
+/* Pods of one file share their Host, so most comparisons need to compare pointers only. */
 static bool is_host_equal(const Host *a, const Host *b)
 {
 	return a == b || (text_is_equal(a->name, b->name) &&

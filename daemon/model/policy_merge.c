@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Merging policies and cidr_sets: sorted lists, without conflicts (the caller has resolved them).
+/*
+ * Merging policies and cidr_sets. Both are sorted lists of unique names: if several files have one
+ * name, the caller has chosen one of them.
  */
 #include "namespace_index.h"
 #include <assert.h>
 #include <string.h>
 
 /* ---- Policies ---- */
-/* The position of the first policy whose name is not lower. */
+/* Binary search: the index of the first policy whose name does not sort before `name`. */
 static size_t policy_position(const Policies *policies, const char *name)
 {
 	size_t low = 0, high = policies->n;
@@ -43,7 +45,7 @@ static void add_policy(Arena *arena, Policies *policies, const Policy *policy)
 	policies->at[i] = policy;
 }
 
-/* For assert(): what the compiler relies on. */
+/* For assert(): the compiler relies on it. */
 static bool are_selectors_valid(const Policy *policy)
 {
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
@@ -58,7 +60,7 @@ static bool are_selectors_valid(const Policy *policy)
 	return selector_is_valid(&policy->pods);
 }
 
-void model_set_policy(Model *model, const Policy *before, const Policy *after, bool has_other_set,
+void model_set_policy(Model *model, const Policy *before, const Policy *after, bool has_changed_set,
 	Changes *changes)
 {
 	NamespaceIndex *namespace =
@@ -74,7 +76,7 @@ void model_set_policy(Model *model, const Policy *before, const Policy *after, b
 		add_policy(namespace->arena, &namespace->policies, after);
 		model->counts.policies++;
 	}
-	if (has_other_set || !before || !after || !policy_is_equal(before, after))
+	if (has_changed_set || !before || !after || !policy_is_equal(before, after))
 		VEC_PUSH(changes->arena, &changes->policies, (PolicyChange){before, after});
 	namespace_index_retire(model, namespace);
 }

@@ -70,7 +70,7 @@ static int requirement_compare(const void *a, const void *b)
 
 static void texts_sort_unique(Texts *texts)
 {
-	size_t last = 0; /* of those that are unique so far */
+	size_t last = 0; /* the index of the last text that was kept */
 
 	if (texts->n == 0)
 		return;

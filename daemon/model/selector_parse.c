@@ -8,7 +8,7 @@
 typedef struct Parser {
 	Arena *arena;
 	const char *start, *at; /* at: the next character */
-	const char *error;	/* NULL so far; `at` is where it is */
+	const char *error;	/* NULL: none so far; else `at` is the place of the error */
 } Parser;
 
 static void skip_blanks(Parser *p)
@@ -89,7 +89,7 @@ static bool take_keyword(Parser *p, const char *keyword)
 	return true;
 }
 
-/* At an error `at` is left at its place, and nothing is added. */
+/* On an error, `at` stays at the place of the error, and nothing is added to the selector. */
 static void take_requirement(Parser *p, Selector *selector)
 {
 	Requirement requirement = {.op = OPERATOR_EXISTS};
@@ -101,6 +101,7 @@ static void take_requirement(Parser *p, Selector *selector)
 		return;
 	if (requirement.op == OPERATOR_EXISTS) {
 		if (take_keyword(p, "in") || take_keyword(p, "notin")) {
+			/* "notin" has a 't' before "in"; else a blank is there, after the key */
 			requirement.op = p->at[-3] == 't' ? OPERATOR_NOT_IN : OPERATOR_IN;
 			take_value_list(p, &requirement.values);
 		} else if (take(p, "==") || take(p, "=")) {

@@ -11,8 +11,7 @@ typedef enum Phase {
 	PHASE_UNKNOWN
 } Phase;
 
-/* A container port that has a name. Without padding: the parser shares equal lists by their bytes.
- */
+/* A container port that has a name. It has no padding, because parse compares lists by bytes. */
 typedef struct NamedPort {
 	const char *name;
 	Protocol protocol;
@@ -47,9 +46,12 @@ typedef struct Namespace {
 	uint64_t version; /* resourceVersion; 0 if none */
 } Namespace;
 
-/* It may send and receive: it has an address and has not finished. */
+/* The pod has an address and has not finished: it may send and receive. */
 bool pod_is_live(const Pod *pod);
-/* Policies apply to it and may select it as a peer: it is live and not on the host's network. */
+/*
+ * A subject of policies: they may isolate the pod and select it as a peer. It is live and not on
+ * the host's network, where its address is the node's.
+ */
 bool pod_is_subject(const Pod *pod);
 /* A policy's port name selects the port if both name and protocol are equal. */
 bool named_port_is(const NamedPort *port, const char *name, Protocol protocol);

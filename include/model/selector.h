@@ -47,14 +47,16 @@ const char *labels_get(const Labels *labels, const char *key); /* NULL if absent
 
 /* Adds the requirement where it belongs in the order; sorts its values, in place. */
 void selector_add(Arena *arena, Selector *selector, Requirement requirement);
-/* Sorted, with values only where the operator takes them. For assert(): selectors of a file with
- * errors never get further than its parser. */
+/*
+ * For assert(): requirements are sorted, and have values only if the operator takes them. No file
+ * can make this false: a selector with an error makes its file invalid, and is not used.
+ */
 bool selector_is_valid(const Selector *selector);
 /* NotIn and DoesNotExist hold for a missing key (API documentation of LabelSelectorRequirement). */
 bool selector_matches(const Selector *selector, const Labels *labels);
 /*
- * Here NULL is a selector that is absent. It hashes like an empty one, but is not equal to it: an
- * absent namespaceSelector means the policy's own namespace.
+ * These three take NULL, which is an absent selector. It hashes like an empty one, but is not equal
+ * to it: an absent namespaceSelector means the policy's own namespace, an empty one all namespaces.
  */
 const Selector *selector_copy(Arena *arena, const Selector *selector); /* deep */
 bool selectors_are_equal(const Selector *a, const Selector *b);
