@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * ruleset: what the kernel shall hold, as a value; and plans, which lead from what it holds to what
- * it shall hold. Pure: nothing here talks to the kernel.
+ * ruleset: the content of one nftables table, as a value; and plans, the sequences of commits that
+ * change the kernel's table from one ruleset to another. Pure: nothing here talks to the kernel.
  *
  * A ruleset is one table: verdict maps, which lead the addresses of isolated pods to chains; chains
  * of accepting rules; sets, which these rules look up; and what the base chains depend on. All of
@@ -23,6 +23,9 @@
  * Who calls it: compile makes rulesets from the model; nft makes one from what it reads back from
  * the kernel, and carries plans out; run decides which plan, and keeps the ruleset in force.
  * Threads share complete rulesets only.
+ *
+ * Nothing here fails. Assertions state what callers owe: sorted lists, complete rulesets, and for a
+ * plan two rulesets of one table.
  */
 #include "base.h"
 
@@ -42,17 +45,19 @@ typedef struct Element {
 typedef VEC(Element) Elements;
 
 typedef struct Set {
-	unsigned refcount;   /* 0: it lives in a ruleset's arena and cannot be referenced alone */
+	unsigned refcount;   /* 0: it lives in a ruleset's arena, see refcount.c */
 	const char *name;    /* see ObjectName */
 	const char *comment; /* what it selects, at most RULESET_COMMENT_MAX bytes; or NULL */
 	SetKind kind;
 	Family family;
 	Elements elements; /* sorted, unique; not of SET_CIDR */
-	uint64_t serial;   /* unique; 0: it lives in an arena */
-	/* the serial of the set that set_edit made this one from, and how they differ; 0: not known
+	uint64_t serial;   /* unique among all sets of the process; 0: it lives in an arena */
+	/*
+	 * The serial of the set that set_edit() made this one from; `added` and `removed` are the
+	 * difference. It spares a plan the comparison of all elements. 0: not known.
 	 */
 	uint64_t edit_of;
-	Elements added, removed; /* sorted */
+	Elements added, removed; /* sorted; empty if edit_of is 0 */
 	Ranges ranges;		 /* sorted, disjoint; of SET_CIDR */
 } Set;
 
@@ -69,18 +74,21 @@ typedef struct PortRange {
 
 typedef VEC(PortRange) PortRanges;
 
-/* One accepting rule: the peer's address (source when INGRESS), then protocol and port. */
+/*
+ * One accepting rule: conditions on the peer's address (the source for INGRESS, the destination for
+ * EGRESS), and on protocol and destination port.
+ */
 typedef struct ChainRule {
 	MatchKind match;
 	Family family;
-	Range block;
-	const char *set;
+	Range block;	      /* MATCH_BLOCK */
+	const char *set;      /* MATCH_SET, MATCH_PORT_SET: the set's name */
 	const char *excluded; /* addresses in this set do not match; only in standby chains */
 	uint8_t protocol;     /* 0: any */
 	PortRanges ports;     /* empty: any; else sorted, disjoint, with gaps between */
 } ChainRule;
 
-/* The rules are of one family, unless no rule has a condition on the address. */
+/* Rules with a condition on the address are of one family; a chain without any serves both. */
 typedef struct Chain {
 	unsigned refcount; /* as a set's */
 	const char *name;  /* chain_finish sets it */
@@ -92,7 +100,7 @@ typedef struct Chain {
 /* An element of a verdict map: the address of an isolated pod leads to its chain. */
 typedef struct Verdict {
 	Address address;
-	const char *chain; /* the name of a chain of the same ruleset, in that chain's memory */
+	const char *chain; /* the name of a chain of the same ruleset, which owns the text */
 } Verdict;
 
 typedef VEC(Verdict) Verdicts;
@@ -113,10 +121,12 @@ typedef enum TableKind {
 typedef struct BaseOptions {
 	const char *table; /* its name */
 	TableKind kind;
-	/* service addresses: `input` passes them, as they are not translated yet; `output` filters
-	   them */
+	/*
+	 * Service addresses. The `input` hook accepts packets to them, because IPVS has not
+	 * translated them yet; the `output` hook, where they are translated, filters them.
+	 */
 	Ranges services;
-	bool is_empty[DIRECTION_N][FAMILY_N]; /* the verdict map is; base chains skip it */
+	bool is_empty[DIRECTION_N][FAMILY_N]; /* the verdict map; base chains do not look it up */
 	bool is_large[DIRECTION_N][FAMILY_N]; /* it has more than MAP_SMALL_MAX elements */
 	/* pods of this node are isolated in the direction: link-local traffic is refused then */
 	bool is_isolating[DIRECTION_N];
@@ -154,7 +164,10 @@ typedef struct Ruleset {
 /* ---- Sets and chains with a reference count (refcount.c). From any thread. ---- */
 /* Copies `spec`, with one reference. Elements are sorted and unique. */
 const Set *set_make(const Set *spec);
-/* Another set: with `add`, then without `del`; both sorted and unique. */
+/*
+ * A new set: `set` with the elements of `add`, and then without those of `del`. Both lists are
+ * sorted and unique. One reference; `set` does not change.
+ */
 const Set *set_edit(const Set *set, const Elements *add, const Elements *del);
 /* Takes a reference and returns `set`. Asserts that it does not live in an arena. */
 const Set *set_ref(const Set *set);
@@ -168,15 +181,18 @@ void chain_unref(const Chain *chain);
 /* ---- Rulesets: made, filled, completed, shared ---- */
 Ruleset *ruleset_new(void); /* empty, without its self sets; one reference */
 /*
- * Adds a set or chain that lives in the ruleset's arena; its texts must live as long. The caller
- * fills what is returned until it completes the ruleset.
+ * Adds a set or chain that lives in the ruleset's arena; its texts must live as long as that. The
+ * caller may write to the returned object until it completes the ruleset.
  */
 Set *ruleset_add_set(Ruleset *ruleset, Set spec);
 Chain *ruleset_add_chain(Ruleset *ruleset, Chain spec);
-Set *ruleset_add_self(Ruleset *ruleset, Family family);
+Set *ruleset_add_self(Ruleset *ruleset, Family family); /* self4 or self6, still empty */
 /* Sorts all that was added, and completes the ruleset. */
 void ruleset_sort(Ruleset *ruleset);
-/* Completes a ruleset that was filled in order: derives is_empty, is_large, is_isolating. */
+/*
+ * Completes a ruleset whose lists are sorted already (asserted). Derives is_empty, is_large and
+ * is_isolating from the verdicts.
+ */
 void ruleset_complete(Ruleset *ruleset);
 /* A reference of the whole ruleset, its arena included. From any thread. */
 const Ruleset *ruleset_ref(const Ruleset *ruleset);
@@ -193,12 +209,13 @@ Ruleset *ruleset_clone(const Ruleset *ruleset);
  */
 Ruleset *ruleset_lockdown(const Ruleset *ruleset, const char *table);
 
-/* ---- Questions to complete rulesets ---- */
+/* ---- Lookups in complete rulesets, and comparison ---- */
 const Set *ruleset_set(const Ruleset *ruleset, const char *name); /* NULL if absent */
 const Chain *ruleset_chain(const Ruleset *ruleset, const char *name);
 const Verdict *ruleset_verdict(const Ruleset *ruleset, Direction direction, Address address);
-bool ruleset_is_equal(const Ruleset *a, const Ruleset *b);	/* but for the table's name */
-bool base_is_equal(const BaseOptions *a, const BaseOptions *b); /* likewise */
+/* Both ignore the table's name. */
+bool ruleset_is_equal(const Ruleset *a, const Ruleset *b);
+bool base_is_equal(const BaseOptions *a, const BaseOptions *b);
 bool table_is_bridge(TableKind kind); /* in nft's family "bridge", else in "inet" */
 /* How much work the kernel has to load it; the unit is one element. */
 size_t ruleset_cost(const Ruleset *ruleset);
@@ -231,8 +248,9 @@ const char *comment_truncate(Arena *arena, const char *text);
  *     in_HASH, out_HASH           the chain of isolated pods, ingress or egress; HASH is of its
  *                                 rules
  *     ingress4, ... egress6       the verdict map of a direction and a family
- *     NAME_next                   the standby object of a set, chain or map; see plan.c
- *     moving4, moving6            standby only: the addresses that a change moves between sets
+ *     NAME_next                   the standby object of a set, chain or map; see standby.c
+ *     moving4, moving6            standby only: the addresses that a change adds to a set or
+ *                                 deletes from one
  *
  * The base chains and the chains that refuse have fixed names and belong to nft's render.c. A
  * table's name comes from netpol.conf; temporary tables append a suffix to it (TableRole).
@@ -257,7 +275,7 @@ typedef enum TableRole {
 /* The size of a buffer for a set's name, the NUL included. */
 #define OBJECT_NAME_SET_SIZE (sizeof("ports4_") + DIGEST_NAME_LENGTH)
 
-/* False: netpol never makes an object of that name. HASH is not looked at. */
+/* False: netpol never makes an object of that name. Accepts any text in the place of HASH. */
 bool object_name_parse(const char *name, ObjectName *ret_name);
 const char *object_name_table(Arena *arena, const char *table, TableRole role);
 const char *object_name_self(Family family);
@@ -283,15 +301,19 @@ typedef struct Evaluation {
 	bool is_isolated, is_allowed;
 } Evaluation;
 
-/* By the chain of one end: of the destination for INGRESS, of the source for EGRESS. */
+/*
+ * The verdict in one direction: for INGRESS by the chain of the destination, for EGRESS by the
+ * chain of the source. An address without a verdict is not isolated, and the flow is allowed.
+ */
 Evaluation ruleset_evaluate(const Ruleset *ruleset, const Tuple *tuple, Direction direction);
 /*
- * By both ends. A pod to itself is allowed, and what goes to a service address untranslated. The
- * exception for the node's own processes, which may always reach its pods, is left to the caller.
+ * The verdict in both directions. As in the table, a pod may reach itself, and a flow to a service
+ * address is allowed: it is not translated yet, and is filtered after translation. A node's own
+ * processes may always reach its pods: the caller applies that exception itself.
  */
 bool ruleset_allows(const Ruleset *ruleset, const Tuple *tuple);
 
-/* ---- Plans (plan.c has the in-flight guarantee and its proof) ---- */
+/* ---- Plans: the in-flight guarantee and its proof are in plan.c and docs/architecture.md ---- */
 typedef enum OpKind {
 	OP_ADD_TABLE,
 	OP_ADD_SET,	 /* without elements */
@@ -334,7 +356,7 @@ typedef struct Commit {
 typedef struct Plan {
 	Arena *arena;	     /* the caller's */
 	VEC(Commit) commits; /* none: nothing differs */
-	bool may_tighten;    /* flows that were allowed may be forbidden now */
+	bool may_tighten;    /* it may forbid established flows: look for stale flows afterwards */
 } Plan;
 
 /*

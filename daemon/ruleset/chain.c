@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Chains: the order of their rules, and their names, which follow from the rules alone. Two pods
- * that are filtered alike therefore share a chain, and a chain of a given name never changes.
+ * Chains: the order of their rules, and their names. A name consists of the
+ * direction and a digest of the rules and the kind of refusal. So pods whose chains would have the
+ * same content share one chain, and a chain of a given name never changes.
  */
 #include "ruleset.h"
 #include <assert.h>
@@ -23,7 +24,7 @@ static int ports_compare(const PortRanges *a, const PortRanges *b)
 	return a->n < b->n ? -1 : a->n > b->n;
 }
 
-/* Packets meet the rules in this order: cheap and broad conditions first. */
+/* The order in which packets are compared with the rules: cheap and broad conditions first. */
 static int rule_compare(const void *a, const void *b)
 {
 	const ChainRule *x = a, *y = b;
@@ -81,7 +82,7 @@ void chain_finish(Arena *arena, Chain *chain)
 	Digest digest;
 	char hash[DIGEST_NAME_LENGTH + 1];
 
-	assert(!chain->name); /* finished once: verdicts point at the name */
+	assert(!chain->name); /* a second name would leave verdicts with the first one */
 	sort_rules(chain);
 	digest_start(&digest);
 	digest_add(&digest, chain->is_drop ? "d" : "r", 1);

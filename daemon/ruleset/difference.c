@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The difference of two rulesets. What they share is not compared. */
+/*
+ * The difference of two rulesets. Sets and chains that both share, by pointer, are not compared: so
+ * the cost follows what differs.
+ */
 #include "difference.h"
 #include "element.h"
 #include <assert.h>
@@ -40,7 +43,7 @@ static void diff_sets(Difference *d)
 	}
 }
 
-/* ---- Chains: of one name they are equal ---- */
+/* ---- Chains: the name is a digest of the content, so equal names are equal chains ---- */
 static void diff_chains(Difference *d)
 {
 	Merge walk = {.compare = chain_compare, .size = sizeof(Chain *)};
@@ -78,10 +81,10 @@ static void count_address(EditCounts *counts, Address address)
 {
 	Family f = address.family;
 
-	if (counts->has_one[f] && !address_is_equal(counts->one[f], address))
+	if (counts->has_address[f] && !address_is_equal(counts->address[f], address))
 		counts->has_many = true;
-	counts->one[f] = address;
-	counts->has_one[f] = true;
+	counts->address[f] = address;
+	counts->has_address[f] = true;
 }
 
 static void count_elements(EditCounts *counts, const Elements *elements, size_t *n)

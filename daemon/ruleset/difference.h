@@ -7,34 +7,37 @@
  */
 #include "ruleset.h"
 
-/* Elements that come into a set, and that go. */
+/* A set that is in both rulesets: the elements to add and to delete. */
 typedef struct SetEdit {
-	const Set *set; /* as in the new ruleset */
+	const Set *set; /* of the new ruleset */
 	Elements add, del;
 } SetEdit;
 
 typedef struct MapEdit {
 	Verdicts add, del;
-	Verdicts move; /* the address stays, and leads to another chain; as in the new ruleset */
+	Verdicts move; /* of the new ruleset: the old one has the address, with another chain */
 } MapEdit;
 
-/* The self sets are not counted: whatever they hold, a plan can edit them in place. */
+/*
+ * Which cases of an edit in place (plan.c) apply follows from these. The self sets are not counted:
+ * a plan can always edit them in place, since a pod may reach itself in every version.
+ */
 typedef struct EditCounts {
 	size_t set_adds, set_dels;
 	size_t map_adds, map_dels, map_moves;
-	size_t directions;	/* in whose maps something changes: 0 to 2 */
-	bool has_many;		/* the edits concern more than one address of a family */
-	bool has_one[FAMILY_N]; /* ... at least one, */
-	Address one[FAMILY_N];	/* and this is it */
+	size_t directions;	    /* directions whose maps change: 0 to 2 */
+	bool has_many;		    /* the edits concern several addresses of one family */
+	bool has_address[FAMILY_N]; /* they concern an address of the family: */
+	Address address[FAMILY_N];  /* the last one that was counted */
 } EditCounts;
 
 typedef struct Difference {
 	Arena *arena;
 	const Ruleset *old, *new;
-	VEC(const Set *) new_sets, old_sets; /* in one ruleset only */
+	VEC(const Set *) new_sets, old_sets; /* in the new ruleset only; in the old one only */
 	VEC(const Chain *) new_chains, old_chains;
-	VEC(SetEdit) edits;	 /* sets of both rulesets that rules look up */
-	VEC(SetEdit) self_edits; /* the self sets */
+	VEC(SetEdit) edits;	 /* of sets that rules look up */
+	VEC(SetEdit) self_edits; /* of self4 and self6, which the refusal chains look up */
 	MapEdit maps[DIRECTION_N][FAMILY_N];
 	bool is_base_changed;
 	EditCounts counts;

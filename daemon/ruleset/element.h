@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
-/* The order of a ruleset's lists, and checks of it for assertions. Private to the module. */
+/*
+ * element: the order of a ruleset's lists, and checks for assertions that a list is in that order.
+ * Private to the module.
+ */
 #include "ruleset.h"
 
-/* By name, of pointers to them: a ruleset's sets and chains. What is shared is equal at once. */
+/*
+ * Compare by name, for qsort(), bsearch() and Merge over arrays of pointers. Two equal pointers are
+ * equal without a look at the name: most sets and chains of successive rulesets are shared.
+ */
 int set_compare(const void *a, const void *b);
 int chain_compare(const void *a, const void *b);
 
-/* In the order of element_compare, without equal ones. */
+/* In the order of element_compare, without duplicates. */
 bool elements_are_sorted(const Elements *elements);
-/* By address, one verdict an address. */
+/* In the order of verdict_compare, without two verdicts of one address. */
 bool verdicts_are_sorted(const Verdicts *verdicts);

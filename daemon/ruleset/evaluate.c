@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A new flow evaluated against a ruleset, with the same lookups that its packets cause in the
- * kernel.
+/*
+ * The verdict for a new flow, found by the lookups that the kernel does for the flow's first packet
+ * in the forward hook.
  */
 #include "ruleset.h"
 

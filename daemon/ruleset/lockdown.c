@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The lockdown ruleset: the isolated pods of a ruleset, without a rule that accepts anything. It is
- * small, so it is loaded within milliseconds as the fallback table while a large table, which
- * somebody has damaged or deleted, is made again.
+ * The lockdown ruleset: isolates the same pods as a ruleset, and has no rule that accepts anything.
+ * While a large table that somebody has damaged or deleted is made again, it is the fallback table:
+ * it is small, so the kernel loads it within milliseconds.
  */
 #include "ruleset.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The names of nft objects: made here, and parsed here.
+ * The names of nft objects: written and parsed here only.
  *
- * A name says what the object is, so that a table that is read back needs no other record. The
- * forms are listed in ruleset.h at ObjectName.
+ * A name says what kind of object it is, so a table can be read back by its names alone. The forms
+ * are listed in ruleset.h at ObjectName.
  */
 #include "ruleset.h"
 #include <assert.h>

@@ -14,54 +14,60 @@
  *            packet may see the states before and after a commit.
  *   grace    A commit that needs a grace period begins after all packets that were in a hook have
  *            left it.
- * So a chain, set or map is made in one commit, and a later one, after a grace period, lets packets
- * reach it. It is made unreachable in one commit, and deleted after a grace period. And every
- * commit that edits what packets look up follows a grace period: a packet in flight sees at most
- * one such edit half-way, and finds by each lookup the state before it or after it.
+ * From that follow three rules. A chain, set or map is made in one commit; a later one, after a
+ * grace period, makes it reachable. It is made unreachable in one commit, and deleted in a later
+ * one, after a grace period. A grace period comes before every commit that edits what packets look
+ * up: so a packet in flight sees at most one such edit half-way, and each of its lookups finds the
+ * state before that edit or after it.
  *
  * What a packet from A to B looks up. Egress: A in the egress map, and if A is isolated, B in the
  * sets of A's chain. Ingress: B in the ingress map, and if B is isolated, A in the sets of B's
- * chain. It passes if neither direction refuses it. A direction is open if the pod is not isolated
- * or any set of its chain has the other end: more members never close it. A packet from a pod to
- * itself passes in both rulesets, and the self sets hold its address as long as it is isolated.
+ * chain. The packet passes if both directions are open. A direction is open if its pod is not
+ * isolated, or if any set of the pod's chain has the other end: more members never close it. A
+ * packet from a pod to itself passes in both rulesets, and the self sets hold the pod's address as
+ * long as it is isolated.
  *
- * IN PLACE: sets and maps are edited where they are. It is right in these cases:
- *   1. Members only come, or only go (no verdict changes). Any mixture of lookups finds no fewer
- *      than the smaller and no more than the larger state of each set, so the packet is treated as
- *      one of the two rulesets treats it, or between them.
- *   2. Members come and go, but (a) all of them are one address X, or (b) only chains of one
- *      direction look up the edited sets. Then only one direction of a packet can see the edit: in
- *      (a) the one that looks up X as the other end. First members come, then, after a grace
- *      period, others go. In between a set holds the members of both rulesets, and the direction
- *      is open exactly if it is open in the old ruleset or in the new one. What both allow stays
- *      open; what both forbid stays closed, or is refused by the other direction, which is the same
- *      in both.
- *   3. Only verdicts change, of one direction or of one address. A packet's path has one lookup
- *      that can see it, and this finds the old verdict or the new one.
- *   4. One address X comes, into maps and sets, or goes from them. A packet with X at one end sees
- *      the edit twice: whether X is isolated, and whether the other end lets X in. First the
- *      tightening edits are made (X is isolated, or loses its memberships), then, after a grace
- *      period, the loosening ones. The state in between allows no more than each of the rulesets
- *      does, so what one of them forbids is refused; and of the two conditions of the packet each
- *      is as in one of the rulesets, so what both allow passes.
+ * IN PLACE: sets and maps are edited while packets look them up. "Members" are elements of sets
+ * that rules look up; "one address" is one of each family, since a packet has one family. It is
+ * correct in these cases:
+ *   1. Members are only added, or only deleted; no verdict changes. Each lookup finds the old or
+ *      the new state of a set, and the more members are found the more is allowed. So the result
+ *      lies between those of the two rulesets: where these are equal, it is equal to them.
+ *   2. Members are added and deleted, no verdict changes, and (a) all of them are one address X, or
+ *      (b) only chains of one direction look up the edited sets. Then only one direction of a
+ *      packet can see the edit: in (a) the one that looks up X as the other end. First members are
+ *      added; then, after a grace period, others are deleted. In between a set holds the members of
+ *      both rulesets, and the direction is open exactly if it is open in the old ruleset or in the
+ *      new one. What both rulesets allow stays open. What both forbid stays closed, or is refused
+ *      by the other direction, which is the same in both.
+ *   3. Only verdicts change, of one direction or of one address. Of all lookups of a packet only
+ *      one can see that, and it finds the old verdict or the new one.
+ *   4. One address X is added to maps and sets, or deleted from them. A packet with X at one end
+ *      sees the edit by two lookups: whether X is isolated, and whether the chain of the other end
+ *      allows X. First come the edits that tighten (X is isolated, or is deleted from sets); then,
+ *      after a grace period, those that loosen. The state in between allows no more than either
+ *      ruleset, so what one of them forbids is refused. Each of the two lookups finds the state of
+ *      one of the rulesets, so what both allow passes.
  *
- * MAKE-BEFORE-BREAK (standby.c): all else. Standby maps, chains and sets are made, which filter as
- * the new ruleset does whether or not the real sets have been edited yet. After a grace period the
- * base chains' rules are replaced by rules that look up the standby maps: a packet is filtered by
- * the old ruleset or by the new one, as its rules are pinned. After another grace period no packet
- * looks up the real maps, nor can tell the real sets' two states apart, and they are edited. The
- * base chains are switched back: a packet is filtered by the standby objects or by the real ones,
- * both of them the new ruleset. After a last grace period the standby objects are deleted.
+ * MAKE-BEFORE-BREAK (standby.c): all other changes. Standby maps, chains and sets are made, which
+ * filter as the new ruleset does, whether the real sets have been edited yet or not. After a grace
+ * period (another plan may have ended a moment ago) the base chains' rules are replaced by rules
+ * that look up the standby maps. A packet has the old base rules or the new ones, so it is filtered
+ * by the old ruleset or by the new one. After another grace period no packet looks up the real maps
+ * any more, and the chains that packets do reach give the same result for both states of the real
+ * sets: so the real maps and sets are edited. Then the base chains are switched back: a packet is
+ * filtered by the standby objects or by the real ones, and both are the new ruleset. After a last
+ * grace period the standby objects are deleted.
  *
- * REPLACE: the state of the table is not known (a crash in the middle of a plan, an edit by
- * somebody). A fallback table enforces while ours is deleted and made again. Packets pass both
+ * REPLACE: the state of the table is not known (a crash in the middle of a plan, an edit by another
+ * program). A fallback table enforces while ours is deleted and made again. Packets pass both
  * tables, and at every instant at least one is complete.
  */
 #include "standby.h"
 #include <assert.h>
 
-/* ---- Which way ---- */
-/* Only members that come, and pods that are no longer isolated, never tighten. */
+/* ---- In place, or make-before-break ---- */
+/* Added members and deleted verdicts can only allow more; every other edit may forbid something. */
 static bool may_tighten(const Difference *d)
 {
 	const EditCounts *n = &d->counts;
@@ -69,7 +75,7 @@ static bool may_tighten(const Difference *d)
 	return n->set_dels + n->map_adds + n->map_moves > 0 || d->is_base_changed;
 }
 
-/* Case 2 (b): chains of one direction look up all sets whose members change. */
+/* Case 2 (b): whether all chains that look up an edited set are of one direction. */
 static bool is_one_direction(const Difference *d)
 {
 	StrMap *edited = strmap_new(d->arena);
@@ -87,17 +93,17 @@ static bool is_one_direction(const Difference *d)
 	return !is_used[INGRESS] || !is_used[EGRESS];
 }
 
-/* The cases are those at the head of this file. */
+/* The numbers are those of the cases at the head of this file. */
 static bool can_edit_in_place(const Difference *d)
 {
 	const EditCounts *n = &d->counts;
-	bool has_sets = n->set_adds + n->set_dels > 0;
+	bool has_set_edits = n->set_adds + n->set_dels > 0;
 
 	if (d->is_base_changed)
 		return false;
 	if (n->directions == 0) /* 1, 2 */
 		return !n->has_many || n->set_adds == 0 || n->set_dels == 0 || is_one_direction(d);
-	if (!has_sets) /* 3 */
+	if (!has_set_edits) /* 3 */
 		return !n->has_many || n->directions == 1;
 	return !n->has_many && n->map_moves == 0 && /* 4 */
 	       (n->set_dels + n->map_dels == 0 || n->set_adds + n->map_adds == 0);
@@ -111,7 +117,7 @@ static void edit_sets(Steps *steps, const Difference *d, OpKind kind)
 			kind == OP_ADD_ELEMENTS ? d->edits.at[i].add : d->edits.at[i].del);
 }
 
-/* Case 2. */
+/* Case 2. Adds first: loosen, then tighten. */
 static void swap_members(Steps *steps, const Difference *d)
 {
 	steps_begin(steps, "loosen", true);

@@ -57,8 +57,8 @@ static const char *block_text(Block *block, const char *text)
 
 /* ---- References ---- */
 /*
- * The count is the only field that is written after construction, so a reference to a constant
- * object may be counted. The object itself was allocated as a variable one: the cast is defined.
+ * The count is the only field that is written after construction. Callers hold const pointers; the
+ * casts that remove const are defined in C, since the objects were allocated as variables.
  */
 void reference_take(const unsigned *refcount)
 {
@@ -111,7 +111,8 @@ static Elements take_elements(Block *block, uint32_t n)
 	return (Elements){.at = block_take(block, n * sizeof(Element)), .capacity = n};
 }
 
-/* All but the elements: their arrays are allocated and left empty. */
+/* Copies all but the elements: their arrays get capacity for as many as in `spec`, and no content.
+ */
 static Set write_set(Block *block, const Set *spec)
 {
 	Set set = *spec;
@@ -168,8 +169,9 @@ static bool is_at(const Elements *elements, size_t at, const Element *element)
 }
 
 /*
- * (old + add) - del. The span between two edits is copied as a whole: the cost is a memcpy of the
- * set and a binary search for each edit. An element in both `add` and `del` is absent afterwards.
+ * Writes (old + add) - del into `to`. The elements between two edits are copied by one memcpy, so
+ * the cost is that of copying the set and of one binary search for each edit. An element in both
+ * `add` and `del` is absent afterwards.
  */
 static void write_elements(Set *to, const Elements *old, const Elements *add, const Elements *del)
 {
@@ -203,7 +205,7 @@ static uint64_t next_serial(void)
 
 const Set *set_edit(const Set *set, const Elements *add, const Elements *del)
 {
-	/* of a larger edit the two lists would save the planner nothing */
+	/* for a larger edit, a list of what changed would save difference.c hardly any work */
 	bool is_small = add->n + del->n <= set->elements.n / 4;
 	Set spec = *set, *made;
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
-/* Atomic reference counts of objects that are constant otherwise. Private to the module. */
+/*
+ * refcount: atomic reference counts. The objects are constant but for the count, so the pointers
+ * are const, and the two functions write through them. Private to the module.
+ */
 #include <stdbool.h>
 
 /* Asserts that the count is not 0. */

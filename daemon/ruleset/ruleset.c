@@ -89,8 +89,8 @@ Set *ruleset_add_self(Ruleset *ruleset, Family family)
 enum { SET_SIZE_MIN = 1024, SET_SIZE_STEP = 8, SET_SIZE_MAX = 524288 };
 
 /*
- * Measured: in a hash table of fixed size the lookup of an IPv4 address costs a new flow 1 % less
- * time. Of an IPv6 address it costs the same, so those sets state no size.
+ * Measured: a new flow costs 1 % less time if an IPv4 address is looked up in a hash table of fixed
+ * size. For IPv6 addresses there is no difference, so their sets state no size.
  */
 size_t set_size(const Set *set)
 {
@@ -190,7 +190,7 @@ const Verdict *ruleset_verdict(const Ruleset *ruleset, Direction direction, Addr
 }
 
 /* ---- Comments ---- */
-/* A string in nft syntax ends at the next quote, and has no escapes. */
+/* A string in nft's syntax ends at the next double quote; there are no escape sequences. */
 static char *replace_syntax(char *text)
 {
 	for (char *c = text; *c; c++)

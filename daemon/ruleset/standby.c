@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Make-before-break: the base chains are switched to standby objects that filter as the new ruleset
- * does, the maps and sets in use are edited while no packet can see the difference, and the base
- * chains are switched back.
+ * Make-before-break. The base chains are switched to standby objects that filter as the new ruleset
+ * does. Then the real maps and sets are edited, while no packet's verdict depends on whether they
+ * have been edited yet. Then the base chains are switched back.
  *
  *     base chains --> ingress4      --> in_A      --> pods4_S                    before, and after
  *     base chains --> ingress4_next --> in_A_next --> pods4_S without moving4    meanwhile
  *                                              `----> pods4_S_next
  *
- * moving4 and moving6 hold every address that enters or leaves any edited set. pods4_S_next holds
- * the members of the new pods4_S among those. So what a standby chain finds does not depend on
- * whether the edit of pods4_S has been committed yet. Chains that look up no edited set need no
- * standby object: the standby map leads to the chain itself.
+ * moving4 and moving6 hold every address that is added to or deleted from any edited set.
+ * pods4_S_next holds those of them that the new pods4_S has. A standby chain asks pods4_S_next for
+ * the moving addresses and pods4_S for all others, so its result does not depend on whether the
+ * edit of pods4_S has been committed yet. A chain that looks up no edited set needs no standby
+ * chain: the standby map leads to the chain itself.
  */
 #include "standby.h"
 #include <assert.h>
@@ -20,9 +21,9 @@ typedef struct Standby {
 	const Difference *d;
 	Arena *arena;
 	Set *moving[FAMILY_N]; /* NULL: no address of the family moves */
-	StrMap *set_of;	       /* edited set's name -> its standby Set */
-	StrMap *chain_of;      /* chain's name -> its standby Chain; absent: none */
-	VEC(const Set *) sets; /* all that are made, the moving ones too */
+	StrMap *set_of;	       /* an edited set's name -> its standby Set */
+	StrMap *chain_of;      /* a chain's name -> its standby Chain, if it needs one */
+	VEC(const Set *) sets; /* all sets that are made: standby sets, moving4, moving6 */
 	VEC(const Chain *) chains;
 } Standby;
 
@@ -84,8 +85,7 @@ static void make_set(Standby *s, const Set *set)
 	VEC_PUSH(s->arena, &s->sets, standby);
 }
 
-/* A rule that looks up an edited set becomes two: one for the moving addresses, one without them.
- */
+/* A rule that looks up an edited set becomes two: one for moving addresses, one for all others. */
 static void make_chain(Standby *s, const Chain *chain)
 {
 	Chain *standby = ARENA_NEW(s->arena, Chain);
@@ -170,8 +170,11 @@ static void shrink_standby(const Standby *s, Steps *steps)
 		steps_del_set(steps, s->sets.at[i]);
 }
 
-/* ---- The maps and sets in use, while the standby objects filter ---- */
-/* A map's size cannot be changed: a map that becomes large, or small, is deleted and made again. */
+/* ---- The real maps and sets, while packets look up the standby maps ---- */
+/*
+ * The kernel cannot change a map's size: a map that becomes large or small is deleted in one
+ * commit and made again in the next, because in one commit additions come before deletions.
+ */
 static bool is_map_remade(const Difference *d, Direction direction, Family family)
 {
 	return d->old->base.is_large[direction][family] != d->new->base.is_large[direction][family];
@@ -190,7 +193,7 @@ static void edit_map(const Difference *d, Steps *steps, Direction direction, Fam
 	steps_edit_map(steps, OP_ADD_VERDICTS, direction, family, false, map->add);
 }
 
-static void edit_in_use(const Difference *d, Steps *steps)
+static void edit_real_objects(const Difference *d, Steps *steps)
 {
 	for (size_t i = 0; i < d->edits.n; i++) {
 		const SetEdit *edit = &d->edits.at[i];
@@ -228,7 +231,7 @@ void plan_standby(Steps *steps, const Difference *d)
 	steps_begin(steps, "switch", true);
 	steps_set_base(steps, true);
 	steps_begin(steps, "edit", true);
-	edit_in_use(d, steps);
+	edit_real_objects(d, steps);
 	steps_begin(steps, "maps", false);
 	remake_maps(d, steps);
 	steps_begin(steps, "switch back", false);

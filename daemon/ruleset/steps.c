@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The operations that plans are made of. */
+/* The operations that plans consist of. */
 #include "steps.h"
 #include <assert.h>
 
@@ -122,9 +122,9 @@ void steps_shrink(Steps *steps, const Difference *d)
 }
 
 /*
- * A grace period is dropped with its commit, since each later commit that needs one asks for it
- * itself. The first commit of a plan may need one too: the table, or its fallback table, may have
- * been changed a moment ago by the plan before.
+ * The grace period of an empty commit can be dropped: each commit that needs one says so itself,
+ * whatever was before it. So does the first commit of a plan, for the plan before it may have
+ * changed this table, or loaded a fallback table, a moment ago.
  */
 void steps_end(Steps *steps)
 {
