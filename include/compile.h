@@ -1,40 +1,42 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * compile: model -> ruleset, after the definition of NetworkPolicy v1; and explain, the verdict for
- * one flow and the reason. Pure.
+ * compile: makes the ruleset from the model, by the rules of NetworkPolicy v1; and explain, which
+ * gives the verdict for one flow and the reason. Pure.
  *
  * The rules of the API (networking.k8s.io/v1): a pod is isolated in a direction if any policy of
  * its namespace selects it and has that direction in policyTypes. An isolated pod may exchange what
- * any rule of these policies allows, and nothing else. A connection needs the consent of both ends:
- * the source's egress and the destination's ingress. Replies to allowed connections pass, a pod may
+ * any rule of these policies allows, and nothing else. A connection must be allowed twice: by the
+ * source's egress and by the destination's ingress. Replies to allowed connections pass, a pod may
  * reach itself, and a node's own processes may reach its pods.
  *
- * A Compiler lives as long as the model. It keeps all that the ruleset is made from: which pod each
- * address belongs to, which selections the policies use, the sets with their members, the chains
- * with their users. An update therefore costs what the changes concern, not what the model holds.
- * The first update gets the whole model as changes. One thread calls it; the rulesets that it
- * returns may be read by any thread, and outlive the compiler.
+ * A Compiler lives as long as the model. It keeps from update to update what the ruleset is made
+ * from: which pod each address belongs to, which selections the policies use, the sets with their
+ * members, the chains with the number of verdicts that lead to them. The cost of an update
+ * therefore depends on the changes, not on the size of the model. The first update gets the whole
+ * model as changes. One thread calls the compiler; any thread may read the rulesets that it
+ * returns, and they may outlive it.
  *
  *     model_list_changes, or the merge  -->  compiler_update  -->  Ruleset (inet)
  *                                                                    |
  *                                                             compile_bridge  -->  Ruleset (bridge)
  *
- * Nothing can fail: policies and inventory have been validated when they were parsed. Two pods with
- * one address, and a node without pods, are warned of by compiler_warn.
+ * An update cannot fail: policies and inventory were validated when they were parsed. What an
+ * operator should know of the result is a warning (compiler_warn). explain_parse() fails for a
+ * question that has no answer.
  */
 #include "model.h"
 #include "ruleset.h"
 
 enum {
-	COMPILE_E_UNKNOWN = 1, /* explain_parse: unknown endpoint, port or protocol */
+	COMPILE_E_UNKNOWN = 1, /* explain_parse: the texts name no flow of this model */
 };
 
 typedef struct CompileOptions {
 	const char *node;  /* this node's name: its pods are isolated here */
 	bool is_all;	   /* isolate every pod of the inventory, wherever it runs */
 	bool is_drop;	   /* refuse by drop, else by reject */
-	const char *table; /* its name */
+	const char *table; /* the nftables table's name */
 	Ranges services;   /* service_cidrs of netpol.conf */
 } CompileOptions;
 
@@ -50,7 +52,10 @@ Compiler *compiler_free(Compiler *compiler); /* takes NULL; returns NULL */
  * on the model alone, to the byte, not on the changes that led there.
  */
 Ruleset *compiler_update(Compiler *compiler, const Changes *changes);
-/* Warns of two pods with one address, and of a node without pods, as of the last update. */
+/*
+ * Adds warnings about the state after the last update: pods that have the same address, and an
+ * inventory without a pod of this node.
+ */
 void compiler_warn(const Compiler *compiler, Diags *diags);
 
 /* The pod that the address belongs to; NULL: none. */
@@ -60,10 +65,16 @@ const Pod *compiler_owner(const Compiler *compiler, Address address);
 Ruleset *compile(const Model *model, const CompileOptions *options, Diags *diags);
 
 typedef struct BridgeOptions {
-	/* the kernel tracks connections on bridges: the bridge table filters; else br_netfilter
-	   passes bridged packets up to the inet table */
+	/*
+	 * The kernel tracks connections on bridges, so the bridge table filters bridged packets.
+	 * Otherwise br_netfilter passes them up to the hooks of the inet table.
+	 */
 	bool has_conntrack;
-	bool is_tagged_judged; /* br_netfilter passes frames with a VLAN tag up, too */
+	/*
+	 * The inet table filters frames with a VLAN tag too, because br_netfilter passes them up
+	 * (bridge-nf-filter-vlan-tagged is 1). Otherwise the bridge table refuses them.
+	 */
+	bool is_tagged_judged;
 } BridgeOptions;
 
 /*
@@ -80,7 +91,7 @@ typedef struct Endpoint {
 
 typedef struct Flow {
 	Endpoint source, destination;
-	uint8_t protocol; /* an IP protocol number; 0: one that has no ports and no name here */
+	uint8_t protocol; /* an IP protocol number */
 	uint16_t port;	  /* of TCP, UDP, SCTP */
 } Flow;
 

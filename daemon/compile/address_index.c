@@ -3,7 +3,7 @@
 #include "address_index.h"
 #include <string.h>
 
-/* The running pod, then the one that started last; the rest makes the order total. */
+/* The running pod, then the one that started last; the other criteria make the order total. */
 static bool is_better(const void *one, const void *two)
 {
 	const Pod *a = one, *b = two;
@@ -42,7 +42,10 @@ const Pod *address_index_owner(const AddressIndex *index, Address address)
 	return conflict_map_winner(&index->pods, &address);
 }
 
-/* Whether the pod is entered under its n-th address: once, if the list repeats it. */
+/*
+ * Whether the index has an entry for the n-th address of the pod. A list may have one address
+ * several times; the map takes an item once under each key, so only the first has an entry.
+ */
 static bool is_entry(const Pod *pod, size_t n)
 {
 	Addresses before = {.at = pod->addresses.at, .n = (uint32_t)n};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * address_index: which pod each address belongs to. If several pods have one address (a pod that
- * was replaced and is still in the inventory), one of them wins: the one that runs, then the one
- * that started last, then a fixed order. Pods on the host's network and finished pods have no
- * address here. Pods are borrowed. Private to the module.
+ * address_index: which pod each address belongs to: its owner. If several pods have one address (a
+ * pod that was replaced may still be in the inventory), the owner is the one that runs; if several
+ * do, the one that started last; then a fixed order. Pods on the host's network and finished pods
+ * are left out. Pods are borrowed. Private to the module.
  */
 #include "compile.h"
 
@@ -19,7 +19,10 @@ void address_index_remove(AddressIndex *index, const Pod *pod); /* added before 
 void address_index_replace(AddressIndex *index, const Pod *pod, const Pod *by);
 /* The pod that the address belongs to; NULL: none. */
 const Pod *address_index_owner(const AddressIndex *index, Address address);
-/* Whether the address, one of the pod's, belongs to it. The pod has been added. */
+/*
+ * Whether the pod owns the address. The address must be one of the pod's, and the pod must have
+ * been added: as long as no two pods share any address, the answer needs no lookup.
+ */
 bool address_index_holds(const AddressIndex *index, const Pod *pod, Address address);
-/* Warns of each pod whose address belongs to another pod. */
+/* Warns of each pod that shares an address and is not its owner. */
 void address_index_warn(const AddressIndex *index, Diags *diags);

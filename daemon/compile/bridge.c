@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The table for bridged packets, made from the table for routed ones. With connection tracking on
- * bridges it filters bridged packets by the same sets and chains, which it shares. Without, bridged
- * packets are filtered by the `inet` table through br_netfilter, and this table only refuses what
- * br_netfilter does not pass up: frames with a VLAN tag, from and to isolated pods. Where pods are
- * isolated, both tables refuse packets between pods that carry no pod's address (link-local).
+ * The table in family `bridge`, made from the table in family `inet`.
+ *
+ * If the kernel tracks connections on bridges, the bridge table filters bridged packets by the same
+ * sets and chains, which it shares (TABLE_BRIDGE). If not, br_netfilter passes bridged packets to
+ * the hooks of the inet table, and the bridge table only refuses, from and to isolated pods, what
+ * br_netfilter does not pass on: frames with a VLAN tag (TABLE_TAGGED). Either bridge table also
+ * refuses link-local, broadcast and multicast packets between pods, if pods are isolated: no
+ * verdict map has such an address.
  */
 #include "compile.h"
 #include <string.h>
@@ -44,6 +47,7 @@ static Ruleset *compile_tagged(const Ruleset *inet, const BridgeOptions *options
 	if (!options->is_tagged_judged)
 		refuse_isolated(to, inet);
 	ruleset_sort(to);
+	/* ruleset_sort derived it from verdicts that this table may not have */
 	memcpy(to->base.is_isolating, inet->base.is_isolating, sizeof(to->base.is_isolating));
 	return to;
 }
@@ -56,6 +60,7 @@ Ruleset *compile_bridge(const Ruleset *inet, const BridgeOptions *options)
 		return compile_tagged(inet, options);
 	bridge = ruleset_clone(inet);
 	bridge->base.kind = TABLE_BRIDGE;
-	bridge->base.services = (Ranges){}; /* only inet's `input` and `output` look at them */
+	bridge->base.services =
+		(Ranges){}; /* only the inet table's `input` and `output` use them */
 	return bridge;
 }

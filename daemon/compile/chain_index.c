@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The chains that verdicts lead to. */
+/* The chains that verdicts lead to. See chain_index.h. */
 #include "chain_index.h"
 #include <assert.h>
 #include <string.h>
@@ -102,7 +102,8 @@ void chain_index_free_unused(ChainIndex *index)
 {
 	if (index->has_unused)
 		free_unused(index, &index->sorted);
-	free_unused(index, &index->new_chains); /* its last user may have left in this update */
+	/* a chain may be added and lose its last verdict in one update */
+	free_unused(index, &index->new_chains);
 }
 
 /* ---- Names ---- */
@@ -118,7 +119,10 @@ static void sort_chains(IndexedChains *chains)
 		qsort(chains->at, chains->n, sizeof(IndexedChain *), chain_compare);
 }
 
-/* Replaces the chain if it looks up a renamed set: its content, and so its name, is another. */
+/*
+ * Replaces the chain if it looks up a set that was renamed. Names of sets are part of a chain's
+ * content, so the chain's own name, a digest of the content, changes too.
+ */
 static void rename_chain(ChainIndex *index, IndexedChain *chain)
 {
 	Chain spec = {.direction = chain->chain->direction, .is_drop = chain->chain->is_drop};
@@ -161,7 +165,10 @@ static void merge_new(ChainIndex *index)
 	}
 }
 
-/* Chains that existed before the update look up no set that was created in it. */
+/*
+ * A chain that existed before this update looks up no set that was created in it, so it is only
+ * renamed if one of the older sets was.
+ */
 void chain_index_end(ChainIndex *index)
 {
 	for (size_t i = 0; index->sets->renamed && i < index->new_chains.n; i++)

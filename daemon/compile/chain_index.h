@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * chain_index: the chains that verdicts lead to, each once, with the number of those verdicts. It
- * is kept from one update to the next, and counts the chains' lookups in the set index.
+ * chain_index: the chains that verdicts lead to. Each chain is in it once, with the number of
+ * verdicts that lead to it (its users). The index is kept from one update to the next. It also
+ * maintains the users of the sets: the rules of all chains that look them up.
  *
  * In an update:
  *
@@ -32,7 +33,7 @@ typedef struct ChainIndex {
 	/* of the update in progress */
 	Arena *scratch;
 	IndexedChains new_chains;
-	bool has_unused; /* a chain has lost its last user */
+	bool has_unused; /* a chain has lost its last verdict */
 } ChainIndex;
 
 void chain_index_init(ChainIndex *index, Arena *arena, SetIndex *sets);
@@ -40,7 +41,7 @@ void chain_index_free(ChainIndex *index);
 /* Opens an update; `scratch` lives until chain_index_end. */
 void chain_index_begin(ChainIndex *index, Arena *scratch);
 IndexedChain *chain_index_find(const ChainIndex *index, const char *name); /* NULL if absent */
-/* A finished chain that is not there yet. It has no user. */
+/* Adds a chain that chain_finish() has named, and that is not in the index. It has no user yet. */
 IndexedChain *chain_index_add(ChainIndex *index, const Chain *spec);
 void chain_index_use(IndexedChain *chain);
 void chain_index_unuse(ChainIndex *index, IndexedChain *chain);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * model -> ruleset, change by change; the first change is the whole model. An update has these
- * phases, in this order:
+ * Makes the ruleset from the model, change by change; the first change is the whole model. An
+ * update has these phases, in this order:
  *
  *   1. dirty    find the addresses whose owner, labels, ports or policies changed (dirty.c)
  *   2. members  move each of them from the sets that it was in to those that it is in now
@@ -231,14 +231,14 @@ Ruleset *compiler_update(Compiler *c, const Changes *changes)
 	selector_usage_begin(&c->usage, scratch);
 	chain_index_begin(&c->chains, scratch);
 	dirty_find(&u);
-	if (c->is_started) /* else no set exists yet, and all of them are filled below */
+	if (c->is_started) /* else all sets are new, and set_index_fill fills them */
 		move_members(&u);
 	isolate_all(&u);
 	chain_index_free_unused(&c->chains);
 	set_index_fill(&c->sets, c->model, &c->addresses);
 	set_index_end(&c->sets);
 	chain_index_end(&c->chains);
-	if (c->sets.renamed) /* the cache has chains by the names that they had */
+	if (c->sets.renamed) /* chains were renamed too, and the cache has their names of before */
 		c->chain_names = NULL;
 	selector_usage_end(&c->usage);
 	publish(&u);

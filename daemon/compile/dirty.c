@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The addresses that an update has to look at. */
+/* The addresses whose memberships or verdicts may change in an update. See dirty.h. */
 #include "dirty.h"
 #include <assert.h>
 
@@ -16,7 +16,10 @@ static const Namespace *namespace_before(const Update *u, const Pod *pod)
 	return change ? change->before : model_namespace(u->c->model, pod->namespace);
 }
 
-/* Records the owner before this update, so it comes before the index is changed. Idempotent. */
+/*
+ * Idempotent. Records the address's owner before this update, so it must be called before the
+ * address index is changed.
+ */
 static void mark_dirty(Update *u, Address address)
 {
 	uint32_t hash = hash_bytes(HASH_START, &address.value, sizeof(address.value));
@@ -36,7 +39,10 @@ static void mark_dirty(Update *u, Address address)
 	VEC_PUSH(u->scratch, &u->dirty, new);
 }
 
-/* In the first update sets are filled from all pods anyway: only local pods need verdicts. */
+/*
+ * In the first update all sets are new and are filled from all pods, so only the addresses that may
+ * get a verdict have to be dirty: those of local pods.
+ */
 static void mark_pod_dirty(Update *u, const Pod *pod)
 {
 	if (!u->c->is_started && !pod_is_local(u->c, pod))
@@ -92,7 +98,7 @@ static void index_namespaces(Update *u)
 	for (size_t i = 0; i < u->changes->namespaces.n; i++) {
 		const NamespaceChange *change = &u->changes->namespaces.at[i];
 
-		/* of several changes of a namespace the first has its state before the update */
+		/* if a namespace changed several times, the first change has the state before */
 		if (!strmap_get(u->namespaces, change->namespace->name))
 			strmap_put(u->namespaces, change->namespace->name, (void *)change);
 	}
@@ -175,7 +181,7 @@ static void list_changed(Update *u, StrMap *by_namespace)
 	}
 }
 
-/* Unchanged policies with a selection that became exclusive, or is so no longer. */
+/* Policies that did not change, but have a selection that became exclusive or ceased to be so. */
 static void list_affected(Update *u, StrMap *by_namespace)
 {
 	const NamespaceIndex *namespace;
@@ -201,7 +207,7 @@ static void count_usage(Update *u)
 	}
 }
 
-/* In the first update every local pod is dirty anyway. */
+/* Not in the first update: every local pod is dirty already. */
 static void mark_policies_dirty(Update *u)
 {
 	StrMap *by_namespace;

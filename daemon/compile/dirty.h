@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * dirty: the addresses that an update has to look at. An address is dirty if it belongs to another
- * pod than before, or to a pod with other labels or ports, or under a namespace with other labels;
- * and if its pod is of this node and the policies that select it changed. Private to the module.
+ * dirty: finds the addresses whose memberships or verdicts may change in an update. An address is
+ * dirty if it belongs to another pod than before, if its pod has changed, or if the labels of the
+ * pod's namespace have changed. An address of a local pod is also dirty if a policy that selects
+ * the pod has changed. Private to the module.
  */
 #include "update.h"
 
 /* Applies the changes to the address index and the selector usage, and lists dirty addresses. */
 void dirty_find(Update *u);
-/* Whether the pod is isolated by this node. */
+/* Whether this node isolates the pod, if policies select it: it runs here, or `is_all` is set. */
 bool pod_is_local(const Compiler *c, const Pod *pod);

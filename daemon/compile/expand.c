@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Policies -> a chain. */
+/* Makes a chain from policies. See expand.h. */
 #include "expand.h"
 #include "ports.h"
 #include <string.h>
@@ -12,8 +12,9 @@ typedef struct ExclusiveSelection {
 
 /* A group of rules (selector_usage.h), with its exclusive selections. */
 typedef struct Group {
-	const Policy *policy; /* of one of the rules, */
-	const Rule *rule;     /* which is this */
+	/* any rule of the group and its policy: group_is_equal() compares others with it */
+	const Rule *rule;
+	const Policy *policy;
 	Ports ports;
 	VEC(ExclusiveSelection) exclusive;
 } Group;
@@ -33,7 +34,8 @@ typedef struct Expansion {
 
 static void push_rule(Expansion *e, ChainRule rule)
 {
-	/* without an address condition the rule, and perhaps the chain, is the same for both */
+	/* without an address condition the rule is the same for both families: so its digest, and
+	   perhaps the chain's name, must be the same too */
 	rule.family = rule.match == MATCH_ANYBODY ? FAMILY_IPV4 : e->family;
 	VEC_PUSH(e->arena, &e->chain->rules, rule);
 }
@@ -170,21 +172,24 @@ static void expand_selections(Expansion *e)
 	}
 }
 
-/* ---- The exclusive selections of a group: in few sets, since each set costs a lookup ---- */
+/*
+ * ---- The exclusive selections of a group ----
+ * They are joined in few sets, since each set costs a packet one lookup.
+ */
 static int exclusive_compare(const void *a, const void *b)
 {
 	return strcmp(((const ExclusiveSelection *)a)->text, ((const ExclusiveSelection *)b)->text);
 }
 
 /*
- * Content-defined chunking. A set is made anew when one of its selections comes or goes, so a group
- * is split into sets of bounded size. A set ends at a selection whose hash says so, if it has at
- * least SET_SPLIT_MIN of them: one more selection therefore changes the set that it enters, and the
- * others keep their content.
+ * Content-defined chunking. A set has to be made anew when a selection is added to it or removed,
+ * so a group is split into several sets. A set ends at a selection whose hash is divisible by
+ * SET_SPLIT_ONE_IN, if the set has at least SET_SPLIT_MIN selections. Because the content decides
+ * where sets end, a further selection changes the set that it is added to, and few others.
  */
 enum { SET_SPLIT_MIN = 16, SET_SPLIT_ONE_IN = 16 };
 
-static void expand_group(Expansion *e, const Group *group)
+static void expand_group(Expansion *e, Group *group)
 {
 	Definition definition = {.kind = SET_PODS, .family = e->family};
 	Buf key = {.arena = e->arena};
@@ -280,7 +285,6 @@ static void add_port_numbers(Buf *key, const Policy *policy, const Pod *pod)
 	}
 }
 
-/* All that the chain depends on: direction, family, policies, the numbers of named ports. */
 const char *expand_key(
 	Arena *arena, Direction direction, Family family, const Policies *policies, const Pod *pod)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * expand: the chain of the pods that a list of policies isolates. Each policy rule becomes
- * accepting rules, peers x ports; the sets that these look up are created in the set index. A chain
- * is for one family, so an IPv4 packet never meets a condition on an IPv6 address. Private to the
- * module.
+ * expand: makes the chain of the pods that a list of policies isolates. Each rule of a policy
+ * becomes accepting rules of the chain, one for each pair of a condition on the peer's address and
+ * a condition on the port; the sets that they look up are created in the set index. A chain is for
+ * one family, so an IPv4 packet is never compared with an IPv6 address. Private to the module.
  */
 #include "set_index.h"
 #include "selector_usage.h"
@@ -17,9 +17,15 @@ typedef struct Expander {
 	bool is_drop;
 } Expander;
 
-/* Pods of equal keys have the same chain, as long as no policy changes. */
+/*
+ * A text of all that the chain depends on while no policy changes: direction, family, the policies'
+ * names, and the numbers that the pod has for their named ports. Pods of equal keys share a chain.
+ */
 const char *expand_key(
 	Arena *arena, Direction direction, Family family, const Policies *policies, const Pod *pod);
-/* Finished, in the scratch arena. `pod`: any pod of the key. */
+/*
+ * The chain, finished (chain_finish), in the scratch arena. `pod`: any of the pods that share it;
+ * named ports of ingress rules are resolved by it.
+ */
 Chain expand(const Expander *x, Direction direction, Family family, const Policies *policies,
 	const Pod *pod);

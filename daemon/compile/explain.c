@@ -66,13 +66,14 @@ bool explain_verdict(const Explainer *x, const Flow *flow)
 	       (evaluate(x, flow, EGRESS).is_allowed && evaluate(x, flow, INGRESS).is_allowed);
 }
 
-/* ---- Why ---- */
+/* ---- The reason, for one direction ---- */
 typedef struct Why {
 	const Explainer *x;
-	Arena *arena;
+	Arena *arena; /* of all texts */
 	const Flow *flow;
 	Direction direction;
-	const Endpoint *subject, *other;
+	const Endpoint *subject; /* the end whose policies apply: the source for EGRESS */
+	const Endpoint *other;	 /* its peer */
 } Why;
 
 static bool is_isolating(const Why *w, const Policy *policy)
@@ -317,7 +318,7 @@ const char *explain_text(const Explainer *x, Arena *arena, const Flow *flow)
 		buf_printf(&buf, "  %s\n", exemption(flow));
 		return buf_text(&buf);
 	}
-	for (int i = EGRESS; i >= INGRESS; i--) { /* in the order of the base chain */
+	for (int i = EGRESS; i >= INGRESS; i--) { /* the base chain evaluates egress first */
 		Evaluation evaluation = evaluate(x, flow, (Direction)i);
 
 		w.direction = (Direction)i;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
-/* explainer: the state behind explain's questions. Private to the module. */
+/* explainer: what explain_parse() and the answering functions share. Private to the module. */
 #include "compile.h"
 
 struct Explainer {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* explain: source, destination and port as text -> a flow. */
+/* explain_parse(): reads a flow from texts, as the command line of netpolctl has them. */
 #include "explainer.h"
 #include <string.h>
 
@@ -63,8 +63,8 @@ static bool is_by_name(const char *text)
 }
 
 /*
- * Brings both ends to one family: an end that was given as a pod takes its address of the family of
- * the other end. False: they have none in common.
+ * Brings both ends to one family. An end that was named as a pod gets its first address of the
+ * other end's family; an end that was given as an address keeps it. False: that is not possible.
  */
 static bool align_families(Flow *flow, bool is_source_named, bool is_destination_named)
 {

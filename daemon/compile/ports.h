@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * ports: the ports of a rule as conditions of a chain. A named port of an ingress rule is a number
- * of the pod that the chain is for; of an egress rule it depends on each destination pod, and needs
- * a set. Private to the module.
+ * ports: the ports of a policy's rule as conditions of a chain's rules. A named port is a port of
+ * the destination pod. For an ingress rule that is the pod that the chain is for, so the name
+ * becomes a number. For an egress rule the number depends on the destination of each packet, so the
+ * rule needs a set of address . protocol . port. Private to the module.
  */
 #include "compile.h"
 
@@ -11,15 +12,15 @@ enum { PORTS_PROTOCOLS = 3 };
 extern const Protocol PORTS_PROTOCOL[PORTS_PROTOCOLS]; /* TCP, UDP, SCTP */
 
 typedef struct Ports {
-	bool is_any;			    /* any protocol, ICMP too */
+	bool is_any;			    /* no condition: any protocol, ICMP too */
 	PortRanges ranges[PORTS_PROTOCOLS]; /* sorted, disjoint, with gaps */
 	bool is_all[PORTS_PROTOCOLS];	    /* every port of the protocol: no ranges */
-	VEC(const Port *) names;	    /* of egress rules: names of destination pods' ports */
+	VEC(const Port *) names;	    /* named ports of an egress rule; else empty */
 } Ports;
 
 /* `pod`: one of the pods that the chain is for. */
 Ports ports_of(Arena *arena, const Rule *rule, Direction direction, const Pod *pod);
-/* Whether anything but names is in it. */
+/* Whether it has a condition that needs no set: numbers, all ports of a protocol, or is_any. */
 bool ports_have_numbers(const Ports *ports);
-/* Appends the numbers that the pod has for a named port. */
+/* Appends every number that the pod has for a named port. */
 void port_resolve(Arena *arena, const Port *port, const Pod *pod, PortRanges *ranges);

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
-/* selection: the pods, or the address ranges, that a peer of a policy selects. Private to the
+/*
+ * selection: which pods, or which address ranges, a peer of a policy selects. Private to the
  * module.
  */
 #include "compile.h"
 
 typedef struct Selection {
-	const char *namespace;	    /* the policy's own namespace; NULL: by selector */
-	const Selector *namespaces; /* if namespace is NULL */
-	const Selector *pods;	    /* NULL: all */
+	const char *namespace;	    /* pods of this namespace; NULL: of those of `namespaces` */
+	const Selector *namespaces; /* used if `namespace` is NULL */
+	const Selector *pods;	    /* NULL: all pods */
 } Selection;
 
-/* A pod as a possible member of a set: with its namespace as of that moment. pod NULL: none. */
+/*
+ * A pod, together with its Namespace object before or after an update: what decides whether a
+ * selection matches. pod NULL: no pod.
+ */
 typedef struct Member {
 	const Pod *pod;
 	const Namespace *namespace;
@@ -20,7 +24,10 @@ typedef struct Member {
 /* Of a PEER_PODS peer; texts and selectors are borrowed. */
 Selection selection_of(const Policy *policy, const Peer *peer);
 bool selection_matches(const Selection *selection, const Member *member);
-/* "default: role=frontend", or "[team=a]: role=frontend" with a namespace selector; unambiguous. */
+/*
+ * "default: role=frontend", or with a namespace selector "[team=a]: role=frontend". Different
+ * selections have different texts: it is part of what a set's name is a digest of.
+ */
 const char *selection_text(Arena *arena, const Selection *selection);
 uint32_t selection_hash(const Selection *selection);
 /* The ranges of a block peer (minus its own except) or of a cidr_set, of one family. */

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which groups use a selection: counted, without a list of them. */
+/* Counts how many groups use a selection, without a list of the groups. See selector_usage.h. */
 #include "selector_usage.h"
 #include <assert.h>
 #include <string.h>
 
 /*
- * The uses of one selection. Each adds the hash of its group and the hash's square, and is removed
- * by subtraction. All n uses are of one group if and only if sum * sum == n * squares (equality in
- * the Cauchy-Schwarz inequality). Arithmetic is modulo 2^64, so different groups can pass by
- * chance; then an address is held by two sets, which is correct and costs memory only.
+ * The uses of one selection, one for each peer that has it. A use adds the hash of its group to
+ * `sum` and the hash's square to `squares`; it is removed by subtracting both. All n uses are of
+ * one group if and only if sum * sum == n * squares (equality in the Cauchy-Schwarz inequality).
+ * Arithmetic is modulo 2^64, so by chance uses of several groups may look like those of one. Then
+ * two sets hold the same addresses, which is correct, and costs memory only.
  */
 typedef struct GroupSums {
 	uint64_t n, sum, squares;
 } GroupSums;
 
 struct SelectionUse {
-	uint32_t selection;
-	bool is_edited;
-	GroupSums sums, before; /* before: at the update's begin */
+	uint32_t selection; /* its hash */
+	bool is_edited;	    /* listed in SelectorUsage.edited, and `before` is set */
+	GroupSums sums;
+	GroupSums before; /* `sums` as they were when this update began */
 	SelectionUse *next_free;
 };
 
@@ -146,7 +148,9 @@ bool selector_usage_is_exclusive(const SelectorUsage *usage, const Selection *se
 	return use && is_exclusive(&use->sums);
 }
 
-/* Policies that began or ceased to use the selection are dirty themselves; this is for the others.
+/*
+ * Only if the selection was used before the update and is used after it: this is for policies that
+ * did not change, and those have used it all the time.
  */
 static bool has_changed(const SelectionUse *use)
 {

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which sets may select a pod: a hash table of peers, by a label that the pod must have. */
+/* Which sets may select a pod. See set_candidates.h. */
 #include "set_candidates.h"
 #include <assert.h>
 
-/* ---- Keys: a label, and whose label it is ---- */
+/*
+ * ---- Keys ----
+ * The hash of a label and of whose label it is: of a pod in one namespace, of a pod in any, or of a
+ * namespace. ANY_LABEL stands for "is in the namespace".
+ */
 #define OF_POD_IN(namespace) hash_text(HASH_START, (namespace))
 #define OF_ANY_POD 0x9e3779b9u
 #define OF_NAMESPACE 0x85ebca6bu
@@ -22,8 +26,8 @@ static uint32_t key_hash(uint32_t whose, uint32_t label)
 typedef void (*KeyVisit)(SetIndex *index, uint32_t hash, IndexedPeer *peer);
 
 /*
- * Visits one key for each value of the first requirement `key In (values)`: a selected pod has one
- * of these labels. False: the selector has no such requirement.
+ * Visits one key for each value of the selector's first requirement of the kind `key In (values)`:
+ * whatever the selector selects has one of these labels. False: it has no such requirement.
  */
 static bool visit_selector(SetIndex *index, IndexedPeer *peer, const Selector *selector,
 	uint32_t whose, KeyVisit visit)
@@ -40,7 +44,10 @@ static bool visit_selector(SetIndex *index, IndexedPeer *peer, const Selector *s
 	return false;
 }
 
-/* By a label of the pod; else by a label of its namespace, or its namespace. False: by none. */
+/*
+ * Visits the keys of a peer: labels of the pod, if the pod selector requires one; else labels of
+ * the namespace, or the namespace itself. False: the peer has no key.
+ */
 static bool visit_peer(SetIndex *index, IndexedPeer *peer, KeyVisit visit)
 {
 	const Selection *selection = peer->selection;
@@ -54,7 +61,7 @@ static bool visit_peer(SetIndex *index, IndexedPeer *peer, KeyVisit visit)
 	return true;
 }
 
-/* False: some pods are selected by their address, or by a peer without key. */
+/* False: the set may select pods by their address, or by a peer that has no key, or all pods. */
 static bool visit_keys(SetIndex *index, IndexedSet *set, KeyVisit visit)
 {
 	const Definition *definition = &set->definition;
@@ -66,7 +73,7 @@ static bool visit_keys(SetIndex *index, IndexedSet *set, KeyVisit visit)
 	return is_keyed;
 }
 
-/* ---- Sets enter and leave ---- */
+/* ---- Entering and removing sets ---- */
 static void add_key(SetIndex *index, uint32_t hash, IndexedPeer *peer)
 {
 	hash_table_add(index->by_label, hash, peer);
@@ -91,6 +98,7 @@ void set_candidates_add(SetIndex *index, IndexedSet *set)
 {
 	if (!set_selects_pods(set))
 		return;
+	/* tried first without effect, for visit_keys may fail after it has visited some keys */
 	set->is_unkeyed = !visit_keys(index, set, ignore_key);
 	if (set->is_unkeyed)
 		VEC_PUSH(index->arena, &index->unkeyed, set);

@@ -23,7 +23,7 @@ void set_index_free(SetIndex *index)
 		set_unref(set->set);
 }
 
-/* ---- Sets are created and freed ---- */
+/* ---- Creating and freeing sets ---- */
 static Definition copy_definition(Arena *arena, const Definition *from)
 {
 	Definition to = {.kind = from->kind, .family = from->family, .is_any = from->is_any};
@@ -142,7 +142,7 @@ static void add_ports(Arena *arena, const Definition *definition, Address addres
 	}
 }
 
-/* The elements that a candidate has of an address that belongs to the member. */
+/* Adds the elements that a candidate has for an address of the member: none if it selects none. */
 static void add_elements(Arena *arena, const IndexedSet *set, Address address, const Member *member,
 	Elements *elements)
 {
@@ -224,7 +224,7 @@ static void fill_from_namespace(
 			fill_from_pod(index, addresses, &member);
 }
 
-/* The one namespace that the set selects from; NULL: from several, or by a namespace selector. */
+/* The namespace that all peers of the set select from; NULL: there are several, or a selector. */
 static const char *only_namespace_of(const Definition *definition)
 {
 	const char *namespace =
@@ -236,7 +236,7 @@ static const char *only_namespace_of(const Definition *definition)
 	return namespace;
 }
 
-/* The one namespace that all new sets select from, or NULL: saves the walk over all pods. */
+/* The namespace that all new sets select from: then only its pods have to be walked. Or NULL. */
 static const char *only_namespace(const SetIndex *index)
 {
 	const char *only = NULL;
@@ -280,7 +280,7 @@ void set_index_fill(SetIndex *index, const Model *model, const AddressIndex *add
 		fill_from_namespace(index, addresses, namespace);
 }
 
-/* ---- The end of an update ---- */
+/* ---- Begin and end of an update ---- */
 void set_index_begin(SetIndex *index, Arena *scratch)
 {
 	assert(!index->scratch); /* the update before has ended */
@@ -294,7 +294,7 @@ void set_index_begin(SetIndex *index, Arena *scratch)
 		if (!index->self[f])
 			index->self[f] = set_index_get(
 				index, &(Definition){.kind = SET_SELF, .family = f, .key = ""});
-		index->self[f]->users = 1; /* the base chains' refusals look it up */
+		index->self[f]->users = 1; /* the refusal chains look it up in every table */
 	}
 }
 
@@ -308,6 +308,7 @@ static void rename_set(SetIndex *index, IndexedSet *set, size_t size)
 {
 	if (!index->renamed)
 		index->renamed = strmap_new(index->scratch);
+	/* the value is the set's own buffer, which gets the new name below */
 	strmap_put(index->renamed, arena_strdup(index->scratch, set->name), set->name);
 	hash_table_remove(index->by_name, hash_text(HASH_START, set->name), set);
 	name_set(&set->definition, size, set->name);
@@ -376,8 +377,8 @@ static void sort_sets(IndexedSet **sets, size_t n)
 }
 
 /*
- * Merges the new sets into `sorted`, and frees the sets that no rule looks up. That is done after
- * the walk, which compares each item with the one before it.
+ * Merges the new sets into `sorted`, and frees the sets that no rule looks up. They are freed after
+ * the walk, because Merge compares each item with the one before it.
  */
 static void update_sorted(SetIndex *index)
 {

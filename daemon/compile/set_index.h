@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * set_index: the sets that rules look up, each with the definition of what it selects. It is kept
- * from one update to the next. A pod that comes, goes or changes edits only the sets that its
- * labels can select; set_candidates finds those by hash, without a look at the others.
+ * set_index: the sets that rules look up, each with the definition of what it selects. The index is
+ * kept from one update to the next. If a pod is added, removed or changed, only the sets that may
+ * select it are evaluated; set_candidates finds those by hash.
  *
  * In an update:
  *
  *     set_index_begin
  *     set_index_move          for each address that changed: edits the sets that exist
- *     set_index_get           as chains are made: finds or creates the sets of their rules; the
- *                             caller counts the rules that look a set up in IndexedSet.users
- *     set_index_edit_self     as pods become isolated
+ *     set_index_get           as chains are made: finds or creates the sets of their rules;
+ *                             chain_index counts these rules in IndexedSet.users
+ *     set_index_edit_self     as pods become isolated, or cease to be
  *     set_index_fill          fills the created sets from all pods
  *     set_index_end           makes the edited Sets, frees those without users
  *
- * A set's name contains its size, which is known at the end only: set_index_end renames the sets
- * that have got another size, and set_index_new_name leads from the old name to the new one.
+ * A set's name depends on its size (set_size), which is known only at the end. Until then a new set
+ * has the name of size 0. set_index_end renames each set whose size has changed, and
+ * set_index_new_name finds the new name by the one before.
  *
  * Private to the module.
  */
@@ -27,17 +28,20 @@
 typedef struct Definition {
 	SetKind kind;
 	Family family;
-	/* SET_PODS: the pods that any peer selects. SET_PORTS: the named ports of the pods that any
-	   peer selects, or whose address is in a range, or of all pods (is_any). */
+	/*
+	 * SET_PODS: the pods that any of the peers selects. SET_PORTS: the named ports of pods: of
+	 * those that any of the peers selects, or that have an address in `ranges`, or of all pods
+	 * (is_any).
+	 */
 	VEC(Selection) peers;
 	bool is_any;
 	Ranges ranges;	      /* SET_CIDR: its content; SET_PORTS: see above. Disjoint. */
 	VEC(NamedPort) ports; /* SET_PORTS: name and protocol */
-	const char *key;      /* equal keys, kind and family: the same set; part of its name */
+	const char *key; /* text of all the above: sets are equal if kind, family and key are */
 	const char *comment;
 } Definition;
 
-/* One peer of a set's definition; the label index leads to peers, since a set may have many. */
+/* One peer of a set's definition. by_label has peers, not sets, since a set may have many peers. */
 typedef struct IndexedPeer {
 	struct IndexedSet *set;
 	const Selection *selection;
@@ -49,10 +53,10 @@ typedef struct IndexedSet {
 	Arena *arena; /* of this and all that belongs to it */
 	char name[OBJECT_NAME_SET_SIZE];
 	Definition definition;
-	bool is_unkeyed;    /* no label tells which pods it selects: it is a candidate for all */
+	bool is_unkeyed;    /* a candidate for every pod: see set_candidates.h */
 	IndexedPeer *peers; /* one for each peer of the definition */
 	const Set *set;	    /* as of the last update; a reference; NULL: created in this update */
-	size_t users;	    /* rules that look it up */
+	size_t users;	    /* the number of rules that look it up; 0: it is freed at the end */
 	/* of the query that found it last */
 	unsigned query;
 	IndexedPeer *candidate_peers; /* those that may select the pod; unused if is_unkeyed */
@@ -65,7 +69,7 @@ typedef VEC(IndexedSet *) IndexedSets;
 
 typedef struct SetIndex {
 	Arena *arena;
-	HashTable *by_name, *by_key; /* IndexedSet */
+	HashTable *by_name, *by_key; /* IndexedSet; by_key: by the definition's key */
 	IndexedSets sorted;	     /* by name; as of the last update */
 	HashTable *by_label;	     /* IndexedPeer */
 	IndexedSets unkeyed;
@@ -74,8 +78,8 @@ typedef struct SetIndex {
 	/* of the update in progress */
 	Arena *scratch;
 	IndexedSets new_sets, edited;
-	StrMap *renamed;	 /* old name -> new name; NULL: none was renamed */
-	bool is_old_set_renamed; /* one that existed before the update was renamed */
+	StrMap *renamed;	 /* name before set_index_end -> new name; NULL: none was renamed */
+	bool is_old_set_renamed; /* also a set that existed before this update was renamed */
 } SetIndex;
 
 void set_index_init(SetIndex *index, Arena *arena);
@@ -85,10 +89,13 @@ void set_index_begin(SetIndex *index, Arena *scratch);
 /* The set of that definition; creates it from a copy if it does not exist. */
 IndexedSet *set_index_get(SetIndex *index, const Definition *definition);
 IndexedSet *set_index_find(const SetIndex *index, const char *name); /* NULL if absent */
-/* The address belonged to one pod (or to none) and belongs to another now: edits the sets. */
+/*
+ * The address belonged to `before` and belongs to `after` now: two pods, or one pod before and
+ * after a change, or none. Removes its elements from sets and adds others.
+ */
 void set_index_move(SetIndex *index, Address address, Member before, Member after);
 void set_index_edit_self(SetIndex *index, Address address, bool is_in);
-/* Fills the sets that were created in this update, from all pods that hold addresses. */
+/* Fills the sets that were created in this update, from all pods that own addresses. */
 void set_index_fill(SetIndex *index, const Model *model, const AddressIndex *addresses);
 void set_index_end(SetIndex *index);
 /* After set_index_end: the name of the set that had this name before it. */

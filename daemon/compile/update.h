@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
-/* update: the compiler's state, and that of an update in progress. Private to the module. */
+/*
+ * update: the compiler's state, which lives as long as the compiler, and that of an update in
+ * progress, which is in a scratch arena. Private to the module.
+ */
 #include "chain_index.h"
 #include "expand.h"
 
@@ -23,8 +26,9 @@ struct Compiler {
 	SetIndex sets;
 	ChainIndex chains;
 	/*
-	 * A cache: expand_key() -> the name of the chain that it led to. The chain may be gone. It
-	 * is emptied when a policy changes, since the key has the policies' names only.
+	 * A cache: expand_key() -> the name of the chain that expand() made for it. The chain may
+	 * have been freed since. The cache is emptied when a policy changes, since the key has only
+	 * the policies' names, and when sets and chains are renamed.
 	 */
 	Arena *cache_arena;
 	StrMap *chain_names;
@@ -35,14 +39,14 @@ struct Compiler {
 /* An address whose memberships or verdicts may change in this update. */
 typedef struct DirtyAddress {
 	Address address;
-	Member before, after; /* which pod it belongs to */
+	Member before, after; /* the pod that it belongs to, before and after this update */
 } DirtyAddress;
 
 typedef struct Update {
 	Compiler *c;
 	Arena *scratch;
 	const Changes *changes;
-	StrMap *namespaces; /* those that changed: name -> NamespaceChange; NULL: none */
+	StrMap *namespaces; /* name -> NamespaceChange of those that changed; NULL: none did */
 	HashTable *dirty_by_address;
 	VEC(DirtyAddress *) dirty;
 	Expander expander;
