@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * nft: rulesets into the kernel, and back.
+ * nft: writes rulesets to the kernel, and reads them back.
  *
  * The module writes, reads back and watches our tables, and only ours: NAME in nft's families inet
- * and bridge, and the tables that exist besides for a time, whose names are NAME and a suffix
- * (TableRole in ruleset.h). Two ways lead to the kernel. Structure (tables, chains, rules, sets of
- * ranges) goes through libnftables, as the text that `netpolctl ruleset` prints. Elements of hash
- * sets and verdict maps, and deletions, go as netlink messages that the module builds itself.
+ * and bridge, and temporary tables whose names are NAME and a suffix (TableRole in ruleset.h). Two
+ * ways lead to the kernel. Structure (tables, chains, rules, sets of ranges) goes through
+ * libnftables, as the text that `netpolctl ruleset` prints. Elements of hash sets and verdict maps,
+ * and deletions of objects, go as netlink messages that the module builds itself.
  *
  * An Nft is a set of netlink sockets. netpold opens one at its start, in the network namespace in
  * which it enforces, and closes it at its end. Only one thread may use it. The order of calls:
@@ -16,7 +16,7 @@
  *     nft_apply (plan)                 then what is wanted
  *     nft_watch, nft_generation_mark   from now on notice changes by others
  *     nft_apply ...                    per change of the ruleset; nft_has_missed after each
- *     nft_check                        now and then, unless nft_generation_is_accounted
+ *     nft_check                        periodically, unless nft_generation_is_accounted
  *     nft_flows_...                    after a change that may forbid established flows
  *
  * A table as nft_read() finds it, for a ruleset that is wanted:
@@ -24,7 +24,8 @@
  *     has_table  is_known   the table is
  *     false      false      absent
  *     true       true       complete: written by us, whole; `held` is its ruleset
- *     true       false      a mismatch: half of a change, or edited by others; `mismatch` says what
+ *     true       false      a mismatch: not as we write it, after a crash or an edit by others;
+ *                           `mismatch` says what is different
  *
  *               plan_create, nft_load                     plan_change
  *     absent ---------------------------> complete <------------------- complete
@@ -44,7 +45,7 @@
  *
  * Errors: -errno if a system call failed, NFT_E_REFUSED if the kernel or libnftables refused
  * something; nft_error() has the reason of the last refusal. After a refusal it is not known what
- * the kernel holds: nft_read() tells.
+ * the kernel holds, and the caller has to call nft_read().
  */
 #include "ruleset.h"
 
@@ -59,7 +60,7 @@ const char *nft_ruleset_text(Arena *arena, const Ruleset *ruleset);
 /* ---- The kernel ---- */
 typedef struct Nft Nft;
 
-/* Opens netlink in the caller's network namespace; needs CAP_NET_ADMIN there. 0 or -errno. */
+/* Opens the sockets in the caller's network namespace; needs CAP_NET_ADMIN there. 0 or -errno. */
 int nft_open(Nft **ret_nft);
 Nft *nft_close(Nft *nft); /* takes NULL; returns NULL */
 /* The reason of the last refusal, one line; valid until the next call with this Nft. */
@@ -88,23 +89,24 @@ int nft_watch(Nft *nft, const char *table);
 NftNotice nft_watch_read(Nft *nft, char ret_who[NFT_WHO_SIZE]);
 
 /*
- * Whether, since the last call, another process changed any table during a large change of ours,
- * for which the watch is unsubscribed: it may have been our table.
+ * Whether another process may have changed our table unnoticed, since the last call: it changed
+ * some table during a large change of ours, while the watch was unsubscribed.
  */
 bool nft_has_missed(Nft *nft);
 
 /*
- * The generation counter (docs in daemon/nft/generation.h). nft_generation_mark() is called when
- * the content of our tables is known. nft_generation_is_accounted(): every transaction since then
- * was our own or has been notified, so the tables are what we wrote, without reading them back.
- * False also if there is no mark or no watch; waits up to 20 ms for notifications on their way,
- * which are kept for nft_watch_read().
+ * The generation counter (explained in daemon/nft/generation.h). nft_generation_mark() is called
+ * when the content of our tables is known. nft_generation_is_accounted(): every transaction since
+ * then was our own or has been notified, so the tables are what we wrote, without reading them
+ * back. False also if there is no mark or no watch; waits up to 20 ms for notifications on their
+ * way, which are kept for nft_watch_read().
  */
 void nft_generation_mark(Nft *nft);
 bool nft_generation_is_accounted(Nft *nft);
 
 /* ---- Reading ---- */
-/* Whether a table of that name and kind exists, whoever made it. */
+/* Whether a table of that name and kind exists, whoever made it. False also if listing it failed.
+ */
 bool nft_has_table(Nft *nft, const BaseOptions *base);
 /*
  * Whether the kernel tracks connections on bridges (module nf_conntrack_bridge, which it loads on
@@ -124,15 +126,16 @@ typedef struct NftState {
 } NftState;
 
 /*
- * Reads our table back. Objects that `wanted` has too are compared with their text, byte by byte
- * but for white space; its rules are not read into `held`. 0 or -errno.
+ * Reads our table back into a ruleset, `held`: sets with their elements, verdict maps, and the
+ * names of chains. Rules are not read, but the text of each object that `wanted` has too is
+ * compared with what we would write, except for white space. 0 or -errno.
  */
 int nft_read(Nft *nft, const Ruleset *wanted, NftState *ret_state);
 /*
  * Whether the kernel's table is exactly `wanted`, elements included, and there is no fallback
  * table. 0 or -errno.
  */
-int nft_check(Nft *nft, const Ruleset *wanted, bool *ret_is_so);
+int nft_check(Nft *nft, const Ruleset *wanted, bool *ret_is_equal);
 
 /* ---- Writing ---- */
 typedef struct NftCounts {
@@ -145,23 +148,24 @@ typedef struct NftCounts {
  */
 int nft_apply(Nft *nft, const Plan *plan, NftCounts *ret_counts);
 /*
- * Makes a table that is absent, from nft_ruleset_text(), in one transaction: it is absent or
- * complete, and nothing between. 0 or NFT_E_REFUSED.
+ * Creates a table, which must be absent, from a text of nft_ruleset_text(). It is one transaction,
+ * so afterwards the table is absent or complete. 0 or NFT_E_REFUSED.
  */
 int nft_load(Nft *nft, const char *text);
 /*
- * Replaces the table by `new` in one transaction, which violates the in-flight guarantee: packets
- * inside a hook see half of each. Only for the test that must be able to see that leak. 0 or
- * NFT_E_REFUSED.
+ * Replaces the table by `new` in one transaction. That violates the in-flight guarantee: a packet
+ * inside a hook has the rules of one version and the elements of the other. Only for the test that
+ * has to show that it can see that leak. 0 or NFT_E_REFUSED.
  */
 int nft_apply_naively(Nft *nft, const Ruleset *new);
 
 /* ---- Stale flows: established flows that the policies no longer allow ---- */
 /*
- * A scan reads all flows that the kernel tracks in this namespace, piece by piece, and kills those
- * that `allows` denies: they are deleted from connection tracking, and TCP and UDP flows are
- * refused by a table NAME_cut, lest the answering end takes them up again. The table exists only
- * while there are such flows.
+ * A scan reads all flows that the kernel tracks in this network namespace, piece by piece, and
+ * kills those for which `allows` returns false. A killed flow is deleted from connection tracking,
+ * and if it is TCP or UDP, a table NAME_cut refuses its packets: otherwise a packet of the
+ * answering end would make it an established flow again. The table exists only while there are such
+ * flows.
  *
  *            nft_flows_start            is_done, or an error
  *     idle --------------------> running ------------------> ended
@@ -181,7 +185,7 @@ typedef struct NftStaleTable {
 
 typedef struct NftKilled {
 	unsigned n;	 /* flows of this piece that were deleted from connection tracking */
-	bool is_refused; /* they are not all in the tables of stale flows: see nft_error() */
+	bool is_refused; /* the kernel refused some of their entries in NAME_cut: see nft_error() */
 	bool is_done;	 /* this was the last piece */
 } NftKilled;
 
@@ -195,8 +199,8 @@ void nft_flows_end(Nft *nft); /* the caller polls the descriptor no more */
 int nft_flows_take(Nft *nft, const NftStaleTable *tables, size_t n, NftAllows allows, void *context,
 	NftKilled *ret_killed);
 /*
- * Removes from the tables of stale flows what may go on now, and deletes a table that is empty.
- * Costs nothing while there is none. 0 or NFT_E_REFUSED.
+ * Removes from the tables of stale flows those that `allows` allows now, and deletes a table that
+ * is empty. Does nothing while there is no such table. 0 or NFT_E_REFUSED.
  */
 int nft_flows_review(
 	Nft *nft, const NftStaleTable *tables, size_t n, NftAllows allows, void *context);

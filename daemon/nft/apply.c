@@ -15,9 +15,9 @@
 #include <assert.h>
 #include <string.h>
 
-/* While a change of more elements than this is made, the watch is unsubscribed: generation.h. */
+/* The watch is unsubscribed during a change of more elements than this: see generation.h. */
 #define LARGE_ELEMENTS 1000
-/* The same of a text, by the bytes that an element takes at least. */
+/* The same limit for nft text, in bytes: an element takes at least ten. */
 #define LARGE_TEXT (10 * (size_t)LARGE_ELEMENTS)
 
 static int send_elements(Nft *nft, Arena *scratch, const Commit *commit, TransactionResult *result)
@@ -28,7 +28,7 @@ static int send_elements(Nft *nft, Arena *scratch, const Commit *commit, Transac
 	return r < 0 ? kernel_refuse(nft, commit->name, strerror(-r)) : 0;
 }
 
-/* Everything is rendered before the wait, which then ends right before the first transaction. */
+/* Renders the text before the grace period, which takes time that would delay the transaction. */
 static int apply_commit(Nft *nft, const Commit *commit, NftCounts *counts)
 {
 	ARENA_CLEANUP Arena *scratch = arena_new();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Base chains as nft text, and back. See base_chain.h. */
+/* Base chains as nft text, and what listed text tells. See base_chain.h. */
 #include "base_chain.h"
 #include "render.h"
 #include <assert.h>
@@ -28,8 +28,9 @@ bool base_chain_has_lookup(Arena *scratch, const char *block, Direction directio
 }
 
 /*
- * Egress before ingress: see render_chain. An empty map is not looked up, since a lookup costs the
- * first packet of a flow about one per cent. At `input` the destination is the node: no ingress.
+ * Egress before ingress: see render_chain. An empty map is not looked up, because a lookup costs
+ * about one per cent of the time that the first packet of a flow takes. At `input` the destination
+ * is the node, which no policy isolates, so there is no ingress lookup.
  */
 static void render_lookups(
 	Buf *buf, const BaseOptions *base, Family family, BaseChain chain, bool is_standby)
@@ -40,12 +41,12 @@ static void render_lookups(
 		buf_add(buf, lookup_rule(buf->arena, INGRESS, family, is_standby));
 }
 
-/* ---- The link: packets that carry no pod's address ---- */
+/* ---- Packets on a link without a pod's address ---- */
 /*
- * Between pods of one bridge there are packets that no map can match, and that are never routed:
+ * Pods of one bridge can exchange packets that no verdict map matches, and that are never routed:
  * from and to IPv6 link-local addresses, which no inventory lists, and broadcast and multicast. If
- * any pod of this node is isolated they are refused, from pod to pod. A pod's end of the link is an
- * interface of kind "veth"; those of virtual machines and network cards are of other kinds.
+ * any pod of this node is isolated, such packets are dropped if both ports are pods'. A pod's port
+ * is recognised by its interface kind, "veth"; virtual machines and network cards have others.
  */
 #define LINK_LOCAL "fe80::/10"
 
@@ -74,9 +75,10 @@ static void render_link(Buf *buf, const BaseOptions *base)
 }
 
 /*
- * The same from a pod to its node. It comes before the rule that accepts established flows: no map
- * can tell which of these flows a change forbids, so each packet is evaluated. Replies to what the
- * node began are accepted, in tables that track connections.
+ * The same for packets from a pod to its node. These rules come before the one that accepts
+ * established flows. If a policy begins to isolate a pod, the scan for stale flows cannot find its
+ * link-local flows, since no map has their addresses: so each of their packets is evaluated. In
+ * tables that track connections, replies to flows that the node opened are accepted.
  */
 static void render_link_to_node(Buf *buf, const BaseOptions *base)
 {
@@ -94,7 +96,10 @@ static void render_link_to_node(Buf *buf, const BaseOptions *base)
 /* ---- Routed packets: TABLE_INET ---- */
 #define ESTABLISHED "\t\tct state established,related "
 
-/* On bridges not for flows of link-local addresses, for the reason in render_link_to_node. */
+/*
+ * Accepts established flows. On bridges all but those of link-local addresses: each packet of these
+ * is evaluated, for the reason given at render_link_to_node.
+ */
 static void render_established(Buf *buf, const BaseOptions *base)
 {
 	bool is_in = base->is_isolating[INGRESS], is_out = base->is_isolating[EGRESS];
@@ -130,27 +135,31 @@ static void render_routed(Buf *buf, const BaseOptions *base, BaseChain chain)
 }
 
 /* ---- Frames on bridges: TABLE_BRIDGE, TABLE_TAGGED ---- */
-static bool has_no_lookup(const BaseOptions *base)
+static bool has_lookup(const BaseOptions *base)
 {
 	bool is_empty = true;
 
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			is_empty &= base->is_empty[d][f];
-	return is_empty;
+	return !is_empty;
 }
 
 /*
- * Where br_netfilter hands untagged frames to the routed hooks (with pkttype "other"), they are
- * evaluated there, and TABLE_TAGGED accepts them first. Nearly all frames are such, so the test
- * must be cheap. Ten bits of an IPv6 address, which begins 64 or 192 bits into the header, tell
- * LINK_LOCAL. They are compared as raw payload because nft, given the address by name, would list
- * the rule without its `ether type`; and as 32 bits because the kernel has a fast path for a mask
- * of one register.
+ * Accepts the frames that the inet table evaluates: br_netfilter passes untagged unicast IP frames
+ * between two ports (pkttype "other") to the routed hooks. Nearly all frames are such, so this
+ * comes first in TABLE_TAGGED and has to be cheap. `ether type` is most of the cost: it is needed
+ * to tell tagged frames, and left out (`meta protocol` ignores tags) if no map would be looked up
+ * for them.
+ *
+ * IPv6 frames of link-local addresses are not accepted here. The first ten bits of the source
+ * address, 64 bits into the header, and of the destination address, 192 bits into it, tell these.
+ * They are compared as raw payload because nft would list a rule with `ip6 saddr` without its
+ * `ether type`; and as 32 bits because the kernel has a fast path for a mask of one register.
  */
-static void render_lifted(Buf *buf, const BaseOptions *base)
+static void render_br_netfilter_accept(Buf *buf, const BaseOptions *base)
 {
-	bool is_tag_looked_at = !has_no_lookup(base); /* that test is most of the cost */
+	bool is_tag_looked_at = has_lookup(base);
 	const char *type = is_tag_looked_at ? "ether type" : "meta protocol";
 
 	buf_printf(buf, "\t\t%s ip meta pkttype other accept\n", type);
@@ -160,14 +169,15 @@ static void render_lifted(Buf *buf, const BaseOptions *base)
 }
 
 /*
- * The kernel removes the outer VLAN tag from a frame and stores it aside: `ether type` matches the
- * tag, `meta protocol` what follows it. A second tag hides the addresses from our lookups, and a
- * frame with two tags of VLAN 0 is delivered all the same: frames with two tags are dropped.
+ * The kernel removes the outer VLAN tag from a frame and keeps it in the packet's metadata: `ether
+ * type` matches that tag, `meta protocol` the type that follows it. Frames with two tags are
+ * dropped: behind the second tag our lookups do not find the addresses, and a pod receives even a
+ * frame with two tags of VLAN 0.
  */
 static void render_bridged(Buf *buf, const BaseOptions *base)
 {
 	if (base->kind == TABLE_TAGGED)
-		render_lifted(buf, base);
+		render_br_netfilter_accept(buf, base);
 	buf_add(buf, "\t\tmeta protocol { 8021q, 8021ad } drop\n");
 	if (base->kind == TABLE_BRIDGE)
 		render_established(buf, base);
@@ -180,7 +190,7 @@ static void render_bridged(Buf *buf, const BaseOptions *base)
 void base_chain_render_rules(Buf *buf, const BaseOptions *base, BaseChain chain, bool is_standby)
 {
 	assert(base_chain_is_used(base, chain));
-	/* what carries a pod's address is evaluated by the inet table's input chain */
+	/* packets with a pod's address are evaluated by `input` of the inet table */
 	if (table_is_bridge(base->kind) && chain == BASE_INPUT) {
 		render_link_to_node(buf, base);
 		return;

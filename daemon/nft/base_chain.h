@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * base_chain: the chains at netfilter's hooks, as nft text, and what a listed one tells.
+ * base_chain: the chains at netfilter's hooks, as nft text; and which options a chain that the
+ * kernel lists was written with.
  *
- * A base chain passes what is established, looks up the packet's source in the egress map and its
+ * A base chain accepts established packets, looks up the packet's source in the egress map and its
  * destination in the ingress map, and accepts what neither map has. Its rules depend on BaseOptions
  * alone: the kind of table, whether each map has elements, service addresses.
  *
- * Two functions go back, from the listed text of a chain to the options that it was written with.
- * They look for the texts that the render functions write, by one definition of each.
+ * The last two functions recognise options in listed text. They search for the same strings that
+ * the render functions write; each string is defined once.
  */
 #include "ruleset.h"
 
@@ -19,7 +20,7 @@ extern const char *const BASE_CHAIN_NAME[BASE_CHAIN_N];
 bool base_chain_is_used(const BaseOptions *base, BaseChain chain);
 /* The whole chain. is_standby: it looks up the standby maps. */
 void base_chain_render(Buf *buf, const BaseOptions *base, BaseChain chain, bool is_standby);
-/* What is between its declaration (type, hook, policy) and the closing brace. */
+/* Its rules alone: what is between the declaration (type, hook, policy) and the closing brace. */
 void base_chain_render_rules(Buf *buf, const BaseOptions *base, BaseChain chain, bool is_standby);
 
 /* Whether the listed chain looks up that map (not the standby one). */

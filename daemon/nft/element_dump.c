@@ -8,7 +8,7 @@
 #include <libnftnl/set.h>
 #include <linux/netfilter/nf_tables.h>
 
-/* Called for each element; as nftnl_set_elem_foreach() wants it: 0, or -1 to stop. */
+/* Called for each element by nftnl_set_elem_foreach(). Returns 0, or -1 to stop. */
 typedef int (*ElementVisit)(struct nftnl_set_elem *element, void *context);
 
 typedef struct Dump {
@@ -101,7 +101,7 @@ int element_dump_set(Netlink *netlink, Arena *arena, const BaseOptions *base, Se
 typedef struct MapReading {
 	Arena *arena;
 	Family family;
-	uint32_t verdict_code; /* what the map's direction uses */
+	uint32_t verdict_code; /* NFT_GOTO or NFT_JUMP, by the map's direction */
 	bool has_unexpected;
 	Verdicts *verdicts;
 } MapReading;

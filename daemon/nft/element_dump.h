@@ -3,8 +3,9 @@
 /*
  * element_dump: the elements of one set or map, read from the kernel.
  *
- * Elements come in the kernel's order, which is that of its hash table: the caller sorts them. A
- * dump is not atomic: if a set changes meanwhile the kernel says so and the read fails with -EINTR.
+ * Elements come in the order of the kernel's hash table; the caller sorts them. A dump is not
+ * atomic: if a transaction changes nf_tables during the dump, the kernel flags it as inconsistent
+ * (NLM_F_DUMP_INTR), and the function fails with -EINTR.
  */
 #include "netlink.h"
 #include "transaction.h"
@@ -13,8 +14,8 @@
 int element_dump_set(Netlink *netlink, Arena *arena, const BaseOptions *base, Set *set);
 /*
  * Adds a verdict map's elements to `verdicts`, not sorted; names of chains are copied to `arena`.
- * An element that we would not write (another verdict than the direction's) is left out, and
- * *ret_has_unexpected is set. 0 or -errno.
+ * We only write `goto` into ingress maps and `jump` into egress maps. An element with another
+ * verdict is left out, and *ret_has_unexpected is true. 0 or -errno.
  */
 int element_dump_map(Netlink *netlink, Arena *arena, const BaseOptions *base, Direction direction,
 	Family family, Verdicts *verdicts, bool *ret_has_unexpected);

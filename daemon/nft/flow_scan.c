@@ -11,12 +11,13 @@
 #include <sys/socket.h>
 
 struct FlowScan {
-	struct mnl_socket *dump, *deletion; /* two, since the dump is not read to its end at once */
+	/* two sockets: a deletion's answer must not come among messages of the unfinished dump */
+	struct mnl_socket *dump, *deletion;
 	/* arguments of the last flow_scan_read */
 	Arena *arena;
 	NftAllows allows;
 	void *context;
-	/* the forbidden flows of its piece, item by item the same; until flow_scan_delete */
+	/* parallel arrays: the forbidden flows of its piece; until flow_scan_delete */
 	VEC(struct nf_conntrack *) forbidden;
 	Tuples tuples;
 };
@@ -93,9 +94,9 @@ static Address address_of(const struct nf_conntrack *ct, Family family, enum nf_
 }
 
 /*
- * The flow as the forward hook sees it: after destination NAT, before source NAT. So the
- * destination is where replies come from, the source what the original direction has. False:
- * neither IPv4 nor IPv6, or incomplete.
+ * The flow as the forward hook sees it: after destination NAT, before source NAT. So the source is
+ * that of the original direction, and the destination is the source of the reply direction. False:
+ * the entry is neither IPv4 nor IPv6, or is incomplete.
  */
 static bool read_tuple(const struct nf_conntrack *ct, Tuple *ret_tuple)
 {
@@ -163,7 +164,7 @@ const Tuples *flow_scan_forbidden(const FlowScan *scan)
 	return &scan->tuples;
 }
 
-/* False: it was not deleted, since it has ended or for another reason. */
+/* False: it was not deleted: it has ended already, or the kernel refused. */
 static bool delete_flow(const FlowScan *scan, const struct nf_conntrack *ct)
 {
 	char buffer[4096];
@@ -173,7 +174,7 @@ static bool delete_flow(const FlowScan *scan, const struct nf_conntrack *ct)
 	if (nfct_nlmsg_build(header, ct) < 0 ||
 		mnl_socket_sendto(scan->deletion, header, header->nlmsg_len) < 0)
 		return false;
-	/* without NLM_F_ACK the kernel answers only if it failed, inside sendto() */
+	/* without NLM_F_ACK the kernel answers an error only, and before sendto() returns */
 	return recv(mnl_socket_get_fd(scan->deletion), buffer, sizeof(buffer), 0) < 0;
 }
 

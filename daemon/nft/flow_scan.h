@@ -3,17 +3,17 @@
 /*
  * flow_scan: one pass over the connection tracking table of this namespace (ctnetlink).
  *
- * Established flows pass our chains by one rule, so a flow that a change forbids must be deleted
- * from connection tracking: its next packet is then "new", and is evaluated.
+ * One rule of our base chains accepts all established flows. So a flow that a change forbids must
+ * be deleted from connection tracking: its next packet is "new" then, and is evaluated.
  *
  *     flow_scan_open --> flow_scan_read --> flow_scan_delete --+--> flow_scan_close
  *                             ^                                |
  *                             +----- until is_done or error ---+
  *
  * The dump is requested by open and read in pieces, since a node may track a million flows. Of each
- * piece, flow_scan_read collects the flows that may not go on; between it and flow_scan_delete the
- * caller makes sure that they cannot be taken up again (stale_flows.c). An nft_flows_take() is one
- * turn.
+ * piece, flow_scan_read collects the forbidden flows. Before flow_scan_delete the caller adds them
+ * to the table of stale flows, so that their next packets are refused (stale_flows.c). A call of
+ * nft_flows_take() handles one piece: read, then delete.
  */
 #include "nft.h"
 #include "transaction.h"
@@ -33,5 +33,5 @@ int flow_scan_read(
 	FlowScan *scan, Arena *arena, NftAllows allows, void *context, bool *ret_is_done);
 /* The forbidden flows of the piece; until flow_scan_delete. */
 const Tuples *flow_scan_forbidden(const FlowScan *scan);
-/* Deletes them from connection tracking. How many were deleted: some may have ended meanwhile. */
+/* Deletes them from connection tracking. Returns how many: some may have ended meanwhile. */
 unsigned flow_scan_delete(FlowScan *scan);

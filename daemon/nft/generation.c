@@ -4,7 +4,10 @@
 #include <assert.h>
 #include <time.h>
 
-/* The kernel numbers a transaction some microseconds before it sends its notification. */
+/*
+ * The kernel increments the generation number some microseconds before it sends the notification
+ * of the transaction, so we may read the number first: then we try again.
+ */
 #define RETRIES 20
 #define RETRY_NSEC (1000 * 1000)
 
@@ -44,7 +47,8 @@ Unsubscribed generation_unsubscribe(Nft *nft, bool is_large)
 
 	if (!nft->watch || !is_large)
 		return unsubscribed;
-	/* receives the notification of a foreign transaction that is being made right now */
+	/* waits for the notification of a foreign transaction that was made just now: after
+	   unsubscribing it would be lost */
 	nft_generation_is_accounted(nft);
 	if (netlink_read_generation(nft->netlink, &unsubscribed.number) < 0)
 		return unsubscribed;

@@ -14,8 +14,8 @@
  * is what we wrote, and a health check need not read it back, which takes half a second if it is
  * large.
  *
- * Foreign transactions count whatever table they change. Those that change ours are reported by the
- * watch besides.
+ * Foreign transactions are counted whatever table they change. Those that change our tables are
+ * also reported by the watch.
  *
  *              generation_unsubscribe (large change)
  *     subscribed ------------------------------------> unsubscribed
@@ -23,11 +23,10 @@
  *         +---------------- generation_resubscribe --------+
  *            the number rose by more than our own transactions: has_missed is set
  *
- * Why unsubscribe: as long as any socket is subscribed, the kernel makes a notification of each
- * element that changes, also of those that a socket filter drops; that costs ten times the change
- * itself. While unsubscribed nothing is received, and the generation number alone tells whether a
- * foreign transaction happened. nft_has_missed() asks for that, and the caller reads the table
- * back.
+ * Why unsubscribe: as long as any socket is subscribed, the kernel makes a notification for each
+ * element that changes, even if a socket filter drops it; that costs ten times the change itself.
+ * While unsubscribed we receive nothing, and only the generation number shows that a foreign
+ * transaction happened. Then nft_has_missed() returns true, and the caller reads the table back.
  */
 #include "kernel.h"
 
@@ -37,6 +36,9 @@ typedef struct Unsubscribed {
 	uint32_t commits; /* own transactions before it */
 } Unsubscribed;
 
-/* Before and after a change; the value goes from the one to the other. They do not nest. */
+/*
+ * Called before and after a change. The first returns what the second needs, and does nothing if
+ * the change is not large. Calls do not nest.
+ */
 Unsubscribed generation_unsubscribe(Nft *nft, bool is_large);
 void generation_resubscribe(Nft *nft, Unsubscribed unsubscribed);

@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 /*
- * On a kernel without PREEMPT_RT a packet passes our hooks with soft interrupts disabled, so a
- * processor that runs a thread is inside no hook. When this thread has run on each processor once,
- * all packets that were inside a hook before have left it. That takes microseconds; the kernel's
- * RCU grace period takes milliseconds.
+ * On a kernel without PREEMPT_RT, packets pass our hooks with soft interrupts disabled. So a
+ * processor on which an ordinary thread runs has no packet inside a hook. When this thread has run
+ * once on each processor, all packets that were inside a hook before have left it. That takes
+ * microseconds; the kernel's RCU grace period takes milliseconds.
  */
 static bool visit(cpu_set_t *set, size_t size, long n)
 {
@@ -59,8 +59,9 @@ static bool visit_processors(void)
 }
 
 /*
- * Otherwise: packets pass hooks as RCU readers, and this membarrier is synchronize_rcu(). The
- * kernel refuses it with nohz_full; then 50 ms have to do, far longer than a packet is in a hook.
+ * If the processors cannot be visited: packets pass hooks as RCU readers, and this membarrier
+ * command is synchronize_rcu(). The kernel refuses it with nohz_full. Then we can only wait for a
+ * time, 50 ms, that is far longer than a packet is inside a hook.
  */
 void grace_period_wait(void)
 {

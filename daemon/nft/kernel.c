@@ -14,7 +14,7 @@ int nft_open(Nft **ret_nft)
 	nft->ctx = nft_ctx_new(NFT_CTX_DEFAULT);
 	if (!nft->ctx)
 		memory_end();
-	/* after libnftables' socket: see netlink_libnftables_port */
+	/* after nft_ctx_new has opened libnftables' socket: see netlink_libnftables_port */
 	r = netlink_open(&nft->netlink);
 	if (r < 0) {
 		nft_close(nft);
@@ -68,7 +68,7 @@ int kernel_refuse(Nft *nft, const char *what, const char *reason)
 	return NFT_E_REFUSED;
 }
 
-/* libnftables may open its socket anew at any time, which then has another port ID. */
+/* libnftables may close its socket and open another one, with another port ID, at any time. */
 static void filter_own_ports(Nft *nft)
 {
 	uint32_t port = nft->watch ? netlink_libnftables_port(nft->netlink) : 0;

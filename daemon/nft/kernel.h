@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * kernel: what an Nft is, and how the module's other files run nft scripts. Private to the module.
+ * kernel: the Nft's struct, and how the module's other files run nft scripts. Private to the
+ * module.
  *
- * All nft text goes through kernel_run() or kernel_query(), which keep three things true: every
- * transaction of ours is counted in nft->commits (generation.h), our own notifications are filtered
- * out of the watch, and nft->error holds the reason of the last refusal.
+ * All nft text goes through kernel_run() or kernel_query(). So every transaction made of nft text
+ * is counted in nft->commits (generation.h; those of netlink are counted where they are sent), the
+ * watch filters out our own notifications, and nft->error has the reason of the last refusal.
  */
 #include "flow_scan.h"
 #include "netlink.h"
@@ -35,7 +36,7 @@ struct Nft {
 int kernel_run(Nft *nft, const char *what, const char *script);
 /* Runs a script that changes nothing. 0 or NFT_E_REFUSED. */
 int kernel_query(Nft *nft, const char *what, const char *script);
-/* Sets nft->error to "WHAT: REASON", of `reason` its first line. Returns NFT_E_REFUSED. */
+/* Sets nft->error to "WHAT: " and the first line of `reason`. Returns NFT_E_REFUSED. */
 int kernel_refuse(Nft *nft, const char *what, const char *reason);
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* nft's listings, taken apart. See listing.h. */
+/* Splitting and comparing nft's listings. See listing.h. */
 #include "listing.h"
 #include <assert.h>
 #include <string.h>

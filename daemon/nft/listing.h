@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * listing: the output of `nft list table` taken apart into its objects, and compared with text of
- * ours. Pure functions; everything is in the listing's arena.
+ * listing: splits the output of `nft list table` into the objects of the table, and compares an
+ * object with text that we rendered. Pure functions; all memory is in the listing's arena.
  */
 #include "base.h"
 
@@ -24,7 +24,7 @@ void listing_add(Listing *listing, const char *text);
 const char *listing_find(
 	const Listing *listing, const char *keyword, const char *name); /* or NULL */
 /*
- * Whether nft listed what `rendered` made. Versions of nft differ in white space, and in whether
- * they print the default of a `reject`.
+ * Whether the listed object is the one that `rendered` describes. Ignores what versions of nft
+ * print differently: white space, and the default of a `reject`.
  */
 bool listing_is_equal(const char *block, const char *rendered);

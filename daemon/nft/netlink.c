@@ -63,8 +63,9 @@ static int socket_option(int fd, int name)
 }
 
 /*
- * A netlink socket gets its port ID when it is bound, and libnftables leaves that to the kernel,
- * which binds at the first message. We bind earlier in the same way: the port stays the same.
+ * A netlink socket gets its port ID when it is bound. libnftables does not bind; the kernel does,
+ * at the first message. If that has not happened yet we bind the socket ourselves, and leave the
+ * choice of the port to the kernel likewise: the port stays the same afterwards.
  */
 static uint32_t socket_port(int fd)
 {

@@ -10,8 +10,8 @@
  * number.
  *
  * An Nft owns one Netlink, from nft_open() to nft_close(). Requests are synchronous: each function
- * sends, and reads or drops all answers before it returns, so that no request finds an answer to
- * the one before. Only one thread may use it.
+ * sends, and then reads or drops all answers, so that no request reads an answer to the one before
+ * it. Only one thread may use it.
  */
 #include "base.h"
 #include "ruleset.h"
@@ -32,16 +32,17 @@ Netlink *netlink_close(Netlink *netlink);
 /* The port ID: the number by which the kernel names this socket in messages. */
 uint32_t netlink_port(const Netlink *netlink);
 /*
- * The port ID of libnftables' socket, which its API does not show: of the netfilter socket of this
- * process that was opened last before this one. 0: there is none.
+ * The port ID of libnftables' socket. Its API does not tell it, so we take the netfilter socket
+ * with the highest file descriptor below ours: nft_open() lets libnftables open its socket just
+ * before. 0: there is none.
  */
 uint32_t netlink_libnftables_port(const Netlink *netlink);
 /* The number of the last transaction that changed nf_tables in this namespace. 0 or -errno. */
 int netlink_read_generation(Netlink *netlink, uint32_t *ret_generation);
 /*
- * Reads and drops what the kernel still has for this socket: the rest of a dump that was given up,
- * which the next request would take for its own answer.
+ * Reads and drops all messages that wait in this socket. After a dump that failed half-way: the
+ * next request would take the rest of it for its own answer.
  */
 void netlink_discard(Netlink *netlink);
-/* NFPROTO_INET or NFPROTO_BRIDGE: the family of our table, as messages have it. */
+/* The family of our table in netlink messages: NFPROTO_INET or NFPROTO_BRIDGE. */
 uint16_t netlink_table_family(const BaseOptions *base);

@@ -2,13 +2,14 @@
 /*
  * Reading our table back: whether it is as we wrote it, and what ruleset it holds.
  *
- * Three steps: the table is listed without elements and taken apart (listing.h); each object that
- * the wanted ruleset has too is compared with its text; each object of the listing becomes an item
- * of a new ruleset, `held`, by its name (object_name_parse), its elements read over netlink.
+ * Three steps. The table is listed without elements, and split into objects (listing.h). Each
+ * object that the wanted ruleset has too is compared with the text that we would write. Each object
+ * of the listing becomes an item of a new ruleset, `held`: its name says what it is
+ * (object_name_parse), and its elements are read over netlink.
  *
- * Sets and chains are named by their content, so one that the wanted ruleset lacks may be left from
- * the ruleset before: it is no mismatch, and the plan deletes it. A mismatch is what no ruleset of
- * ours has: another text, an unknown name, a standby object, a constant object that is missing.
+ * A set or chain of ours that the wanted ruleset lacks is no mismatch: it belongs to an earlier
+ * ruleset, and the plan deletes it. A mismatch is what a table has after no plan of ours: an object
+ * with another text, an unknown name, a standby object, or no object where every ruleset has one.
  */
 #include "base_chain.h"
 #include "element_dump.h"
@@ -23,7 +24,7 @@ typedef struct Reading {
 	Arena *scratch;
 	const Ruleset *wanted;
 	const char *table; /* "inet netpol" */
-	BaseOptions base;  /* as wanted, but for what the listed base chain tells: read_base */
+	BaseOptions base;  /* those that the table was written with: see read_base */
 	Listing listing;
 	NftState *state;
 	Ruleset *held;
@@ -37,7 +38,10 @@ static void report_mismatch(Reading *r, const char *what, const char *name)
 }
 
 /* ---- Which base options the table was written with ---- */
-/* TABLE_TAGGED takes is_isolating from the inet table's maps; the others follow from their own. */
+/*
+ * In TABLE_TAGGED, is_isolating is that of the inet table, and shows by a rule that is only written
+ * then. In the other tables it follows from which maps have verdicts.
+ */
 static void read_is_isolating(Reading *r, const char *forward)
 {
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
@@ -47,6 +51,7 @@ static void read_is_isolating(Reading *r, const char *forward)
 							    !r->base.is_empty[d][FAMILY_IPV6];
 }
 
+/* The options of the wanted ruleset, except for those that the listed text shows. */
 static void read_base(Reading *r)
 {
 	const char *forward = listing_find(&r->listing, "chain", BASE_CHAIN_NAME[BASE_FORWARD]);
@@ -74,7 +79,10 @@ static void compare_block(
 			arena_printf(r->scratch, "%s %s", keyword, name));
 }
 
-/* A CIDR set is named by its ranges and never edited, so they are listed and compared too. */
+/*
+ * The ranges of a CIDR set are part of its text: it is named by them and never edited. They are not
+ * in the listing of the table, so the set is listed by itself first.
+ */
 static void compare_set(Reading *r, const Set *set)
 {
 	Buf buf = {.arena = r->scratch};
@@ -143,8 +151,8 @@ static void compare_structure(Reading *r)
 			report_mismatch(r, "missing: set", object_name_self(f));
 }
 
-/* ---- Objects of the listing into `held` ---- */
-/* These three return 0, or -errno of a dump. */
+/* ---- Adding the listed objects to `held` ---- */
+/* read_set, read_map and read_block return 0, or -errno if a dump of elements failed. */
 static int read_set(Reading *r, const ListingBlock *block)
 {
 	ObjectName name;
@@ -162,7 +170,7 @@ static int read_set(Reading *r, const ListingBlock *block)
 			r->held, (Set){.name = arena_strdup(r->held->arena, block->name),
 					 .kind = name.set,
 					 .family = name.family});
-	if (set->kind == SET_CIDR) /* its name says which ranges it has */
+	if (set->kind == SET_CIDR) /* its name is a digest of its ranges: plans need no more */
 		return 0;
 	return element_dump_set(r->nft->netlink, r->held->arena, &r->wanted->base, set);
 }
@@ -184,7 +192,7 @@ static int read_map(Reading *r, const ListingBlock *block)
 	return error;
 }
 
-/* A chain that the table has whatever the ruleset. */
+/* Whether it is a base chain or refusal chain, which every ruleset of these options has. */
 static bool is_constant_chain(const Reading *r, const char *name)
 {
 	for (BaseChain c = BASE_FORWARD; c < BASE_CHAIN_N; c++)
@@ -227,8 +235,8 @@ static int read_block(Reading *r, const ListingBlock *block)
 	return 0;
 }
 
-/* ---- What the elements tell ---- */
-/* A pod in a map that no base chain looks up is not isolated. */
+/* ---- Checks that need the elements ---- */
+/* If a map has elements and the base chains do not look it up, its pods are not isolated. */
 static void check_lookups(Reading *r)
 {
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
@@ -238,8 +246,9 @@ static void check_lookups(Reading *r)
 }
 
 /*
- * A plan adds elements before it deletes others. A set of fixed size must have capacity for both:
- * one that somebody else filled would refuse the addition each time.
+ * A plan adds elements before it deletes others, so a set of fixed size must have capacity for
+ * both. A set that another program has filled up would refuse the additions of every plan: the
+ * table has to be replaced.
  */
 static void check_capacity(Reading *r)
 {
@@ -275,13 +284,14 @@ static int read_table(Reading *r, const char *text)
 	check_lookups(r);
 	check_capacity(r);
 	ruleset_sort(r->held);
-	r->held->base =
-		r->base; /* ruleset_sort counted the maps; what counts is what was written */
+	/* ruleset_sort derived options from the verdicts; the base chains may be written with
+	 * others */
+	r->held->base = r->base;
 	r->state->is_known = !r->state->mismatch;
 	return 0;
 }
 
-/* A fallback table's base chains are added last, in one transaction: with them it enforces. */
+/* plan_create adds a fallback table's base chains last, all at once: with one it is complete. */
 static void read_fallback(Nft *nft, Arena *scratch, const BaseOptions *base, NftState *state)
 {
 	BaseOptions fallback = {.table = object_name_table(scratch, base->table, TABLE_FALLBACK),
@@ -324,7 +334,7 @@ int nft_read(Nft *nft, const Ruleset *wanted, NftState *ret_state)
 	return 0;
 }
 
-int nft_check(Nft *nft, const Ruleset *wanted, bool *ret_is_so)
+int nft_check(Nft *nft, const Ruleset *wanted, bool *ret_is_equal)
 {
 	ARENA_CLEANUP Arena *scratch = arena_new();
 	NftState state;
@@ -333,11 +343,10 @@ int nft_check(Nft *nft, const Ruleset *wanted, bool *ret_is_so)
 
 	if (r < 0)
 		return r;
-	*ret_is_so = false;
-	if (state.is_known &&
-		!state.has_fallback) { /* else `held` is not complete: it was not read */
+	*ret_is_equal = false;
+	if (state.is_known && !state.has_fallback) { /* known: `held` is complete */
 		plan_change(scratch, state.held, wanted, &plan);
-		*ret_is_so = plan.commits.n == 0;
+		*ret_is_equal = plan.commits.n == 0;
 	}
 	ruleset_unref(state.held);
 	return 0;

@@ -157,13 +157,13 @@ static void render_rule(Buf *buf, const Chain *chain, const ChainRule *rule)
 
 /* ---- Refusal chains ---- */
 /*
- * What is never refused. The rules are in the refusal chains, so that a packet which a policy
- * allows never passes them.
+ * What is never refused. The rules are in the refusal chains, so that a packet that a policy allows
+ * is not compared with them.
  *
- * A pod may always reach itself. Neighbour discovery and MLD are never filtered; on a bridge they
- * pass our hooks. A genuine one cannot have been routed: RFC 4861 wants hop limit 255, which every
- * router lowers, and RFC 3810 hop limit 1 and a source that is link-local or unspecified. An ICMPv6
- * message of these types without that is refused like any other packet.
+ * A pod may always reach itself. Neighbour discovery and MLD are never filtered; between pods of a
+ * bridge they pass our hooks. Genuine messages are never routed: RFC 4861 demands hop limit 255,
+ * which a router would have lowered; RFC 3810 demands hop limit 1 and a source that is link-local
+ * or unspecified. ICMPv6 messages of these types without that are refused like any other packet.
  */
 static const char *const NEVER_REFUSED[] = {"ip saddr . ip daddr @self4",
 	"ip6 saddr . ip6 daddr @self6",
@@ -180,7 +180,7 @@ const char *const REFUSAL_CHAIN_NAME[REFUSAL_CHAIN_N] = {
 	[DROP_OUT] = "drop_out",
 };
 
-/* The kernel allows `reject` at a bridge's prerouting and input hooks, not at forward. */
+/* In bridge tables the kernel allows `reject` at the prerouting and input hooks, not at forward. */
 bool render_has_refusal_chain(const BaseOptions *base, RefusalChain refusal)
 {
 	return refusal >= DROP_IN || !table_is_bridge(base->kind);
@@ -213,9 +213,10 @@ void render_refusal_chains(Buf *buf, const BaseOptions *base)
 }
 
 /*
- * A base chain evaluates egress first and ingress last. The ingress map leads here by goto, and
- * `accept` ends the hook. The egress map leads here by jump, and `return` goes back to the base
- * chain, which then evaluates the destination's ingress: neither direction decides for the other.
+ * A base chain evaluates egress first and ingress last. The ingress map leads to its chains by
+ * `goto`, and their `accept` ends the evaluation. The egress map leads to its chains by `jump`, and
+ * their `return` goes back to the base chain, which evaluates the destination's ingress next. So a
+ * packet that egress allows is still subject to ingress.
  */
 void render_chain(Buf *buf, const BaseOptions *base, const Chain *chain)
 {

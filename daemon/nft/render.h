@@ -4,13 +4,12 @@
  * render: one object of a table as nft text.
  *
  * The text has the form in which `nft list` prints it, tabs and line breaks included. So one text
- * serves three purposes: it is what `netpolctl ruleset` prints, what libnftables is given, and what
- * a listing of the kernel's table is compared with (readback.c). Whatever is looked for in a
- * listing is defined here or in base_chain.c, next to what writes it.
+ * serves three purposes: `netpolctl ruleset` prints it, libnftables reads it, and a listing of the
+ * kernel's table is compared with it (readback.c). A string that read-back searches for in a
+ * listing is defined in the file that writes it: here or in base_chain.c.
  *
- * Pure functions: they append to `buf`, and ask neither the kernel nor a clock. Sets and chains are
- * rendered in the order of their elements and rules: sorted input makes the text stable to the
- * byte.
+ * Pure functions that append to `buf`. Elements and rules are rendered in the order in which they
+ * are in sets and chains, so equal rulesets give equal text, to the byte.
  */
 #include "ruleset.h"
 
@@ -24,15 +23,15 @@ void render_set(Buf *buf, const Set *set, bool has_elements);
 /* With the elements `verdicts`; NULL: without. */
 void render_map(Buf *buf, const BaseOptions *base, Direction direction, Family family,
 	bool is_standby, const Verdicts *verdicts);
-/* Whether a listed map was written with a size: it is not one of the large ones. */
+/* Whether a listed map was written with a size: all but large maps are (MAP_SMALL_MAX). */
 bool render_map_has_size(const char *block);
 /* The chain of a class of isolated pods. It ends in a goto to a refusal chain. */
 void render_chain(Buf *buf, const BaseOptions *base, const Chain *chain);
 
 /*
- * Refusal chains: where a packet goes that no rule of its pod's chain accepts. They accept what
- * must never be refused (neighbour discovery, a pod's traffic to itself) and reject or drop the
- * rest. They are the same in each table, whatever the ruleset.
+ * Refusal chains. The last rule of each pod's chain goes to one of them. They accept what must
+ * never be refused (neighbour discovery, a pod's traffic to itself) and reject or drop the rest.
+ * Their text is constant: it does not depend on the ruleset.
  */
 typedef enum RefusalChain {
 	REFUSE_IN,

@@ -73,13 +73,14 @@ const char *script_render_additions(Arena *arena, const Commit *commit)
 }
 
 /* ---- Changes ---- */
-/* nft has no "delete if it exists": the chain is added, which does nothing if it is there. */
+/* nft has no "delete if it exists". To add a chain that exists does nothing, so it is added first.
+ */
 static void delete_chain_if_any(Buf *buf, const char *table, const char *chain)
 {
 	buf_printf(buf, "add chain %s %s\ndelete chain %s %s\n", table, chain, table, chain);
 }
 
-/* Flushed and filled in one transaction: packets see the old rules or the new, never none. */
+/* Flushes and fills the chains in one transaction: a packet has the old rules or the new ones. */
 static void render_set_base(Buf *buf, const Op *op, const char *table)
 {
 	for (BaseChain c = BASE_FORWARD; c < BASE_CHAIN_N; c++) {

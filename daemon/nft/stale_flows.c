@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Stale flows: established flows that the policies no longer allow are killed.
+ * Stale flows: kills established flows that the policies no longer allow.
  *
- * Deleting a flow from connection tracking is not enough. The kernel takes a TCP packet from the
- * middle of a connection, or any UDP packet, for the first of a flow that its sender opened, so the
- * end that answered before could open the same connection again in the other direction. Therefore
- * TCP and UDP flows are first added to a table that refuses their packets (stale_table.h), and then
- * deleted: at no instant can they be taken up again. Of other protocols nothing is taken up from
- * the middle.
+ * Deleting a flow from connection tracking is not enough. The kernel treats a TCP packet from the
+ * middle of an untracked connection, or any UDP packet, as the first of a new flow that its sender
+ * opens. So a packet of the end that answered would open the flow again, in the other direction,
+ * which the policies may allow. Therefore TCP and UDP flows are first added to a table that refuses
+ * their packets (stale_table.h), and then deleted: at no instant can they be opened again. Flows of
+ * other protocols are only deleted.
  *
- *     flow:    established --> in NAME_cut, refused --+--> expired (a day; UDP three minutes)
+ *     flow:    established --> in NAME_cut, refused --+--> expired (TCP a day; UDP three minutes)
  *                                                     +--> removed by nft_flows_review: a later
  *                                                          change allows it again
- *     table:   absent -- first forbidden flow --> present -- nft_flows_review finds it empty -->
- * absent
+ *
+ *     table:   absent --> present    at the first forbidden flow
+ *              present --> absent    when nft_flows_review finds it empty
  */
 #include "element_dump.h"
 #include "kernel.h"
@@ -40,7 +41,10 @@ void nft_flows_end(Nft *nft)
 }
 
 /* ---- The table ---- */
-/* A transaction a set. 0 or -errno; -ENOENT: the table is absent. */
+/*
+ * Adds the flows to the table's sets, or deletes them from these; one transaction for each set. 0
+ * or -errno; -ENOENT: the table is absent, or a flow to delete has expired.
+ */
 static int edit_sets(
 	Nft *nft, Arena *arena, const BaseOptions *stale, bool is_add, const Tuples *tuples)
 {
@@ -102,7 +106,7 @@ int nft_flows_take(Nft *nft, const NftStaleTable *tables, size_t n, NftAllows al
 }
 
 /* ---- Review ---- */
-/* Removes what may go on now. *ret_left: how many flows the table still has. */
+/* Removes the flows that `allows` allows. *ret_left: how many flows the table still has. */
 static int review_table(Nft *nft, Arena *arena, const BaseOptions *stale, NftAllows allows,
 	void *context, size_t *ret_left)
 {

@@ -13,7 +13,7 @@ BaseOptions stale_table_base(Arena *arena, const BaseOptions *enforcing)
 		.kind = enforcing->kind};
 }
 
-/* An element expires after what both ends have given up long before: a day, or three minutes. */
+/* Elements expire after a time in which both ends give up: TCP a day, UDP three minutes. */
 static void render_stale_set(Buf *buf, const StaleSet *set)
 {
 	const char *address = set->family == FAMILY_IPV4 ? "ipv4_addr" : "ipv6_addr";
@@ -23,7 +23,10 @@ static void render_stale_set(Buf *buf, const StaleSet *set)
 	buf_printf(buf, "\t\ttimeout %s\n\t}\n", set->protocol == PROTOCOL_TCP ? "1d" : "3m");
 }
 
-/* Both directions of the flow. A first SYN opens a new connection, which the policies evaluate. */
+/*
+ * Two rules, one for each direction of a flow. A TCP packet with SYN alone is not refused: it opens
+ * a new connection with the same ports, and the enforcing table evaluates it.
+ */
 static void render_stale_rules(Buf *buf, const StaleSet *set, bool is_drop)
 {
 	bool is_tcp = set->protocol == PROTOCOL_TCP;
@@ -43,7 +46,7 @@ static void render_stale_rules(Buf *buf, const StaleSet *set, bool is_drop)
 	}
 }
 
-/* Before the enforcing table's chain at the same hook, which has priority `filter`. */
+/* Its priority puts the chain before that of the enforcing table, which is `filter`. */
 static void render_hook(Buf *buf, const char *hook, bool is_drop)
 {
 	buf_printf(buf,
@@ -56,8 +59,8 @@ static void render_hook(Buf *buf, const char *hook, bool is_drop)
 }
 
 /*
- * The kernel takes no reject at a bridge's forward hook. The output hook is needed since of a
- * connection that a pod opened to its node, the node's end may be the one that sends next.
+ * At a bridge's forward hook the kernel allows no reject, so packets are dropped. The output hook
+ * is needed for connections that a pod opened to its node: the node may send the next packet.
  */
 const char *stale_table_render(Arena *arena, const BaseOptions *base, bool is_drop)
 {

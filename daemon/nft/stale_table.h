@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * stale_table: the table that refuses flows which were deleted from connection tracking.
+ * stale_table: the table that refuses packets of flows that were deleted from connection tracking.
  *
- * It has a set per family and protocol, of source, source port, destination, destination port; and
- * a chain per hook that refuses what matches a set, in either direction. It is named NAME_cut after
- * the enforcing table NAME. stale_flows.c says when it exists. Pure functions.
+ * It has a set for each family and protocol, with elements source . source port . destination .
+ * destination port; and a chain at each hook that refuses packets of the flows in the sets, in both
+ * directions. The enforcing table is NAME, this one is NAME_cut. stale_flows.c says when it exists.
+ * Pure functions.
  */
 #include "ruleset.h"
 
@@ -18,7 +19,8 @@ typedef struct StaleSet {
 #define STALE_SETS_N 4
 extern const StaleSet STALE_SET[STALE_SETS_N];
 
-/* The table's name (in `arena`) and kind, by those of the enforcing table. */
+/* The table's name (in `arena`) and kind, derived from those of the enforcing table. */
 BaseOptions stale_table_base(Arena *arena, const BaseOptions *enforcing);
-/* The whole table, without elements. is_drop: it drops, and rejects otherwise. */
+/* The whole table as nft text, without elements. is_drop: it drops packets; else it rejects them.
+ */
 const char *stale_table_render(Arena *arena, const BaseOptions *base, bool is_drop);

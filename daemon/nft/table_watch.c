@@ -35,8 +35,8 @@ TableWatch *table_watch_close(TableWatch *watch)
 }
 
 /*
- * A notification carries the port ID of the socket that asked for the change. Classic BPF loads
- * words in network order, the header has host order: hence htonl.
+ * A notification carries the port ID of the socket that made the change. The header has it in host
+ * byte order, but classic BPF loads words as big-endian: so it is compared with htonl() of the ID.
  */
 int table_watch_ignore(TableWatch *watch, uint32_t one, uint32_t two)
 {

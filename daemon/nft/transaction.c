@@ -53,7 +53,11 @@ static void batch_add_boundary(Batch *batch, uint16_t type)
 	batch_add(batch, header);
 }
 
-/* ---- Elements: attributes are put straight into the message, since there may be 300,000 ---- */
+/*
+ * ---- Elements ----
+ * Attributes are written directly into the message, without an nftnl object for each element: there
+ * may be 300,000.
+ */
 static struct nlmsghdr *begin_elements(
 	Batch *batch, const BaseOptions *base, const char *name, bool is_add)
 {
@@ -136,7 +140,11 @@ static void add_element_op(Batch *batch, const Op *op)
 	}
 }
 
-/* ---- Deletions. A chain's rules go with it, and they are what refers to sets and maps. ---- */
+/*
+ * ---- Deletions ----
+ * The kernel deletes a chain's rules with it. Only rules refer to sets and maps, so after the
+ * chains these can be deleted too.
+ */
 static void add_deletion(Batch *batch, const BaseOptions *base, uint16_t type, const char *name)
 {
 	bool is_chain = type == NFT_MSG_DELCHAIN;
@@ -174,8 +182,9 @@ static void add_op(Batch *batch, const Op *op)
 
 /* ---- Sending ---- */
 /*
- * The kernel carries a batch out inside sendto(): when that returns, every answer is waiting, and
- * EAGAIN means that all were read. The first error is the one that is reported.
+ * The kernel carries out a batch inside sendto(): when that returns, all answers are in the
+ * socket's queue, and EAGAIN means that all have been read. The result is the first error among
+ * them.
  */
 static int read_answers(Netlink *netlink)
 {
@@ -199,7 +208,7 @@ static int read_answers(Netlink *netlink)
 	}
 }
 
-/* A batch must fit into one send, and the answers to its messages (NLM_F_ACK) must find space. */
+/* The send buffer must hold the whole batch, the receive buffer all answers to it (NLM_F_ACK). */
 static int batch_send(Batch *batch)
 {
 	int fd = mnl_socket_get_fd(batch->netlink->socket);

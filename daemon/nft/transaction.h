@@ -4,16 +4,16 @@
  * transaction: changes that go to the kernel as netlink messages of our own.
  *
  * A transaction is a batch: a BEGIN message, the changes, an END message, sent with one sendto().
- * The kernel takes all of it or nothing. It handles two kinds of change: elements of hash sets and
- * verdict maps, added and deleted; and chains, sets and maps deleted by name. Everything else of a
- * Commit is nft text (script.h).
+ * The kernel takes all of it or nothing. This file sends two kinds of change: elements of hash sets
+ * and verdict maps, added and deleted; and chains, sets and maps, deleted by name. Everything else
+ * of a Commit is nft text (script.h).
  */
 #include "netlink.h"
 
 typedef VEC(Tuple) Tuples;
 
 typedef struct TransactionResult {
-	bool is_sent;	   /* false: the commit had nothing for netlink, and nothing was sent */
+	bool is_sent;	   /* false: the commit has no such change, and nothing was sent */
 	unsigned elements; /* set and map elements added or deleted */
 } TransactionResult;
 
