@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""chance: random clusters and policies that like corners. Everything comes from one seed."""
+"""chance: random clusters and policies, with many corner cases. Everything comes from one seed."""
 import random
 
 KEYS = ["app", "role", "tier", "example.com/team"]
@@ -24,9 +24,9 @@ class Chance(random.Random):
             s["matchExpressions"] = [e]
         return s
 
-    def space_selector(self, spaces):
+    def namespace_selector(self, namespaces):
         if self.random() < 0.3:
-            return {"matchLabels": {"kubernetes.io/metadata.name": self.choice(spaces)}}
+            return {"matchLabels": {"kubernetes.io/metadata.name": self.choice(namespaces)}}
         return self.selector()
 
     def block(self, addresses):
@@ -47,12 +47,12 @@ class Chance(random.Random):
                 value = int(other) >> (bits - p) << (bits - p)
                 excepts.append(str(type(net)((value, p))))
         if self.random() < 0.1 and prefix < bits:
-            excepts = [str(n) for n in net.subnets(1)]  # all of it, in two halves
+            excepts = [str(n) for n in net.subnets(1)]  # the whole block, as two halves
         if excepts:
             block["except"] = excepts
         return block
 
-    def peer(self, spaces, addresses):
+    def peer(self, namespaces, addresses):
         kind = self.random()
         if kind < 0.3:
             return {"ipBlock": self.block(addresses)}
@@ -60,7 +60,7 @@ class Chance(random.Random):
         if kind < 0.75:
             peer["podSelector"] = self.selector()
         if kind > 0.5:
-            peer["namespaceSelector"] = self.space_selector(spaces)
+            peer["namespaceSelector"] = self.namespace_selector(namespaces)
         return peer
 
     def port(self):
@@ -76,24 +76,24 @@ class Chance(random.Random):
                 port["endPort"] = self.choice([n for n in NUMBERS + [65535] if n >= port["port"]])
         return port
 
-    def rule(self, direction, spaces, addresses):
+    def rule(self, direction, namespaces, addresses):
         rule = {}
         if self.random() < 0.8:
             rule["from" if direction == "ingress" else "to"] = [
-                self.peer(spaces, addresses) for _ in range(self.choice([0, 1, 1, 2, 3]))]
+                self.peer(namespaces, addresses) for _ in range(self.choice([0, 1, 1, 2, 3]))]
         if self.random() < 0.7:
             rule["ports"] = [self.port() for _ in range(self.choice([0, 1, 1, 2, 4]))]
         return rule
 
-    def policy(self, i, spaces, addresses):
+    def policy(self, i, namespaces, addresses):
         spec = {"podSelector": self.selector() if self.random() < 0.8 else {}}
         if self.random() < 0.7:
             spec["policyTypes"] = self.choice([["Ingress"], ["Egress"], ["Ingress", "Egress"], []])
         for direction in ("ingress", "egress"):
             if self.random() < 0.75:
-                spec[direction] = [self.rule(direction, spaces, addresses)
+                spec[direction] = [self.rule(direction, namespaces, addresses)
                                    for _ in range(self.choice([0, 1, 1, 2]))]
-        metadata = {"name": f"policy-{i}", "namespace": self.choice(spaces)}
+        metadata = {"name": f"policy-{i}", "namespace": self.choice(namespaces)}
         if metadata["namespace"] == "default" and self.random() < 0.5:
             del metadata["namespace"]
         return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""commits: when the kernel commits transactions of nftables, as it tells its listeners."""
+"""commits: when the kernel commits transactions of nftables, from its notifications (NFT_MSG_NEWGEN)."""
 import socket
 import struct
 import threading
@@ -14,7 +14,7 @@ NFT_NEWGEN = 10 << 8 | 15
 
 
 class Commits:
-    """Listens in a named network namespace; .last is the time (monotonic) of the last commit, .n counts them."""
+    """Subscribes in a named network namespace. last: when the last commit was seen (monotonic clock); n: how many."""
 
     def __init__(self, netns):
         self.last, self.n, self.netns, self.ending = 0.0, 0, netns, False
@@ -24,11 +24,11 @@ class Commits:
         ready.wait()
 
     def _listen(self, ready):
-        enter(f"/run/netns/{self.netns}")  # this thread alone
+        enter(f"/run/netns/{self.netns}")  # setns(2) moves only the calling thread
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as s:
             s.bind((0, 0))
             s.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTABLES)
-            s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)  # a large commit is told element by element
+            s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)  # a large commit sends a message per element
             s.settimeout(0.2)
             ready.set()
             while not self.ending:
@@ -36,7 +36,7 @@ class Commits:
                     data = s.recv(1 << 20)
                 except socket.timeout:
                     continue
-                except OSError:  # some were lost: more than the socket holds
+                except OSError:  # ENOBUFS: the buffer was full, and messages are lost
                     continue
                 now, at = time.monotonic(), 0
                 while at + 16 <= len(data):
@@ -46,13 +46,13 @@ class Commits:
                     at += max(16, length + 3 & ~3)
 
     def after(self, begin, quiet=0.05, patience=60):
-        """Seconds from `begin` to the last commit that followed it, when none has come for a while."""
+        """Waits until `quiet` seconds pass without a commit. Returns the seconds from `begin` to the last commit."""
         end = begin + patience
         while time.monotonic() < end:
             if self.last > begin and time.monotonic() > self.last + quiet:
                 return self.last - begin
             time.sleep(0.002)
-        raise AssertionError("no commit")
+        raise AssertionError(f"no commit within {patience} s")
 
     def close(self):
         self.ending = True

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""conf_form: a manifest's policy in netpol's own libconfig format, with the same meaning."""
+"""conf_form: converts a NetworkPolicy manifest to netpol's own libconfig format, with the same meaning."""
 
 
 def selector(s):
-    """In kubectl's grammar."""
+    """A label selector in kubectl's grammar, such as "app=web,tier in (a,b)"."""
     parts = [f"{k}={v}" for k, v in s.get("matchLabels", {}).items()]
     for e in s.get("matchExpressions", []):
         words = {"In": "{k} in ({v})", "NotIn": "{k} notin ({v})", "Exists": "{k}", "DoesNotExist": "!{k}"}
@@ -16,8 +16,8 @@ def peer(p):
         block = p["ipBlock"]
         excepts = ", ".join(f'"{e}"' for e in block.get("except", []))
         return f'{{ cidr = "{block["cidr"]}"; except = [ {excepts} ]; }}'
-    fields = [f'{name} = "{selector(p[key])}";' for name, key in (("namespaces", "namespaceSelector"), ("pods", "podSelector"))
-              if key in p]
+    names = (("namespaces", "namespaceSelector"), ("pods", "podSelector"))
+    fields = [f'{name} = "{selector(p[key])}";' for name, key in names if key in p]
     return "{ " + " ".join(fields) + " }"
 
 

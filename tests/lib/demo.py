@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""demo: what tests/demo shows."""
+"""demo: the program of tests/demo: a small cluster, and which pods reach which after each change."""
 import os
 import shutil
 import sys
@@ -37,8 +37,8 @@ def show_file(name, text):
         print(colour("2", f"  | {line}"))
 
 
-class Picture:
-    """The matrix, measured; what differs from the last one is marked."""
+class Matrix:
+    """Which pod reaches which, measured with real connections. A cell that changed since the last one has a star."""
 
     def __init__(self, lab, outside):
         self.lab, self.outside, self.last = lab, outside, {}
@@ -72,8 +72,9 @@ class Picture:
         self.last = verdicts
 
 
-def applied(lab, before):
-    wait_for(lambda: lab.status()["generation"] > before, 60, "netpold")
+def show_change(lab, before):
+    """Waits for the generation after `before`, and prints how long the change took."""
+    wait_for(lambda: lab.status()["generation"] > before, 60, "netpold to apply the change")
     status = lab.status()
     change = status["last_change"]
     print(f"  netpold: generation {status['generation']} in {change['milliseconds']} ms "
@@ -97,43 +98,43 @@ def build():
 def main():
     start = time.monotonic()
     with build() as lab:
-        picture = Picture(lab, lab.world(*OUTSIDE))
+        matrix = Matrix(lab, lab.world(*OUTSIDE))
         headline(f"A node, its pods on a CNI bridge, two addresses outside. Rows reach columns, TCP {PORT}; "
                  "no netpold yet:")
-        picture.show()
+        matrix.show()
 
         headline("netpold starts on the shipped conf.d: pods with role=db are isolated (* changed)")
         lab.write_inventory()
         lab.start()
-        picture.show()
+        matrix.show()
 
         headline("A policy file is dropped in:")
         show_file("shop.conf", SHOP)
         before = lab.status()["generation"]
         lab.write_policy_file("shop.conf", SHOP)
-        applied(lab, before)
-        picture.show()
+        show_change(lab, before)
+        matrix.show()
 
         headline("It is edited: one more entry, entries are OR:")
         show_file("shop.conf", SHOP_EDITED)
         before = lab.status()["generation"]
         lab.write_policy_file("shop.conf", SHOP_EDITED)
-        applied(lab, before)
-        picture.show()
+        show_change(lab, before)
+        matrix.show()
 
         headline("A pod appears, shop/cart-2 with app=cart: only set elements change")
         lab.pod("shop", "cart-2", ["10.244.1.30", "fd00:244:1::1e"], {"app": "cart"})
         before = lab.status()["generation"]
         lab.write_inventory()
-        applied(lab, before)
-        picture.show()
+        show_change(lab, before)
+        matrix.show()
 
-        headline("Why may default/other not reach default/db?")
+        headline("Why can default/other not reach default/db?")
         command = ["explain", "default/other", "default/db", f"{PORT}/TCP"]
         print(colour("36", "  $ netpolctl " + " ".join(command)))
         for line in lab.ctl(*command).stdout.replace(lab.dir + "/", "").rstrip().splitlines():
             print(f"  {line}")
-    print(f"\nAll of it is gone again; it took {time.monotonic() - start:.0f} seconds.")
+    print(f"\nThe namespaces are removed again. The demo took {time.monotonic() - start:.0f} seconds.")
 
 
 main()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""flood: pods a and b, and new flows from a to b as fast as one core sends them: to port ALLOWED, which every version
-of the files allows, and to port FORBIDDEN, which every version forbids.
+"""flood: pods a and b, and new UDP flows from a to b as fast as one core sends them: to port ALLOWED, which every
+version of the files allows, and to port FORBIDDEN, which every version forbids.
 
-Counted by two chains of the test's own, one before and one behind netpold's in the same hook, so that nothing that is
-lost elsewhere counts; and once more in b's own namespace, where nobody flushes."""
+Packets are counted by two chains of the test, one before and one after netpold's chain in the same hook, so that
+packets lost elsewhere do not count. They are counted again in b's namespace, whose ruleset no test flushes."""
 import contextlib
 import json
 import os
@@ -19,12 +19,13 @@ ADDRESSES = {"ip": ("10.244.1.10", "10.244.1.11"), "ip6": ("fd00:244:1::a", "fd0
 
 
 @contextlib.contextmanager
-def apart():
-    """What is started meanwhile runs on one processor; gives another for the flood. A packet is judged where it is
-    sent, so only there can one be inside a hook while netpold makes a transaction."""
+def separate_processors():
+    """Processes started inside this context run on one processor; yields another one for the flood. A veth packet
+    is evaluated on the processor that sends it, so a packet can be inside a hook while netpold commits a transaction
+    only if the two run on different processors."""
     before = os.sched_getaffinity(0)
     if len(before) < 2:
-        raise Skip("one processor: no packet is inside a hook while netpold runs")
+        raise Skip("needs two processors: with one, no packet is inside a hook while netpold runs")
     os.sched_setaffinity(0, {min(before)})
     try:
         yield max(before)
@@ -38,7 +39,7 @@ class FloodLab(Lab):
         self.flooding, self.family = None, "ip"
         self.a, self.b = (self.pod("default", name, [ADDRESSES["ip"][i], ADDRESSES["ip6"][i]], {"pod": name})
                           for i, name in enumerate("ab"))
-        # what arrives, goes no further: an answer would make the flow an established one
+        # drop what arrives: an answer would make the flow established
         self.inside(self.b.netns, "nft", "-f", "-", input="table inet sink {\n chain c {\n type filter hook "
                     "prerouting priority raw; policy accept;\n" + "".join(
                         f" udp dport {port} counter drop\n" for port in (ALLOWED, FORBIDDEN)) + " }\n}\n")
@@ -49,13 +50,13 @@ class FloodLab(Lab):
         return "bridge" if self.mode == "tracked" else "inet"
 
     def count(self):
-        """The two chains; to be called again after a flush of the node's ruleset."""
+        """Adds the two counting chains. To be called again after a flush of the node's ruleset."""
         ours = -200 if self.mode == "tracked" else 0
         self.in_node("nft", "-f", "-", input=f"table {self.counting_family} count {{\n" + "".join(
             f"\tchain {name} {{\n\t\ttype filter hook forward priority {priority}; policy accept;\n" + "".join(
                 f"\t\t{ip} daddr {ADDRESSES[ip][1]} udp dport {port} counter\n" for ip in ADDRESSES
                 for port in (ALLOWED, FORBIDDEN)) + "\t}\n"
-            for name, priority in (("before", ours - 10), ("behind", ours + 10))) + "}\n")
+            for name, priority in (("before", ours - 10), ("after", ours + 10))) + "}\n")
 
     def counts(self):
         """{(chain, family, port): packets}"""
@@ -70,34 +71,35 @@ class FloodLab(Lab):
         return result
 
     def arrived(self, port):
-        """In b's namespace."""
+        """How many packets to the port have reached b's namespace."""
         text = self.inside(self.b.netns, "nft", "list", "table", "inet", "sink").stdout
         return int(re.search(rf"udp dport {port} counter packets (\d+)", text).group(1))
 
-    def seen(self):
+    def leaks(self):
         """(forbidden packets that passed, allowed ones that were refused)"""
         c = self.counts()
-        return (c["behind", self.family, FORBIDDEN],
-                c["before", self.family, ALLOWED] - c["behind", self.family, ALLOWED])
+        return (c["after", self.family, FORBIDDEN],
+                c["before", self.family, ALLOWED] - c["after", self.family, ALLOWED])
 
-    def judged(self):
+    def evaluated(self):
+        """How many packets netpold's chain has evaluated."""
         c = self.counts()
         return c["before", self.family, ALLOWED] + c["before", self.family, FORBIDDEN]
 
     # ---- flooding ----
     def start_flood(self, family="ip", ports=(ALLOWED, FORBIDDEN), flows=2048, core=None):
-        """Frames go to the gateway, or straight to the other pod on the bridge. core: the processor, see apart."""
+        """Frames go to the gateway, or directly to the other pod on the bridge. core: see separate_processors()."""
         self.family, link = family, "02:ff:00:00:00:01"
         if self.mode != "routed":
             link = json.loads(self.inside(self.b.netns, "ip", "-j", "link", "show", "eth0").stdout)[0]["address"]
-        there = ("taskset", "-c", str(core)) if core is not None else ()
+        on_core = ("taskset", "-c", str(core)) if core is not None else ()
         self.flooding = subprocess.Popen(
-            [*there, "ip", "netns", "exec", self.a.netns, os.path.join(BUILD, "tests", "flood"), "-n", str(flows),
+            [*on_core, "ip", "netns", "exec", self.a.netns, os.path.join(BUILD, "tests", "flood"), "-n", str(flows),
              "eth0", link, *ADDRESSES[family], *map(str, ports)], stdout=subprocess.PIPE, text=True)
-        wait_for(lambda: self.arrived(ALLOWED) > 100, 60, "the flood")
+        wait_for(lambda: self.arrived(ALLOWED) > 100, 60, "the first packets of the flood")
 
     def pause_flood(self):
-        """Afterwards every packet that was sent has been judged."""
+        """Returns when every packet that was sent has been evaluated."""
         self.flooding.send_signal(signal.SIGSTOP)
         wait_for(self.is_stopped, 60, "the flood to stop")
         self.drain()
@@ -107,18 +109,18 @@ class FloodLab(Lab):
             return f.read().rsplit(")", 1)[1].split()[0] == "T"
 
     def drain(self):
-        """Until nothing arrives any more: packets may wait for a processor."""
+        """Waits until no more packets arrive: some may still be queued for a processor."""
         def is_drained():
             before = self.arrived(ALLOWED), self.arrived(FORBIDDEN)
             time.sleep(0.03)
             return (self.arrived(ALLOWED), self.arrived(FORBIDDEN)) == before
-        wait_for(is_drained, 60, "the last packets")
+        wait_for(is_drained, 60, "the last packets to arrive")
 
-    def go_on(self):
+    def resume_flood(self):
         self.flooding.send_signal(signal.SIGCONT)
 
     def stop_flood(self):
-        """How many frames were sent."""
+        """Returns how many frames were sent."""
         if not self.flooding:
             return 0
         self.flooding.send_signal(signal.SIGCONT)
@@ -137,28 +139,28 @@ class Versions:
     """Files that differ from step to step, all of which allow a -> b ALLOWED and forbid a -> b FORBIDDEN."""
 
     def __init__(self, lab, chance, blocks=0):
-        """blocks: so many rules that every packet passes in a's egress chain before one lets it go on: the longer it
-        is in the hook, the more often a transaction meets it there."""
+        """blocks: how many rules of a's egress chain each packet passes before the one that allows it. The longer a
+        packet is in the hook, the more often a transaction is committed meanwhile."""
         self.lab, self.chance, self.has_many_pods = lab, chance, False
         self.blocks = [{"to": [{"ipBlock": {"cidr": f"10.99.{i >> 8}.{i & 255}/32"}}],
                         "ports": [{"protocol": "UDP", "port": 10000 + i}]} for i in range(blocks)]
         self.kinds = ["edit", "swap", "labels", "policy", "both", "ways"]
         self.role, self.open_side, self.junk, self.others = "x", "ingress", 0, False
-        self.is_one_way = False  # only ingress looks at roles: then both pods' change goes in place
+        self.is_one_way = False  # only ingress uses roles: then netpold edits the sets of both pods in place
         self.write_policies()
         self.write_labels()
 
     def policy(self, name, selector, direction, ports, more=()):
-        """Peers by label: the flow's other end is x or y, by separate rules, so that moving it from
-        one set to the other leaves what is allowed."""
+        """Peers by label: one rule allows role x and another role y. A peer that moves from one set to the other
+        stays allowed."""
         key = "from" if direction == "ingress" else "to"
-        whom = [{}] if self.is_one_way and direction == "egress" else [
+        peers = [{}] if self.is_one_way and direction == "egress" else [
             {key: [{"podSelector": {"matchLabels": {"role": role}}}]} for role in ("x", "y")]
         return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
                 "metadata": {"name": name, "namespace": "default"},
                 "spec": {"podSelector": {"matchLabels": {"pod": selector}},
                          "policyTypes": [direction.capitalize()], direction: [*more] + [
-                             dict(rule, ports=[{"protocol": "UDP", "port": p} for p in ports]) for rule in whom]}}
+                             dict(rule, ports=[{"protocol": "UDP", "port": p} for p in ports]) for rule in peers]}}
 
     def ports(self, direction):
         return [ALLOWED, 5000 + self.junk] + ([FORBIDDEN] if direction == self.open_side else [])
@@ -179,7 +181,7 @@ class Versions:
         self.lab.write_inventory()
 
     def write_many_pods(self):
-        """So many of role x that its set is one of another size."""
+        """Adds or removes 520 pods of role x: the set of that role gets another size, and therefore another name."""
         path = os.path.join(self.lab.inventory, "many.json")
         if not self.has_many_pods:
             os.unlink(path)
@@ -189,6 +191,7 @@ class Versions:
             for i in range(520)]}))
 
     def step(self):
+        """Writes the files' next version: one random kind of change."""
         kind = self.chance.choice(self.kinds)
         if kind == "ways":
             self.is_one_way = not self.is_one_way

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""floor: what the kernel alone needs for the elements of a ruleset. Their messages are made first, then sent as one
-transaction, after the structure is there: nothing but the kernel's own work is in the time. Run inside a network namespace:
+"""floor: how long the kernel alone needs to add the elements of a ruleset, the lower limit of every program's time.
+The structure is loaded first and the netlink messages are built in advance; only sending them, as one transaction, is
+timed. Run inside a network namespace:
 
     floor.py RULESET.nft        prints seconds, and how many elements"""
 import re
@@ -11,7 +12,7 @@ import sys
 import time
 
 NEWSETELEM, BATCH_BEGIN, BATCH_END, ERROR = 10 << 8 | 12, 16, 17, 2
-NESTED, MOST = 0x8000, 60000  # bytes of one message's elements: an attribute has 16 bits for its length
+NESTED, MOST = 0x8000, 60000  # MOST: bytes of elements in a message; an attribute's length has 16 bits
 VERDICTS = {"goto": struct.pack(">i", -4), "jump": struct.pack(">i", -3)}
 SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
 BLOCK = re.compile(r"\t(set|map) (\S+) \{(.*?)\n\t\}", re.S)
@@ -23,7 +24,7 @@ def attribute(kind, payload):
 
 
 def element(words):
-    """of "10.0.0.1", "10.0.0.1 . 10.0.0.1", "10.0.0.1 : goto chain" """
+    """The netlink attribute of "10.0.0.1", "10.0.0.1 . 10.0.0.1" or "10.0.0.1 : goto chain"."""
     key, _, verdict = words.partition(" : ")
     value = b"".join(socket.inet_pton(socket.AF_INET6 if ":" in a else socket.AF_INET, a) for a in key.split(" . "))
     parts = attribute(1 | NESTED, attribute(1, value))
@@ -35,11 +36,12 @@ def element(words):
 
 
 def message(kind, family, resource, body, flags, number):
-    return struct.pack("=IHHII", 20 + len(body), kind, flags, number, 0) + struct.pack(">BBH", family, 0, resource) + body
+    header = struct.pack("=IHHII", 20 + len(body), kind, flags, number, 0)
+    return header + struct.pack(">BBH", family, 0, resource) + body
 
 
 def messages(name, elements):
-    """Of one set, as many elements in each as there is room for."""
+    """The message bodies for one set, each with as many elements as fit."""
     head = attribute(1, b"netpol\0") + attribute(2, name.encode() + b"\0")
     while elements:
         n = min(len(elements), MOST // max(len(e) for e in elements[:10]))
@@ -48,7 +50,7 @@ def messages(name, elements):
 
 
 def split(text):
-    """(structure without the elements of hash sets and maps, {name: their elements})"""
+    """Returns the ruleset without the elements of hash sets and maps, and {name: the elements}."""
     found = {}
 
     def take(block):

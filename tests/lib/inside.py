@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""inside: Python programs in network namespaces, by a fork of this interpreter. To start another one takes a tenth of a
-second, and most of a second on an emulated processor; a test has dozens."""
+"""inside: Python programs in network namespaces, by a fork of this interpreter. Starting a new interpreter would take a
+tenth of a second, on an emulated processor most of a second, and a test runs dozens of programs."""
 import ctypes
 import os
 import signal
@@ -13,7 +13,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def enter(path):
-    """This process, or thread, is in that network namespace from then on."""
+    """Moves the calling thread into that network namespace."""
     fd = os.open(path, os.O_RDONLY)
     try:
         if libc.setns(fd, CLONE_NEWNET) != 0:
@@ -42,7 +42,7 @@ def set_sysctls(netns, settings):
 
 
 class Program:
-    """code, run in the namespace with the arguments in sys.argv[1:]. Its standard input and output are pipes."""
+    """A process that runs the code in the namespace, with the arguments in sys.argv[1:]. stdin and stdout are pipes."""
 
     def __init__(self, netns, code, *arguments):
         theirs_in, ours_in = os.pipe()
@@ -62,7 +62,7 @@ class Program:
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             os.dup2(stdin, 0)
             os.dup2(stdout, 1)
-            os.closerange(3, 1024)  # others' pipes among them, whose ends are waited for
+            os.closerange(3, 1024)  # also other Programs' pipes: their readers wait until every copy is closed
             enter(path)
             sys.stdin, sys.stdout, sys.argv = os.fdopen(0), os.fdopen(1, "w"), ["inside", *map(str, arguments)]
             exec(compile(code, "inside", "exec"), {"__name__": "inside"})
@@ -73,12 +73,12 @@ class Program:
         finally:
             os._exit(status)
 
-    def say(self, line):
+    def write(self, line):
         self.stdin.write(line + "\n")
         self.stdin.flush()
 
     def answer(self):
-        """All it prints, when it has ended."""
+        """Closes its input, waits until it ends, and returns all that it printed."""
         self.stdin.close()
         text = self.stdout.read()
         self._reap()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""naive: what a flow gets, written only from the text of the NetworkPolicy API (k8s.io/api/networking/v1)
-and docs/policies.md's table of what it leaves open. Slow, obvious, and without a line of the compiler's."""
+"""naive: evaluates flows, written only from the text of the NetworkPolicy API (k8s.io/api/networking/v1) and from the
+table in docs/policies.md of what the API leaves open. Slow and obvious; it shares no code with the compiler."""
 import ipaddress
 
 
@@ -23,8 +23,7 @@ def label_selector_matches(selector, labels):
 
 
 class Cluster:
-    """namespaces: name -> labels; pods: objects with namespace, name, labels, addresses, ports,
-    node, and more (phase, host_network, started) as netlab.Pod has them."""
+    """namespaces: {name: labels}; pods: netlab.Pod; policies: manifests."""
 
     def __init__(self, namespaces, pods, policies):
         self.namespaces = {n: dict(labels, **{"kubernetes.io/metadata.name": n})
@@ -33,16 +32,17 @@ class Cluster:
         for p in pods:
             self.namespaces.setdefault(p.namespace, {"kubernetes.io/metadata.name": p.namespace})
 
-    def counts(self, pod):
+    def has_addresses(self, pod):
+        """Whether policies apply to the pod's addresses: not after it finished, nor on the host network."""
         return (pod.addresses and not pod.more.get("host_network") and
                 pod.more.get("phase", "Running") not in ("Succeeded", "Failed"))
 
-    def holder(self, address):
-        """Who holds an address: of several claimants the one that runs, and started last."""
-        claimants = [p for p in self.pods if self.counts(p) and address in p.addresses]
-        if not claimants:
+    def pod_of(self, address):
+        """The pod that an address belongs to. Of several pods: a running one, of these the one that started last."""
+        candidates = [p for p in self.pods if self.has_addresses(p) and address in p.addresses]
+        if not candidates:
             return None
-        return max(claimants, key=lambda p: (p.more.get("phase", "Running") == "Running",
+        return max(candidates, key=lambda p: (p.more.get("phase", "Running") == "Running",
                                              p.more.get("started", "2026-01-01T00:00:00Z"),
                                              p.namespace, p.name))
 
@@ -74,8 +74,9 @@ class Cluster:
         return wanted <= number <= port.get("endPort", wanted)
 
     def types(self, spec):
-        given = spec.get("policyTypes") or []
-        return given if given else ["Ingress"] + (["Egress"] if spec.get("egress") else [])
+        """The directions that a policy isolates, with the API's defaults."""
+        types = spec.get("policyTypes") or []
+        return types if types else ["Ingress"] + (["Egress"] if spec.get("egress") else [])
 
     def direction_allows(self, direction, subject, other_address, other, protocol, number, destination):
         if subject is None:
@@ -101,7 +102,7 @@ class Cluster:
         return not isolated
 
     def wrong(self, flows, found):
-        """flows: (source, destination, protocol, number); found: a verdict each. A line for each that is wrong."""
+        """flows: (source, destination, protocol, port); found: a verdict each. Returns a line for each wrong verdict."""
         lines = []
         for (a, b, protocol, number), verdict in zip(flows, found):
             wanted = self.allows(a, b, protocol, number)
@@ -111,13 +112,13 @@ class Cluster:
         return lines
 
     def named(self, address):
-        pod = self.holder(address)
+        pod = self.pod_of(address)
         return f"{address} ({pod.namespace}/{pod.name})" if pod else address
 
     def allows(self, source, destination, protocol, number):
-        """Addresses as text; protocol TCP, UDP, SCTP, or ICMP (number ignored)."""
+        """source, destination: addresses as text; protocol: TCP, UDP, SCTP, or ICMP, which ignores the port number."""
         if source == destination:
             return True
-        a, b = self.holder(source), self.holder(destination)
+        a, b = self.pod_of(source), self.pod_of(destination)
         return (self.direction_allows("Egress", a, destination, b, protocol, number, b) and
                 self.direction_allows("Ingress", b, source, a, protocol, number, b))

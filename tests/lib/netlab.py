@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""netlab: a node and its pods as network namespaces, netpold in the node's, real packets between.
+"""netlab: a node and its pods as network namespaces, netpold in the node's namespace, and real packets.
 
-Everything lives in namespaces that the lab makes (named np<pid>-...) and a temporary directory; both
-are removed by close(). Nothing of the machine's own network is touched.
+A lab makes its namespaces (named np<pid>-...) and a temporary directory; close() removes them. The machine's own
+network is not touched.
 """
 import functools
 import itertools
@@ -21,13 +21,13 @@ BUILD = os.environ.get("NETPOL_BUILD", os.path.join(os.path.dirname(TESTS), "bui
 NETPOLD = os.path.join(BUILD, "netpold")
 NETPOLCTL = os.path.join(BUILD, "netpolctl")
 PROBE = os.path.join(BUILD, "tests", "probe")
-MODE = os.environ.get("NETPOL_MODE", "routed")  # of labs to whose tests the mode does not matter
+MODE = os.environ.get("NETPOL_MODE", "routed")  # the mode of tests that work the same in every mode
 NODE_ADDRESSES = ("192.168.50.1", "fd50::1")
 _serial = itertools.count()
 
 
 class Skip(Exception):
-    """What a test needs is not there: it says what."""
+    """Something that the test needs is missing; the text says what."""
 
 
 class Pod:
@@ -42,7 +42,7 @@ class Pod:
         return f"{self.namespace}/{self.name}"
 
     def manifest(self):
-        """As kubelet serves it; ports: (name, number, protocol)."""
+        """The pod as kubelet's /pods returns it. self.ports: (name, number, protocol)."""
         status = {"phase": self.more.get("phase", "Running"), "hostIP": NODE_ADDRESSES[0],
                   "hostIPs": [{"ip": a} for a in NODE_ADDRESSES],
                   "startTime": self.more.get("started", "2026-01-01T00:00:00Z")}
@@ -63,19 +63,20 @@ def run(*command, check=True, **more):
 
 
 class Lab:
-    """mode "routed": a veth and a /32 a pod; "bridged": the CNI bridge plugin, br_netfilter lifts the packets;
-    "tracked": the same bridge, which judges for itself with nf_conntrack_bridge."""
+    """mode "routed": a veth pair and a /32 for each pod; "bridged": the CNI bridge plugin, and br_netfilter passes
+    bridged packets to the inet hooks; "tracked": the same bridge, filtered by a bridge table, which needs
+    nf_conntrack_bridge."""
 
     BRIDGE = {"routed": "off", "bridged": "auto", "tracked": "conntrack"}
 
     def __init__(self, mode="routed", conf="", subnets=(("10.244.1.1", 24), ("fd00:244:1::1", 64))):
-        self.mode, self.subnets = mode, subnets  # the bridge's own addresses
+        self.mode, self.subnets = mode, subnets  # subnets: the bridge's own addresses
         if mode == "tracked" and not can_track_bridges():
-            raise Skip("this kernel has no nf_conntrack_bridge: bridges cannot judge for themselves")
+            raise Skip("this kernel has no nf_conntrack_bridge, which a bridge table needs for established flows")
         if mode == "bridged" and not os.path.exists("/proc/sys/net/bridge/bridge-nf-call-iptables"):
             run("modprobe", "br_netfilter", check=False)
             if not os.path.exists("/proc/sys/net/bridge/bridge-nf-call-iptables"):
-                raise Skip("this kernel has no br_netfilter: bridged packets are not seen")
+                raise Skip("this kernel has no br_netfilter: bridged packets do not pass the inet hooks")
         self.prefix = f"np{os.getpid()}-{next(_serial)}"
         self.dir = tempfile.mkdtemp(prefix="netpol-lab-")
         self.policies = os.path.join(self.dir, "conf.d")
@@ -173,7 +174,7 @@ class Lab:
         return pod
 
     def world(self, *addresses):
-        """A routed neighbour that holds addresses which are no pods."""
+        """Makes a routed neighbour with addresses that belong to no pod; returns its network namespace."""
         netns = self._make_netns("world")
         self._wire_routed(netns, list(addresses))
         return netns
@@ -188,7 +189,7 @@ class Lab:
 
     @staticmethod
     def put(path, text):
-        """As every careful writer does: beside, then renamed over."""
+        """Writes a file atomically: a temp file, then rename."""
         with open(path + ".new", "w") as f:
             f.write(text)
         os.chmod(path + ".new", 0o644)
@@ -219,10 +220,11 @@ class Lab:
             stderr=self.daemon_log, env=dict(environment, **more))
 
     def start(self, *options, under=(), **more):
-        """under: a command that runs netpold, such as valgrind; more: environment."""
+        """Returns when the first ruleset is applied. under: a command that runs netpold, such as valgrind; more: its
+        environment."""
         self.start_without_waiting(*options, under=under, **more)
         wait_for(lambda: self.daemon.poll() is not None or self.status().get("applied_at", "never") != "never",
-                 120 if under else 60, "netpold's first transaction")
+                 120 if under else 60, "netpold to apply its first ruleset")
         if self.daemon.poll() is not None:
             raise RuntimeError(f"netpold ended: {self.log()}")
 
@@ -250,18 +252,18 @@ class Lab:
         return "; ".join(self.status().get("reasons", []))
 
     def is_up_to_date(self):
-        """Whether the status speaks of every file as it is now: then what they say is applied."""
-        told = {f["file"]: f["modified_ns"] for f in self.status().get("files", [])}
-        there = {os.path.join(d, n): os.stat(os.path.join(d, n)).st_mtime_ns
-                 for d in (self.policies, self.inventory) for n in os.listdir(d) if not n.endswith(".new")}
-        return told == there
+        """Whether the status lists exactly the current files, by modification time: then they are applied."""
+        listed = {f["file"]: f["modified_ns"] for f in self.status().get("files", [])}
+        present = {os.path.join(d, n): os.stat(os.path.join(d, n)).st_mtime_ns
+                   for d in (self.policies, self.inventory) for n in os.listdir(d) if not n.endswith(".new")}
+        return listed == present
 
     def is_saved(self):
-        """Whether the state directory holds what is in force."""
+        """Whether the state directory has everything that is in force."""
         return self.is_up_to_date() and self.status().get("state") == "saved"
 
     def listing(self):
-        """Our table as the kernel lists it, object by object, whatever the order of their making."""
+        """The objects of netpold's table as nft lists them, sorted: the order in which they were made is ignored."""
         result = self.in_node("nft", "list", "table", "inet", "netpol", check=False)
         body = result.stdout.removeprefix("table inet netpol {\n").removesuffix("}\n")
         return sorted(b.strip("\n") for b in body.split("\n\t}\n"))
@@ -271,7 +273,8 @@ class Lab:
 
     # ---- packets ----
     def probe(self, flows):
-        """flows: (source netns, destination netns, protocol, from, to, port) -> allow, reject, drop"""
+        """Opens real connections. flows: (source netns, destination netns, protocol, source, destination, port).
+        Returns "allow", "reject" or "drop" for each."""
         text = "".join(" ".join(map(str, f)) + "\n" for f in flows)
         result = run(PROBE, self.node, input=text, check=False, timeout=120)
         if result.returncode:
@@ -291,7 +294,7 @@ class Lab:
 
     def __exit__(self, kind, *_):
         ended = self.daemon.poll() if self.daemon else None
-        if ended is not None:  # by itself; a sanitizer has said why
+        if ended is not None:  # netpold ended by itself; the log has the sanitizer's report, if any
             print("".join(f"#   {line}\n" for line in self.log().splitlines()[-100:]), end="", flush=True)
         self.close()
         if ended and kind is None:
@@ -300,13 +303,13 @@ class Lab:
 
 @functools.cache
 def can_track_bridges():
-    """Tried in a namespace of its own, as netpold tries it."""
+    """Whether the kernel accepts `ct state` in a bridge table; tried in a new namespace, as netpold does."""
     return run("unshare", "-n", "nft", "table bridge t { chain c { type filter hook forward priority 0; "
                "ct state new accept; }; }", check=False).returncode == 0
 
 
 def wait_for(condition, seconds, what):
-    """A limit is only reached on failure: it is to be generous, for other tests run at the same time."""
+    """seconds is reached only when the test fails. It has to be generous, because other tests run at the same time."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""report: the cases of a test script, and what tests/run counts: one line a case, on standard output.
+"""report: runs the cases of a test script and prints one line for each on standard output, which tests/run counts.
 
     PASS script: case            FAIL script: case: why            SKIP script: case: reason
 
-A script names its cases with test() and ends with finish(), which runs them in that order: all of them, or those that
-the command line names. A script whose cases are random takes its seed from seed(). Lines that begin with "#" explain:
-after a FAIL they show what differs, and the command that repeats the one case.
+A script registers its cases with test() and ends with finish(), which runs them in that order: all of them, or those
+that the command line names. A script with random cases takes its seed from seed(). Lines that begin with "#" are
+comments: after a FAIL they show what differs, and the command that repeats the one case.
 """
 import argparse
 import contextlib
@@ -20,15 +20,16 @@ import traceback
 from netlab import Skip
 
 SCRIPT = os.path.basename(sys.argv[0])
-DIFF_MOST = 60  # lines of a difference that are shown
-NO_MATTER = {"NETPOL_MACHINE", "NETPOL_MESON_OPTIONS", "NETPOL_QUICK", "NETPOL_SEED"}  # to one case of a script
+DIFF_MOST = 60  # lines of a diff that are shown
+# settings that the command which repeats a case does not need
+UNUSED_SETTINGS = {"NETPOL_MACHINE", "NETPOL_MESON_OPTIONS", "NETPOL_QUICK", "NETPOL_SEED"}
 
 _cases = []
 _seed = None
 
 
 class Case:
-    """function is called with the arguments. name: what the reports say; by default the docstring's first line."""
+    """function is called with the arguments. name: the case's name; by default the docstring's first line."""
 
     def __init__(self, function, arguments, name):
         self.function, self.arguments = function, arguments
@@ -41,14 +42,14 @@ class Case:
         return wanted.lower() in self.name.lower() or wanted.lower() in self.function.__name__.lower()
 
 
-# ---- What a script says ----
+# ---- Registering and running cases ----
 def test(function, *arguments, name=None):
-    """One more case; finish() runs it."""
+    """Registers a case; finish() runs it."""
     _cases.append(Case(function, arguments, name))
 
 
 def seed():
-    """NETPOL_SEED, or one of the clock. It is printed before the cases run."""
+    """NETPOL_SEED, or a seed from the clock. It is printed before the cases run."""
     global _seed
     _seed = int(os.environ.get("NETPOL_SEED", time.time_ns() % 1000000))
     return _seed
@@ -56,7 +57,7 @@ def seed():
 
 @contextlib.contextmanager
 def repeated_by(**environment):
-    """What fails in here is repeated by these settings, such as the seed of one round."""
+    """A failure inside this context is repeated by these settings, such as the seed of one round."""
     try:
         yield
     except Exception as error:
@@ -65,10 +66,10 @@ def repeated_by(**environment):
 
 
 def finish(**flags):
-    """Runs the cases and exits. flags: options of the script's own, which it looks up in sys.argv, and their meaning."""
+    """Runs the cases and exits. flags: further options, which the script looks up in sys.argv, and their meaning."""
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", nargs="*", help="a case: a part of its name or of its function's; without any, all")
+    parser.add_argument("name", nargs="*", help="a part of the case's name or of its function's; default: all cases")
     parser.add_argument("--list", action="store_true", help="print the cases and their functions")
     parser.add_argument("--tap", action="store_true", help="print TAP, for meson test")
     for flag, meaning in flags.items():
@@ -82,19 +83,19 @@ def finish(**flags):
     sys.exit(_run_all(chosen, _tap if options.tap else _line))
 
 
-# ---- What is compared ----
+# ---- Assertions ----
 def equal(found, wanted, what=""):
     if found == wanted:
         return
     if isinstance(found, str) and isinstance(wanted, str) and "\n" in found + wanted:
-        raise AssertionError(f"{what or 'the text'} is not as wanted\n{_difference(found, wanted)}")
+        raise AssertionError(f"{what or 'the text'} differs from what was wanted\n{_difference(found, wanted)}")
     if isinstance(found, list) and isinstance(wanted, list):
         found, wanted = [x for x in found if x not in wanted][:3], [x for x in wanted if x not in found][:3]
     raise AssertionError(f"{what}: found {found!r}, wanted {wanted!r}")
 
 
 def no_difference(found, wanted, names):
-    """Lists of verdicts against each other; says the first differences by name."""
+    """Compares two lists of verdicts; the error names the first flows that differ."""
     bad = [f"{n.strip()}: got {f}, wanted {w}" for n, f, w in zip(names, found, wanted) if f != w]
     none_of(bad, len(wanted))
     if len(found) != len(wanted):
@@ -102,7 +103,7 @@ def no_difference(found, wanted, names):
 
 
 def none_of(bad, n):
-    """bad: what is wrong of n flows, a line each."""
+    """Fails unless bad is empty: a line for each wrong verdict of n flows."""
     if bad:
         raise AssertionError(f"{len(bad)} of {n} differ: {bad[0]}\n" + "\n".join(bad[1:10]))
 
@@ -113,7 +114,7 @@ def _difference(found, wanted):
     return "\n".join(lines[:DIFF_MOST] + more)
 
 
-# ---- Which cases, and how they went ----
+# ---- Selecting cases, printing results ----
 def _chosen(names):
     if not names:
         return _cases
@@ -122,7 +123,7 @@ def _chosen(names):
         some = [c for c in _cases if c.is_called(wanted)] or [c for c in _cases if c.matches(wanted)]
         if not some:
             near = "".join(f"\n  {c.name}  [{c.function.__name__}]" for c in _near(wanted))
-            print(f"{SCRIPT}: no case is called {wanted!r}" + (f"; near it are:{near}" if near else "") +
+            print(f"{SCRIPT}: no case is called {wanted!r}" + (f"; similar ones:{near}" if near else "") +
                   f"\n{_program()} --list prints them all", file=sys.stderr)
             sys.exit(2)
         chosen += some
@@ -130,7 +131,7 @@ def _chosen(names):
 
 
 def _near(wanted):
-    """Cases that have a word like one of the wanted ones; at most five."""
+    """At most five cases with a word similar to one of the wanted text's."""
     def words(text):
         return [w for w in re.split(r"[\W_]+", text.lower()) if w]
     near = {word for w in words(wanted) for word in difflib.get_close_matches(
@@ -170,7 +171,7 @@ def _line(_, result, case, why="", more=()):
 
 
 def _tap(n, result, case, why="", more=()):
-    """meson shows of a failed test what it printed on standard error."""
+    """For meson, which shows a failed test's standard error."""
     name = case.name.replace("#", "\\#")
     print(("not ok" if result == "FAIL" else "ok") + f" {n} - {name}" + (f" # SKIP {why}" if result == "SKIP" else ""),
           flush=True)
@@ -184,8 +185,8 @@ def _program():
 
 
 def _command(case, environment):
-    """Runs this case as it was run now, with the settings that it depends on."""
-    settings = {k: v for k, v in os.environ.items() if k.startswith("NETPOL_") and k not in NO_MATTER
+    """The shell command that runs this case again, with the settings that it depends on."""
+    settings = {k: v for k, v in os.environ.items() if k.startswith("NETPOL_") and k not in UNUSED_SETTINGS
                 or k.endswith("SAN_OPTIONS")}
     if _seed is not None:
         settings["NETPOL_SEED"] = _seed

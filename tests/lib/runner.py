@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""runner: runs the parts of tests/parts.py, as many at once as the processors take, and counts their single tests.
+"""runner: runs the parts of tests/parts.py, as many at once as there are processors for, and counts their single tests.
 
-A part starts when what it needs has passed and a processor is free, in the order of the table. What it prints goes to
-its own file in build/log; its results are shown when it has ended. On a terminal the last line says what is running.
+Parts start in the order of the table, each when the parts that it needs have passed and a processor is free. Its output
+goes to a file in build/log; its results are shown when it has ended. On a terminal the last line lists what is running.
 
-    waiting -> running -> ended         a part whose needs failed, or that cannot run here, is skipped
+    waiting -> running -> ended         a part is skipped if one that it needs failed, or if it cannot run here
 """
 import argparse
 import os
@@ -21,14 +21,14 @@ import parts
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("NETPOL_BUILD") or os.path.join(ROOT, "build")
-# How many parts' worth of processors: each waits now and then, so a little more than there are
+# Processors to hand out: a little more than there are, since every part sleeps or waits now and then
 CORES = (os.cpu_count() or 1) + 0.5
-LAST_LINES = 100  # of the output that are shown of a part that failed without saying why
+LAST_LINES = 100  # of the output, shown for a part that failed without a FAIL line
 
 
-# ---- What a part prints ----
+# ---- The output of a part ----
 def of_criterion(part, line):
-    """TAP, as Criterion writes it, in the form of our scripts."""
+    """Converts a line of Criterion's TAP output to the form of the scripts."""
     if m := re.match(r"ok - (.*) # SKIP (.*)", line):
         return f"SKIP {part.name}: {m[1].strip()}: {m[2]}"
     if m := re.match(r"(not )?ok - (.*)", line):
@@ -37,7 +37,7 @@ def of_criterion(part, line):
 
 
 def results_of(part, output):
-    """The lines that count, with the part's mark; and those that explain."""
+    """The result lines, with the part's mark added, and the comment lines."""
     found = []
     for line in output:
         line = of_criterion(part, line) if part.is_criterion else line
@@ -49,13 +49,13 @@ def results_of(part, output):
 
 
 def processor_seconds():
-    """Of all that this process has waited for, and they for theirs."""
+    """Processor time of all descendants that have been waited for."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
 class Running:
-    """A part that has been started. It leads a session of its own, with all that it starts."""
+    """A part that has been started, in a session of its own together with every process that it starts."""
 
     def __init__(self, part, limit):
         self.part, self.limit, self.start, self.is_late, self.cpu = part, limit, time.monotonic(), False, 0.0
@@ -80,7 +80,7 @@ class Running:
         return self.process.poll() is not None
 
     def end(self):
-        """SIGINT first: it lets the scripts remove their network namespaces. Then whatever is left."""
+        """Sends SIGINT first, so that the scripts remove their network namespaces; then SIGKILL to what is left."""
         for number in (signal.SIGINT, signal.SIGKILL):
             try:
                 os.killpg(self.process.pid, number)
@@ -89,15 +89,15 @@ class Running:
                 pass
 
     def results(self):
-        """Its lines; a part that fails without saying so has failed all the same."""
+        """The lines to show. A part with an error status but without a FAIL line gets one."""
         with open(self.path, encoding="utf-8", errors="replace") as log:
             output = log.read().splitlines()
         lines, status = results_of(self.part, output), self.process.returncode
         has_failed = any(line.startswith("FAIL ") for line in lines)
         if self.is_late or status and not has_failed:
-            why = f"it did not end in {self.limit} s" if self.is_late else f"ended with status {status}"
+            why = f"did not end within {self.limit} s" if self.is_late else f"ended with status {status}"
             lines += [f"#   {line}" for line in output[-LAST_LINES:]]
-            lines.append(f"FAIL {self.part.title}: {why}; above its last lines, all in {self.path}")
+            lines.append(f"FAIL {self.part.title}: {why}; its last lines are above, all of them in {self.path}")
         elif not has_failed and self.part.says:
             lines.append(f"PASS {self.part.says}")
         return lines
@@ -107,7 +107,7 @@ class Running:
 class Runner:
     def __init__(self, chosen, limit):
         self.waiting, self.running, self.limit = list(chosen), [], limit
-        self.passed = {}  # of the parts that have ended: title -> whether all of it passed
+        self.passed = {}  # {title: whether every test passed} of the parts that have ended
         self.results, self.seconds = [], []
         self.start, self.is_terminal, self.has_status_line = time.monotonic(), sys.stdout.isatty(), False
 
@@ -123,8 +123,8 @@ class Runner:
             for running in self.running:
                 running.end()
 
-    # ---- which part is next ----
-    def has_room(self, part):
+    # ---- starting parts ----
+    def can_start(self, part):
         if not self.running:
             return True
         if part.lock and any(r.part.lock == part.lock for r in self.running):
@@ -138,7 +138,7 @@ class Runner:
                 self.waiting.remove(part)
                 self.passed[part.title] = False
                 self.show(f"SKIP {part.title}: {part.reason or f'{failed[0]} failed'}")
-            elif all(need in self.passed for need in part.needs) and self.has_room(part):
+            elif all(need in self.passed for need in part.needs) and self.can_start(part):
                 self.waiting.remove(part)
                 self.running.append(Running(part, self.limit))
 
@@ -151,7 +151,7 @@ class Runner:
         for line in lines:
             self.show(line)
 
-    # ---- what is shown ----
+    # ---- output ----
     def show(self, line):
         if self.has_status_line:
             print("\r\033[K", end="")
@@ -164,7 +164,7 @@ class Runner:
         if not self.is_terminal or not self.running:
             return
         now = ", ".join(f"{r.part.title} {r.seconds:.0f} s" for r in self.running)
-        text = f"{time.monotonic() - self.start:.0f} s: {now}; {len(self.waiting)} parts to come"
+        text = f"{time.monotonic() - self.start:.0f} s: {now}; {len(self.waiting)} parts left"
         print("\r\033[K" + text[:shutil.get_terminal_size().columns - 1], end="", flush=True)
         self.has_status_line = True
 
@@ -179,11 +179,11 @@ class Runner:
 
 
 def with_needs(names, every):
-    """The parts of these names, whatever their variant, and what they need, in the order of the table."""
+    """The parts of these names, in all variants, and the parts that they need, in the order of the table."""
     wanted = {part.title for part in every if {part.name, part.name.removesuffix(".py"), part.title} & set(names)}
-    if lost := [n for n in names if not any(n in (p.name, p.name.removesuffix(".py"), p.title) for p in every)]:
-        sys.exit(f"no part is called {', '.join(lost)}; tests/run --list prints them")
-    for part in reversed(every):  # what is needed comes before who needs it
+    if unknown := [n for n in names if not any(n in (p.name, p.name.removesuffix(".py"), p.title) for p in every)]:
+        sys.exit(f"no part is called {', '.join(unknown)}; tests/run --list prints all parts")
+    for part in reversed(every):  # a part comes after those that it needs
         if part.title in wanted:
             wanted.update(part.needs)
     return [part for part in every if part.title in wanted]

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""shapes: the same policies as other engines write them into the kernel, for the benchmark to measure against. Read from
-their sources: the chains, marks and sets that a packet meets; what they write for other traffic is left out.
+"""shapes: the rules that other engines write for the same policies; the benchmark compares netpold's rules with them.
+They follow the engines' sources: the chains, marks and sets that a packet meets; rules for other traffic are left out.
 
-`pods` local pods, `policies` of each, every one of which lets `peers` addresses in to one UDP port. The flow that is
-measured comes from one more local pod, which nothing isolates, and goes to the pod in the middle of the list; only the
-last of its policies allows it."""
+There are `pods` local pods, each isolated by `policies` policies; every policy allows `peers` addresses to one UDP
+port. The measured flow comes from one more local pod, which is not isolated, and goes to the pod in the middle of the
+list. Only the last policy allows it."""
 
 FAMILY = {"ip": ("ip", "iptables-restore", "inet", 32, "4"), "ip6": ("ip6", "ip6tables-restore", "inet6", 128, "6")}
 
@@ -16,7 +16,7 @@ class Scene:
         self.pods = others[:pods // 2] + [target] + others[pods // 2:]
         self.peers = [self.address(2, i) for i in range(peers - 1)]
         self.local = self.pods + [source]
-        self.links = {source: "v1", target: "v2"}  # as the routed lab names them
+        self.links = {source: "v1", target: "v2"}  # netlab's names in the routed mode
         self.policies, self.port, self.are_ports_apart = policies, port, are_ports_apart
         self.is_bridged = is_bridged
 
@@ -26,16 +26,16 @@ class Scene:
         return f"fd00:{block}::{i >> 16:x}:{i & 65535:x}"
 
     def port_of(self, k):
-        """The last policy's is the flow's."""
+        """The port of policy k; the last policy has the measured flow's port."""
         return self.port + (self.policies - 1 - k if self.are_ports_apart else 0)
 
     def members(self, k):
-        """Of policy k's peers: the flow's source is one of the last policy's."""
+        """The peers of policy k; only the last policy's contain the measured flow's source."""
         return self.peers + ([self.source] if k == self.policies - 1 else [])
 
 
 def conntrack(scene):
-    """Connection tracking and nothing else."""
+    """Connection tracking alone."""
     return [("nft", "-f", "-", "table inet bare {\n chain c {\n type filter hook forward priority 0;\n"
                                " ct state established,related accept\n }\n}\n")]
 
@@ -44,9 +44,9 @@ LEAST_HOOK = "table bridge least {\n chain forward {\n type filter hook forward 
 
 
 def least(scene):
-    """No engine's, and no policy's: the three lookups that any needs in nftables, who is the pod, which is its port, who
-    may come in, written by hand, in tables of a declared size. What it costs is what there is to be had. Bridged
-    frames pass one more hook before br_netfilter lifts them, or their VLAN tag would lead past all: one without rules."""
+    """The lower limit for nftables, written by hand: the three lookups that every engine needs (the pod, its port, its
+    peers), in sets of a declared size. Bridged frames pass one more hook before br_netfilter, because VLAN tags would
+    bypass it; here that hook's chain has no rules."""
     ip, kind = FAMILY[scene.family][0], f"ipv{FAMILY[scene.family][4]}_addr"
     members = scene.members(scene.policies - 1)
     return [("nft", "-f", "-", f"""table inet least {{
@@ -74,7 +74,7 @@ def ipsets(scene, name="peers"):
 
 
 def seed(scene):
-    """The seed document's: a rule for each source, destination and port, two for each pod that is isolated."""
+    """A simple iptables design: one rule for each source, destination and port, two for each isolated pod."""
     rules = [":FORWARD ACCEPT [0:0]", ":KUBE-NWPLCY-CHAIN - [0:0]", ":KUBE-POD-SPECIFIC-FW-CHAIN - [0:0]",
              "-A FORWARD -m state --state RELATED,ESTABLISHED -j ACCEPT"]
     for pod in scene.pods:
@@ -94,7 +94,7 @@ ECHO = {"ip": "-p icmp -m icmp --icmp-type 8", "ip6": "-p ipv6-icmp -m icmp6 --i
 
 
 def kube_router(scene):
-    """Per-pod jump lists and ipsets; conntrack inside each pod's chain; marks tell what was allowed."""
+    """A chain with jumps for each pod, and ipsets; conntrack inside each pod's chain; marks for allowed packets."""
     head, rules = [":FORWARD ACCEPT [0:0]", ":KUBE-NWPLCY-COMMON - [0:0]"], []
     head += [f":KUBE-NWPLCY-{k} - [0:0]" for k in range(scene.policies)]
     head += [f":KUBE-POD-FW-{i} - [0:0]" for i in range(len(scene.local))]
@@ -124,7 +124,7 @@ def kube_router(scene):
 
 
 def calico_pod(name, jumps, is_from):
-    """The chain of one pod and direction: its policies, or, where none isolates it, its namespace's profile."""
+    """The chain of one pod and direction: jumps to its policies; to its namespace's profile if none isolates it."""
     lines = [f" chain {name} {{", "  ct state established,related counter accept", "  ct state invalid counter drop",
              "  counter meta mark set meta mark & 0xfffcffff"]
     if is_from:
@@ -132,15 +132,16 @@ def calico_pod(name, jumps, is_from):
     if jumps:
         lines.append("  counter meta mark set meta mark & 0xfffdffff")
     for jump in jumps:
-        lines += [f"  meta mark & 0x20000 == 0x0 counter jump {jump}", "  meta mark & 0x10000 == 0x10000 counter return"]
+        lines += [f"  meta mark & 0x20000 == 0x0 counter jump {jump}",
+                  "  meta mark & 0x10000 == 0x10000 counter return"]
     if jumps:
         lines.append("  meta mark & 0x20000 == 0x0 counter drop")
     return lines + ["  counter jump profile", "  meta mark & 0x10000 == 0x10000 counter return", "  counter drop", " }"]
 
 
 def calico(scene):
-    """Verdict maps, by interface name, to a chain of the pod that sends and of the pod that receives, which jump to
-    a chain for each policy; marks, and a counter in every rule. Their hooks in raw, mangle and nat are left out."""
+    """Verdict maps from interface names to a chain of the sending and of the receiving pod, which jump to one chain for
+    each policy; marks, and a counter in every rule. Calico's hooks in raw, mangle and nat are left out."""
     ip, kind = FAMILY[scene.family][0], f"ipv{FAMILY[scene.family][4]}_addr"
     lines = [f"table {ip} calico {{", " chain profile {", "  counter meta mark set meta mark | 0x10000",
              "  meta mark & 0x10000 == 0x10000 counter return", " }"]
@@ -151,7 +152,8 @@ def calico(scene):
                   "  meta mark & 0x10000 == 0x10000 counter return", " }"]
     for i, pod in enumerate(scene.local):
         lines += calico_pod(f"from{i}", [], True)
-        lines += calico_pod(f"to{i}", [] if pod == scene.source else [f"policy{k}" for k in range(scene.policies)], False)
+        jumps = [] if pod == scene.source else [f"policy{k}" for k in range(scene.policies)]
+        lines += calico_pod(f"to{i}", jumps, False)
     for way, end in (("from", "iifname"), ("to", "oifname")):
         lines += [f" map {way}_pods {{ type ifname : verdict; elements = {{ " + ", ".join(
             f'"{scene.links.get(pod, f"v{1000 + i}")}" : goto {way}{i}' for i, pod in enumerate(scene.local)) + " } }",
@@ -166,9 +168,9 @@ def calico(scene):
 
 
 def manifests(scene, node):
-    """(inventory, policies) that say the same to netpold."""
-    def pod(name, space, address, where, labels):
-        return {"metadata": {"name": name, "namespace": space, "labels": labels}, "spec": {"nodeName": where},
+    """The same scene for netpold: (inventory, policies)."""
+    def pod(name, namespace, address, node_name, labels):
+        return {"metadata": {"name": name, "namespace": namespace, "labels": labels}, "spec": {"nodeName": node_name},
                 "status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]}}
     groups = [{f"g{k}": "yes" for k in range(n)} for n in (scene.policies, scene.policies - 1)]
     items = [pod(f"p{i}", "default", a, node, {}) for i, a in enumerate(scene.pods)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""talk: what pods say to each other in the tests, a server and a client, and policies in short."""
+"""talk: a server and a client to run in pods' namespaces, and short forms of policies."""
 from inside import Program
 from report import equal
 
@@ -31,6 +31,7 @@ while True:
 
 
 def policy(name, pods, **spec):
+    """pods: the matchLabels of the podSelector."""
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name},
             "spec": {"podSelector": {"matchLabels": pods}, **spec}}
 
@@ -40,12 +41,14 @@ def deny_all(name, pods):
 
 
 def serve(lab, pod, address, tcp, udp):
+    """Runs a server in the pod: TCP on one port, and UDP with answers on the other."""
     server = Program(pod.netns, SERVER, address, tcp, udp)
     equal(server.stdout.readline(), "ready\n")
     return server
 
 
 def ask(lab, pod, kind, host, port, size=1):
+    """Connects from the pod (kind "tcp" or "udp"); returns "allow", "refused" or "drop"."""
     return ask_from(pod.netns, kind, host, port, size)
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The static analyser finds nothing: clang-tidy with clang's analyzer (what scan-build runs) and a limit on function
-size; .clang-tidy says which checks."""
+"""Static analysis: clang-tidy with clang's analyzer (the one that scan-build runs) and a limit on function size must
+report nothing. .clang-tidy lists the checks."""
 import glob
 import os
 import re
@@ -27,7 +27,7 @@ def findings(command_of):
 
 
 def tidy():
-    """analysers: clang-tidy and clang's analyzer; no function over 80 lines or 60 statements"""
+    """analysers: clang-tidy and clang's analyzer report nothing; no function has over 80 lines or 60 statements"""
     if not os.path.exists(f"{BUILD}/compile_commands.json"):
         raise Skip("no compile_commands.json in the build folder")
     equal(findings(lambda path: ["clang-tidy", "-p", BUILD, "--quiet", path]), [])

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Chaos: everything that can happen to netpold on a node, in random order for NETPOL_SECONDS (60): policy edits, pods
-that come, go and change, files that break, restarts, kills, reloads, tampering, clocks that jump, an inotify queue that
-overflows, a disk that is full, directories that are away. After every few events real packets are checked against the
-naive evaluator; and all the while a flood runs, of a flow that is always allowed and of one that is always forbidden:
-none is refused, none passes, but for the instants in which somebody took the table away.
+"""Chaos: random events on a node, for NETPOL_SECONDS (60): policy edits; pods that are added, removed and changed;
+broken files, restarts, kills, reloads, tampering, clock jumps, an overflown inotify queue, a full disk, missing
+directories. After every few events real packets are checked against the naive evaluator. During all of it a flood runs
+of flows that are always allowed and of flows that are always forbidden. No allowed packet may be refused, and no
+forbidden packet may pass, except while the table is missing because of tampering.
 
-The machine's clock is turned only in a machine of the test's own (tests/vm chaos); elsewhere it is the files' times."""
+The system clock is changed only in the test's own virtual machine (tests/vm chaos); elsewhere only the files' times."""
 import os
 import signal
 import sys
@@ -22,7 +22,7 @@ from report import test, finish, equal, none_of, seed
 SEED = seed()
 SECONDS = int(os.environ.get("NETPOL_SECONDS", 60))
 OWNS_CLOCK = os.environ.get("NETPOL_MACHINE")
-SPACES = ["one", "two"]
+NAMESPACES = ["one", "two"]
 OUTSIDE = ["172.17.0.5", "8.8.8.8", "2001:db8::5"]
 SUBNETS = (("10.244.0.1", 16), ("fd00:244::1", 32))
 FILES = [f"chaos{i}.json" for i in range(3)]
@@ -35,23 +35,23 @@ class Chaos:
     def __init__(self, lab):
         self.lab, self.chance = lab, Chance(SEED)
         self.world = lab.world(*OUTSIDE)
-        self.all = [lab.pod(SPACES[i % 2], f"pod-{i}", [f"10.244.2.{10 + i}", f"fd00:244:2::{10 + i:x}"],
+        self.all = [lab.pod(NAMESPACES[i % 2], f"pod-{i}", [f"10.244.2.{10 + i}", f"fd00:244:2::{10 + i:x}"],
                             self.chance.labels(), ports=self.chance.ports()) for i in range(8)]
         self.where = {a: p.netns for p in self.all for a in p.addresses} | {a: self.world for a in OUTSIDE}
-        self.policies = {name: [] for name in FILES}  # what is in force of each file
+        self.policies = {name: [] for name in FILES}  # the policies in force, by file
         self.broken, self.is_full = set(), False
         self.versions = Versions(lab, self.chance)
         self.counted = {"events": 0, "kills": 0, "tampering": 0, "flows": 0, "wrong": 0, "passed in tampering": 0,
-                        "passed": 0, "refused": 0, "judged": 0}
+                        "passed": 0, "refused": 0, "evaluated": 0}
         self.events = [self.edit, self.edit, self.edit, self.churn, self.churn, self.versions.step, self.versions.step,
                        self.break_file, self.restart, self.kill, self.kill, self.reload, self.tamper, self.tamper,
-                       self.jump, self.overflow, self.toggle_disk, self.away, self.slow_writer]
+                       self.jump, self.overflow, self.toggle_disk, self.remove_directory, self.slow_writer]
 
-    # ---- what happens ----
+    # ---- events ----
     def edit(self, name=None):
         name = name or self.chance.choice(FILES)
         addresses = list(self.where)
-        self.policies[name] = [self.chance.policy(f"{name[:6]}-{i}", SPACES, addresses)
+        self.policies[name] = [self.chance.policy(f"{name[:6]}-{i}", NAMESPACES, addresses)
                                for i in range(self.chance.randint(0, 3))]
         for p in self.policies[name]:
             p["metadata"].setdefault("namespace", "one")
@@ -67,34 +67,34 @@ class Chaos:
             if self.chance.random() < 0.2:
                 if self.lab.pods.pop(p.key, None) is None:
                     self.lab.pods[p.key] = p
-        for n in SPACES:
+        for n in NAMESPACES:
             if self.chance.random() < 0.3:
                 self.lab.namespaces[n] = self.chance.labels()
         self.lab.write_inventory()
 
     def break_file(self):
-        """Its last good version stays; the state directory must have that before netpold is killed."""
+        """Breaks a file: its last good version stays in force. That version has to be saved before a kill."""
         self.settle()
         name = self.chance.choice(FILES)
         if not self.is_full:
-            wait_for(self.lab.is_saved, 60, "the saving")
+            wait_for(self.lab.is_saved, 60, "the state to be saved")
             self.broken.add(name)
             self.lab.write_policy_file(name, self.chance.choice(["[", "{\"kind\": 7}", "\0", ""])
                                        + self.chance.choice(["", "\n", "}"]) + "{")
 
-    def before_death(self):
-        """What a full disk could not take is not there after a death: such files are mended first."""
+    def prepare_to_end(self):
+        """With a full disk the last good versions are not saved, and are lost when netpold ends: writes good files."""
         if self.is_full:
             for name in list(self.broken):
                 self.edit(name)
 
     def restart(self):
-        self.before_death()
+        self.prepare_to_end()
         self.lab.stop()
         self.lab.start()
 
     def kill(self):
-        self.before_death()
+        self.prepare_to_end()
         time.sleep(self.chance.random() * 0.05)
         self.lab.stop(signal.SIGKILL)
         self.counted["kills"] += 1
@@ -120,10 +120,10 @@ class Chaos:
         self.lab.pause_flood()
         self.counted["passed in tampering"] += self.lab.arrived(FORBIDDEN) - before
         self.start_counting()
-        self.lab.go_on()
+        self.lab.resume_flood()
 
     def jump(self):
-        """A day on, or two back."""
+        """Sets the clock one day ahead or two days back."""
         seconds = self.chance.choice([86400, -2 * 86400])
         if OWNS_CLOCK:
             run("date", "-s", f"@{int(time.time()) + seconds}")
@@ -159,11 +159,12 @@ class Chaos:
                     pass
         self.is_full = not self.is_full
 
-    def away(self):
-        """A directory that is away says nothing."""
+    def remove_directory(self):
+        """Renames a directory away and back. A missing directory changes nothing in force."""
         path = self.chance.choice([self.lab.policies, self.lab.inventory])
         os.rename(path, path + ".away")
-        wait_for(lambda: "cannot be read" in self.lab.why(), 60, "that it is said")
+        wait_for(lambda: "cannot be read" in self.lab.why(), 60,
+                 "the status to report the missing directory")
         os.rename(path + ".away", path)
 
     def slow_writer(self):
@@ -176,11 +177,11 @@ class Chaos:
                 f.flush()
                 time.sleep(0.002)
 
-    # ---- what must hold ----
+    # ---- checks ----
     def settle(self):
         wait_for(lambda: self.lab.daemon.poll() is None and self.lab.is_up_to_date()
                  and self.lab.status()["health"] != "unhealthy", 20,
-                 f"netpold to be done; its status: {self.lab.why()}")
+                 f"netpold to be healthy and up to date; its reasons: {self.lab.why()}")
 
     def start_counting(self):
         self.lab.in_node("nft", "-f", "-", input="table inet count\ndelete table inet count\n")
@@ -188,15 +189,15 @@ class Chaos:
         self.arrived_before = self.lab.arrived(FORBIDDEN)
 
     def count(self):
-        """Takes what the counters say into the sum; how many forbidden ones have arrived by now."""
+        """Adds the counters to the totals and restarts them. Returns how many forbidden packets have arrived so far."""
         self.lab.pause_flood()
-        passed, refused = self.lab.seen()
+        passed, refused = self.lab.leaks()
         arrived = self.lab.arrived(FORBIDDEN)
         self.counted["passed"] += max(passed, arrived - self.arrived_before)
         self.counted["refused"] += refused
-        self.counted["judged"] += self.lab.judged()
+        self.counted["evaluated"] += self.lab.evaluated()
         self.start_counting()
-        self.lab.go_on()
+        self.lab.resume_flood()
         return arrived
 
     def check_flows(self, n):
@@ -235,7 +236,7 @@ class Chaos:
 
 
 def chaos():
-    """chaos: whatever happens, packets get what the policies say"""
+    """chaos: the policies are enforced during and after random events"""
     with FloodLab(MODE, deny="reject", subnets=SUBNETS) as lab:
         os.mkdir(lab.state, 0o755)
         run("mount", "-t", "tmpfs", "-o", "size=512k,mode=755", "netpol-chaos", lab.state)
@@ -252,7 +253,7 @@ def chaos():
                 print(lab.log()[-3000:])
             lab.stop()
             run("umount", lab.state, check=False)
-        equal(c.counted["wrong"], 0)
+        equal(c.counted["wrong"], 0, "wrong verdicts")
 
 
 test(chaos)

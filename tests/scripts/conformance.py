@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Every cell of the conformance data, through explain and through the kernel.
 
-The data lies beside the repository (../shared/conformance) or where NETPOL_CONFORMANCE says; without
-it the tests are skipped, saying so. What it holds: 230 cases, 123,669 cells, judged by others."""
+The data are in ../shared/conformance next to the repository, or in the file that NETPOL_CONFORMANCE names; without them
+the tests are skipped. They have 230 cases with 123,669 cells, whose verdicts come from other implementations."""
 import json
 import os
 import sys
@@ -15,7 +15,7 @@ from report import test, finish, equal, none_of, repeated_by
 
 DATA = os.environ.get("NETPOL_CONFORMANCE", os.path.join(
     os.path.dirname(os.path.dirname(TESTS)), "shared", "conformance", "networkpolicy.json"))
-SAMPLE = int(os.environ.get("NETPOL_SAMPLE", 0))  # one case in so many through the kernel
+SAMPLE = int(os.environ.get("NETPOL_SAMPLE", 0))  # N: only every Nth case goes through the kernel
 QUICK = os.environ.get("NETPOL_QUICK")
 
 
@@ -42,7 +42,7 @@ def policy_list(step):
 
 
 def cells(step, pods):
-    """(source, destination, protocol, port, wanted) for all but the diagonal"""
+    """Yields (source, destination, protocol, port, whether it is allowed) for all cells but the diagonal."""
     for probe in step["probes"]:
         for i, row in enumerate(probe["expected"]):
             for k, cell in enumerate(row):
@@ -56,7 +56,7 @@ def differing(case, source, destination, protocol, port, found, is_allowed):
 
 
 def through_explain():
-    """conformance: every cell through explain"""
+    """conformance: explain gives the recorded verdict for every cell"""
     data, n, bad = load(), 0, []
     with tempfile.TemporaryDirectory() as d:
         for name in ("p", "i"):
@@ -78,7 +78,7 @@ def through_explain():
                     if (found == "allow") != allowed:
                         bad.append(differing(case["id"], s, t, proto, port, found, allowed))
     none_of(bad, n)
-    equal(n > 100000, True, f"{n} cells")
+    equal(n > 100000, True, f"more than 100,000 cells; they were {n}")
 
 
 def through_kernel(mode, nth):
@@ -90,8 +90,8 @@ def through_kernel(mode, nth):
     for index, steps in by_cluster.items():
         cluster = data["clusters"][index]
         with Lab(mode, subnets=(("10.20.0.1", 16), ("fd00:20::1", 64))) as lab:
-            for space in cluster["namespaces"]:
-                lab.namespace(space["name"], **space["labels"])
+            for namespace in cluster["namespaces"]:
+                lab.namespace(namespace["name"], **namespace["labels"])
             pods = [lab.pod(p.namespace, p.name, p.addresses, p.labels, ports=p.ports)
                     for p in pods_of(cluster)]
             lab.write_inventory()
@@ -106,13 +106,13 @@ def through_kernel(mode, nth):
                     if (verdict == "allow") != allowed:
                         bad.append(differing(name, s, t, proto, port, verdict, allowed))
     none_of(bad, n)
-    equal(n > 100000 // nth // 2, True, f"{n} cells")
+    equal(n > 100000 // nth // 2, True, f"more than {100000 // nth // 2} cells; they were {n}")
     print(f"# conformance.py: {mode}: {n} cells")
 
 
 test(through_explain)
 for mode, nth in (("routed", SAMPLE or 1), ("bridged", SAMPLE or 10), ("tracked", SAMPLE or 10)):
     if not QUICK:
-        test(through_kernel, mode, nth, name=f"conformance: {'every cell' if nth == 1 else f'one case in {nth}'} "
-                                             f"through the kernel, with real packets, {mode}")
+        test(through_kernel, mode, nth, name=f"conformance: real packets get the recorded verdicts, {mode}, "
+                                             f"{'every case' if nth == 1 else f'one case in {nth}'}")
 finish()

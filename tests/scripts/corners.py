@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Corners of the packet's way: Services by DNAT and the hairpin, ICMP errors, fragments, cold neighbour
-caches under deny-all, VLAN tags, bridge switches, very large transactions, other people's huge sets."""
+"""Corner cases: Services by DNAT and the hairpin, ICMP errors, fragments, empty neighbour caches under deny-all, VLAN
+tags, link-local and multicast addresses, bridge switches, large transactions, large sets of other programs."""
 import json
 import os
 import sys
@@ -14,7 +14,7 @@ from report import test, finish, equal
 from talk import ask, deny_all, policy, serve
 
 A, B, C = "10.244.1.10", "10.244.1.11", "10.244.1.12"
-FAR = "10.244.2.10"  # of a pod on another node
+FAR = "10.244.2.10"  # a pod on another node
 A6, B6 = "fd00:244:1::a", "fd00:244:1::b"
 SERVICES = """table ip kube-proxy {
 	chain services {
@@ -48,26 +48,27 @@ def services(mode):
         far.netns = lab.world(FAR)
         lab.write_inventory()
         servers = [serve(lab, a, A, 8080, 9090), serve(lab, b, B, 8080, 9090), serve(lab, far, FAR, 8080, 9090)]
-        # without br_netfilter an answer on the bridge never meets the translation: kube-proxy needs --masquerade-all
+        # without br_netfilter an answer on the bridge is not translated back: kube-proxy needs --masquerade-all
         rules = SERVICES if mode != "tracked" else SERVICES.replace(
             f"ip saddr {A} ip daddr {A} masquerade", "ct status dnat masquerade")
         try:
             lab.in_node("nft", "-f", "-", input=rules)
+            from_c = [{"podSelector": {"matchLabels": {"pod": "c"}}}]
+            to_far = [{"podSelector": {"matchLabels": {"pod": "far"}}}]
             lab.write_policies([deny_all("a", {"pod": "a"}),
-                                policy("b", {"pod": "b"}, ingress=[{"from": [{"podSelector": {"matchLabels": {"pod": "c"}}}],
-                                                                    "ports": [{"port": 8080}]}]),
-                                policy("d", {"pod": "d"}, policyTypes=["Egress"], egress=[
-                                    {"to": [{"podSelector": {"matchLabels": {"pod": "far"}}}]}])])
+                                policy("b", {"pod": "b"}, ingress=[{"from": from_c, "ports": [{"port": 8080}]}]),
+                                policy("d", {"pod": "d"}, policyTypes=["Egress"], egress=[{"to": to_far}])])
             lab.apply()
             equal(ask(lab, a, "tcp", "10.96.0.10", 80), "allow", "the hairpin: a to its own Service, under deny-all")
-            equal(ask(lab, c, "tcp", "10.96.0.11", 80), "allow", "c to the Service of b, which lets c in")
-            equal(ask(lab, c, "tcp", "10.96.0.10", 80), "refused", "c to the Service of a")
-            equal(ask(lab, a, "tcp", "10.96.0.11", 80), "refused", "a to the Service of b: its egress forbids")
+            equal(ask(lab, c, "tcp", "10.96.0.11", 80), "allow", "c to the Service of b, whose ingress allows c")
+            equal(ask(lab, c, "tcp", "10.96.0.10", 80), "refused", "c to the Service of a, whose ingress refuses all")
+            equal(ask(lab, a, "tcp", "10.96.0.11", 80), "refused", "a to the Service of b: a's egress refuses all")
             equal(ask(lab, d, "tcp", "10.96.0.12", 80), "allow", "d to the Service of a pod on another node")
-            equal(ask(lab, d, "tcp", "10.96.0.11", 80), "refused", "d to the Service of b: its egress forbids")
-            equal(ask(lab, a, "tcp", "10.96.0.12", 80), "refused", "a, shut, to the Service of the other node's pod")
-            equal(ask(lab, far, "tcp", B, 8080), "refused", "the other node's pod to b, which does not let it in")
-            equal("kube-proxy" in lab.in_node("nft", "list", "tables").stdout, True)
+            equal(ask(lab, d, "tcp", "10.96.0.11", 80), "refused", "d to the Service of b: d's egress refuses b")
+            equal(ask(lab, a, "tcp", "10.96.0.12", 80), "refused",
+                  "a to the Service of the pod on another node: a's egress refuses all")
+            equal(ask(lab, far, "tcp", B, 8080), "refused", "the pod on another node to b, whose ingress refuses it")
+            equal("kube-proxy" in lab.in_node("nft", "list", "tables").stdout, True, "kube-proxy's table is left")
         finally:
             for server in servers:
                 server.end()
@@ -84,8 +85,8 @@ def errors_and_fragments(mode):
             lab.apply()
             equal(ask(lab, a, "udp", B, 9090, 9000), "allow", "fragments of an allowed flow")
             equal(ask(lab, a, "udp", B, 9091, 9000), "drop" if mode == "tracked" else "refused",
-                  "fragments of a refused one")
-            equal(ask(lab, a, "udp", B, 7), "refused", "the ICMP error of an allowed flow, to a pod that is shut")
+                  "fragments of a refused flow")
+            equal(ask(lab, a, "udp", B, 7), "refused", "the ICMP error of an allowed flow, to an isolated pod")
         finally:
             server.end()
 
@@ -102,16 +103,18 @@ def cold_neighbours(mode):
         lab.in_node("ip", "neigh", "flush", "dev", "cni0")
         found = lab.probe([(a.netns, b.netns, "tcp", A, B, 8080), (a.netns, b.netns, "tcp", A6, B6, 8080),
                            (a.netns, b.netns, "udp", A6, B6, 8080), (a.netns, b.netns, "icmp", A6, B6, 0)])
-        equal(found, ["allow", "allow", "drop" if mode == "tracked" else "reject", "drop"])
+        equal(found, ["allow", "allow", "drop" if mode == "tracked" else "reject", "drop"], "verdicts")
 
 
-# Sends one UDP datagram in a frame with these VLAN tags: LINK-ADDRESS TAG...; a tag is TYPE:NUMBER
+# Sends one UDP datagram in a frame with these VLAN tags. Arguments: MAC SOURCE DESTINATION PORT TAG...; a tag is
+# TYPE:NUMBER
 SEND_TAGGED = """
 import socket, struct, sys
 to, source, destination, port, tags = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5:]
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(("eth0", 0))
 udp = struct.pack("!HHHH", 4444, port, 12, 0) + b"tags"
-head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 32, 1, 0, 64, 17, 0, socket.inet_aton(source), socket.inet_aton(destination))
+head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 32, 1, 0, 64, 17, 0,
+                   socket.inet_aton(source), socket.inet_aton(destination))
 total = sum(struct.unpack("!10H", head)); total = (total & 0xffff) + (total >> 16); total += total >> 16
 head = head[:10] + struct.pack("!H", ~total & 0xffff) + head[12:]
 vlan = b"".join(struct.pack("!HH", int(t.split(":")[0], 16), int(t.split(":")[1])) for t in tags)
@@ -122,7 +125,7 @@ RECEIVE = """
 import socket, sys
 u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(("", int(sys.argv[1]))); u.settimeout(float(sys.argv[2]))
 print("ready", flush=True)
-sys.stdin.readline() # it has been sent
+sys.stdin.readline() # waits until the datagram has been sent
 try: print(u.recv(100).decode())
 except TimeoutError: print("nothing")
 """
@@ -133,62 +136,63 @@ def check_tagged(lab, passes, source, destination, port, *tags):
     receiver = Program(destination.netns, RECEIVE, port, 30 if passes else 0.3)
     equal(receiver.stdout.readline(), "ready\n")
     Program(source.netns, SEND_TAGGED, link, source.addresses[0], destination.addresses[0], port, *tags).answer()
-    receiver.say("sent")
+    receiver.write("sent")
     equal(receiver.answer().strip(), "tags" if passes else "nothing",
-          f"{source.name} -> {destination.name} {port}, tags {tags}")
+          f"what {destination.name} received from {source.name} at port {port}, tags {tags}")
 
 
-def tagged(mode, is_judged):
-    """A tag with VLAN 0 is as good as none to who receives it; so are two of them."""
+def tagged(mode, is_evaluated):
+    """A receiver treats a frame with one or two tags of VLAN 0 like an untagged frame."""
     lab, a, b, c = build(mode)
     with lab:
-        lab.switch_br_netfilter(int(is_judged), ["filter-vlan-tagged"])
+        lab.switch_br_netfilter(int(is_evaluated), ["filter-vlan-tagged"])
         check_tagged(lab, True, c, b, 8080, "8100:0")
         check_tagged(lab, True, c, b, 8080, "8100:0", "8100:0")
         lab.write_policies([policy("b", {"pod": "b"}, ingress=[{"ports": [{"port": 8080, "protocol": "UDP"}]}]),
                             deny_all("a", {"pod": "a"})])
         lab.apply()
-        for tags, passes in (((), True), (("8100:0",), is_judged), (("88a8:0",), is_judged),
+        for tags, passes in (((), True), (("8100:0",), is_evaluated), (("88a8:0",), is_evaluated),
                              (("8100:0", "8100:0"), False), (("88a8:0", "8100:0"), False)):
             check_tagged(lab, passes, c, b, 8080, *tags)
             check_tagged(lab, False, c, b, 8081, *tags)
             check_tagged(lab, False, a, c, 8081, *tags)
-        check_tagged(lab, True, b, c, 8081, "8100:0")  # nobody isolates b's egress, nor c
+        check_tagged(lab, True, b, c, 8081, "8100:0")  # no policy isolates b's egress or c
 
 
 def tagged_refused(mode):
     tagged(mode, False)
 
 
-def tagged_judged(mode):
+def tagged_evaluated(mode):
     tagged(mode, True)
 
 
 def switched_off():
-    """bridged: a switch that is turned off is noticed: said, or the bridge judges for itself; and on again"""
+    """bridged: with br_netfilter switched off a bridge table takes over, or netpold is unhealthy; switched on again"""
     lab, a, b, c = build("bridged")
     with lab:
         lab.write_policies([deny_all("b", {"pod": "b"})])
         lab.start()
         flow = (c.netns, b.netns, "tcp", C, B, 8080)
-        equal((lab.status()["bridge"], lab.probe([flow])), ("br_netfilter", ["reject"]))
+        equal((lab.status()["bridge"], lab.probe([flow])), ("br_netfilter", ["reject"]), "with br_netfilter")
         lab.switch_br_netfilter(0)
-        wait_for(lambda: lab.status()["bridge"] != "br_netfilter", 60, "the switch's turning to be noticed")
+        wait_for(lambda: lab.status()["bridge"] != "br_netfilter", 60, "netpold to notice that br_netfilter is off")
         if can_track_bridges():
-            equal((lab.status()["bridge"], lab.status()["health"]), ("conntrack", "ok"))
-            equal(lab.probe([flow]), ["drop"])
+            equal((lab.status()["bridge"], lab.status()["health"]), ("conntrack", "ok"), "without br_netfilter")
+            equal(lab.probe([flow]), ["drop"], "a bridge table's verdict")
         else:
-            equal((lab.status()["bridge"], lab.status()["health"]), ("none", "unhealthy"))
-            equal("nf_conntrack_bridge is not to be had" in lab.why(), True, lab.status())
+            equal((lab.status()["bridge"], lab.status()["health"]), ("none", "unhealthy"), "without br_netfilter")
+            equal("nf_conntrack_bridge is not to be had" in lab.why(), True,
+                  f"the status names the missing module: {lab.status()}")
         lab.switch_br_netfilter(1)
-        wait_for(lambda: lab.status()["bridge"] == "br_netfilter", 60, "the switch's turning back to be noticed")
-        equal(lab.probe([flow]), ["reject"])
+        wait_for(lambda: lab.status()["bridge"] == "br_netfilter", 60, "netpold to notice that br_netfilter is on")
+        equal(lab.probe([flow]), ["reject"], "with br_netfilter again")
         lab.put(lab.conf, open(lab.conf).read().replace('"auto"', '"off"'))
         lab.daemon.send_signal(1)
-        wait_for(lambda: lab.status()["bridge"] == "off", 60, "the setting")
-        equal(lab.in_node("nft", "list", "tables").stdout.split("\n")[:1], ["table inet netpol"], "no bridge table is left")
+        wait_for(lambda: lab.status()["bridge"] == "off", 60, 'the setting bridge = "off" to be in force')
+        equal(lab.in_node("nft", "list", "tables").stdout.split("\n")[:1], ["table inet netpol"], "the tables left")
         time.sleep(0.3)
-        equal(lab.daemon.poll(), None)
+        equal(lab.daemon.poll(), None, "netpold's exit status, while it runs")
 
 
 def bridge_table_repaired(mode):
@@ -200,7 +204,7 @@ def bridge_table_repaired(mode):
         def listing():
             return lab.in_node("nft", "list", "table", "bridge", "netpol", check=False).stdout
         wanted = listing()
-        equal(f"{B} : goto" in wanted, True, wanted)
+        equal(f"{B} : goto" in wanted, True, f"b is isolated in the bridge table: {wanted}")
         for command in ("delete table bridge netpol", "flush ruleset", "add rule bridge netpol forward accept",
                         "flush map bridge netpol ingress4"):
             before = lab.status()["repairs"]
@@ -209,19 +213,20 @@ def bridge_table_repaired(mode):
 
 
 def conntrack_not_there():
-    """bridged: bridge = "conntrack" without the module is an error that names it"""
+    """bridged: bridge = "conntrack" without the module nf_conntrack_bridge is an error that names the module"""
     if can_track_bridges():
         raise Skip("this kernel has nf_conntrack_bridge")
     with Lab("bridged") as lab:
         lab.put(lab.conf, open(lab.conf).read().replace('"auto"', '"conntrack"'))
         lab.write_inventory()
         result = lab.apply(check=False)
-        equal((result.returncode, "module nf_conntrack_bridge is not to be had" in result.stderr), (1, True), result.stderr)
-        equal(lab.in_node("nft", "list", "tables").stdout, "table inet netpol\n", "what is routed is judged all the same")
+        equal((result.returncode, "module nf_conntrack_bridge is not to be had" in result.stderr), (1, True),
+              f"exit status, and whether the error names the module: {result.stderr}")
+        equal(lab.in_node("nft", "list", "tables").stdout, "table inet netpol\n", "the table for routed packets")
 
 
-def routed_pretenders():
-    """routed: what only pretends to be neighbour discovery is judged like everything else"""
+def routed_neighbour_discovery():
+    """routed: a routed packet of a neighbour discovery type is evaluated like every other packet"""
     lab, a, b, c = build("routed")
     with lab:
         lab.write_policies([deny_all("b", {"pod": "b"})])
@@ -235,12 +240,14 @@ def routed_pretenders():
         for hops in (255, 2, 64):
             Program(a.netns, send, B6, hops).answer()
         listing = lab.inside(b.netns, "nft", "list", "table", "ip6", "seen").stdout
-        equal("counter packets 0 " in listing, True, listing)
+        equal("counter packets 0 " in listing, True, f"no such packet reached b: {listing}")
 
 
+# Prints what arrives at port 5000, also by broadcast and multicast. Argument: OWN-ADDRESS
 RECEIVE_ANY = """import select, socket, sys, time
 v4 = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); v4.bind(("", 5000))
-v4.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("239.1.2.3") + socket.inet_aton(sys.argv[1]))
+group = socket.inet_aton("239.1.2.3") + socket.inet_aton(sys.argv[1])
+v4.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
 v6 = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); v6.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
 v6.bind(("::", 5000))
 print("ready", flush=True)
@@ -248,6 +255,7 @@ while True:
     for s in select.select([v4, v6], [], [])[0]:
         print(s.recvfrom(99)[0].decode(), flush=True)
 """
+# Sends a datagram with the target's name to port 5000 of each target. Arguments: OWN-ADDRESS TARGET...
 SEND_ANY = """import socket, sys
 v4 = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); v4.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
 v4.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(sys.argv[1]))
@@ -282,49 +290,51 @@ def link_address(lab, netns, device):
 
 
 def arrivals(lab, source, targets, receivers):
-    """What source sends to targets, by who got it. A last packet, from the node, shows that all had the time to."""
-    waiting = [Program(netns, RECEIVE_ANY, own) for netns, own in receivers]
-    for receiver in waiting:
+    """For each receiver (netns, address), which of the source's packets to the targets arrived. A last packet, from the
+    node, shows that the others had time to arrive."""
+    programs = [Program(netns, RECEIVE_ANY, own) for netns, own in receivers]
+    for receiver in programs:
         equal(receiver.stdout.readline(), "ready\n")
     Program(source.netns, SEND_ANY, source.addresses[0], *targets).answer()
     found = []
-    for receiver, (_, own) in zip(waiting, receivers):
+    for receiver, (_, own) in zip(programs, receivers):
         Program(lab.node, SEND_END, own).answer()
         found.append(sorted(line.strip() for line in iter(receiver.stdout.readline, "end\n")))
         receiver.end()
     return found
 
 
-def talk_on(lab, source, device, destination, address, versions, wanted, what):
-    """One flow's questions, one in each version of the policies, and whether they are answered."""
+def check_flow(lab, source, device, destination, address, versions, wanted, what):
+    """Sends a packet of one flow under each version of the policies; wanted: "answer" or "silence" for each."""
     server, client = Program(destination, ANSWER), Program(source, ASK, address, device)
     equal(server.stdout.readline(), "ready\n")
-    said = []
+    results = []
     for policies, want in zip(versions, wanted):
         lab.write_policies(policies)
         lab.apply()
-        client.say("30" if want == "answer" else "0.5")
-        said.append(client.stdout.readline().strip())
+        client.write("30" if want == "answer" else "0.5")
+        results.append(client.stdout.readline().strip())
     for program in (server, client):
         program.end()
-    equal(said, wanted, what)
+    equal(results, wanted, what)
 
 
-def established_on_the_link(lab, a, b, device, at_b, at_node, ingress, egress):
-    """No map knows such a flow, so that no look at what is established finds it forbidden. b is isolated."""
+def check_link_local_flows(lab, a, b, device, at_b, at_node, ingress, egress):
+    """Established flows between link-local addresses: no map has these, so the scan for stale flows does not find the
+    flows, and the rules have to refuse their packets. b is isolated."""
     versions = [], ingress, [], egress, []
-    talk_on(lab, lab.node, device, b.netns, at_b, versions,
-            ["answer"] * 3 + ["silence" if lab.mode == "bridged" else "answer", "answer"], "node to b")
-    talk_on(lab, b.netns, "eth0", lab.node, at_node, versions,
-            ["answer", "answer", "answer", "silence", "answer"], "b to node")
+    check_flow(lab, lab.node, device, b.netns, at_b, versions,
+               ["answer"] * 3 + ["silence" if lab.mode == "bridged" else "answer", "answer"], "node to b")
+    check_flow(lab, b.netns, "eth0", lab.node, at_node, versions,
+               ["answer", "answer", "answer", "silence", "answer"], "b to node")
     if a:
         for client, server in ((a, b), (b, a)):
-            talk_on(lab, client.netns, "eth0", server.netns, link_address(lab, server.netns, "eth0"), versions,
-                    ["answer", "silence", "answer", "silence", "answer"], f"{client.key} to {server.key}")
+            check_flow(lab, client.netns, "eth0", server.netns, link_address(lab, server.netns, "eth0"), versions,
+                       ["answer", "silence", "answer", "silence", "answer"], f"{client.key} to {server.key}")
 
 
-def without_addresses(mode):
-    """Neighbour discovery goes on: cold_neighbours."""
+def link_local(mode):
+    """Neighbour discovery, which has to pass, is tested by cold_neighbours."""
     lab, a, b, c = build(mode)
     with lab:
         ends = {p.name: link_address(lab, p.netns, "eth0") for p in (a, b, c)}
@@ -336,82 +346,89 @@ def without_addresses(mode):
                                         (both, True, True), ([], False, False)):
             lab.write_policies(policies)
             lab.apply()
-            equal(lab.apply().stderr.count("0 transactions"), 1, "what was written is what is read back")
+            equal(lab.apply().stderr.count("0 transactions"), 1, "applying the same again changes nothing")
             groups = [] if is_in else sorted(GROUPS)
             unicast = [] if is_in or is_out else [ends["b"]]
-            equal(arrivals(lab, a, GROUPS[:4], [(b.netns, B), (c.netns, C)]), [groups[:4], groups[:4]], policies)
-            equal(arrivals(lab, a, [ends["b"]], [(b.netns, B)]), [unicast], policies)
-            equal(arrivals(lab, a, ["ff02::1"], [(b.netns, B)]), [[] if is_in or is_out else ["ff02::1"]], policies)
+            equal(arrivals(lab, a, GROUPS[:4], [(b.netns, B), (c.netns, C)]), [groups[:4], groups[:4]],
+                  f"IPv4 broadcast and multicast from a, with {policies}")
+            equal(arrivals(lab, a, [ends["b"]], [(b.netns, B)]), [unicast], f"a to b, link-local, with {policies}")
+            equal(arrivals(lab, a, ["ff02::1"], [(b.netns, B)]), [[] if is_in or is_out else ["ff02::1"]],
+                  f"a to all nodes, with {policies}")
             equal(arrivals(lab, b, [ends["c"], to_node], [(c.netns, C), node]),
-                  [[] if is_in or is_out else [ends["c"]], [] if is_out else [to_node]], policies)
-        established_on_the_link(lab, a, b, "cni0", ends["b"], to_node, [ingress], [egress])
-        # a port that is no pod's, as those of virtual machines: of another kind
-        lab.in_node("ip", "link", "add", "other", "master", "cni0", "up", "type", "vxlan", "id", "7", "dstport", "4789")
-        lab.in_node("nft", "-f", "-", input='table bridge seen {\n chain c {\n  type filter hook postrouting priority 0;\n'
-                    '  oifname "other" udp dport 5000 counter\n }\n}\n')
+                  [[] if is_in or is_out else [ends["c"]], [] if is_out else [to_node]],
+                  f"b to c and to the node, link-local, with {policies}")
+        check_link_local_flows(lab, a, b, "cni0", ends["b"], to_node, [ingress], [egress])
+        # a bridge port of another kind of interface, which belongs to no pod (to a virtual machine, for example)
+        lab.in_node("ip", "link", "add", "other", "master", "cni0", "up", "type", "vxlan", "id", "7",
+                    "dstport", "4789")
+        lab.in_node("nft", "-f", "-", input='table bridge seen {\n chain c {\n'
+                    '  type filter hook postrouting priority 0;\n  oifname "other" udp dport 5000 counter\n }\n}\n')
         lab.write_policies(both)
         lab.apply()
-        equal(arrivals(lab, a, GROUPS, [(b.netns, B)]), [[]])
+        equal(arrivals(lab, a, GROUPS, [(b.netns, B)]), [[]], "broadcast and multicast from a to b")
         listing = lab.in_node("nft", "list", "table", "bridge", "seen").stdout
-        equal(f"counter packets {len(GROUPS)} " in listing, True, listing)
+        equal(f"counter packets {len(GROUPS)} " in listing, True, f"each group's packet left by the port: {listing}")
 
 
-def link_of_a_routed_pod():
-    """routed: a pod whose egress is refused reaches its node by no link-local address either"""
+def routed_link_local():
+    """routed: a pod whose egress is refused cannot reach its node by a link-local address either"""
     lab, a, b, c = build("routed")
     with lab:
         for p, own in ((a, "fe80::a"), (b, "fe80::b")):
             lab.inside(p.netns, "ip", "address", "add", f"{own}/64", "dev", "eth0", "nodad")
-        veths = [link["ifname"] for link in json.loads(lab.in_node("ip", "-j", "link").stdout) if link["ifname"][0] == "v"]
+        links = json.loads(lab.in_node("ip", "-j", "link").stdout)
+        veths = [link["ifname"] for link in links if link["ifname"][0] == "v"]
         for veth in veths:
             lab.in_node("ip", "address", "add", "fe80::1/64", "dev", veth, "nodad")
         lab.write_policies([policy("b", {"pod": "b"}, policyTypes=["Egress"])])
         lab.apply()
-        equal(lab.apply().stderr.count("0 transactions"), 1, "what was written is what is read back")
-        equal(arrivals(lab, a, ["fe80::1"], [(lab.node, "192.168.50.1")]), [[]])
+        equal(lab.apply().stderr.count("0 transactions"), 1, "applying the same again changes nothing")
+        equal(arrivals(lab, a, ["fe80::1"], [(lab.node, "192.168.50.1")]), [[]], "with b's egress isolated")
         lab.write_policies([])
         lab.apply()
-        equal(arrivals(lab, b, ["fe80::1"], [(lab.node, "192.168.50.1")]), [["fe80::1"]])
+        equal(arrivals(lab, b, ["fe80::1"], [(lab.node, "192.168.50.1")]), [["fe80::1"]], "without a policy")
         ingress, egress = ([policy("b", {"pod": "b"}, policyTypes=[t])] for t in ("Ingress", "Egress"))
-        established_on_the_link(lab, None, b, veths[1], "fe80::b", "fe80::1", ingress, egress)
+        check_link_local_flows(lab, None, b, veths[1], "fe80::b", "fe80::1", ingress, egress)
 
 
 def host_with_capitals():
-    """service: a host whose name has capitals is the node that kubelet makes of it"""
+    """service: a host name with capitals means the node of that name in lower case, as kubelet registers it"""
     with Lab("routed") as lab:
-        lab.put(f"{lab.inventory}/pods.json",
-                json.dumps({"kind": "PodList", "items": [Pod("default", "a", [A], {"pod": "a"}, "worker-1").manifest()]}))
+        pod = Pod("default", "a", [A], {"pod": "a"}, "worker-1")
+        lab.put(f"{lab.inventory}/pods.json", json.dumps({"kind": "PodList", "items": [pod.manifest()]}))
         lab.write_policies([deny_all("a", {"pod": "a"})])
         lab.put(f"{lab.dir}/empty.conf", "")
-        said = run("unshare", "--uts", "sh", "-c", 'hostname Worker-1 && exec "$@"', "sh", NETPOLCTL, "-c",
-                   f"{lab.dir}/empty.conf", "--policies", lab.policies, "--inventory", lab.inventory, "ruleset")
-        equal((A in said.stdout, said.stderr), (True, ""), said.stdout)
+        result = run("unshare", "--uts", "sh", "-c", 'hostname Worker-1 && exec "$@"', "sh", NETPOLCTL, "-c",
+                     f"{lab.dir}/empty.conf", "--policies", lab.policies, "--inventory", lab.inventory, "ruleset")
+        equal((A in result.stdout, result.stderr), (True, ""), f"a is isolated, without errors: {result.stdout}")
 
 
 def large():
-    """service: 60,000 peers in one change, and out again"""
+    """service: 60,000 peers are added in one change, and removed in another"""
     with Lab("routed") as lab:
         lab.pods["default/a"] = Pod("default", "a", [A], {"pod": "a"})
         lab.write_inventory()
-        lab.write_policies([policy("a", {"pod": "a"}, ingress=[{"from": [{"podSelector": {"matchLabels": {"x": "y"}}}]}])])
+        peers = [{"podSelector": {"matchLabels": {"x": "y"}}}]
+        lab.write_policies([policy("a", {"pod": "a"}, ingress=[{"from": peers}])])
         lab.apply()
         before = lab.listing()
         items = [{"metadata": {"name": f"p{i}", "namespace": "default", "labels": {"x": "y"}},
-                  "spec": {"nodeName": "other"}, "status": {"phase": "Running", "podIP": f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}"}}
+                  "spec": {"nodeName": "other"},
+                  "status": {"phase": "Running", "podIP": f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}"}}
                  for i in range(60000)]
         lab.put(f"{lab.inventory}/others.json", json.dumps({"kind": "PodList", "items": items}))
         lab.apply()
         listing = "\n".join(lab.listing())
-        equal(all(f"10.0.{i}.7" in listing for i in range(0, 230, 10)), True)
-        equal(listing.count(",") > 59990, True, "elements")
+        equal(all(f"10.0.{i}.7" in listing for i in range(0, 230, 10)), True, "the table has a sample of the peers")
+        equal(listing.count(",") > 59990, True, "the table has 60,000 elements")
         os.unlink(f"{lab.inventory}/others.json")
         lab.apply()
-        equal(lab.listing(), before)
+        equal(lab.listing(), before, "the table after the peers are removed")
 
 
 OTHERS = "table inet docker {\n set blocks { type ipv4_addr; flags interval; elements = { %s }\n }\n" \
-         " set hosts { type ipv4_addr; elements = { %s }\n }\n chain c {\n  type filter hook forward priority filter;\n" \
-         "  ip saddr @blocks drop\n }\n}\n"
+         " set hosts { type ipv4_addr; elements = { %s }\n }\n chain c {\n" \
+         "  type filter hook forward priority filter;\n  ip saddr @blocks drop\n }\n}\n"
 
 
 def peak_kilobytes(lab):
@@ -420,15 +437,15 @@ def peak_kilobytes(lab):
 
 
 def others_sets():
-    """service: 200,000 elements of other people's sets are not read: netpold's peak memory does not know of them"""
+    """service: 200,000 elements of other programs' sets are not read: netpold's peak memory does not grow"""
     if "ASAN_OPTIONS" in os.environ:
-        raise Skip("the sanitizers keep what was freed: memory says nothing under them")
+        raise Skip("the sanitizers keep freed memory: the process's size proves nothing")
     lab, a, b, c = build("routed")
     with lab:
         def edit(i):
             lab.write_policies([policy("b", {"pod": "b"}, ingress=[{"from": [{"ipBlock": {
                 "cidr": f"10.{i}.0.0/16", "except": [f"10.{i}.1.0/24"]}}]}])])
-            wait_for(lab.is_up_to_date, 60, "the change")
+            wait_for(lab.is_up_to_date, 60, "the change to be applied")
         lab.start()
         for i in range(10):
             edit(i)
@@ -438,26 +455,27 @@ def others_sets():
             ", ".join(f"12.{i >> 16}.{i >> 8 & 255}.{i & 255}" for i in range(100000))))
         for i in range(10):
             edit(100 + i)
-        lab.in_node("nft", "flush", "table", "inet", "netpol")  # and the table is read back
+        lab.in_node("nft", "flush", "table", "inet", "netpol")  # makes netpold read the table back
         wait_for(lambda: lab.status()["repairs"] > 0, 60, "the repair")
-        equal(peak_kilobytes(lab) - before < 6000, True, f"{before} kB, then {peak_kilobytes(lab)}")
+        equal(peak_kilobytes(lab) - before < 6000, True,
+              f"peak memory grows by less than 6000 kB; it was {before} kB, then {peak_kilobytes(lab)} kB")
 
 
 MODES = ("routed", "bridged", "tracked")
 for case, modes, title in (
         (services, MODES, "Services by DNAT, and the hairpin"),
-        (errors_and_fragments, MODES, "ICMP errors of allowed flows pass; fragments are judged as their flow"),
-        (cold_neighbours, MODES[1:], "neighbour discovery and ARP pass under deny-all, from a cold cache"),
-        (bridge_table_repaired, MODES[1:], "what somebody else does to the bridge table is undone"),
-        (without_addresses, MODES[1:], "link-local addresses and groups lead past no policy"),
+        (errors_and_fragments, MODES, "ICMP errors of allowed flows pass; fragments get their flow's verdict"),
+        (cold_neighbours, MODES[1:], "neighbour discovery and ARP pass under deny-all, with an empty cache"),
+        (bridge_table_repaired, MODES[1:], "changes of the bridge table by others are undone"),
+        (link_local, MODES[1:], "link-local, broadcast and multicast addresses do not bypass policies"),
         (tagged_refused, ("bridged",), "frames with a VLAN tag are refused from and to isolated pods"),
-        (tagged_judged, MODES[1:], "frames with a VLAN tag are judged, those with two refused")):
+        (tagged_evaluated, MODES[1:], "frames with one VLAN tag are evaluated, frames with two are refused")):
     for mode in modes:
         test(case, mode, name=f"{mode}: {title}")
 test(switched_off)
 test(conntrack_not_there)
-test(routed_pretenders)
-test(link_of_a_routed_pod)
+test(routed_neighbour_discovery)
+test(routed_link_local)
 test(host_with_capitals)
 test(large)
 test(others_sets)

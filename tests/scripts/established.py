@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Established flows that a change forbids are cut, TCP and UDP, whoever talks; all others go on: those that are still
-allowed, the node's own, other pods', a Service's."""
+"""Established flows that a change forbids are reset, TCP and UDP, whichever end sends. All others continue: flows that
+are still allowed, also through a Service, the node's own, those of other pods."""
 import os
 import signal
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from chat import LONG, Chat
+from connection import LONG, Connection
 from netlab import Lab, NODE_ADDRESSES, wait_for
 from report import test, finish, equal
 from talk import policy
@@ -30,189 +30,193 @@ SERVICE = """table ip kube-proxy {
 """ % (B, B, B)
 
 
-def open_chats(lab, a, b, c):
+def open_connections(lab, a, b, c):
     ab, cb = (a.netns, b.netns), (c.netns, b.netns)
     return {
-        "tcp": Chat(lab, ab, "tcp", B, 81),
-        "tcp, the server talks": Chat(lab, ab, "tcp", B, 82, talker="server"),
-        "tcp, the server talks and nobody answers": Chat(lab, ab, "tcp", B, 83, talker="server", is_answered=False),
-        "tcp over IPv6": Chat(lab, ab, "tcp", B6, 81),
-        "udp": Chat(lab, ab, "udp", B, 81),
-        "udp, the server talks": Chat(lab, ab, "udp", B, 88, talker="server"),
-        "udp over IPv6": Chat(lab, ab, "udp", B6, 81),
-        "through a Service": Chat(lab, ab, "tcp", "10.96.0.10", 80, bind=(B, 8080)),
-        "through a Service, the server talks": Chat(lab, ab, "tcp", "10.96.0.11", 80, talker="server", bind=(B, 8081)),
-        "an allowed port through a Service": Chat(lab, ab, "tcp", "10.96.0.12", 80, bind=(B, 90)),
-        "an allowed port": Chat(lab, ab, "tcp", B, 91),
-        "an allowed port, udp": Chat(lab, ab, "udp", B, 90),
-        "an allowed peer": Chat(lab, cb, "tcp", B, 84),
-        "from the node": Chat(lab, (lab.node, b.netns), "tcp", B, 85),
-        "from the node, the server talks": Chat(lab, (lab.node, b.netns), "tcp", B, 86, talker="server"),
-        "from the pod to others": Chat(lab, (b.netns, c.netns), "tcp", C, 87),
+        "tcp": Connection(lab, ab, "tcp", B, 81),
+        "tcp, the server sends": Connection(lab, ab, "tcp", B, 82, sender="server"),
+        "tcp, the server sends, the client does not answer": Connection(lab, ab, "tcp", B, 83, sender="server",
+                                                                        is_answered=False),
+        "tcp over IPv6": Connection(lab, ab, "tcp", B6, 81),
+        "udp": Connection(lab, ab, "udp", B, 81),
+        "udp, the server sends": Connection(lab, ab, "udp", B, 88, sender="server"),
+        "udp over IPv6": Connection(lab, ab, "udp", B6, 81),
+        "through a Service": Connection(lab, ab, "tcp", "10.96.0.10", 80, bind=(B, 8080)),
+        "through a Service, the server sends": Connection(lab, ab, "tcp", "10.96.0.11", 80, sender="server",
+                                                          bind=(B, 8081)),
+        "an allowed port through a Service": Connection(lab, ab, "tcp", "10.96.0.12", 80, bind=(B, 90)),
+        "an allowed port": Connection(lab, ab, "tcp", B, 91),
+        "an allowed port, udp": Connection(lab, ab, "udp", B, 90),
+        "an allowed peer": Connection(lab, cb, "tcp", B, 84),
+        "from the node": Connection(lab, (lab.node, b.netns), "tcp", B, 85),
+        "from the node, the server sends": Connection(lab, (lab.node, b.netns), "tcp", B, 86, sender="server"),
+        "from the pod to others": Connection(lab, (b.netns, c.netns), "tcp", C, 87),
     }
 
 
-def listener(name):
-    return "client" if "server talks" in name else "server"
+def receiver(name):
+    return "client" if "server sends" in name else "server"
 
 
-def is_to_stay(name):
+def stays_allowed(name):
     return name.startswith(("an allowed", "from"))
 
 
-def cut(mode):
+def check_resets(mode):
     with Lab(mode) as lab:
         a, b, c = (lab.pod("default", n, [v4, v6], {"pod": n})
                    for n, v4, v6 in (("a", A, A6), ("b", B, B6), ("c", C, "fd00:244:1::c")))
         lab.write_inventory()
         lab.start()
         lab.in_node("nft", "-f", "-", input=SERVICE)
-        chats = open_chats(lab, a, b, c)
+        connections = open_connections(lab, a, b, c)
         try:
-            for name, chat in chats.items():
-                wait_for(lambda: chat.heard(listener(name)) > 5, 60, f"the conversation: {name}")
+            for name, connection in connections.items():
+                wait_for(lambda: connection.received(receiver(name)) > 5, 60, f"the first bytes: {name}")
             lab.write_policies([policy("b", {"pod": "b"}, ingress=[
                 {"from": [{"podSelector": {"matchLabels": {"pod": "c"}}}]},
                 {"ports": [{"port": 90}, {"port": 91}, {"port": 90, "protocol": "UDP"}]}])])
-            wait_for(lambda: lab.status()["cut_flows"] > 0, 60, "that flows are cut")
-            for name, chat in chats.items():
-                if not is_to_stay(name):
-                    wait_for(lambda: not chat.is_alive(listener(name)), 60, f"the end of: {name}")
-            for name, chat in chats.items():
-                equal(chat.is_alive(listener(name), LONG if is_to_stay(name) else 0.25), is_to_stay(name), name)
-            equal(lab.status()["repairs"], 0, "cutting is no tampering")
-            equal("established flows are forbidden now" in lab.log(), True)
+            wait_for(lambda: lab.status()["cut_flows"] > 0, 60, "flows to be reset")
+            for name, connection in connections.items():
+                if not stays_allowed(name):
+                    wait_for(lambda: not connection.is_alive(receiver(name)), 60, f"the flow to end: {name}")
+            for name, connection in connections.items():
+                is_alive = connection.is_alive(receiver(name), LONG if stays_allowed(name) else 0.25)
+                equal(is_alive, stays_allowed(name), f"the flow continues: {name}")
+            equal(lab.status()["repairs"], 0, "repairs: resetting flows is not taken for tampering")
+            equal("established flows are forbidden now" in lab.log(), True, "the log reports the flows")
         finally:
-            for chat in chats.values():
-                chat.close()
+            for connection in connections.values():
+                connection.close()
 
 
 class Pair:
-    """Pods a and b, routed, netpold, and conversations that end with it."""
+    """A routed lab with pods a and b and netpold, and connections that are closed with it."""
 
     def __enter__(self):
-        self.lab, self.chats = Lab("routed"), []
+        self.lab, self.connections = Lab("routed"), []
         self.a, self.b = (self.lab.pod("default", n, [v4], {"pod": n}) for n, v4 in (("a", A), ("b", B)))
         self.lab.write_inventory()
         self.lab.start()
         return self
 
-    def chat(self, *arguments, listens="server", **more):
-        chat = Chat(self.lab, *arguments, **more)
-        self.chats.append(chat)
-        wait_for(lambda: chat.heard(listens) > 5, 60, "the conversation")
-        return chat
+    def connection(self, *arguments, receiving="server", **more):
+        connection = Connection(self.lab, *arguments, **more)
+        self.connections.append(connection)
+        wait_for(lambda: connection.received(receiving) > 5, 60, "the connection's first bytes")
+        return connection
 
-    def ends(self, chat, listens="server"):
-        wait_for(lambda: not chat.is_alive(listens, 0.5), 60, "its end")
-        equal(chat.is_alive(listens), False, "it is taken up again")
+    def check_end(self, connection, receiving="server"):
+        wait_for(lambda: not connection.is_alive(receiving, 0.5), 60, "the connection to end")
+        equal(connection.is_alive(receiving), False, "the connection continues after it ended")
 
-    def has_cut_table(self):
+    def has_stale_table(self):
         return "netpol_cut" in self.lab.in_node("nft", "list", "tables").stdout
 
     def __exit__(self, *_):
-        for chat in self.chats:
-            chat.close()
+        for connection in self.connections:
+            connection.close()
         self.lab.close()
 
 
 def again():
-    """established: what was cut may begin anew when it is allowed again; what was never forbidden, was never cut"""
+    """established: a flow that was reset works again when it is allowed again; other flows are not interrupted"""
     with Pair() as p:
         there, back = (p.a.netns, p.b.netns), (p.b.netns, p.a.netns)
-        stays = p.chat(back, "tcp", A, 80)
-        exchange = p.chat(there, "udp", B, 81)
+        stays = p.connection(back, "tcp", A, 80)
+        udp = p.connection(there, "udp", B, 81)
         for i in range(3):
-            chat = p.chat(there, "tcp", B, 81)
+            connection = p.connection(there, "tcp", B, 81)
             p.lab.write_policies([policy("b", {"pod": "b"}, ingress=[])])
-            p.ends(chat)
-            p.ends(exchange)
-            equal(p.has_cut_table(), True)
-            chat.close()
+            p.check_end(connection)
+            p.check_end(udp)
+            equal(p.has_stale_table(), True, "the table of stale flows exists")
+            connection.close()
             p.lab.write_policies([])
-            wait_for(lambda: exchange.is_alive("server", 0.1), 60, "the same exchange, allowed again")
-            equal(p.has_cut_table(), False, "nothing is cut any more")
-        equal(stays.is_alive("server", LONG), True, "the other one")
-        equal(p.lab.status()["cut_flows"], 6)
+            wait_for(lambda: udp.is_alive("server", 0.1), 60, "the UDP flow to continue, which is allowed again")
+            equal(p.has_stale_table(), False, "the table of stale flows is left")
+        equal(stays.is_alive("server", LONG), True, "the flow that was always allowed continues")
+        equal(p.lab.status()["cut_flows"], 6, "the number of reset flows")
 
 
 def to_node():
-    """established: what a pod began with its node is cut by egress policy, whoever of the two talks"""
+    """established: flows from a pod to its node are reset by an egress policy, whichever end sends"""
     with Pair() as p:
         between, node = (p.a.netns, p.lab.node), NODE_ADDRESSES[0]
-        chats = [(p.chat(between, "tcp", node, 81), "server"),
-                 (p.chat(between, "tcp", node, 82, talker="server", listens="client"), "client"),
-                 (p.chat(between, "udp", node, 83, talker="server", listens="client"), "client")]
-        probe = p.chat((p.lab.node, p.a.netns), "tcp", A, 84)
+        connections = [(p.connection(between, "tcp", node, 81), "server"),
+                       (p.connection(between, "tcp", node, 82, sender="server", receiving="client"), "client"),
+                       (p.connection(between, "udp", node, 83, sender="server", receiving="client"), "client")]
+        probe = p.connection((p.lab.node, p.a.netns), "tcp", A, 84)
         p.lab.write_policies([policy("a", {"pod": "a"}, policyTypes=["Egress"])])
-        for chat, listens in chats:
-            p.ends(chat, listens)
-        equal(probe.is_alive("server", LONG), True, "the node's own")
+        for connection, receiving in connections:
+            p.check_end(connection, receiving)
+        equal(probe.is_alive("server", LONG), True, "the flow from the node to the pod continues")
 
 
 def busy():
-    """established: also while changes come without end"""
+    """established: flows are reset also while changes follow each other without a pause"""
     with Pair() as p:
-        chat = p.chat((p.a.netns, p.b.netns), "tcp", B, 81)
+        connection = p.connection((p.a.netns, p.b.netns), "tcp", B, 81)
         p.lab.write_policies([policy("b", {"pod": "b"}, ingress=[])])
         end, i = time.monotonic() + 60, 0
         while p.lab.status()["cut_flows"] == 0:
-            equal(time.monotonic() < end, True, "nothing is cut")
+            equal(time.monotonic() < end, True, "a flow is reset within 60 s")
             i += 1
             p.lab.write_policies([policy("more", {"pod": "a"}, ingress=[{"ports": [{"port": i}]}])], "more.json")
             time.sleep(0.003)
-        p.ends(chat)
+        p.check_end(connection)
 
 
 def tampering():
-    """established: what got through while somebody had taken the table away is cut when it is back"""
+    """established: flows that began while the table was missing are reset when it is back"""
     with Pair() as p:
         p.lab.write_policies([policy("b", {"pod": "b"}, ingress=[])])
-        wait_for(p.lab.is_up_to_date, 60, "the policy")
+        wait_for(p.lab.is_up_to_date, 60, "the policy to be applied")
         p.lab.daemon.send_signal(signal.SIGSTOP)
-        # others track connections too, as kube-proxy does: what nobody tracked has no beginning that one could know
+        # another table that uses conntrack, as kube-proxy's does: otherwise the flow has no entry to find
         p.lab.in_node("nft", "delete table inet netpol; add table ip other; add chain ip other c "
                       "{ type filter hook forward priority 0; }; add rule ip other c ct state invalid counter")
-        chat = p.chat((p.a.netns, p.b.netns), "tcp", B, 81)
+        connection = p.connection((p.a.netns, p.b.netns), "tcp", B, 81)
         p.lab.daemon.send_signal(signal.SIGCONT)
-        p.ends(chat)
+        p.check_end(connection)
 
 
 def silent():
-    """established: with deny = "drop" silently"""
+    """established: with deny = "drop" packets of the flow are dropped, and neither end is told"""
     with Pair() as p:
         p.lab.put(p.lab.conf, open(p.lab.conf).read() + 'deny = "drop";\n')
         p.lab.daemon.send_signal(signal.SIGHUP)
-        chat = p.chat((p.a.netns, p.b.netns), "tcp", B, 81)
+        connection = p.connection((p.a.netns, p.b.netns), "tcp", B, 81)
         p.lab.write_policies([policy("b", {"pod": "b"}, ingress=[])])
-        p.ends(chat)
-        equal([process.is_running() for process in chat.processes], [True, True], "nobody was told")
+        p.check_end(connection)
+        equal([process.is_running() for process in connection.processes], [True, True],
+              "whether client and server still run: neither got a reset")
 
 
 def restart():
-    """established: what was forbidden while netpold was away is cut when it is back"""
+    """established: a flow that a policy forbids while netpold is stopped is reset when it starts"""
     with Pair() as p:
-        chat = p.chat((p.a.netns, p.b.netns), "tcp", B, 81)
+        connection = p.connection((p.a.netns, p.b.netns), "tcp", B, 81)
         p.lab.stop()
-        equal(chat.is_alive("server", LONG), True, "while netpold is away")
+        equal(connection.is_alive("server", LONG), True, "the flow continues while netpold is stopped")
         p.lab.write_policies([policy("b", {"pod": "b"}, ingress=[])])
         p.lab.start()
-        p.ends(chat)
+        p.check_end(connection)
 
 
 def routed():
-    """established: what a change forbids is cut, all else goes on, routed"""
-    cut("routed")
+    """established: forbidden flows are reset, all others continue, routed"""
+    check_resets("routed")
 
 
 def bridged():
-    """established: the same, bridged"""
-    cut("bridged")
+    """established: forbidden flows are reset, all others continue, bridged"""
+    check_resets("bridged")
 
 
 def tracked():
-    """established: the same on a bridge that judges for itself"""
-    cut("tracked")
+    """established: forbidden flows are reset, all others continue, in a bridge table"""
+    check_resets("tracked")
 
 
 for case in (routed, bridged, tracked, again, to_node, busy, tampering, silent, restart):

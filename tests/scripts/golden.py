@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Golden pairs. golden/check/FILE with what `netpolctl check FILE` prints of it in golden/check.out/FILE;
-golden/ruleset/CASE (conf.d, inventory, netpol.conf) with its ruleset.nft; golden/ctl/commands with what
-netpolctl answers to each. --update writes them anew:
-read the difference before you commit it."""
+"""Golden files. golden/check.out/FILE is the output of `netpolctl check golden/check/FILE`;
+golden/ruleset/CASE/ruleset.nft is the ruleset of that folder's conf.d, inventory and netpol.conf; golden/ctl/answers
+has netpolctl's output for each line of golden/ctl/commands. --update rewrites them: read the difference before you
+commit it."""
 import os
 import re
 import sys
@@ -16,7 +16,8 @@ UPDATE = "--update" in sys.argv
 GOLDEN = os.path.join(TESTS, "golden")
 
 
-def against(path, found):
+def compare(path, found):
+    """Compares with the golden file, which --update writes first."""
     if UPDATE:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w") as f:
@@ -29,33 +30,33 @@ def against(path, found):
 def check(name):
     result = run(NETPOLCTL, "-c", "netpol.conf", "check", f"check/{name}", cwd=GOLDEN, check=False)
     equal(result.returncode, 1 if re.search(r"^\d+ errors?$", result.stdout, re.M) else 0, "exit status")
-    against(os.path.join(GOLDEN, "check.out", name), result.stdout)
+    compare(os.path.join(GOLDEN, "check.out", name), result.stdout)
 
 
 def ruleset(name):
     directory = os.path.join(GOLDEN, "ruleset", name)
     result = run(NETPOLCTL, "-c", "netpol.conf", "--policies", "conf.d", "--inventory", "inventory", "ruleset",
                  cwd=directory, check=False)
-    equal((result.returncode, result.stderr), (0, ""))
-    against(os.path.join(directory, "ruleset.nft"), result.stdout)
+    equal((result.returncode, result.stderr), (0, ""), "netpolctl's exit status and errors")
+    compare(os.path.join(directory, "ruleset.nft"), result.stdout)
 
 
 def commands():
-    """golden: what explain, matrix and their JSON answer"""
+    """golden: explain, matrix and their JSON output are as recorded"""
     directory, answers = os.path.join(GOLDEN, "ctl"), []
     with open(os.path.join(directory, "commands")) as f:
         for line in f.read().splitlines():
             result = run(NETPOLCTL, "-c", "netpol.conf", "--policies", "conf.d", "--inventory", "inventory",
                          *line.split(), cwd=directory, check=False)
             answers.append(f"$ netpolctl {line}\n{result.stdout}{result.stderr}[{result.returncode}]\n")
-    against(os.path.join(directory, "answers"), "".join(answers))
+    compare(os.path.join(directory, "answers"), "".join(answers))
 
 
 def shipped():
-    """golden: every shipped example is valid"""
+    """golden: every example in conf.d is valid"""
     result = run(NETPOLCTL, "-c", "tests/golden/netpol.conf", "check", "conf.d",
                  cwd=os.path.dirname(TESTS), check=False)
-    equal((result.returncode, result.stdout, result.stderr), (0, "", ""))
+    equal((result.returncode, result.stdout, result.stderr), (0, "", ""), "exit status, output and errors of check")
 
 
 for directory in ("check", "ruleset"):
@@ -63,4 +64,4 @@ for directory in ("check", "ruleset"):
         test({"check": check, "ruleset": ruleset}[directory], case, name=f"golden: {directory}/{case}")
 test(commands)
 test(shipped)
-finish(update="write the golden files anew")
+finish(update="rewrite the golden files")

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""kube-proxy's IPVS mode: a Service's address is the node's own, `input` meets it untranslated, and the translated
-packet leaves by `output`. service_cidrs lets the one pass and has the other judged. Real ipvsadm, where the kernel
-has IPVS."""
+"""kube-proxy's IPVS mode: a Service's address is a local address of the node. The packet passes `input` before the
+translation, and `output` after it. With service_cidrs, `input` accepts the former and `output` evaluates the latter.
+Needs a kernel with IPVS."""
 import os
 import shutil
 import sys
@@ -24,19 +24,19 @@ def needs_ipvs():
     if not shutil.which("ipvsadm"):
         raise Skip("ipvsadm is not installed")
     if run("unshare", "-n", "ipvsadm", "-Ln", check=False).returncode:
-        raise Skip("this kernel has no IPVS (tests/vm has)")
+        raise Skip("this kernel has no IPVS (that of tests/vm has)")
 
 
-def hold(lab, version):
-    """Both Services' addresses on a dummy, as kube-proxy keeps them; a answers for the first, b for the second."""
+def add_services(lab, version):
+    """Adds both Services' addresses to a dummy interface, as kube-proxy does; pod a serves the first, b the second."""
     lab.in_node("sysctl", "-qw", "net.ipv4.vs.conntrack=1")
     lab.in_node("ip", "link", "add", f"ipvs{version}", "type", "dummy")
     for i, vip in enumerate(VIP[version]):
         lab.in_node("ip", "addr", "add", f"{vip}/{32 if version == 4 else 128}", "dev", f"ipvs{version}",
                     *(["nodad"] if version == 6 else []))
-        one = (lambda a, port: f"{a}:{port}") if version == 4 else (lambda a, port: f"[{a}]:{port}")
-        lab.in_node("ipvsadm", "-A", "-t", one(vip, 80), "-s", "rr")
-        lab.in_node("ipvsadm", "-a", "-t", one(vip, 80), "-r", one(address(10 + i, version), 8080), "-m")
+        endpoint = (lambda a, port: f"{a}:{port}") if version == 4 else (lambda a, port: f"[{a}]:{port}")
+        lab.in_node("ipvsadm", "-A", "-t", endpoint(vip, 80), "-s", "rr")
+        lab.in_node("ipvsadm", "-a", "-t", endpoint(vip, 80), "-r", endpoint(address(10 + i, version), 8080), "-m")
     lab.in_node("ip", "link", "set", f"ipvs{version}", "up")
 
 
@@ -52,20 +52,20 @@ def services(mode, version):
                 {"key": "pod", "operator": "In", "values": ["c", "e"]}]}}], "ports": [{"port": 8080}]}]),
             policy("e", {"pod": "e"}, policyTypes=["Egress"], egress=[
                 {"to": [{"podSelector": {"matchLabels": {"pod": "b"}}}], "ports": [{"port": 8080}]}])])
-        hold(lab, version)
+        add_services(lab, version)
         servers = [serve(lab, pods[n], address(10 + i, version), 8080, 9090) for i, n in enumerate("ab")]
         to_a, to_b = VIP[version]
         try:
             lab.apply()
-            equal(ask(lab, pods["c"], "tcp", to_b, 80), "allow", "c to the Service of b, which lets c in")
-            equal(ask(lab, pods["e"], "tcp", to_b, 80), "allow", "e, whose egress allows b")
-            equal(ask(lab, pods["d"], "tcp", to_b, 80) != "allow", True, "d, which b does not let in")
-            equal(ask(lab, pods["c"], "tcp", to_a, 80) != "allow", True, "c to the Service of a, which is shut")
-            equal(ask(lab, pods["e"], "tcp", to_a, 80) != "allow", True, "e, whose egress does not allow a")
-            equal(ask(lab, pods["a"], "tcp", to_b, 80) != "allow", True, "a, whose egress is shut")
-            equal(ask_from(lab.node, "tcp", to_a, 80), "allow", "the node's own processes reach its pods")
+            equal(ask(lab, pods["c"], "tcp", to_b, 80), "allow", "c to the Service of b, whose ingress allows c")
+            equal(ask(lab, pods["e"], "tcp", to_b, 80), "allow", "e to the Service of b, which e's egress allows")
+            equal(ask(lab, pods["d"], "tcp", to_b, 80) != "allow", True, "b's ingress refuses d")
+            equal(ask(lab, pods["c"], "tcp", to_a, 80) != "allow", True, "a's ingress refuses all, also c")
+            equal(ask(lab, pods["e"], "tcp", to_a, 80) != "allow", True, "e's egress refuses a")
+            equal(ask(lab, pods["a"], "tcp", to_b, 80) != "allow", True, "a's egress refuses all, also b")
+            equal(ask_from(lab.node, "tcp", to_a, 80), "allow", "the node's own processes to the Service of a")
             equal(ask(lab, pods["a"], "tcp", "192.168.50.1" if version == 4 else "fd50::1", 10250), "refused",
-                  "what is no Service's address is judged at input")
+                  "a to an address of the node that belongs to no Service: evaluated at input")
         finally:
             for server in servers:
                 server.end()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The exporter against a kubelet of the test's own, on loopback: what it writes, and when it writes nothing."""
+"""The exporter against a test kubelet on the loopback interface: what it writes, and when it writes nothing."""
 import http.server
 import json
 import os
@@ -40,7 +40,9 @@ class Kubelet(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Trial:
+class Setup:
+    """A directory with an inventory and certificates, and a test kubelet that serves HTTPS."""
+
     def __enter__(self):
         self.dir = tempfile.TemporaryDirectory()
         d = self.dir.name
@@ -73,43 +75,45 @@ class Trial:
         return f"{self.dir.name}/inventory/kubelet.json"
 
     def content(self):
-        equal(os.listdir(f"{self.dir.name}/inventory"), ["kubelet.json"], "nothing else is left there")
+        equal(os.listdir(f"{self.dir.name}/inventory"), ["kubelet.json"], "the files in the inventory")
         with open(self.path, "rb") as f:
             return f.read()
 
 
 def writes_what_changed():
-    """kubelet export: kubelet's body to the byte, and only when it changed"""
-    with Trial() as t:
+    """kubelet export: writes kubelet's response unchanged, and only if it differs from the last one"""
+    with Setup() as t:
         result = t.export(body=pod_list("a"))
         equal(result.returncode, 0, result.stderr)
         equal(t.content(), pod_list("a"))
         before = os.stat(t.path)
         equal(t.export(body=pod_list("a")).returncode, 0)
-        equal((os.stat(t.path).st_ino, os.stat(t.path).st_mtime_ns), (before.st_ino, before.st_mtime_ns), "untouched")
+        equal((os.stat(t.path).st_ino, os.stat(t.path).st_mtime_ns), (before.st_ino, before.st_mtime_ns),
+              "inode and time of a file whose content is the same")
         equal(t.export(body=pod_list("a", "b")).returncode, 0)
         equal(t.content(), pod_list("a", "b"))
         os.unlink(t.path)
-        equal(t.export(body=pod_list("etcd", source="file")).returncode, 0, "a node of static pods")
+        equal(t.export(body=pod_list("etcd", source="file")).returncode, 0, "exit status on a node with static pods only")
         equal(t.content(), pod_list("etcd", source="file"))
 
 
 def keeps_what_it_has():
-    """kubelet export: an error page, a refusal, a list cut short, another's certificate: an error, and nothing changes"""
-    with Trial() as t:
+    """kubelet export: an error page, a truncated list or a wrong certificate is an error, and the inventory stays"""
+    with Setup() as t:
         t.export(body=pod_list("a"))
-        for what, arguments in (("an error", {"status": 500, "body": b"oops"}), ("an error page", {"body": b"Unauthorized"}),
-                                ("nothing", {"body": b""}), ("a list cut short", {"body": pod_list("a", "b")[:-9]}),
-                                ("another list", {"body": b'{"kind":"ConfigMapList","items":[]}'}),
-                                ("no pods", {"body": pod_list()}),
+        for what, arguments in (("status 500", {"status": 500, "body": b"oops"}),
+                                ("an error page", {"body": b"Unauthorized"}), ("an empty response", {"body": b""}),
+                                ("a truncated list", {"body": pod_list("a", "b")[:-9]}),
+                                ("a list of another kind", {"body": b'{"kind":"ConfigMapList","items":[]}'}),
+                                ("a list without pods", {"body": pod_list()}),
                                 ("null", {"body": b'{"kind":"PodList","apiVersion":"v1","items":null}'}),
                                 ("static pods alone", {"body": pod_list("etcd", source="file")}),
-                                ("another's name", {"body": pod_list("b"), "name": "somebody.example"})):
+                                ("a certificate of another name", {"body": pod_list("b"), "name": "other.example"})):
             result = t.export(**arguments)
             equal((result.returncode != 0, bool(result.stderr), t.content()), (True, True, pod_list("a")), what)
         t.server.shutdown()
         t.server.server_close()
-        equal((t.export(body=b"").returncode != 0, t.content()), (True, pod_list("a")), "nobody there")
+        equal((t.export(body=b"").returncode != 0, t.content()), (True, pod_list("a")), "no kubelet")
         t.server = http.server.HTTPServer(("127.0.0.1", 0), Kubelet)
         threading.Thread(target=t.server.serve_forever, daemon=True).start()
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The structure's rules: what may include what, which module sees a library, what is pure, how long a function is."""
+"""Rules of the source tree: which module may include which header, where a library is used, which modules are pure,
+how long functions are."""
 import importlib.machinery
 import importlib.util
 import os
@@ -30,10 +31,11 @@ HEADERS = {"base": {"base"}, "model": {"base"}, "ruleset": {"base"}, "parse": {"
 LIBRARIES = {"yaml.h": "parse", "yajl/": "parse", "libconfig.h": "parse", "nftables/": "nft", "libnftnl/": "nft",
              "libmnl/": "nft", "libnetfilter_conntrack/": "nft", "linux/netfilter": "nft", "systemd/": "run"}
 PURE = {"base", "model", "ruleset", "parse", "compile"}
-# writes the last line of a process that is out of memory: without it the journal would show a signal alone
+# prints the last message of a process that is out of memory: without it the journal would show only the signal
 PRINTS = {"daemon/base/memory.c"}
 NOT_CODE = re.compile(r"/\*.*?\*/|\"(\\.|[^\"\\])*\"|'(\\.|[^'\\])*'", re.S)
-DEFINITION = re.compile(r"^(?!static|typedef|struct|enum|union|extern|#)[A-Za-z_][\w *]*?\b(\w+)\([^;{}]*\)\s*\n\{", re.M)
+DEFINITION = re.compile(r"^(?!static|typedef|struct|enum|union|extern|#)[A-Za-z_][\w *]*?\b(\w+)\([^;{}]*\)\s*\n\{",
+                        re.M)
 LICENSE = "SPDX-License-Identifier: GPL-2.0-or-later"
 IMPURE = re.compile(r"\b(printf|puts|fputs|fprintf|fopen|open|read|write|time|clock_gettime|getenv|socket|"
                     r"rand|localtime|gmtime)\s*\(")
@@ -59,7 +61,7 @@ def includes(text):
 
 
 def upwards():
-    """layers: each module includes only what lies below it"""
+    """layers: each module includes only headers of itself and of lower layers"""
     bad = []
     for module, path, text in sources():
         for kind, name in includes(text):
@@ -77,13 +79,13 @@ def upwards():
 
 
 def libraries():
-    """layers: a library's headers are seen in one module only"""
+    """layers: the headers of a library are included by one module only"""
     equal([f"{path} includes {name}" for module, path, text in sources() for _, name in includes(text)
            for prefix, home in LIBRARIES.items() if name.startswith(prefix) and module != home], [])
 
 
 def pure():
-    """layers: pure modules print nothing, read nothing, ask no clock, keep no globals"""
+    """layers: pure modules do no I/O, read no clock and have no globals"""
     bad = []
     for module, path, text in sources():
         code = re.sub(r"/\*.*?\*/|\"(\\.|[^\"\\])*\"", "", text, flags=re.S)
@@ -98,7 +100,7 @@ def pure():
 
 
 def headers_alone():
-    """layers: every header compiles alone, and opens with what it is for"""
+    """layers: every header compiles alone, and begins with a comment that describes it"""
     for directory in ("include", "include/base", "include/model", "daemon/model", "daemon/parse", "daemon/source",
                       "daemon/compile", "daemon/nft", "daemon/run", "daemon/netpolctl"):
         for name in sorted(os.listdir(os.path.join(ROOT, directory))):
@@ -114,7 +116,7 @@ def headers_alone():
 
 
 def uses_of_files(module):
-    """Of each .c file of the module: in which other ones the functions that it uses are defined."""
+    """{file: the other .c files of the module that define functions which it uses}"""
     directory = os.path.join(ROOT, "daemon", module)
     code = {n: NOT_CODE.sub(" ", open(os.path.join(directory, n)).read())
             for n in os.listdir(directory) if n.endswith(".c")}
@@ -122,24 +124,24 @@ def uses_of_files(module):
     return {n: {home[w] for w in set(re.findall(r"\w+", text)) if home.get(w, n) != n} for n, text in code.items()}
 
 
-def circles():
-    """layers: no two files of a module use each other, not even by way of others"""
+def cycles():
+    """layers: the files of a module do not use each other in a cycle"""
     bad = []
     for module in sorted(filter(None, BELOW)):
         reached = uses_of_files(module)
-        for _ in reached:  # each turn doubles the length of the ways that are followed
+        for _ in reached:  # transitive closure: each round doubles the length of the paths
             reached = {n: others.union(*(reached[o] for o in others)) for n, others in reached.items()}
         bad += [f"{module}/{n}" for n, others in sorted(reached.items()) if n in others]
     equal(bad, [])
 
 
 def anchors(text):
-    """What a heading of a Markdown file is linked by."""
+    """The link anchors of a Markdown file's headings."""
     return {re.sub(r"[^\w\- ]", "", h.strip().lower()).replace(" ", "-") for h in re.findall(r"^#+ (.*)", text, re.M)}
 
 
 def documents():
-    """layers: what a document links to, and every file of the tree that it names, is there"""
+    """layers: every link target and every file that a document names exists"""
     bad = []
     for path in glob(f"{ROOT}/*.md") + glob(f"{ROOT}/docs/*.md") + glob(f"{ROOT}/tests/*.md"):
         text = open(path).read()
@@ -157,7 +159,7 @@ def documents():
 
 
 def licensed():
-    """layers: every source file names its licence"""
+    """layers: every source file has its SPDX licence line"""
     files = [os.path.join(directory, n) for top in ("daemon", "include", "tests", "systemd")
              for directory, _, names in os.walk(os.path.join(ROOT, top)) for n in names]
     ours = [f for f in files if re.search(r"\.([ch]|py|in|timer)$|/meson", f) or os.access(f, os.X_OK)]
@@ -165,7 +167,7 @@ def licensed():
 
 
 def functions():
-    """layers: no function is longer than 80 lines; half are at most 15"""
+    """layers: no function has more than 80 lines; the median is at most 15"""
     lengths = []
     for _, path, text in sources():
         start = None
@@ -177,11 +179,12 @@ def functions():
                 start = None
     lengths.sort()
     equal([where for n, where in lengths if n > 80], [])
-    equal(lengths[len(lengths) // 2][0] <= 15, True, f"median {lengths[len(lengths) // 2][0]} lines")
+    equal(lengths[len(lengths) // 2][0] <= 15, True,
+          f"median length at most 15 lines; it is {lengths[len(lengths) // 2][0]}")
 
 
 def formatted():
-    """layers: every file is as clang-format leaves it"""
+    """layers: every C file is formatted by clang-format"""
     files = [p for _, p, _ in sources()] + [f"{ROOT}/include/{n}" for n in headers()]
     files += [f"{ROOT}/tests/{d}/{n}" for d in ("unit", "lib", "tools", "fuzz")
               for n in os.listdir(f"{ROOT}/tests/{d}") if n.endswith((".c", ".h"))]
@@ -190,7 +193,7 @@ def formatted():
 
 
 def mutants():
-    """layers: every mutant of tests/mutate has its place in the code"""
+    """layers: the text that each mutant of tests/mutate replaces is in the code exactly once"""
     loader = importlib.machinery.SourceFileLoader("mutate", f"{ROOT}/tests/mutate")
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader("mutate", loader))
     sys.dont_write_bytecode = True
@@ -199,12 +202,13 @@ def mutants():
 
 
 def units():
-    """layers: tests/meson.build builds every unit test that there is"""
+    """layers: tests/meson.build lists every unit test"""
     listed = re.search(r"^units = \[(.*?)\]", open(f"{ROOT}/tests/meson.build").read(), re.M | re.S).group(1)
     equal(sorted(re.findall(r"'(\w+)'", listed)),
           sorted(n[:-2] for n in os.listdir(f"{ROOT}/tests/unit") if n.endswith(".c")))
 
 
-for case in (upwards, libraries, circles, pure, headers_alone, documents, licensed, functions, formatted, mutants, units):
+for case in (upwards, libraries, cycles, pure, headers_alone, documents, licensed, functions, formatted, mutants,
+             units):
     test(case)
 finish()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""No gap: under a flood of allowed and forbidden new flows netpold is restarted, killed, reloaded, started cold from
-its state directory, upgraded, 200 times each. Not one forbidden packet passes, not one allowed one is refused."""
+"""No gap: netpold is restarted, killed, reloaded, started from its state directory without a table, and upgraded, 200
+times each, under a flood of allowed and forbidden new flows. No forbidden packet passes, no allowed one is refused."""
 import hashlib
 import json
 import os
@@ -21,12 +21,12 @@ SEED = seed()
 
 
 def under_flood(what, prepare, once):
-    """once(lab, versions, i) TIMES times; it leaves netpold running."""
+    """Calls once(lab, versions, i) TIMES times. It has to leave netpold running."""
     with FloodLab() as lab:
         versions = Versions(lab, random.Random(SEED))
         prepare(lab)
         lab.start()
-        wait_for(lab.is_saved, 60, "the saving")
+        wait_for(lab.is_saved, 60, "the state to be saved")
         lab.count()
         lab.start_flood()
         start = time.monotonic()
@@ -34,21 +34,21 @@ def under_flood(what, prepare, once):
             once(lab, versions, i)
         seconds = time.monotonic() - start
         lab.stop_flood()
-        (passed, refused), judged = lab.seen(), lab.judged()
-        print(f"# no_gap.py: {TIMES} times {what} in {seconds:.0f} s, {judged} packets judged: forbidden that passed "
-              f"{passed}, allowed that were refused {refused}")
-        equal((passed, refused), (0, 0), "(passed, refused)")
-        equal(judged > 100 * TIMES, True, f"only {judged} packets")
+        (passed, refused), evaluated = lab.leaks(), lab.evaluated()
+        print(f"# no_gap.py: {TIMES} times {what} in {seconds:.0f} s, {evaluated} packets evaluated: "
+              f"{passed} forbidden packets passed, {refused} allowed packets were refused")
+        equal((passed, refused), (0, 0), "(forbidden packets that passed, allowed ones refused)")
+        equal(evaluated > 100 * TIMES, True, f"more than {100 * TIMES} packets evaluated; they were {evaluated}")
 
 
 def handle(lab):
-    """Of the table: another one after it was replaced."""
+    """The handle of netpold's table; a replaced table has another one."""
     tables = json.loads(lab.in_node("nft", "-aj", "list", "tables").stdout)["nftables"]
     return [t["table"]["handle"] for t in tables if t.get("table", {}).get("name") == "netpol"]
 
 
 def restarts():
-    """no gap: restart, the files changed meanwhile now and then"""
+    """no gap: restarts; the files sometimes change while netpold is stopped"""
     def once(lab, versions, i):
         lab.stop()
         if i % 3 == 0:
@@ -58,7 +58,7 @@ def restarts():
 
 
 def kills():
-    """no gap: kill -9 at any instant, also in the middle of a change"""
+    """no gap: kill -9 at random instants, also during a change"""
     def once(lab, versions, i):
         versions.step()
         time.sleep(versions.chance.random() * 0.06)
@@ -68,7 +68,7 @@ def kills():
 
 
 def reloads():
-    """no gap: reload, with other settings and other files"""
+    """no gap: reloads with changed settings and changed files"""
     def once(lab, versions, i):
         conf = open(lab.conf).read().split("service_cidrs")[0]
         lab.put(lab.conf, conf + (f'service_cidrs = [ "10.96.{i}.0/24" ];\n' if i % 2 else ""))
@@ -76,12 +76,12 @@ def reloads():
         if i % 3 == 0:
             versions.step()
         wait_for(lambda: (f"10.96.{i}.0/24" in lab.in_node("nft", "list", "chain", "inet", "netpol", "input").stdout)
-                 == bool(i % 2), 60, "the new setting")
+                 == bool(i % 2), 60, "the new setting in the table")
     under_flood("reloaded", lambda lab: None, once)
 
 
 def set_gate(lab, is_closed):
-    """As the network is before it is up: nothing comes by."""
+    """Closed: drops all packets, as before the network is up."""
     lab.in_node("nft", "-f", "-", input="table inet gate\ndelete table inet gate\n" + (
         "table inet gate {\n chain c {\n type filter hook prerouting priority raw; policy drop;\n }\n}\n"
         if is_closed else ""))
@@ -91,63 +91,64 @@ def is_enforcing(lab):
     return "vmap" in lab.in_node("nft", "list", "chain", "inet", "netpol", "forward", check=False).stdout
 
 
-def write_kept(path, text):
-    """As netpold writes it into its state directory."""
+def write_state(path, text):
+    """Writes a file of the state directory as netpold does, with its checksum."""
     with open(path, "w") as f:
         f.write(f"{text}\n# netpol state, sha256 {hashlib.sha256(text.encode()).hexdigest()} of {0:016x}\n")
 
 
 def reboot(lab, is_inventory_gone):
-    """The kernel's table is gone, and what lay in memory."""
+    """Simulates a reboot: deletes the kernel's table and, if asked to, the inventory, which is on a tmpfs."""
     set_gate(lab, True)
     lab.stop(signal.SIGKILL)
     lab.in_node("nft", "delete", "table", "inet", "netpol")
     if is_inventory_gone:
         for name in os.listdir(lab.inventory):
             os.unlink(os.path.join(lab.inventory, name))
-        write_kept(os.path.join(lab.state, "boot"), "another boot")
+        write_state(os.path.join(lab.state, "boot"), "another boot")
 
 
 def cold_starts():
-    """no gap: a cold start from the state directory; packets come as soon as the table stands"""
+    """no gap: a start without a table, from the state directory; packets arrive as soon as the table is there"""
     def once(lab, versions, i):
         is_inventory_gone = i % 2 == 1
-        wait_for(lab.is_saved, 60, "the saving")
+        wait_for(lab.is_saved, 60, "the state to be saved")
         reboot(lab, is_inventory_gone)
         lab.start_without_waiting()
-        wait_for(lambda: is_enforcing(lab), 60, "the table")
+        wait_for(lambda: is_enforcing(lab), 60, "the restored table")
         set_gate(lab, False)
-        wait_for(lambda: lab.status().get("generation", 0) > 0, 60, "the files")
+        wait_for(lambda: lab.status().get("generation", 0) > 0, 60, "the files to be read")
         if is_inventory_gone:
-            equal("not written again" in str(lab.status()["diagnostics"]), True, "the inventory of before")
+            equal("not written again" in str(lab.status()["diagnostics"]), True,
+                  "the status says that the inventory is restored")
             versions.write_labels()
-            wait_for(lambda: not lab.status()["diagnostics"], 60, "the inventory of now")
+            wait_for(lambda: not lab.status()["diagnostics"], 60, "the new inventory to be in force")
         elif i % 10 == 0:
             versions.step()
-            wait_for(lab.is_up_to_date, 60, "a change")
-    under_flood("started cold", lambda lab: None, once)
+            wait_for(lab.is_up_to_date, 60, "a change to be applied")
+    under_flood("started without a table", lambda lab: None, once)
 
 
 def before_parsing():
-    """no gap: with no table and a good state, enforcement stands before the first policy file is parsed"""
+    """no gap: without a table, the saved ruleset is loaded before the first policy file is parsed"""
     with FloodLab() as lab:
         Versions(lab, random.Random(SEED))
         lab.start()
-        wait_for(lab.is_saved, 60, "the saving")
+        wait_for(lab.is_saved, 60, "the state to be saved")
         reboot(lab, False)
-        with open(f"{lab.policies}/0.yaml", "w") as f:  # 15 MiB: takes a while
+        with open(f"{lab.policies}/0.yaml", "w") as f:  # 15 MiB, so that parsing takes a while
             document = "---\nkind: ConfigMap\nmetadata:\n  name: many\ndata: {a: b, c: d, e: f, g: h, i: j, k: l}\n"
             f.write(document * ((15 << 20) // len(document)))
         lab.start_without_waiting()
-        wait_for(lambda: is_enforcing(lab), 60, "the table")
-        equal(lab.status(), {}, "told already: the files were read")
-        equal("stands as it did last" in lab.log(), True, lab.log())
-        wait_for(lambda: lab.status().get("generation", 0) > 0, 60, "the files")
+        wait_for(lambda: is_enforcing(lab), 60, "the restored table")
+        equal(lab.status(), {}, "the status, which is written after the files are read")
+        equal("stands as it did last" in lab.log(), True, f"the log says that the table was restored: {lab.log()}")
+        wait_for(lambda: lab.status().get("generation", 0) > 0, 60, "the files to be read")
 
 
 def upgrades():
-    """no gap: upgrade in place: another binary adopts the table it finds; another version's table is replaced"""
-    with_both = {"adopted": 0, "replaced": 0}
+    """no gap: upgrades: a new binary adopts the existing table, and replaces a table with unknown rules"""
+    counts = {"adopted": 0, "replaced": 0}
 
     def prepare(lab):
         for name in ("old", "new"):
@@ -156,14 +157,14 @@ def upgrades():
     def once(lab, versions, i):
         lab.stop()
         is_other = i % 10 == 9
-        if is_other:  # as a version would have written it that knew one more exception
+        if is_other:  # a rule that another version could have written
             lab.in_node("nft", "add", "rule", "inet", "netpol", "input", "meta", "mark", "0x1", "accept")
         before = handle(lab)
         lab.start(program=f"{lab.dir}/netpold.{'new' if i % 2 else 'old'}")
-        equal(handle(lab) == before, not is_other, f"upgrade {i}: the same table")
-        with_both["replaced" if is_other else "adopted"] += 1
+        equal(handle(lab) == before, not is_other, f"upgrade {i}: the table is the same one")
+        counts["replaced" if is_other else "adopted"] += 1
     under_flood("upgraded", prepare, once)
-    equal(all(with_both.values()) or TIMES < 10, True, with_both)
+    equal(all(counts.values()) or TIMES < 10, True, f"both kinds of upgrade were done: {counts}")
 
 
 for case in (restarts, kills, reloads, before_parsing, cold_starts, upgrades):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The seed's examples flow by flow with real packets: routed and bridged, IPv4 and IPv6, both
-directions; TCP, UDP, SCTP, ICMP; the pod's own node; what is nobody's."""
+"""The examples in conf.d, flow by flow with real packets: routed and bridged, IPv4 and IPv6, both directions; TCP, UDP,
+SCTP, ICMP; to and from the pod's own node and outside addresses; pods that no policy isolates."""
 import atexit
 import functools
 import os
@@ -29,7 +29,7 @@ def build(mode):
             ("default", "other", {}), ("my-project", "worker", {}), ("my-project", "frontend", {"role": "frontend"}),
             ("default", "or", {"app": "or"}), ("default", "and", {"app": "and"}),
             ("default", "client", {"role": "client"}), ("alice", "client", {"role": "client"}),
-            ("alice", "server", {}), ("my-namespace", "shut", {}), ("batch", "job", {}),
+            ("alice", "server", {}), ("my-namespace", "isolated", {}), ("batch", "job", {}),
             ("kube-system", "dns", {"k8s-app": "kube-dns"}), ("edge", "web", {"app": "web"})]
     for i, (namespace, name, labels) in enumerate(plan):
         lab.pod(namespace, name, addresses(10 + i), labels)
@@ -43,7 +43,7 @@ def build(mode):
 
 
 def flow(lab, source, destination, port, protocol, family):
-    """Ends as namespace/pod, or an address of the outside, or "node"."""
+    """A flow for Lab.probe(). source, destination: namespace/pod, or an outside address, or "node"."""
     ends = []
     for end in (source, destination):
         if end in lab.pods:
@@ -56,13 +56,13 @@ def flow(lab, source, destination, port, protocol, family):
 
 
 def refusal(lab, source, destination):
-    """A bridge that judges for itself drops; what is routed is rejected all the same."""
+    """How a packet is refused: a bridge table cannot reject, so it drops; routed packets are rejected in every mode."""
     is_bridged = source in lab.pods and destination in lab.pods and source != destination
     return "drop" if lab.mode == "tracked" and is_bridged else "reject"
 
 
-def judge(lab, table):
-    """table: (source, destination, port, protocol, wanted, families)"""
+def check_flows(lab, table):
+    """table: lines of (source, destination, port, protocol, wanted verdict, families)"""
     flows, names, wanted = [], [], []
     for source, destination, port, protocol, verdict, families in table:
         for family in families:
@@ -74,7 +74,7 @@ def judge(lab, table):
 
 BOTH = (V4, V6)
 DB = "default/db"
-SEED = [
+FULL_EXAMPLE = [
     # ingress of role=db: TCP 6379 only, from the three kinds of peers
     ("default/frontend", DB, 6379, "tcp", "allow", BOTH),
     ("default/frontend", DB, 6380, "tcp", "reject", BOTH),
@@ -90,7 +90,7 @@ SEED = [
     ("172.17.1.5", DB, 6379, "tcp", "reject", (V4,)),
     ("8.8.8.8", DB, 6379, "tcp", "reject", (V4,)),
     ("2001:db8:9::9", DB, 6379, "tcp", "reject", (V6,)),
-    # egress of role=db: TCP 5978 of 10.0.0.0/24 only
+    # egress of role=db: only to TCP 5978 of 10.0.0.0/24
     (DB, "10.0.0.5", 5978, "tcp", "allow", (V4,)),
     (DB, "10.0.0.5", 5979, "tcp", "reject", (V4,)),
     (DB, "10.0.0.5", 5978, "udp", "reject", (V4,)),
@@ -98,7 +98,7 @@ SEED = [
     (DB, "default/frontend", 6379, "tcp", "reject", BOTH),
     (DB, "default/frontend", 0, "icmp", "drop", BOTH),
     (DB, "2001:db8:9::9", 5978, "tcp", "reject", (V6,)),
-    # its own node: egress applies; the node reaches it (kubelet's probes)
+    # its own node: egress policies apply; the node always reaches the pod (kubelet's probes)
     (DB, "node", 10250, "tcp", "reject", BOTH),
     (DB, "node", 10250, "udp", "reject", BOTH),
     (DB, "node", 0, "icmp", "drop", BOTH),
@@ -108,7 +108,7 @@ SEED = [
     ("default/other", "node", 10250, "udp", "allow", BOTH),
     # a pod to itself
     (DB, DB, 1234, "tcp", "allow", BOTH),
-    # nobody isolates these
+    # pods that no policy isolates
     ("default/other", "default/frontend", 80, "tcp", "allow", BOTH),
     ("default/other", "default/frontend", 80, "udp", "allow", BOTH),
     ("default/other", "default/frontend", 80, "sctp", "allow", BOTH),
@@ -128,11 +128,11 @@ OR_AND = [
     ("default/client", "default/and", 80, "tcp", "reject", BOTH),
 ]
 SHIPPED = [
-    ("default/other", "my-namespace/shut", 80, "tcp", "reject", BOTH),
-    ("default/other", "my-namespace/shut", 80, "udp", "reject", BOTH),
-    ("default/other", "my-namespace/shut", 0, "icmp", "drop", BOTH),
-    ("my-namespace/shut", "default/other", 80, "tcp", "allow", BOTH),
-    ("node", "my-namespace/shut", 80, "tcp", "allow", BOTH),
+    ("default/other", "my-namespace/isolated", 80, "tcp", "reject", BOTH),
+    ("default/other", "my-namespace/isolated", 80, "udp", "reject", BOTH),
+    ("default/other", "my-namespace/isolated", 0, "icmp", "drop", BOTH),
+    ("my-namespace/isolated", "default/other", 80, "tcp", "allow", BOTH),
+    ("node", "my-namespace/isolated", 80, "tcp", "allow", BOTH),
     ("batch/job", "kube-system/dns", 53, "udp", "allow", BOTH),
     ("batch/job", "kube-system/dns", 53, "tcp", "allow", BOTH),
     ("batch/job", "kube-system/dns", 80, "tcp", "reject", BOTH),
@@ -152,27 +152,27 @@ SHIPPED = [
 
 @functools.cache
 def lab_of(mode):
-    """The cases of a mode share a lab: each leaves it as it was."""
+    """The lab that the cases of a mode share; each case leaves it unchanged."""
     lab = build(mode)
     atexit.register(lab.close)
     return lab
 
 
-def seed(mode):
-    judge(lab_of(mode), SEED)
+def full_example(mode):
+    check_flows(lab_of(mode), FULL_EXAMPLE)
 
 
 def or_and(mode):
-    judge(lab_of(mode), OR_AND)
+    check_flows(lab_of(mode), OR_AND)
 
 
 def shipped(mode):
-    judge(lab_of(mode), SHIPPED)
+    check_flows(lab_of(mode), SHIPPED)
 
 
 def explain_agrees(mode):
     lab, lines, wanted = lab_of(mode), [], []
-    for source, destination, port, protocol, verdict, families in SEED + OR_AND + SHIPPED:
+    for source, destination, port, protocol, verdict, families in FULL_EXAMPLE + OR_AND + SHIPPED:
         for family in families if protocol != "icmp" else ():
             _, _, _, a, b, _ = flow(lab, source, destination, port, protocol, family)
             lines.append(f"{a} {b} {port}/{protocol}\n")
@@ -187,24 +187,26 @@ def drop(mode):
     try:
         lab.put(lab.conf, conf + 'deny = "drop";\n')
         lab.apply()
-        judge(lab, [(s, d, p, proto, "drop" if v == "reject" else v, f) for s, d, p, proto, v, f in SEED])
+        check_flows(lab, [(s, d, p, proto, "drop" if v == "reject" else v, f)
+                          for s, d, p, proto, v, f in FULL_EXAMPLE])
     finally:
         lab.put(lab.conf, conf)
         lab.apply()
 
 
-def untouched(mode):
+def no_other_tables(mode):
     lab = lab_of(mode)
-    equal("drop" in lab.in_node("nft", "list", "ruleset").stdout, True)
+    equal("drop" in lab.in_node("nft", "list", "ruleset").stdout, True, "netpold's table is there")
     tables = lab.in_node("nft", "list", "tables").stdout.split("\n")
-    equal([t for t in tables if t and "netpol" not in t], [])
+    equal([t for t in tables if t and "netpol" not in t], [], "tables of other names")
 
 
 for mode in ("routed", "bridged", "tracked"):
-    for case, title in ((seed, "the seed's full example, both directions"), (or_and, "OR against AND"),
+    for case, title in ((full_example, "the full example, both directions"),
+                        (or_and, "OR of entries, AND within an entry"),
                         (shipped, "default deny, DNS egress, blocks with except"),
-                        (explain_agrees, "explain says what the kernel does"),
-                        (drop, 'deny = "drop" refuses the same, silently'),
-                        (untouched, "no table but ours was written")):
+                        (explain_agrees, "explain and the kernel agree"),
+                        (drop, 'deny = "drop" refuses the same flows, without an answer'),
+                        (no_other_tables, "no other table is created")):
         test(case, mode, name=f"{mode}: {title}")
 finish()

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What must not matter to the compiled ruleset does not, to the byte: in which of the two formats a policy is
-written, in which file, in which order.
+"""The compiled ruleset does not depend, to the byte, on the format that a policy is written in, on the names of the
+files, or on the order of policies and inventory.
 
-NETPOL_SEED repeats a run; NETPOL_ROUNDS makes it longer."""
+NETPOL_SEED repeats a run; NETPOL_ROUNDS sets its length."""
 import json
 import os
 import sys
@@ -17,7 +17,7 @@ from report import test, finish, equal, repeated_by, seed
 
 SEED = seed()
 ROUNDS = int(os.environ.get("NETPOL_ROUNDS", 100))
-SPACES = ["default", "one", "two"]
+NAMESPACES = ["default", "one", "two"]
 
 
 def compiled(files, inventory):
@@ -28,10 +28,10 @@ def compiled(files, inventory):
             for name, text in content.items():
                 Lab.put(f"{d}/{folder}/{name}", text)
         Lab.put(f"{d}/netpol.conf", "")
-        result = run(NETPOLCTL, "-c", f"{d}/netpol.conf", "--policies", f"{d}/p", "--inventory", f"{d}/i", "--node", "node-1",
-                     "ruleset", check=False)
-        equal(result.returncode, 0, result.stderr[:400])
-        equal("error" in result.stderr, False, result.stderr[:400])
+        result = run(NETPOLCTL, "-c", f"{d}/netpol.conf", "--policies", f"{d}/p", "--inventory", f"{d}/i",
+                     "--node", "node-1", "ruleset", check=False)
+        equal(result.returncode, 0, f"netpolctl's exit status: {result.stderr[:400]}")
+        equal("error" in result.stderr, False, f"netpolctl reports errors: {result.stderr[:400]}")
         return result.stdout
 
 
@@ -40,34 +40,34 @@ def manifests(policies):
 
 
 def random_cluster(chance):
-    pods = [Pod(chance.choice(SPACES), f"pod-{i}", [f"10.244.1.{10 + i}", f"fd00:244:1::{10 + i:x}"], chance.labels(),
-                ports=chance.ports()) for i in range(10)]
+    pods = [Pod(chance.choice(NAMESPACES), f"pod-{i}", [f"10.244.1.{10 + i}", f"fd00:244:1::{10 + i:x}"],
+                chance.labels(), ports=chance.ports()) for i in range(10)]
     addresses = [a for p in pods for a in p.addresses] + ["172.17.0.5", "2001:db8::5"]
     items = [{"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": s, "labels": chance.labels()}}
-             for s in SPACES[:2]] + [p.manifest() for p in pods]
-    return items, [chance.policy(i, SPACES, addresses) for i in range(chance.randint(1, 8))]
+             for s in NAMESPACES[:2]] + [p.manifest() for p in pods]
+    return items, [chance.policy(i, NAMESPACES, addresses) for i in range(chance.randint(1, 8))]
 
 
-def rounds(one):
-    """one: is given the chance, the inventory's items, the policies, and what these compile to."""
+def rounds(check):
+    """Calls check(chance, the inventory's items, the policies, the ruleset that they compile to) ROUNDS times."""
     for i in range(SEED, SEED + ROUNDS):
         with repeated_by(NETPOL_SEED=i, NETPOL_ROUNDS=1):
             chance = Chance(i)
             items, policies = random_cluster(chance)
-            one(chance, items, policies, compiled({"a.json": manifests(policies)}, {"i.json": manifests(items)}))
+            check(chance, items, policies, compiled({"a.json": manifests(policies)}, {"i.json": manifests(items)}))
 
 
 def both_formats():
-    """properties: the libconfig form and the manifest of one policy compile to the same"""
-    def one(_, items, policies, whole):
-        equal(compiled({"a.conf": conf_form.policies(policies)}, {"i.json": manifests(items)}), whole,
+    """properties: the libconfig form and the manifest of a policy compile to the same ruleset"""
+    def check(_, items, policies, wanted):
+        equal(compiled({"a.conf": conf_form.policies(policies)}, {"i.json": manifests(items)}), wanted,
               "the libconfig form's ruleset")
-    rounds(one)
+    rounds(check)
 
 
 def any_order():
-    """properties: files, their names, formats and order do not matter, nor the order of the inventory"""
-    def one(chance, items, policies, whole):
+    """properties: the ruleset does not depend on file names, formats or order, nor on the inventory's order"""
+    def check(chance, items, policies, wanted):
         files, inventory = {}, {}
         chance.shuffle(policies)
         chance.shuffle(items)
@@ -80,8 +80,8 @@ def any_order():
         half = chance.randint(0, len(items))
         for i, part in enumerate((items[:half], items[half:])):
             inventory[f"{chance.randint(0, 10 ** 6)}-{i}.json"] = manifests(part)
-        equal(compiled(files, inventory), whole, "the ruleset of the files in another order")
-    rounds(one)
+        equal(compiled(files, inventory), wanted, "the ruleset of the files in another order")
+    rounds(check)
 
 
 for case in (both_formats, any_order):

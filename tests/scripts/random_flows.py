@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Random clusters and policies: explain, and the kernel with real packets, against the naive evaluator.
+"""Random clusters and policies: explain, and the kernel with real packets, are compared with the naive evaluator.
 
-NETPOL_SEED repeats a run; NETPOL_ROUNDS makes it longer."""
+NETPOL_SEED repeats a run; NETPOL_ROUNDS sets its length."""
 import json
 import os
 import sys
@@ -17,12 +17,12 @@ from report import test, finish, equal, none_of, repeated_by, seed
 SEED = seed()
 ROUNDS = int(os.environ.get("NETPOL_ROUNDS", 0))
 QUICK = os.environ.get("NETPOL_QUICK")
-SPACES = ["default", "one", "two"]
+NAMESPACES = ["default", "one", "two"]
 OUTSIDE = ["172.17.0.5", "8.8.8.8", "2001:db8::5"]
 
 
 def random_pods(chance):
-    """With the corners: finished pods whose address another has, pending ones, host network."""
+    """Among them corner cases: finished pods whose address another pod has, pending pods, pods on the host network."""
     pods = []
     for i in range(12):
         addresses = [f"10.244.1.{10 + i}", f"fd00:244:1::{10 + i:x}"]
@@ -42,15 +42,15 @@ def random_pods(chance):
             addresses, more["started"] = pods[-1].addresses, f"2026-01-0{chance.randint(1, 3)}T00:00:00Z"
         elif kind < 0.4:
             addresses = addresses[:1]
-        pods.append(Pod(chance.choice(SPACES), f"pod-{i}", addresses, chance.labels(),
+        pods.append(Pod(chance.choice(NAMESPACES), f"pod-{i}", addresses, chance.labels(),
                         node="node-1", ports=chance.ports(), **more))
     return pods
 
 
 def random_cluster(chance, pods):
-    namespaces = {s: chance.labels() for s in SPACES[:2]}  # "two" only its pods name
+    namespaces = {s: chance.labels() for s in NAMESPACES[:2]}  # "two" is declared by no Namespace object
     addresses = [a for p in pods for a in p.addresses] + OUTSIDE
-    policies = [chance.policy(i, SPACES, addresses) for i in range(chance.randint(1, 7))]
+    policies = [chance.policy(i, NAMESPACES, addresses) for i in range(chance.randint(1, 7))]
     return namespaces, policies, addresses
 
 
@@ -70,8 +70,9 @@ def some_flows(chance, addresses, n):
 
 
 def compare(naive, flows, found, explain):
-    """Every flow's verdict with the naive evaluator's; of the first that differs, what explain says."""
-    equal(len(found), len(flows), "verdicts")
+    """Compares each flow's verdict with the naive evaluator's. The error has explain's output for the first
+    difference."""
+    equal(len(found), len(flows), "the number of verdicts")
     bad = naive.wrong(flows, found)
     if bad:
         a, b, protocol, number = next(f for f, verdict in zip(flows, found) if naive.wrong([f], [verdict]))
@@ -79,12 +80,12 @@ def compare(naive, flows, found, explain):
     none_of(bad, len(flows))
 
 
-def reasons(explain, flows):
-    """Whatever is judged has its reason: the rule that lets it through, or the one that comes nearest."""
+def check_reasons(explain, flows):
+    """Every verdict of explain has a reason: the rule that allows the flow, or the one that nearly did."""
     for a, b, protocol, number in flows:
-        said = explain(a, b, f"{number}/{protocol}").stdout
+        output = explain(a, b, f"{number}/{protocol}").stdout
         for verdict, reason in ((": allowed\n", "let through by the rule at "), (": denied\n", "    n")):
-            equal(said.count(reason), said.count(verdict), f"reasons in: {said}")
+            equal(output.count(reason), output.count(verdict), f"the number of reasons, one a verdict, in: {output}")
 
 
 def explain_round(chance, d):
@@ -100,9 +101,9 @@ def explain_round(chance, d):
                    "explain", *flow, check=False, **options)
 
     result = explain("--batch", input=text)
-    equal(result.returncode, 0, result.stderr[:300])
+    equal(result.returncode, 0, f"netpolctl's exit status: {result.stderr[:300]}")
     compare(Cluster(namespaces, pods, policies), flows, result.stdout.split(), explain)
-    reasons(explain, flows[:10])
+    check_reasons(explain, flows[:10])
 
 
 def explain_against_naive():
@@ -117,7 +118,7 @@ def explain_against_naive():
 
 
 def kernel_round(chance, lab, pods, where):
-    for p in pods:  # labels and ports move, addresses stay
+    for p in pods:  # labels and ports change, addresses stay
         if chance.random() < 0.3:
             p.labels, p.ports = chance.labels(), chance.ports()
     namespaces, policies, addresses = random_cluster(chance, pods)
@@ -131,12 +132,12 @@ def kernel_round(chance, lab, pods, where):
 
 
 def kernel_rounds(mode, rounds):
-    """The table of a round is made from the last one's: what fails in one is repeated by all up to it."""
+    """Each round changes the table of the round before, so a failure is repeated by all rounds up to it."""
     chance = Chance(SEED)
     with Lab(mode) as lab:
         pods = []
         for i in range(9):
-            pods.append(lab.pod(SPACES[i % 3], f"pod-{i}", [f"10.244.1.{10 + i}", f"fd00:244:1::{10 + i:x}"],
+            pods.append(lab.pod(NAMESPACES[i % 3], f"pod-{i}", [f"10.244.1.{10 + i}", f"fd00:244:1::{10 + i:x}"],
                                 chance.labels(), ports=chance.ports()))
         outside = lab.world(*OUTSIDE)
         where = {a: p.netns for p in pods for a in p.addresses} | {a: outside for a in OUTSIDE}
@@ -156,7 +157,7 @@ def kernel_bridged():
 
 
 def kernel_tracked():
-    """random: the kernel, bridged with its own connection tracking, agrees with the naive evaluator"""
+    """random: the kernel, with a bridge table, agrees with the naive evaluator"""
     kernel_rounds("tracked", ROUNDS or 20)
 
 

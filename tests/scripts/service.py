@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""netpold as it runs: what it notices, what it keeps when a file breaks, what it leaves when it ends."""
+"""netpold running: which changes of files it notices, what stays in force when a file is broken, what is left in the
+kernel when it ends."""
 import json
 import os
 import re
@@ -29,23 +30,24 @@ def table(lab):
 
 
 def isolated(lab):
-    """The addresses that the ingress map holds."""
+    """Which of A and B are isolated: those in the ingress map."""
     text = lab.in_node("nft", "list", "map", "inet", "netpol", "ingress4", check=False).stdout
     return {a for a in (A, B) if f"{a} : goto" in text}
 
 
-def becomes(lab, wanted, what):
-    wait_for(lambda: isolated(lab) == set(wanted), 60, f"{what}: {sorted(wanted)} isolated")
+def wait_for_isolated(lab, wanted, what):
+    wait_for(lambda: isolated(lab) == set(wanted), 60, f"the isolated addresses to be {sorted(wanted)}: {what}")
 
 
-def is_at_rest(lab):
+def is_stable(lab):
+    """Whether the table stays the same for a while."""
     before = lab.listing()
     time.sleep(0.3)
     return lab.listing() == before
 
 
 def new_lab(start=True, conf=""):
-    """Pods a and b as the inventory has them; no wires: the kernel's table is what is looked at."""
+    """A lab whose inventory has pods a and b. They have no namespaces: only the kernel's table is checked."""
     lab = Lab(MODE, conf)
     from netlab import Pod
     for name, address in (("a", A), ("b", B)):
@@ -57,79 +59,80 @@ def new_lab(start=True, conf=""):
 
 
 def notices_files():
-    """service: a file renamed in, written in place, deleted, renamed away"""
+    """service: a policy file that is renamed in, written in place, deleted or renamed away is noticed"""
     with new_lab() as lab:
         lab.write_policy_file("a.yaml", deny("a"))
-        becomes(lab, [A], "renamed in")
+        wait_for_isolated(lab, [A], "a file was renamed in")
         with open(f"{lab.policies}/b.yaml", "w") as f:
             f.write(deny("b"))
-        becomes(lab, [A, B], "written in place")
+        wait_for_isolated(lab, [A, B], "a file was written in place")
         with open(f"{lab.policies}/b.yaml", "w") as f:
             f.write(deny("b", "nobody"))
-        becomes(lab, [A], "rewritten in place")
+        wait_for_isolated(lab, [A], "a file was rewritten in place")
         os.unlink(f"{lab.policies}/a.yaml")
-        becomes(lab, [], "deleted")
+        wait_for_isolated(lab, [], "a file was deleted")
         lab.write_policy_file("a.yaml", deny("a"))
-        becomes(lab, [A], "back")
+        wait_for_isolated(lab, [A], "a deleted file was written again")
         os.rename(f"{lab.policies}/a.yaml", f"{lab.policies}/a.yaml.off")
-        becomes(lab, [], "renamed to a name that is not read")
+        wait_for_isolated(lab, [], "a file was renamed to a name that is not read")
         os.rename(f"{lab.policies}/a.yaml.off", f"{lab.policies}/.hidden.yaml")
         time.sleep(0.2)
-        equal(isolated(lab), set(), "a hidden file")
+        equal(isolated(lab), set(), "isolated addresses with a hidden file, which is not read")
 
 
 def slow_writer():
-    """service: half a file is not read while it is being written"""
+    """service: half a file is not taken while a writer has it open"""
     with new_lab() as lab:
         lab.write_policy_file("a.yaml", deny("a"))
-        becomes(lab, [A], "at first")
+        wait_for_isolated(lab, [A], "the first version")
         with open(f"{lab.policies}/a.yaml", "r+") as f:
             f.truncate(0)
             f.write(deny("x", "nobody"))
             f.flush()
-            lab.write_policy_file("b.yaml", deny("b"))  # this one is news
-            becomes(lab, [A, B], "the other file")
+            lab.write_policy_file("b.yaml", deny("b"))  # this file is complete
+            wait_for_isolated(lab, [A, B], "another file was written meanwhile")
             f.write("---\n" + deny("a"))
-        wait_for(lambda: lab.status()["counts"]["policies"] == 3, 60, "the whole file")
-        equal(isolated(lab), {A, B})
+        wait_for(lambda: lab.status()["counts"]["policies"] == 3, 60, "the whole file to be read")
+        equal(isolated(lab), {A, B}, "isolated addresses with the whole file")
         with open(f"{lab.policies}/new.yaml", "w") as f:
             f.write(deny("one", "nobody"))
             f.flush()
             time.sleep(0.3)
-            equal(lab.status()["counts"]["policies"], 3, "half of a new file")
+            equal(lab.status()["counts"]["policies"], 3, "the number of policies while half of a new file is written")
             f.write("---\n" + deny("two", "nobody"))
-        wait_for(lambda: lab.status()["counts"]["policies"] == 5, 60, "the whole new file")
+        wait_for(lambda: lab.status()["counts"]["policies"] == 5, 60, "the whole new file to be read")
 
 
 def directories():
-    """service: a directory that is missing, comes, is deleted, is replaced"""
+    """service: a directory that is missing, is created, is renamed away and is replaced"""
     with new_lab(start=False) as lab:
         shutil.rmtree(lab.policies)
         shutil.rmtree(lab.inventory)
         lab.daemon_log = open(os.path.join(lab.dir, "netpold.log"), "w+")
         lab.daemon = subprocess.Popen(["ip", "netns", "exec", lab.node, NETPOLD, "-c", lab.conf],
                                       stderr=lab.daemon_log)
-        wait_for(lambda: "cannot be read" in lab.why(), 60, "unhealthy")
+        wait_for(lambda: "cannot be read" in lab.why(), 60,
+                 "the status to be unhealthy without directories")
         os.mkdir(lab.inventory, 0o755)
         lab.write_inventory()
         os.mkdir(lab.policies, 0o755)
         lab.write_policy_file("a.yaml", deny("a"))
-        becomes(lab, [A], "directories came")
-        wait_for(lambda: lab.status()["health"] == "ok", 60, "ok")
+        wait_for_isolated(lab, [A], "the directories were created")
+        wait_for(lambda: lab.status()["health"] == "ok", 60, "the status to be healthy")
         os.rename(lab.policies, lab.policies + ".old")
-        wait_for(lambda: lab.status()["errors"] == 1, 60, "the error")
-        equal(isolated(lab), {A}, "what was read last stays in force")
+        wait_for(lambda: lab.status()["errors"] == 1, 60, "the error about the missing directory")
+        equal(isolated(lab), {A}, "isolated addresses while the directory is missing: as before")
         os.mkdir(lab.policies + ".new", 0o755)
         with open(f"{lab.policies}.new/b.yaml", "w") as f:
             f.write(deny("b"))
         os.rename(lab.policies + ".new", lab.policies)
-        becomes(lab, [B], "replaced")
+        wait_for_isolated(lab, [B], "the directory was replaced")
         lab.write_policy_file("a.yaml", deny("a"))
-        becomes(lab, [A, B], "the new directory is watched")
+        wait_for_isolated(lab, [A, B], "a file was written to the new directory")
 
 
 def config_map():
-    """service: a ConfigMap's ..data symlink is swapped"""
+    """service: a ConfigMap's update, which swaps the symlink ..data, is noticed"""
     with new_lab() as lab:
         def swap(version, text):
             os.mkdir(f"{lab.policies}/..v{version}", 0o755)
@@ -140,33 +143,34 @@ def config_map():
 
         swap(1, deny("a"))
         os.symlink("..data/p.yaml", f"{lab.policies}/p.yaml")
-        becomes(lab, [A], "mounted")
+        wait_for_isolated(lab, [A], "the first version is mounted")
         swap(2, deny("b"))
-        becomes(lab, [B], "swapped")
+        wait_for_isolated(lab, [B], "the symlink was swapped")
 
 
 def bad_files():
-    """service: a broken file keeps its last good version, the others go on"""
+    """service: a broken file keeps its last good version in force; other files are read as usual"""
     with new_lab() as lab:
         lab.write_policy_file("a.yaml", deny("a"))
-        becomes(lab, [A], "good")
+        wait_for_isolated(lab, [A], "a good file")
         bad = ["not: [closed", deny("a").replace("podSelector", "podSelectr"), "\0\1\2", deny("a") + "---\nkind: 7\n",
                deny("x", "nobody") + "---\n" + deny("x", "nobody")]
         for i, text in enumerate(bad):
             lab.write_policy_file("a.yaml", text)
-            wait_for(lambda: lab.status()["errors"] > 0, 60, f"error of {text!r}")
+            wait_for(lambda: lab.status()["errors"] > 0, 60, f"the error about {text!r}")
             lab.write_policy_file("b.yaml", deny("b") if i % 2 else deny("b", "nobody"))
-            becomes(lab, [A, B] if i % 2 else [A], f"the other file, with {text!r}")
+            wait_for_isolated(lab, [A, B] if i % 2 else [A], f"the other file changed, while one is {text!r}")
             wait_for(lambda: any("b.yaml" in f["file"] for f in lab.status()["files"]), 60, "b.yaml in the status")
             state = {os.path.basename(f["file"]): f["state"] for f in lab.status()["files"]}
-            equal((state["a.yaml"], state["b.yaml"]), ("last good version in force", "in force"))
+            equal((state["a.yaml"], state["b.yaml"]), ("last good version in force", "in force"),
+                  "the files' states")
         lab.write_policy_file("a.yaml", deny("a", "nobody"))
-        becomes(lab, [], "mended")
-        wait_for(lambda: lab.status()["errors"] == 0, 60, "no errors")
+        wait_for_isolated(lab, [], "the broken file was repaired")
+        wait_for(lambda: lab.status()["errors"] == 0, 60, "the error to go away")
 
 
-def odd_files():
-    """service: a FIFO, a directory, a link out, a file for everybody, 100 MB: errors, and nothing hangs"""
+def unexpected_files():
+    """service: a FIFO, a directory, a link out of the directory, a file that everybody may write, 100 MB: errors"""
     with new_lab() as lab:
         os.mkfifo(f"{lab.policies}/fifo.yaml")
         os.mkdir(f"{lab.policies}/dir.yaml")
@@ -179,87 +183,92 @@ def odd_files():
             f.write(deny("b"))
         os.chmod(f"{lab.policies}/open.yaml", 0o666)
         lab.write_policy_file("a.yaml", deny("a"))
-        becomes(lab, [A], "the good one")
+        wait_for_isolated(lab, [A], "a good file among the unexpected ones")
         wait_for(lambda: lab.status()["errors"] == 7, 60, f"seven errors, not {lab.status()['errors']}")
         text = "\n".join(lab.status()["diagnostics"])
         for words in ("no regular file", "a directory", "leads out", "everybody may write", "16 MiB"):
-            equal(words in text, True, f"{words!r} in {text}")
+            equal(words in text, True, f"the diagnostics contain {words!r}: {text}")
         os.chmod(f"{lab.policies}/open.yaml", 0o644)
-        becomes(lab, [A, B], "after chmod")
+        wait_for_isolated(lab, [A, B], "the file's permissions were corrected")
         os.chmod(lab.policies, 0o777)
         lab.write_policy_file("a.yaml", deny("a", "nobody"))
-        wait_for(lambda: "everybody may write to this directory" in str(lab.status()["diagnostics"]), 60, "the error")
-        equal(isolated(lab), {A, B}, "a directory for everybody is not read")
+        wait_for(lambda: "everybody may write to this directory" in str(lab.status()["diagnostics"]), 60,
+                 "the error about the directory's permissions")
+        equal(isolated(lab), {A, B}, "isolated addresses while everybody may write to the directory: as before")
 
 
 def conflicts():
-    """service: of two files with one policy the newcomer is at fault; a cidr_set that goes, stays"""
+    """service: of two files with the same policy the newer is an error; a deleted cidr_set stays while it is used"""
     with new_lab() as lab:
         lab.write_policy_file("m.yaml", deny("a"))
-        becomes(lab, [A], "the first")
-        lab.write_policy_file("b.yaml", deny("a", "b"))  # sorts before, same name
-        wait_for(lambda: "defined twice" in str(lab.status()["diagnostics"]), 60, "the error")
-        equal(isolated(lab), {A})
+        wait_for_isolated(lab, [A], "the first file")
+        lab.write_policy_file("b.yaml", deny("a", "b"))  # the same policy name, in a file that sorts first
+        wait_for(lambda: "defined twice" in str(lab.status()["diagnostics"]), 60, "the error about the second file")
+        equal(isolated(lab), {A}, "isolated addresses: the first file stays in force")
         os.unlink(f"{lab.policies}/m.yaml")
-        becomes(lab, [B], "the way is free")
+        wait_for_isolated(lab, [B], "the first file was deleted")
         lab.write_policy_file("sets.conf", 'cidr_sets = ( { name = "s"; cidrs = [ "192.0.2.0/24" ]; } );')
         lab.write_policy_file("use.conf", 'policies = ( { name = "u"; pods = "pod=a"; ingress = '
                               '( { from = ( { cidr_set = "s"; } ); } ); } );')
-        becomes(lab, [A, B], "a set of another file")
+        wait_for_isolated(lab, [A, B], "a policy uses a cidr_set of another file")
         os.unlink(f"{lab.policies}/sets.conf")
-        wait_for(lambda: "not defined any more" in str(lab.status()["diagnostics"]), 60, "the error")
-        equal("192.0.2.0/24" in table(lab), True, "its last definition")
+        wait_for(lambda: "not defined any more" in str(lab.status()["diagnostics"]), 60,
+                 "the error about the deleted cidr_set")
+        equal("192.0.2.0/24" in table(lab), True, "the cidr_set's last definition stays in force")
 
 
 def failed_export():
-    """service: an inventory that is an error page, empty or cut short is not "no pods" """
+    """service: an inventory that is an error page, empty or truncated is an error, and its last good version stays"""
     with new_lab() as lab:
         lab.write_policy_file("a.yaml", deny("a"))
-        becomes(lab, [A], "good")
+        wait_for_isolated(lab, [A], "a good inventory")
         good = open(f"{lab.inventory}/pods.json").read()
         for text in ("", "Unauthorized", good[:-30], '{"kind":"Status"}'):
             lab.put(f"{lab.inventory}/pods.json", text)
-            wait_for(lambda: lab.status()["errors"] > 0, 60, f"error of {text[:20]!r}")
-            equal((isolated(lab), lab.status()["counts"]["pods"]), ({A}, 2), text[:20])
+            wait_for(lambda: lab.status()["errors"] > 0, 60, f"the error about {text[:20]!r}")
+            equal((isolated(lab), lab.status()["counts"]["pods"]), ({A}, 2),
+                  f"isolated addresses and number of pods with the inventory {text[:20]!r}")
             lab.put(f"{lab.inventory}/pods.json", good)
-            wait_for(lambda: lab.status()["errors"] == 0, 60, "mended")
+            wait_for(lambda: lab.status()["errors"] == 0, 60, "the error to go away")
 
 
 def emptied():
-    """service: an empty list, as a failed kubectl prints, takes away neither policies nor pods; deleting the file does"""
+    """service: an empty list, as a failed kubectl prints it, removes no policies or pods; deleting the file does"""
     with new_lab() as lab:
         lab.write_policy_file("a.yaml", deny("a"))
-        becomes(lab, [A], "good")
+        wait_for_isolated(lab, [A], "before a list is empty")
         pods, policies = f"{lab.inventory}/pods.json", f"{lab.policies}/a.yaml"
         good = open(pods).read()
         static = json.loads(good)
         static["items"] = [{"kind": "Pod", "metadata": {"name": "etcd", "namespace": "kube-system", "annotations":
                             {"kubernetes.io/config.source": "file"}}, "status": {"phase": "Running"}}]
-        nothing = '{"apiVersion": "v1", "kind": "%s", "metadata": {"resourceVersion": ""}, "items": []}'
-        for path, text in ((pods, nothing % "PodList"), (pods, nothing % "List"), (pods, json.dumps(static)),
-                           (policies, nothing % "List")):
+        empty = '{"apiVersion": "v1", "kind": "%s", "metadata": {"resourceVersion": ""}, "items": []}'
+        for path, text in ((pods, empty % "PodList"), (pods, empty % "List"), (pods, json.dumps(static)),
+                           (policies, empty % "List")):
             lab.put(path, text)
-            wait_for(lambda: lab.status()["errors"] == 1, 60, f"error of {text}")
-            told = next(d for d in lab.status()["diagnostics"] if "error" in d)
-            equal((isolated(lab), lab.status()["counts"]["pods"], "delete the file" in told), ({A}, 2, True), text)
+            wait_for(lambda: lab.status()["errors"] == 1, 60, f"the error about {text}")
+            error = next(d for d in lab.status()["diagnostics"] if "error" in d)
+            equal((isolated(lab), lab.status()["counts"]["pods"], "delete the file" in error), ({A}, 2, True),
+                  f"isolated addresses, number of pods, and whether the error has the hint, with {text}")
             if path == pods:
                 lab.put(path, good)
-                wait_for(lambda: lab.status()["errors"] == 0, 60, "mended")
-        lab.put(pods, nothing % "List")
-        wait_for(lambda: lab.status()["errors"] == 2, 60, "both files emptied")
+                wait_for(lambda: lab.status()["errors"] == 0, 60, "the error to go away")
+        lab.put(pods, empty % "List")
+        wait_for(lambda: lab.status()["errors"] == 2, 60, "the errors about both empty files")
         lab.stop()
         lab.start()
-        wait_for(lambda: lab.status()["errors"] == 2, 60, "both files emptied, after a restart")
-        equal((isolated(lab), lab.status()["counts"]["pods"], lab.status()["counts"]["policies"]), ({A}, 2, 1))
+        wait_for(lambda: lab.status()["errors"] == 2, 60, "the errors about both empty files, after a restart")
+        equal((isolated(lab), lab.status()["counts"]["pods"], lab.status()["counts"]["policies"]), ({A}, 2, 1),
+              "isolated addresses, numbers of pods and policies after a restart")
         os.unlink(policies)
-        becomes(lab, [], "the policies are deleted")
+        wait_for_isolated(lab, [], "the policy file was deleted")
 
 
 def overflow():
-    """service: an overflown inotify queue loses nothing"""
+    """service: after an overflow of the inotify queue no change is lost"""
     with new_lab() as lab:
         lab.write_policy_file("a.yaml", deny("a"))
-        becomes(lab, [A], "good")
+        wait_for_isolated(lab, [A], "before the overflow")
         with open("/proc/sys/fs/inotify/max_queued_events") as f:
             most = int(f.read())
         lab.daemon.send_signal(signal.SIGSTOP)
@@ -271,30 +280,31 @@ def overflow():
         os.unlink(f"{lab.policies}/a.yaml")
         lab.write_policy_file("b.yaml", deny("b"))
         lab.daemon.send_signal(signal.SIGCONT)
-        becomes(lab, [B], "after the overflow")
+        wait_for_isolated(lab, [B], "after the overflow")
 
 
 def burst():
-    """service: a burst of files is gathered into few changes"""
+    """service: a burst of files is applied by few changes"""
     with new_lab(conf="settle_ms = 2000;\n") as lab:
         before = lab.status()["generation"]
         for i in range(100):
             lab.write_policy_file(f"p{i}.yaml", deny(f"p{i}", "a" if i % 2 else "b"))
-        becomes(lab, [A, B], "all of them")
-        wait_for(lambda: lab.status()["counts"]["policies"] == 100, 60, "100 policies")
-        equal(lab.status()["generation"] - before <= 3, True, "few changes")
-        wait_for(lab.is_saved, 60, "that nothing changes any more")
+        wait_for_isolated(lab, [A, B], "all files were written")
+        wait_for(lambda: lab.status()["counts"]["policies"] == 100, 60, "100 policies in the status")
+        equal(lab.status()["generation"] - before <= 3, True, "100 files take at most three changes")
+        wait_for(lab.is_saved, 60, "the state to be saved, after which the status does not change")
         answer = lab.ctl("status")
-        equal((answer.returncode, answer.stdout.startswith("ok\nprocess"), "{" in answer.stdout), (0, True, False))
+        equal((answer.returncode, answer.stdout.startswith("ok\nprocess"), "{" in answer.stdout), (0, True, False),
+              "the exit status, ok in the first line, braces in the text")
         told = json.loads(lab.ctl("-o", "json", "status").stdout)
-        equal({**told, "checked_at": ""}, {**lab.status(), "checked_at": ""})
+        equal({**told, "checked_at": ""}, {**lab.status(), "checked_at": ""}, "status -o json, without the heartbeat")
 
 
 def answers():
     """status: ok, degraded, unhealthy and not running, each with its exit status and its first reason"""
     with new_lab() as lab:
         lab.write_policy_file("a.yaml", deny("a"))
-        becomes(lab, [A], "good")
+        wait_for_isolated(lab, [A], "good")
         wait_for(lambda: lab.is_saved(), 60, "the end of the change")
 
         def is_told(status, *words):
@@ -338,7 +348,7 @@ def metrics():
     """status: netpol.prom is as promtool wants it: HELP, TYPE, counters end in _total, each once"""
     with new_lab() as lab:
         lab.write_policy_file("a.yaml", deny("a"))
-        becomes(lab, [A], "good")
+        wait_for_isolated(lab, [A], "good")
         text = open(os.path.join(lab.runtime, "netpol.prom")).read()
         types = dict(re.findall(r"^# TYPE (netpol_\w+) (counter|gauge)$", text, re.M))
         equal(sorted(types), sorted(re.findall(r"^# HELP (netpol_\w+) [A-Z].*\.$", text, re.M)))
@@ -352,45 +362,47 @@ def metrics():
 
 
 def signals():
-    """service: SIGHUP takes new settings, a bad netpol.conf leaves the old; SIGTERM leaves the table"""
+    """service: SIGHUP reads new settings, a bad netpol.conf keeps the old ones; the table stays after SIGTERM"""
     with new_lab() as lab:
         lab.write_policy_file("a.yaml", deny("a"))
-        becomes(lab, [A], "good")
+        wait_for_isolated(lab, [A], "the first settings")
         conf = open(lab.conf).read()
         lab.put(lab.conf, conf + 'deny = "drop";\n')
         lab.daemon.send_signal(signal.SIGHUP)
-        wait_for(lambda: "goto refuse_" not in table(lab) and "goto drop_" in table(lab), 60, "drop")
+        wait_for(lambda: "goto refuse_" not in table(lab) and "goto drop_" in table(lab), 60,
+                 'deny = "drop" to be in force')
         before = lab.status()["generation"]
         lab.put(lab.conf, conf + 'deny = "drop"; service_cidrs = [ "10.96.0.0/12" ];\n')
         lab.daemon.send_signal(signal.SIGHUP)
-        wait_for(lambda: "ip daddr 10.96.0.0/12 accept" in table(lab) and "chain output" in table(lab), 60, "services")
-        wait_for(lambda: lab.status()["generation"] == before + 1, 60, "that it is told")
+        wait_for(lambda: "ip daddr 10.96.0.0/12 accept" in table(lab) and "chain output" in table(lab), 60,
+                 "service_cidrs to be in force")
+        wait_for(lambda: lab.status()["generation"] == before + 1, 60, "the new generation in the status")
         lab.put(lab.conf, conf + 'deny = "drop";\n')
         lab.daemon.send_signal(signal.SIGHUP)
-        wait_for(lambda: "chain output" not in table(lab), 60, "no services")
+        wait_for(lambda: "chain output" not in table(lab), 60, "the output chain to be removed")
         lab.put(lab.conf, conf + 'deny = "neither";\n')
         lab.daemon.send_signal(signal.SIGHUP)
-        wait_for(lambda: "Unsupported value" in lab.log(), 60, "the error")
-        equal("goto drop_" in table(lab), True)
+        wait_for(lambda: "Unsupported value" in lab.log(), 60, "the error about the bad setting")
+        equal("goto drop_" in table(lab), True, "the old settings stay in force")
         lab.stop()
-        equal(isolated(lab), {A}, "after SIGTERM")
+        equal(isolated(lab), {A}, "isolated addresses after SIGTERM")
 
 
 def adopts():
-    """service: a restart adopts the table that stands; what was changed meanwhile is made right"""
+    """service: a restart adopts the existing table, applies changed files, and undoes changes of the table"""
     with new_lab() as lab:
         lab.write_policy_file("a.yaml", deny("a"))
-        becomes(lab, [A], "good")
-        wait_for(lambda: "_next" not in table(lab), 60, "the end of the change")
+        wait_for_isolated(lab, [A], "before the restart")
+        wait_for(lambda: "_next" not in table(lab), 60, "the change to be complete")
         lab.stop(signal.SIGKILL)
         handles = lab.in_node("nft", "-a", "list", "table", "inet", "netpol").stdout
         lab.start()
-        equal(lab.in_node("nft", "-a", "list", "table", "inet", "netpol").stdout, handles, "untouched")
+        equal(lab.in_node("nft", "-a", "list", "table", "inet", "netpol").stdout, handles, "the table and its handles")
         lab.stop()
         lab.write_policy_file("b.yaml", deny("b"))
         lab.start()
-        becomes(lab, [A, B], "changed while away")
-        for names, then in ((("a.yaml", "b.yaml"), []), ((), [A, B])):  # maps that nobody is in are not asked
+        wait_for_isolated(lab, [A, B], "a file was added while netpold was stopped")
+        for names, wanted in ((("a.yaml", "b.yaml"), []), ((), [A, B])):  # the base chain looks up no empty map
             lab.stop()
             for name in names:
                 os.unlink(os.path.join(lab.policies, name))
@@ -398,15 +410,16 @@ def adopts():
                 lab.write_policy_file("a.yaml", deny("a"))
                 lab.write_policy_file("b.yaml", deny("b"))
             lab.start()
-            becomes(lab, then, "changed while away")
-            equal(("vmap" in table(lab), "replacing" in lab.log()), (bool(then), False), lab.log())
+            wait_for_isolated(lab, wanted, "files changed while netpold was stopped")
+            equal(("vmap" in table(lab), "replacing" in lab.log()), (bool(wanted), False),
+                  f"whether the maps are looked up, and whether the table was replaced: {lab.log()}")
         lab.stop()
         wanted = lab.listing()
         for command in TAMPERING:
             lab.in_node("nft", command)
             lab.start()
-            equal(lab.listing(), wanted, command)
-            equal("guard" in lab.in_node("nft", "list", "tables").stdout, False, "guard left")
+            equal(lab.listing(), wanted, f"the table after a start, after {command!r}")
+            equal("guard" in lab.in_node("nft", "list", "tables").stdout, False, "a fallback table is left")
             lab.stop()
 
 
@@ -419,73 +432,75 @@ TAMPERING = ("add rule inet netpol forward accept", "insert rule inet netpol for
 
 
 def repairs():
-    """service: what somebody else does to the table is undone at once; to other tables, is not looked at"""
+    """service: changes of the table by others are undone; changes of other tables are ignored"""
     with new_lab() as lab:
         lab.write_policy_file("a.yaml", deny("a"))
-        becomes(lab, [A], "good")
-        wait_for(lambda: is_at_rest(lab), 60, "the end of the change")
+        wait_for_isolated(lab, [A], "before the changes")
+        wait_for(lambda: is_stable(lab), 60, "the table to be stable")
         wanted = lab.listing()
-        for command in TAMPERING[:-1]:  # one that is heard of in two pieces may be two repairs
+        for command in TAMPERING[:-1]:  # notifications that arrive in two parts may cause two repairs
             before = lab.status()["repairs"]
             lab.in_node("nft", command)
             wait_for(lambda: lab.status()["repairs"] > before and lab.listing() == wanted, 60,
-                     f"repair after {command!r}")
-        wait_for(lambda: is_at_rest(lab), 60, "the last repair")
+                     f"the repair after {command!r}")
+        wait_for(lambda: is_stable(lab), 60, "the table to be stable after the last repair")
         before = lab.status()["repairs"]
         lab.in_node("nft", "add table inet other; add set inet other s { type ipv4_addr; }")
         lab.in_node("nft", "add table ip netpol")
         lab.in_node("nft", "flush table inet other")
         lab.write_policy_file("b.yaml", deny("b"))
-        becomes(lab, [A, B], "life goes on")
-        equal(lab.status()["repairs"], before, "other tables")
-        equal("table ip netpol" in lab.in_node("nft", "list", "tables").stdout, True)
+        wait_for_isolated(lab, [A, B], "a file changed after other tables did")
+        equal(lab.status()["repairs"], before, "the number of repairs after changes of other tables")
+        equal("table ip netpol" in lab.in_node("nft", "list", "tables").stdout, True, "the table ip netpol is left")
 
 
-def remembers():
-    """service: the last good version of a broken file, and of a directory that is away, outlives a restart"""
+def last_good_survives_restart():
+    """service: the last good version of a broken file and of a missing directory stays in force after a restart"""
     with new_lab() as lab:
         lab.write_policy_file("a.yaml", deny("a"))
         lab.write_policy_file("b.yaml", deny("b"))
-        becomes(lab, [A, B], "good")
-        wait_for(lab.is_saved, 60, "the saving")
+        wait_for_isolated(lab, [A, B], "two good files")
+        wait_for(lab.is_saved, 60, "the state to be saved")
         lab.write_policy_file("a.yaml", "kind: [")
         os.unlink(f"{lab.policies}/b.yaml")
-        becomes(lab, [A], "broken")
+        wait_for_isolated(lab, [A], "one file is broken, the other one deleted")
         lab.stop(signal.SIGKILL)
         lab.in_node("nft", "delete", "table", "inet", "netpol")
         lab.start()
-        equal(isolated(lab), {A}, "a broken file after a restart")
+        equal(isolated(lab), {A}, "isolated addresses after a restart with a broken file")
         lab.stop()
         os.rename(lab.policies, lab.policies + ".away")
         os.rename(lab.inventory, lab.inventory + ".away")
         lab.in_node("nft", "delete", "table", "inet", "netpol")
         lab.start()
-        equal(isolated(lab), {A}, "directories that are away after a restart")
+        equal(isolated(lab), {A}, "isolated addresses after a restart without directories")
         os.rename(lab.policies + ".away", lab.policies)
         os.rename(lab.inventory + ".away", lab.inventory)
         lab.write_policy_file("b.yaml", deny("b"))
-        becomes(lab, [A, B], "directories back")
+        wait_for_isolated(lab, [A, B], "the directories are back")
         lab.stop()
         shutil.rmtree(lab.state)
         with open(lab.state, "w") as f:
             f.write("no directory")
         lab.start()
-        wait_for(lambda: "cannot be kept" in str(lab.status()["diagnostics"]), 60, "the warning")
-        equal(isolated(lab), {B}, "the good file goes on all the same")
+        wait_for(lambda: "cannot be kept" in str(lab.status()["diagnostics"]), 60,
+                 "the warning that the state directory cannot be used")
+        equal(isolated(lab), {B}, "isolated addresses without a state directory: those of the good file")
 
 
-def not_ourselves():
-    """service: our own changes, of structure and of elements, are not taken for somebody else's"""
+def own_changes():
+    """service: our own changes, of structure and of elements, are not taken for tampering"""
     with new_lab() as lab:
         for i in range(10):
             lab.write_policy_file("a.yaml", deny("a") + f"---\n{deny(f'b{i}', 'b') if i % 2 else ''}")
-            wait_for(lab.is_up_to_date, 60, "the change")
+            wait_for(lab.is_up_to_date, 60, "the change to be applied")
         time.sleep(0.3)
-        equal((lab.log().count("adopting"), lab.status()["repairs"]), (0, 0), lab.log())
+        equal((lab.log().count("adopting"), lab.status()["repairs"]), (0, 0),
+              f"how often the table was read back, and repaired: {lab.log()}")
 
 
-def strangers():
-    """service: other tables are neither read nor written, and our accept does not override their drop"""
+def other_tables():
+    """service: other tables are not changed"""
     with new_lab(start=False) as lab:
         other = "table inet firewalld {\n\tset big {\n\t\ttype ipv4_addr\n\t}\n\tchain forward {\n" \
                 "\t\ttype filter hook forward priority filter + 10; policy drop;\n\t}\n}\n"
@@ -493,22 +508,22 @@ def strangers():
         before = lab.in_node("nft", "list", "table", "inet", "firewalld").stdout
         lab.start()
         lab.write_policy_file("a.yaml", deny("a"))
-        becomes(lab, [A], "good")
-        equal(lab.in_node("nft", "list", "table", "inet", "firewalld").stdout, before)
+        wait_for_isolated(lab, [A], "next to another table")
+        equal(lab.in_node("nft", "list", "table", "inet", "firewalld").stdout, before, "the other table")
 
 
 def once():
-    """service: --once says by its exit status whether all was well"""
+    """service: the exit status of --once says whether every file was good"""
     with new_lab(start=False) as lab:
         lab.write_policy_file("a.yaml", deny("a"))
-        equal(lab.apply(check=False).returncode, 0)
+        equal(lab.apply(check=False).returncode, 0, "exit status with a good file")
         lab.write_policy_file("b.yaml", "kind: [")
-        equal(lab.apply(check=False).returncode, 1)
-        equal(isolated(lab), {A}, "the good file")
+        equal(lab.apply(check=False).returncode, 1, "exit status with a broken file")
+        equal(isolated(lab), {A}, "isolated addresses: the good file is applied")
 
 
 def same_as_from_scratch():
-    """service: after any sequence of edits the kernel's table is the from-scratch one, nothing leaked"""
+    """service: after any sequence of edits the kernel's table equals one that is made from scratch"""
     chance = Chance(SEED)
     with new_lab() as lab:
         from netlab import Pod
@@ -530,16 +545,18 @@ def same_as_from_scratch():
                 lab.write_policies(policies)
             time.sleep(0.01 * chance.randint(0, 3))
         lab.write_policy_file("last.yaml", deny("last", "a"))
-        wait_for(lambda: any("last.yaml" in f["file"] for f in lab.status()["files"]), 60, "the last change")
-        wait_for(lambda: is_at_rest(lab), 60, "the end of the change")
+        wait_for(lambda: any("last.yaml" in f["file"] for f in lab.status()["files"]), 60,
+                 "the last change in the status")
+        wait_for(lambda: is_stable(lab), 60, "the table to be stable")
         found = lab.listing()
         lab.stop()
         lab.in_node("nft", "delete", "table", "inet", "netpol")
         lab.apply()
-        equal(found, lab.listing())
+        equal(found, lab.listing(), "the table after the edits, and the one made from scratch")
 
 
-for case in (notices_files, slow_writer, directories, config_map, bad_files, odd_files, conflicts, failed_export, emptied,
-             overflow, burst, answers, metrics, signals, adopts, repairs, remembers, not_ourselves, strangers, once, same_as_from_scratch):
+for case in (notices_files, slow_writer, directories, config_map, bad_files, unexpected_files, conflicts,
+             failed_export, emptied, overflow, burst, answers, metrics, signals, adopts, repairs, last_good_survives_restart, own_changes,
+             other_tables, once, same_as_from_scratch):
     test(case)
 finish()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A disk that takes 100 ms to sync, under ordinary churn: the saving thread holds rulesets that the main loop replaced
-long ago. netpold lives on, and what reaches the state directory is what was in force at some time, to the byte."""
+"""A disk that takes 100 ms to sync, under ordinary churn: the saving thread still uses rulesets that the main loop
+replaced long ago. netpold does not crash, and every saved text was in force at some time, to the byte."""
 import hashlib
 import os
 import random
@@ -15,7 +15,7 @@ from report import test, finish, equal, seed
 CHANGES = int(os.environ.get("NETPOL_CHANGES", 400))
 SEED = seed()
 FSYNC_MS = 100
-PODS = 3  # each isolated or not: 2 ** PODS versions of what is in force
+PODS = 3  # each is isolated or not, which makes 2 ** PODS versions
 TABLES = {"inet": "ruleset/inet.nft", "bridge": "ruleset/bridge.nft"}
 POLICY = """apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -28,21 +28,21 @@ spec:
 
 
 def slow_start(lab):
-    # a preloaded library comes before ASan's own, which would take that for a mistake
+    # ASan refuses to start if another library is loaded before its own, as LD_PRELOAD does
     asan = os.environ.get("ASAN_OPTIONS", "")
     lab.start(under=("env", f"LD_PRELOAD={BUILD}/tests/slow_fsync.so"), NETPOL_FSYNC_MS=str(FSYNC_MS),
               ASAN_OPTIONS=f"{asan}{':' if asan else ''}verify_asan_link_order=0")
 
 
 def write_version(lab, version):
-    """Which of the pods are isolated: the bits of the number."""
+    """The bits of the number say which pods are isolated."""
     for i in range(PODS):
         lab.pods[f"default/p{i}"].labels["isolated"] = "yes" if version >> i & 1 else "no"
     lab.write_inventory()
 
 
 def saved_texts(lab):
-    """{family: text} of the state directory, each as its checksum says; None where there is none."""
+    """{family: text} of the rulesets in the state directory, None if there is none. Checks the checksums."""
     result = {}
     for family, name in TABLES.items():
         try:
@@ -65,7 +65,7 @@ def is_alive(lab):
 
 
 def churn(lab, chance):
-    """{family: every text that was seen in the state directory}"""
+    """CHANGES random changes. Returns {family: every text that was seen in the state directory}."""
     seen = {family: set() for family in TABLES}
     for _ in range(CHANGES):
         write_version(lab, chance.randrange(2 ** PODS))
@@ -76,14 +76,14 @@ def churn(lab, chance):
 
 
 def as_loaded(lab, family, text):
-    """What the kernel lists of such a table, loaded into a namespace of its own."""
+    """nft's listing of the table, after loading the text into a new network namespace."""
     netns = lab._make_netns(f"copy{len(lab.netns)}")
     lab.inside(netns, "nft", "-f", "-", input=text.decode())
     return lab.inside(netns, "nft", "list", "table", family, "netpol").stdout
 
 
 def texts_of_versions(lab):
-    """{family: the text of each version}, each compared with the kernel's table."""
+    """{family: the texts of all versions}. Compares each with the kernel's table."""
     result = {family: set() for family in TABLES}
     for version in range(2 ** PODS):
         write_version(lab, version)
@@ -91,8 +91,9 @@ def texts_of_versions(lab):
         for family, text in saved_texts(lab).items():
             result[family].add(text)
             if text is not None:
-                equal(as_loaded(lab, family, text).count("goto"), lab.in_node(
-                    "nft", "list", "table", family, "netpol").stdout.count("goto"), f"verdicts of version {version}")
+                listing = lab.in_node("nft", "list", "table", family, "netpol").stdout
+                equal(as_loaded(lab, family, text).count("goto"), listing.count("goto"),
+                      f"number of verdicts of version {version}")
     return result
 
 
@@ -100,7 +101,7 @@ def slow_disk(mode):
     with Lab(mode, conf="settle_ms = 1;\n") as lab:
         for i in range(PODS):
             lab.pods[f"default/p{i}"] = Pod("default", f"p{i}", [f"10.244.1.{10 + i}"])
-        for i in range(200):  # so that printing a table takes a while
+        for i in range(200):  # enough that rendering a table takes a while
             lab.pods[f"default/q{i}"] = Pod("default", f"q{i}", [f"10.244.9.{i}"], {"role": "peer"}, "node-2")
         lab.write_policy_file("p.yaml", POLICY)
         write_version(lab, 1)
@@ -115,5 +116,5 @@ def slow_disk(mode):
 
 
 for mode in ("routed", "bridged", "tracked"):
-    test(slow_disk, mode, name=f"slow disk, {mode}: churn while the disk syncs slowly; what is saved was in force")
+    test(slow_disk, mode, name=f"slow disk, {mode}: under churn every saved text was in force")
 finish()

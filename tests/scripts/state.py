@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What outlives netpold: with a full disk, a read-only directory, damaged files, a power cut between two words. And
-what it tells systemd: ready, reloading, alive only while it is well."""
+"""The state directory: a full disk, a read-only disk, damaged files, power cuts. The messages to systemd: ready,
+reloading, and the watchdog's keep-alive, which is sent only while netpold is healthy. And sizes of maps and sets."""
 import os
 import re
 import resource
@@ -30,16 +30,16 @@ def isolated(lab):
     return {a for a in (A, B) if f"{a} : goto" in text}
 
 
-def becomes(lab, wanted, what, seconds=60):
-    wait_for(lambda: isolated(lab) == set(wanted), seconds, f"{what}: {sorted(wanted)} isolated")
+def wait_for_isolated(lab, wanted, what, seconds=60):
+    wait_for(lambda: isolated(lab) == set(wanted), seconds, f"the isolated addresses to be {sorted(wanted)}: {what}")
 
 
-def told(lab, words):
-    wait_for(lambda: words in str(lab.status().get("diagnostics")), 60, f"{words!r} in the status")
+def wait_for_diagnostic(lab, words):
+    wait_for(lambda: words in str(lab.status().get("diagnostics")), 60, f"{words!r} in the status's diagnostics")
 
 
 class StateLab(Lab):
-    """Pods a and b as the inventory has them, and a state directory on a disk of its own, 256 KiB of memory."""
+    """A lab whose inventory has pods a and b. has_disk: the state directory is on a tmpfs of 256 KiB."""
 
     def __init__(self, has_disk=False, conf=""):
         super().__init__(MODE, conf)
@@ -51,7 +51,7 @@ class StateLab(Lab):
             os.mkdir(self.state, 0o755)
             run("mount", "-t", "tmpfs", "-o", "size=256k,mode=755", "netpol-state", self.state)
 
-    def fill(self):
+    def fill_disk(self):
         with open(f"{self.state}/filler", "wb", buffering=0) as f:
             try:
                 while True:
@@ -60,11 +60,11 @@ class StateLab(Lab):
                 pass
 
     def power_cut(self):
-        """netpold and the kernel's table are gone, the disk is as it was."""
+        """Kills netpold and deletes the kernel's table; the disk stays as it is."""
         self.stop(signal.SIGKILL)
         self.in_node("nft", "delete", "table", "inet", "netpol", check=False)
 
-    # ---- systemd's side ----
+    # ---- in systemd's place ----
     def listen(self):
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(f"{self.dir}/notify")
@@ -72,7 +72,7 @@ class StateLab(Lab):
         return {"NOTIFY_SOCKET": f"{self.dir}/notify", "WATCHDOG_USEC": str(WATCHDOG_USEC)}
 
     def messages(self, seconds=0.0):
-        """What came, and comes in the next seconds."""
+        """The messages so far, and those of the next seconds."""
         result, end = [], time.monotonic() + seconds
         while True:
             try:
@@ -81,13 +81,13 @@ class StateLab(Lab):
                 if time.monotonic() >= end:
                     return result
 
-    def hears(self, word, seconds=60):
+    def wait_for_message(self, word, seconds=60):
         got = []
 
         def has_come():
             got.extend(self.messages())
             return any(m.startswith(word) for m in got)
-        wait_for(has_come, seconds, f"{word} to systemd, after {got}")
+        wait_for(has_come, seconds, f"the message {word} to systemd, after {got}")
         return got
 
     def close(self):
@@ -98,170 +98,175 @@ class StateLab(Lab):
 
 
 def full_disk():
-    """state: with a full disk netpold goes on and says so; what was kept before is used; space is used when it comes"""
+    """state: with a full disk netpold enforces and reports the error; the last saved files are used after a crash"""
     with StateLab(has_disk=True) as lab:
         lab.write_policy_file("p.yaml", deny("a"))
         lab.start()
-        wait_for(lab.is_saved, 60, "the saving")
-        lab.fill()
+        wait_for(lab.is_saved, 60, "the state to be saved")
+        lab.fill_disk()
         lab.write_policy_file("p.yaml", deny("a", "b"))
-        becomes(lab, [A, B], "enforced all the same")
-        told(lab, "No space left on device")
-        equal((lab.status()["health"], "cannot be kept here" in lab.why()), ("degraded", True), lab.why())
+        wait_for_isolated(lab, [A, B], "a change with a full disk")
+        wait_for_diagnostic(lab, "No space left on device")
+        equal((lab.status()["health"], "cannot be kept here" in lab.why()), ("degraded", True), "health with a full disk")
         lab.power_cut()
         lab.write_policy_file("p.yaml", "kind: [")
         lab.start()
-        equal(isolated(lab), {A}, "what was kept before the disk was full")
+        equal(isolated(lab), {A}, "isolated addresses after a crash: from the files saved before the disk was full")
         lab.write_policy_file("p.yaml", deny("b"))
-        becomes(lab, [B], "the good one")
-        told(lab, "No space left on device")
+        wait_for_isolated(lab, [B], "a good file")
+        wait_for_diagnostic(lab, "No space left on device")
         os.unlink(f"{lab.state}/filler")
         lab.write_policy_file("q.yaml", deny())
-        wait_for(lab.is_saved, 60, "the saving, now that there is space")
-        equal("No space" in str(lab.status()["diagnostics"]), False, "said no longer")
+        wait_for(lab.is_saved, 60, "the state to be saved, now that there is space")
+        equal("No space" in str(lab.status()["diagnostics"]), False, "the status still reports a full disk")
         lab.power_cut()
         lab.write_policy_file("p.yaml", "kind: [")
         lab.start()
-        equal(isolated(lab), {B}, "what was kept then")
+        equal(isolated(lab), {B}, "isolated addresses after a crash: from the files saved when there was space again")
 
 
-def read_not_copied():
-    """state: what is kept is what was read, though the file is another by the time it is written"""
+def saves_what_was_read():
+    """state: what is saved is the text that was read, even if the file has changed before it is saved"""
     with StateLab(has_disk=True) as lab:
         lab.write_policy_file("p.yaml", deny("a"))
         lab.start()
-        wait_for(lab.is_saved, 60, "the saving")
-        lab.fill()
+        wait_for(lab.is_saved, 60, "the state to be saved")
+        lab.fill_disk()
         lab.write_policy_file("p.yaml", deny("b"))
-        becomes(lab, [B], "good")
+        wait_for_isolated(lab, [B], "a good file, with a full disk")
         lab.write_policy_file("p.yaml", "kind: [")
-        told(lab, "p.yaml")
+        wait_for_diagnostic(lab, "p.yaml")
         os.unlink(f"{lab.state}/filler")
         lab.write_policy_file("q.yaml", deny())
-        wait_for(lambda: lab.status()["state"] == "saved", 60, "the saving")
+        wait_for(lambda: lab.status()["state"] == "saved", 60, "the state to be saved")
         lab.power_cut()
         lab.start()
-        equal(isolated(lab), {B}, "the last good version, which no file had any more when it was saved")
+        equal(isolated(lab), {B}, "isolated addresses: from the last good version, saved after the file was broken")
 
 
 def read_only():
-    """state: a read-only directory is said and survived"""
+    """state: with a read-only state directory netpold enforces and reports the error"""
     with StateLab(has_disk=True) as lab:
         lab.write_policy_file("p.yaml", deny("a"))
         lab.start()
-        wait_for(lab.is_saved, 60, "the saving")
+        wait_for(lab.is_saved, 60, "the state to be saved")
         run("mount", "-o", "remount,ro", lab.state)
         lab.write_policy_file("p.yaml", deny("b"))
-        becomes(lab, [B], "enforced all the same")
-        told(lab, "Read-only file system")
+        wait_for_isolated(lab, [B], "a change with a read-only state directory")
+        wait_for_diagnostic(lab, "Read-only file system")
         lab.power_cut()
         lab.start()
-        equal(isolated(lab), {B}, "the good file")
-        told(lab, "Read-only file system")
+        equal(isolated(lab), {B}, "isolated addresses after a crash: those of the good file")
+        wait_for_diagnostic(lab, "Read-only file system")
 
 
 def damaged():
-    """state: a file cut short or altered: said, and the version before it is used"""
+    """state: a truncated or altered file is reported, and the previous saved version is used"""
     with StateLab() as lab:
         for pods in (["a"], ["a", "b"]):
             lab.write_policy_file("p.yaml", deny(*pods))
             if not lab.daemon:
                 lab.start()
-            wait_for(lab.is_saved, 60, "the saving")
+            wait_for(lab.is_saved, 60, "the state to be saved")
         lab.power_cut()
         lab.write_policy_file("p.yaml", "kind: [")
-        kept = f"{lab.state}/policies/p.yaml"
-        whole = open(kept).read()
+        saved_file = f"{lab.state}/policies/p.yaml"
+        whole = open(saved_file).read()
         for what, text in (("it is cut short", whole[:len(whole) // 2]),
                            ("its checksum is wrong", whole.replace("pod: b", "pod: c"))):
-            with open(kept, "w") as f:
+            with open(saved_file, "w") as f:
                 f.write(text)
             lab.start()
-            equal(isolated(lab), {A}, f"the older version: {what}")
-            equal(what in lab.log() and "the version kept before it is used" in lab.log(), True, lab.log())
+            equal(isolated(lab), {A}, f"isolated addresses: from the previous version, because {what}")
+            equal(what in lab.log() and "the version kept before it is used" in lab.log(), True,
+                  f"the log reports it: {lab.log()}")
             lab.power_cut()
-        os.unlink(kept + "~")
+        os.unlink(saved_file + "~")
         lab.start()
-        equal("as if it had never been kept" in lab.log(), True, lab.log())
+        equal("as if it had never been kept" in lab.log(), True,
+              f"the log reports that no version is left: {lab.log()}")
 
 
 def damaged_tables():
-    """state: a damaged ruleset is not loaded, the one before it is; and one that is no nft is refused, all of it"""
+    """state: instead of a damaged ruleset the previous one is loaded; a ruleset with a syntax error is not loaded"""
     with StateLab() as lab:
         lab.write_policy_file("p.yaml", deny("a"))
         lab.start()
-        wait_for(lab.is_saved, 60, "the saving")
+        wait_for(lab.is_saved, 60, "the state to be saved")
         lab.write_policy_file("p.yaml", deny("a", "b"))
-        wait_for(lab.is_saved, 60, "the saving")
+        wait_for(lab.is_saved, 60, "the state to be saved")
         lab.power_cut()
-        kept = f"{lab.state}/ruleset/inet.nft"
-        with open(kept, "r+") as f:
+        saved_file = f"{lab.state}/ruleset/inet.nft"
+        with open(saved_file, "r+") as f:
             f.truncate(100)
         lab.start()
-        equal("stands as it did last" in lab.log() and "it is cut short" in lab.log(), True, lab.log())
-        equal(isolated(lab), {A, B}, "then the files")
-        wait_for(lab.is_saved, 60, "the saving")
+        equal("stands as it did last" in lab.log() and "it is cut short" in lab.log(), True,
+              f"the log says that the previous ruleset was loaded, and why: {lab.log()}")
+        equal(isolated(lab), {A, B}, "isolated addresses after the files are read")
+        wait_for(lab.is_saved, 60, "the state to be saved")
         lab.power_cut()
-        for name in (kept, kept + "~"):
+        for name in (saved_file, saved_file + "~"):
             with open(name, "w") as f:
                 f.write("table inet netpol {\n chain forward { type filter hook forward priority 0; policy accept; }\n")
         lab.start()
-        equal("stands as it did last" in lab.log(), False, lab.log())
-        equal(isolated(lab), {A, B}, "from the files alone")
+        equal("stands as it did last" in lab.log(), False, f"the log says that a saved ruleset was loaded: {lab.log()}")
+        equal(isolated(lab), {A, B}, "isolated addresses: from the files")
 
 
-def gone():
-    """state: what is deleted while netpold is away is gone, in the same boot; what it kept of it too"""
+def deleted_while_stopped():
+    """state: files deleted while netpold is stopped are no longer in force, nor saved, if the boot is the same"""
     with StateLab() as lab:
         lab.write_policy_file("p.yaml", deny("a"))
         lab.write_policy_file("q.yaml", deny("b"))
         lab.write_inventory("more.json")
         lab.start()
-        wait_for(lab.is_saved, 60, "the saving")
+        wait_for(lab.is_saved, 60, "the state to be saved")
         lab.stop()
         os.unlink(f"{lab.policies}/q.yaml")
         os.unlink(f"{lab.inventory}/more.json")
         lab.start()
-        equal(isolated(lab), {A})
-        wait_for(lab.is_saved, 60, "the saving")
+        equal(isolated(lab), {A}, "isolated addresses: from the file that is left")
+        wait_for(lab.is_saved, 60, "the state to be saved")
         equal(sorted(os.listdir(f"{lab.state}/policies") + os.listdir(f"{lab.state}/inventory")),
-              ["p.yaml", "pods.json"], "kept")
+              ["p.yaml", "pods.json"], "the saved files")
 
 
 def ready():
-    """notify: READY comes with the first transaction, not before; RELOADING and READY around a reload"""
+    """notify: READY is sent after the first transaction, not before; RELOADING and READY before and after a reload"""
     with StateLab() as lab:
         os.rename(lab.policies, lab.policies + ".away")
         environment = lab.listen()
         lab.start_without_waiting(**environment)
-        got = lab.hears("STATUS=unhealthy") + lab.messages(0.5)
-        equal([m for m in got if m.startswith(("READY", "WATCHDOG"))], [], "while nothing is enforced")
+        got = lab.wait_for_message("STATUS=unhealthy") + lab.messages(0.5)
+        equal([m for m in got if m.startswith(("READY", "WATCHDOG"))], [], "messages while nothing is enforced")
         os.rename(lab.policies + ".away", lab.policies)
-        lab.hears("READY=1")
-        equal(isolated(lab), set(), "the table stands")
-        equal("policy accept" in lab.in_node("nft", "list", "chain", "inet", "netpol", "forward").stdout, True)
+        lab.wait_for_message("READY=1")
+        equal(isolated(lab), set(), "isolated addresses when netpold is ready")
+        equal("policy accept" in lab.in_node("nft", "list", "chain", "inet", "netpol", "forward").stdout, True,
+              "the base chain exists when netpold is ready")
         lab.messages()
         before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         lab.daemon.send_signal(signal.SIGHUP)
-        got = lab.hears("READY=1")
+        got = lab.wait_for_message("READY=1")
         stamp = [int(m.split("=")[1]) for m in got if m.startswith("MONOTONIC_USEC")]
-        equal((got.count("RELOADING=1"), before <= stamp[0]), (1, True), got)
-        equal(got.index("RELOADING=1") < got.index("READY=1"), True, got)
+        equal((got.count("RELOADING=1"), before <= stamp[0]), (1, True),
+              f"number of RELOADING messages, and whether their time is later than the signal: {got}")
+        equal(got.index("RELOADING=1") < got.index("READY=1"), True, f"RELOADING comes before READY: {got}")
         lab.write_policy_file("p.yaml", deny("a"))
-        got = lab.hears("STATUS=generation 2: 1 policies, 2 pods, 1 isolated addresses")
+        got = lab.wait_for_message("STATUS=generation 2: 1 policies, 2 pods, 1 isolated addresses")
         lab.write_policy_file("p.yaml", "kind: [")
         wait_for(lambda: any("p.yaml:" in m for m in lab.messages()), 60, "the error in the status line")
         lab.daemon.send_signal(signal.SIGTERM)
-        lab.hears("STOPPING=1")
+        lab.wait_for_message("STOPPING=1")
 
 
 def watchdog():
-    """health: the watchdog is fed while all is well, not while it is not, and again when it is"""
+    """health: the watchdog's keep-alive is sent while netpold is healthy, not while it is unhealthy, and then again"""
     faults = {
-        "a directory for everybody": (lambda lab: os.chmod(lab.policies, 0o777),
-                                      lambda lab: os.chmod(lab.policies, 0o755)),
-        "an inventory that is away": (lambda lab: os.rename(lab.inventory, lab.inventory + ".away"),
-                                      lambda lab: os.rename(lab.inventory + ".away", lab.inventory)),
+        "a policy directory that everybody may write to": (lambda lab: os.chmod(lab.policies, 0o777),
+                                                           lambda lab: os.chmod(lab.policies, 0o755)),
+        "a missing inventory": (lambda lab: os.rename(lab.inventory, lab.inventory + ".away"),
+                                lambda lab: os.rename(lab.inventory + ".away", lab.inventory)),
     }
     if os.path.exists("/proc/sys/net/bridge"):
         faults["br_netfilter turned off"] = (lambda lab: lab.switch_br_netfilter(0),
@@ -273,64 +278,64 @@ def watchdog():
         lab.switch_br_netfilter(1)
         lab.write_policy_file("p.yaml", deny("a"))
         lab.start(**lab.listen())
-        lab.hears("WATCHDOG=1")
-        for what, (spoil, mend) in faults.items():
-            spoil(lab)
-            wait_for(lambda: lab.status()["health"] == "unhealthy", 60, f"unhealthy: {what}")
+        lab.wait_for_message("WATCHDOG=1")
+        for what, (cause, repair) in faults.items():
+            cause(lab)
+            wait_for(lambda: lab.status()["health"] == "unhealthy", 60, f"the status to be unhealthy: {what}")
             lab.messages()
-            equal([m for m in lab.messages(1) if m.startswith("WATCHDOG")], [], what)
-            equal(isolated(lab), {A}, f"enforced all the same: {what}")
-            mend(lab)
-            lab.hears("WATCHDOG=1")
-            wait_for(lambda: lab.status()["health"] == "ok", 60, f"healthy again: {what}")
+            equal([m for m in lab.messages(1) if m.startswith("WATCHDOG")], [], f"keep-alive messages with {what}")
+            equal(isolated(lab), {A}, f"isolated addresses with {what}: as before")
+            repair(lab)
+            lab.wait_for_message("WATCHDOG=1")
+            wait_for(lambda: lab.status()["health"] == "ok", 60, f"the status to be healthy again, after {what}")
 
 
-def deaf():
-    """notify: a systemd that reads nothing is not waited for"""
+def systemd_reads_nothing():
+    """notify: netpold does not wait for a systemd that does not read its messages"""
     with StateLab() as lab:
         lab.write_policy_file("p.yaml", deny("a"))
         lab.start(**lab.listen())
         for i in range(40):
             lab.write_policy_file("p.yaml", deny(*("ab" if i % 2 else "a")))
             time.sleep(0.05)
-        becomes(lab, [A, B], "the last of them")
+        wait_for_isolated(lab, [A, B], "the last change")
         lab.stop()
 
 
-def looks_for_itself():
-    """health: what nothing told of is found: a mount over the policies, a change of the table that was not heard"""
+def periodic_check():
+    """health: the periodic check finds changes without a notification: a mount over the policy directory"""
     with StateLab() as lab:
         lab.write_policy_file("p.yaml", deny("a"))
         lab.start(**lab.listen())
-        lab.hears("WATCHDOG=1")
+        lab.wait_for_message("WATCHDOG=1")
         inside = ["nsenter", "-t", str(lab.daemon.pid), "-m"]
         run(*inside, "mount", "-t", "tmpfs", "-o", "mode=755", "netpol-over", lab.policies)
         run(*inside, "sh", "-c", f"umask 022; cat >{lab.policies}/q.yaml", input=deny("b"))
-        becomes(lab, [B], "the files that one finds there now")
+        wait_for_isolated(lab, [B], "the files of the mounted directory")
         run(*inside, "umount", lab.policies)
-        becomes(lab, [A], "the files from before")
-        lab.hears("WATCHDOG=1")
+        wait_for_isolated(lab, [A], "the files below, after the unmount")
+        lab.wait_for_message("WATCHDOG=1")
 
 
-def looks_while_files_change():
-    """health: a file that changes while it is looked is news, and no fault"""
+def periodic_check_while_files_change():
+    """health: a file that changes during the periodic check is an ordinary change, not a lost notification"""
     with StateLab() as lab:
         lab.write_policy_file("p.yaml", deny("a"))
-        lab.start(WATCHDOG_USEC="2000")  # it looks all the time
+        lab.start(WATCHDOG_USEC="2000")  # the check runs almost continuously
         for i in range(300):
             lab.write_policy_file("p.yaml", deny(*("ab" if i % 2 else "a")))
             time.sleep(0.003)
-        becomes(lab, [A, B], "the last of them")
-        equal("nothing told of it" in lab.log(), False, lab.log()[-1000:])
-        equal(lab.status()["repairs"], 0)
+        wait_for_isolated(lab, [A, B], "the last change")
+        equal("nothing told of it" in lab.log(), False, f"the log reports a lost notification: {lab.log()[-1000:]}")
+        equal(lab.status()["repairs"], 0, "the number of repairs")
 
 
 def no_descriptors():
-    """state: where a file cannot be opened for want of descriptors, what stands stays, and it is tried again"""
+    """state: without free file descriptors what is in force stays, and the file is read as soon as there are some"""
     with StateLab() as lab:
         lab.write_policy_file("p.yaml", deny("a"))
         lab.start()
-        wait_for(lab.is_saved, 60, "the saving")
+        wait_for(lab.is_saved, 60, "the state to be saved")
         pid = lab.daemon.pid
         before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         lowest = min(set(range(1000)) - {int(fd) for fd in os.listdir(f"/proc/{pid}/fd")})
@@ -338,18 +343,19 @@ def no_descriptors():
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (lowest + more, before[1]))
             lab.write_policy_file("p.yaml", deny(*("a" if more % 2 else "ab")))
             if more == 0:
-                wait_for(lambda: "is tried again: Too many open files" in lab.log(), 60, "a file that is not opened")
+                wait_for(lambda: "is tried again: Too many open files" in lab.log(), 60,
+                         "the error about a file that cannot be opened")
             else:
                 time.sleep(0.3)
-            equal(A in isolated(lab), True, "what stood")
+            equal(A in isolated(lab), True, f"a is isolated as before, with {more} free descriptors")
             resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
-            becomes(lab, [A] if more % 2 else [A, B], f"with {more} descriptors, and then with more")
-            wait_for(lambda: lab.status()["health"] == "ok", 60, "healthy again")
-        equal(lab.status()["repairs"], 0)
+            wait_for_isolated(lab, [A] if more % 2 else [A, B], f"after {more} free descriptors there are many again")
+            wait_for(lambda: lab.status()["health"] == "ok", 60, "the status to be healthy again")
+        equal(lab.status()["repairs"], 0, "the number of repairs")
 
 
 def many_sets(n):
-    """Policies for pod b: each of them looks up a set of its own, which holds all pods."""
+    """n policies for pod b, each with a set of its own that contains all pods."""
     return "---\n".join(
         f"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: p{i}}}\nspec:\n"
         "  podSelector: {matchLabels: {pod: b}}\n  ingress:\n"
@@ -358,7 +364,7 @@ def many_sets(n):
 
 
 def memory_of(pid):
-    """Private memory that may be written, as RLIMIT_DATA counts it."""
+    """Private writable memory in bytes, as RLIMIT_DATA counts it."""
     with open(f"/proc/{pid}/status") as f:
         return int(re.search(r"VmData:\s+(\d+) kB", f.read()).group(1)) << 10
 
@@ -370,7 +376,7 @@ def has_sanitizer():
 
 
 def no_memory():
-    """state: without memory netpold ends, the table stands and enforces, and the next netpold goes on from it"""
+    """state: out of memory netpold ends, the table stays and enforces, and the next netpold adopts it"""
     with StateLab() as lab:
         a, b = [lab.pod("default", name, [address], {"pod": name}) for name, address in (("a", A), ("b", B))]
         to_a, to_b = (b.netns, a.netns, "tcp", B, A, 80), (a.netns, b.netns, "tcp", A, B, 80)
@@ -378,30 +384,32 @@ def no_memory():
         lab.write_inventory()
         lab.write_policy_file("p.yaml", deny("a"))
         lab.start()
-        wait_for(lab.is_saved, 60, "the saving")
+        wait_for(lab.is_saved, 60, "the state to be saved")
         before = lab.listing()
-        equal(lab.probe([to_a, to_b]), ["reject", "allow"])
-        # enough to read the next file, not to compile what it says: 200,000 elements
+        equal(lab.probe([to_a, to_b]), ["reject", "allow"], "verdicts (to a, to b) at first")
+        # enough memory to read the next file, but not to compile its 200,000 elements
         most = memory_of(lab.daemon.pid) + (4 << 20)
         resource.prlimit(lab.daemon.pid, resource.RLIMIT_DATA, (most, most))
         lab.write_policy_file("q.yaml", many_sets(100))
         status = lab.daemon.wait(60)
         lab.daemon = None
-        if not has_sanitizer():  # that ends the process itself, in words of its own
-            equal("netpold: out of memory" in lab.log(), True, lab.log()[-1000:])
-            equal(status, -signal.SIGABRT)
-        equal(lab.listing(), before, "nothing is half applied")
-        equal(lab.probe([to_a, to_b]), ["reject", "allow"], "enforced while there is no netpold")
+        if not has_sanitizer():  # a sanitizer ends the process itself, with another message
+            equal("netpold: out of memory" in lab.log(), True, f"the log gives the reason: {lab.log()[-1000:]}")
+            equal(status, -signal.SIGABRT, "netpold's exit status")
+        equal(lab.listing(), before, "the table after netpold ended")
+        equal(lab.probe([to_a, to_b]), ["reject", "allow"], "verdicts (to a, to b) without netpold")
         lab.start_without_waiting()
-        becomes(lab, [A, B], "with memory", 60)
-        equal("adopting the table that stands" in lab.log(), True, lab.log()[-1000:])
-        equal(lab.probe([to_a, to_b, to_b[:5] + (1001,)]), ["reject", "reject", "allow"])
-        wait_for(lambda: lab.status().get("health") == "ok", 60, "ok")
-        equal(lab.status()["repairs"], 0)
+        wait_for_isolated(lab, [A, B], "started again, with enough memory", 60)
+        equal("adopting the table that stands" in lab.log(), True,
+              f"the log says that the table was adopted: {lab.log()[-1000:]}")
+        equal(lab.probe([to_a, to_b, to_b[:5] + (1001,)]), ["reject", "reject", "allow"],
+              "verdicts (to a, to b, to b's port 1001) at the end")
+        wait_for(lambda: lab.status().get("health") == "ok", 60, "the status to be healthy")
+        equal(lab.status()["repairs"], 0, "the number of repairs")
 
 
-def listener_lost():
-    """health: more news at once than can be kept: what was lost among them is found, and repaired"""
+def lost_notifications():
+    """health: when notifications are lost because the socket's buffer is full, tampering is found and repaired"""
     with StateLab() as lab:
         lab.write_policy_file("p.yaml", deny("a"))
         lab.start(**lab.listen())
@@ -413,97 +421,99 @@ def listener_lost():
         lab.in_node("nft", "flush", "chain", "inet", "netpol", "forward")
         lab.daemon.send_signal(signal.SIGCONT)
         wait_for(lambda: lab.status()["repairs"] > 0, 60, "the repair")
-        equal("vmap" in lab.in_node("nft", "list", "chain", "inet", "netpol", "forward").stdout, True)
+        equal("vmap" in lab.in_node("nft", "list", "chain", "inet", "netpol", "forward").stdout, True,
+              "the base chain looks up the maps again")
 
 
 def map_of_pods(lab):
-    """(whether it says its size, how many are in it); while it is made anew there is none"""
+    """(whether the map has a declared size, number of its elements). While it is replaced there is no map."""
     text = lab.in_node("nft", "list", "map", "inet", "netpol", "ingress4", check=False).stdout
     return "size 4096" in text, text.count(" : goto ")
 
 
-def sizes():
-    """maps: one that outgrows its size is made anew, and again when pods go; one without a size is taken over, too"""
+def map_sizes():
+    """maps: a map that outgrows its size is replaced, and again when it shrinks; a map without a size is replaced"""
     with StateLab() as lab:
         more = [Pod("default", f"p{i}", [f"10.200.{i >> 8}.{i & 255}"]) for i in range(1, 2048)]
         lab.pods.update({f"default/{p.name}": p for p in more[1:]})
         lab.write_inventory()
         lab.write_policy_file("p.yaml", deny("a").replace("matchLabels: {pod: a}", ""))
         lab.start()
-        equal(map_of_pods(lab), (True, 2048))
+        equal(map_of_pods(lab), (True, 2048), "(has a size, elements) at first")
         lab.pods["default/p1"] = more[0]
         lab.write_inventory()
-        wait_for(lambda: map_of_pods(lab) == (False, 2049), 60, "a large map")
+        wait_for(lambda: map_of_pods(lab) == (False, 2049), 60, "a map of 2049 elements without a size")
         lab.stop()
         lab.start()
-        equal(map_of_pods(lab), (False, 2049), "as it was found")
+        equal(map_of_pods(lab), (False, 2049), "(has a size, elements) after a restart")
         del lab.pods["default/p1"]
         lab.write_inventory()
-        wait_for(lambda: map_of_pods(lab) == (True, 2048), 60, "a small one")
+        wait_for(lambda: map_of_pods(lab) == (True, 2048), 60, "a map of 2048 elements with a size")
         lab.stop()
         table = lab.in_node("nft", "list", "table", "inet", "netpol").stdout
         lab.in_node("nft", "-f", "-", input="delete table inet netpol\n" + table.replace("\t\tsize 4096\n", ""))
-        equal(map_of_pods(lab), (False, 2048))
+        equal(map_of_pods(lab), (False, 2048), "(has a size, elements) as another version would write it")
         lab.start()
-        equal(map_of_pods(lab), (True, 2048), "from a version that gave no sizes")
-        equal((lab.status()["repairs"], lab.status()["health"]), (0, "ok"))
-        equal("netpol_guard" in lab.in_node("nft", "list", "tables").stdout, False)
+        equal(map_of_pods(lab), (True, 2048), "(has a size, elements) after netpold found a map without a size")
+        equal((lab.status()["repairs"], lab.status()["health"]), (0, "ok"), "repairs and health")
+        equal("netpol_guard" in lab.in_node("nft", "list", "tables").stdout, False, "a fallback table is left")
 
 
 def set_of_pods(lab):
-    """(the size it says, how many are in it) of every set of pods' addresses"""
+    """(declared size, number of elements) of every set of pod addresses"""
     text = lab.in_node("nft", "list", "table", "inet", "netpol", check=False).stdout
     return [(int(size), elements.count("10.")) for size, elements in
             re.findall(r"set pods4_\w+ {.*?size (\d+).*?elements = {(.*?)}", text, re.DOTALL)]
 
 
-def outgrown():
-    """sets: one that outgrows its size is another one, as is one that shrinks; one that somebody filled up is no end"""
+def set_sizes():
+    """sets: a set that outgrows its size or shrinks is replaced by another one, also a set that others filled up"""
     with StateLab() as lab:
         more = [Pod("default", f"p{i}", [f"10.200.{i >> 8}.{i & 255}"]) for i in range(1, 513)]
         lab.pods.update({f"default/{p.name}": p for p in more[:510]})
         lab.write_inventory()
         lab.write_policy_file("p.yaml", deny("a").replace("}}}", "}}, ingress: [{from: [{podSelector: {}}]}]}"))
         lab.start()
-        equal(set_of_pods(lab), [(1024, 512)])
+        equal(set_of_pods(lab), [(1024, 512)], "[(size, elements)] at first")
         lab.pods["default/p511"] = more[510]
         lab.write_inventory()
-        wait_for(lambda: set_of_pods(lab) == [(8192, 513)], 60, "a larger set")
-        equal(isolated(lab), {A})
+        wait_for(lambda: set_of_pods(lab) == [(8192, 513)], 60, "a set of size 8192 with 513 elements")
+        equal(isolated(lab), {A}, "isolated addresses with the larger set")
         lab.stop()
         lab.start()
-        equal(set_of_pods(lab), [(8192, 513)], "as it was found")
+        equal(set_of_pods(lab), [(8192, 513)], "[(size, elements)] after a restart")
         del lab.pods["default/p511"]
         lab.write_inventory()
-        wait_for(lambda: set_of_pods(lab) == [(1024, 512)], 60, "a smaller one")
-        equal((lab.status()["repairs"], lab.status()["health"]), (0, "ok"))
+        wait_for(lambda: set_of_pods(lab) == [(1024, 512)], 60, "a set of size 1024 with 512 elements")
+        equal((lab.status()["repairs"], lab.status()["health"]), (0, "ok"), "repairs and health")
         lab.stop()
         name = re.search(r"set (pods4_\w+) {", lab.in_node("nft", "list", "table", "inet", "netpol").stdout).group(1)
-        strangers = ", ".join(f"10.201.{i >> 8}.{i & 255}" for i in range(512))
-        lab.in_node("nft", f"add element inet netpol {name} {{ {strangers} }}")
+        foreign = ", ".join(f"10.201.{i >> 8}.{i & 255}" for i in range(512))
+        lab.in_node("nft", f"add element inet netpol {name} {{ {foreign} }}")
         lab.pods["default/p512"] = more[511]
         del lab.pods["default/p1"]
         lab.write_inventory()
         lab.start()
-        equal(set_of_pods(lab), [(1024, 512)])
-        equal("10.201" in lab.in_node("nft", "list", "table", "inet", "netpol").stdout, False)
-        equal((lab.status()["health"], isolated(lab)), ("ok", {A}))
+        equal(set_of_pods(lab), [(1024, 512)], "[(size, elements)] after others filled up the set")
+        equal("10.201" in lab.in_node("nft", "list", "table", "inet", "netpol").stdout, False,
+              "elements that others added are left")
+        equal((lab.status()["health"], isolated(lab)), ("ok", {A}), "health and isolated addresses")
 
 
 def removes():
-    """service: --remove takes all of ours out of the kernel, and nothing else"""
+    """service: --remove removes all tables of netpold from the kernel, and nothing else"""
     with StateLab() as lab:
         lab.write_policy_file("p.yaml", deny("a"))
         lab.start()
         lab.stop()
         lab.in_node("nft", "add table inet netpol_guard; add table inet other; add table bridge netpol")
-        equal(lab.in_node(NETPOLD, "-c", lab.conf, "--remove").returncode, 0)
-        equal(lab.in_node("nft", "list", "tables").stdout, "table inet other\n")
-        equal(lab.in_node(NETPOLD, "-c", lab.conf, "--remove").returncode, 0, "twice")
+        equal(lab.in_node(NETPOLD, "-c", lab.conf, "--remove").returncode, 0, "exit status of --remove")
+        equal(lab.in_node("nft", "list", "tables").stdout, "table inet other\n", "the tables that are left")
+        equal(lab.in_node(NETPOLD, "-c", lab.conf, "--remove").returncode, 0, "exit status of a second --remove")
 
 
-for case in (full_disk, read_not_copied, read_only, damaged, damaged_tables, gone, ready, watchdog, deaf,
-             looks_for_itself, looks_while_files_change, no_descriptors, no_memory, listener_lost, sizes, outgrown,
-             removes):
+for case in (full_disk, saves_what_was_read, read_only, damaged, damaged_tables, deleted_while_stopped, ready, watchdog,
+             systemd_reads_nothing, periodic_check, periodic_check_while_files_change, no_descriptors, no_memory,
+             lost_notifications, map_sizes, set_sizes, removes):
     test(case)
 finish()

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""chat: connections that stay, between namespaces. Who talks sends a byte every 20 ms; the other end counts what comes,
-and answers if it is asked to."""
+"""connection: long-lived TCP and UDP connections between network namespaces. One end sends a byte every 20 ms; the
+other end counts the bytes, and answers each one if it is asked to."""
 import os
 import socket
 import time
 
 from inside import Program
 
-# serve|call tcp|udp HOST PORT COUNTFILE talks|listens|answers. A connection that is reset is a talk that has ended
-END = "import chat, sys\ntry:\n    chat.main(*sys.argv[1:])\nexcept OSError:\n    pass\n"
-TURN = 0.02
-LONG = 60  # seconds: whoever is alive is heard by then, however busy the machine is
+# arguments: serve|call tcp|udp HOST PORT COUNTFILE sends|receives|answers. A reset ends the program.
+PROGRAM = "import connection, sys\ntry:\n    connection.main(*sys.argv[1:])\nexcept OSError:\n    pass\n"
+INTERVAL = 0.02
+LONG = 60  # seconds: an open connection delivers a byte within this time, even on a busy machine
 
 
-def main(role, kind, host, port, path, manner):
+def main(role, kind, host, port, path, behaviour):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     s = socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
     if role == "serve":
@@ -31,56 +31,57 @@ def main(role, kind, host, port, path, manner):
         s.connect((host, int(port)))
         if kind == "udp":
             s.send(b"x")
-    s.settimeout(TURN if manner == "talks" else LONG)
+    s.settimeout(INTERVAL if behaviour == "sends" else LONG)
     if kind == "tcp":
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     n = 0
     while True:
         try:
-            if manner == "talks":
+            if behaviour == "sends":
                 s.send(b"x")
             n += len(s.recv(65536))
-            if manner == "answers":
+            if behaviour == "answers":
                 s.send(b"y")
         except TimeoutError:
             pass
         except ConnectionRefusedError:
-            time.sleep(TURN)  # of a datagram: the next may pass
+            time.sleep(INTERVAL)  # an ICMP error for a datagram: the next datagram may pass
         with open(path + ".new", "w") as f:
             f.write(str(n))
         os.rename(path + ".new", path)
-        if manner == "talks":
-            time.sleep(TURN)
+        if behaviour == "sends":
+            time.sleep(INTERVAL)
 
 
-class Chat:
-    """between: (client pod's netns, server pod's netns); to, port: what is dialled; bind: where the server really is;
-    talker: "client" or "server"; is_answered: the other end answers each byte."""
+class Connection:
+    """between: (client's netns, server's netns); to, port: what the client connects to; bind: where the server really
+    listens (behind DNAT); sender: "client" or "server"; is_answered: the other end answers each byte."""
     serial = 0
 
-    def __init__(self, lab, between, kind, to, port, talker="client", is_answered=True, bind=None):
-        Chat.serial += 1
-        self.paths = {end: f"{lab.dir}/chat{Chat.serial}.{end}" for end in ("client", "server")}
+    def __init__(self, lab, between, kind, to, port, sender="client", is_answered=True, bind=None):
+        Connection.serial += 1
+        self.paths = {end: f"{lab.dir}/connection{Connection.serial}.{end}" for end in ("client", "server")}
         self.processes = []
         for path in self.paths.values():
             with open(path, "w") as f:
                 f.write("0")
-        quiet = "answers" if is_answered else "listens"
+        quiet = "answers" if is_answered else "receives"
         for netns, role, end, (host, number) in ((between[1], "serve", "server", bind or (to, port)),
                                                  (between[0], "call", "client", (to, port))):
-            self.processes.append(Program(netns, END, role, kind, host, number, self.paths[end],
-                                          "talks" if talker == end else quiet))
+            self.processes.append(Program(netns, PROGRAM, role, kind, host, number, self.paths[end],
+                                          "sends" if sender == end else quiet))
             if role == "serve":
                 self.processes[-1].stdout.readline()
 
-    def heard(self, end):
+    def received(self, end):
+        """How many bytes that end ("client" or "server") has received."""
         with open(self.paths[end]) as f:
             return int(f.read())
 
     def is_alive(self, end, seconds=0.25):
-        """Whether that end hears anything within the time: LONG where it should."""
-        before, until = self.heard(end), time.monotonic() + seconds
-        while self.heard(end) == before:
+        """Whether that end receives a byte within the time. Pass LONG if it is expected to."""
+        before, until = self.received(end), time.monotonic() + seconds
+        while self.received(end) == before:
             if time.monotonic() > until:
                 return False
             time.sleep(0.01)
