@@ -105,14 +105,14 @@ static void check_kernel(Arena *arena, const Ruleset *ruleset, const char *text)
 	if (!nft && nft_open(&nft) != 0)
 		abort();
 	plan_create(arena, ruleset, &plan);
-	must(nft_apply(nft, &plan, &counts) == 0, "refused", nft_error(nft), text);
-	must(nft_read(nft, ruleset, &state) == 0, "unreadable", nft_error(nft), text);
-	must(state.is_known, "not as written", state.mismatch, text);
+	must(nft_apply(nft, &plan, &counts) == 0, "the kernel refuses it", nft_error(nft), text);
+	must(nft_read(nft, ruleset, &state) == 0, "cannot be read back", nft_error(nft), text);
+	must(state.is_known, "reads back differently", state.mismatch, text);
 	plan_change(arena, state.held, ruleset, &plan);
-	must(plan.commits.n == 0, "another ruleset", NULL, text);
+	must(plan.commits.n == 0, "reads back as another ruleset", NULL, text);
 	ruleset_unref(state.held);
 	plan_remove(arena, &ruleset->base, &plan);
-	must(nft_apply(nft, &plan, &counts) == 0, "not deleted", nft_error(nft), text);
+	must(nft_apply(nft, &plan, &counts) == 0, "cannot be deleted", nft_error(nft), text);
 }
 
 /* ---- Valid input: compile, render, explain ---- */
@@ -127,7 +127,7 @@ static void explain(Arena *arena, const Model *model)
 	explainer_free(explainer);
 }
 
-/* Skips a name that the model has: model_set_policy wants unique names, as the snapshot gives. */
+/* Skips a name that the model has: model_set_policy() requires unique names. */
 static void add_policy(Model *model, const Policy *policy, Changes *changes)
 {
 	const NamespaceIndex *namespace = model_namespace_index(model, policy->namespace);
@@ -174,8 +174,8 @@ static void print(Arena *arena, const Diags *diags)
 		diag_block(arena, &diags->list.at[i], true);
 }
 
-/* With a comment at its end the text is no JSON, so libyaml reads it: if it is valid then, the text
- * must be valid without the comment, and compile to the same ruleset. */
+/* JSON is also YAML. With a comment at its end the text is not JSON, so libyaml reads it. If that
+ * is valid, the text without the comment must be valid too, and compile to the same ruleset. */
 static void check_as_yaml(Arena *arena, const Reader *reader, const char *file, const char *text,
 	const Source *source, const char *ruleset)
 {
@@ -185,9 +185,9 @@ static void check_as_yaml(Arena *arena, const Reader *reader, const char *file, 
 	if (source_parse(reader->kind, file, yaml, strlen(yaml), NULL, &other) != 0)
 		return;
 	if (other->diags.n_errors == 0) {
-		must(source->diags.n_errors == 0, "refused", "as JSON", text);
-		must(strcmp(compile_and_render(arena, reader, other), ruleset) == 0, "another",
-			ruleset, text);
+		must(source->diags.n_errors == 0, "valid as YAML", "an error as JSON", text);
+		must(strcmp(compile_and_render(arena, reader, other), ruleset) == 0,
+			"as YAML it compiles to another ruleset than as JSON", ruleset, text);
 	}
 	source_free(other);
 }
