@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""parts: what tests/run runs, in the order in which it starts them. tests/README.md says what each has found.
+"""parts: the parts of tests/run, in the order in which they start. tests/README.md says what each has found.
 
-Each part is a command with its results on standard output, a line a test: PASS NAME: TEST, FAIL NAME: TEST: why, SKIP
-NAME: TEST: reason. `run` and `long` are the settings that make it as long as it is to be in `tests/run` and in
-`tests/run --long`; None leaves it out there.
+A part is a command that prints a line for each test on standard output: PASS NAME: TEST, FAIL NAME: TEST: why, SKIP
+NAME: TEST: reason. `run` and `long` are environment variables that set its length in `tests/run` and in
+`tests/run --long`; None leaves it out.
 """
 import os
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ SANITIZE = "-Db_lundef=false -Dwerror=false -Doptimization=g -Db_sanitize="
 
 @dataclass(frozen=True)
 class Variant:
-    """A build: its folder is build and the suffix."""
+    """A build, in the folder "build" + suffix. mark: added to the names of its tests."""
     suffix: str = ""
     mark: str = ""
     environment: dict = field(default_factory=dict)
@@ -30,7 +30,7 @@ SANITIZED = Variant("-sanitized", " (sanitized)", {
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
     "LSAN_OPTIONS": f"suppressions={TESTS}/lib/lsan.supp:print_suppressions=0"})
 
-# Where threads run: the saving thread, and those that read files side by side
+# For what runs in threads: saving the state, and prefetching files
 THREADS = Variant("-tsan", " (thread sanitizer)", {
     "NETPOL_MESON_OPTIONS": SANITIZE + "thread", "TSAN_OPTIONS": "halt_on_error=1"})
 
@@ -42,15 +42,15 @@ class Part:
     variant: Variant = PLAIN
     run: dict | None = field(default_factory=dict)
     long: dict | None = field(default_factory=dict)
-    mark: str = ""  # behind the name: which of several ways to run it this is
+    mark: str = ""  # added to the name, where a command runs in several variants
     needs: tuple = ()  # titles of parts that must have passed
-    cores: float = 1  # of the processors, on average
-    nice: int = 5  # what is long, or what others wait for, goes before them
-    lock: str = ""  # of the parts with one lock one runs at a time
+    cores: float = 1  # how many processors it uses on average
+    nice: int = 5  # lower for long parts, and for those that others need
+    lock: str = ""  # parts with the same lock do not run at the same time
     is_quick: bool = False  # needs no root and little time
-    is_criterion: bool = False
-    says: str = ""  # its one test, where it prints none
-    environment: dict = field(default_factory=dict)  # run or long, whichever is asked for
+    is_criterion: bool = False  # prints Criterion's TAP
+    says: str = ""  # the name of its only test, if it prints none
+    environment: dict = field(default_factory=dict)  # run or long, as selected by table()
     reason: str = ""  # why it is skipped
 
     @property
@@ -64,8 +64,9 @@ def build(variant, name, **more):
 
 
 def unit(name, variant=PLAIN, **more):
-    return Part(f"unit-{name}", ["sh", "-c", f'exec "$NETPOL_BUILD/tests/unit-{name}" --tap'], variant, mark=variant.mark,
-                needs=("build" + variant.mark,), is_quick=variant == PLAIN, is_criterion=True, **more)
+    return Part(f"unit-{name}", ["sh", "-c", f'exec "$NETPOL_BUILD/tests/unit-{name}" --tap'], variant,
+                mark=variant.mark, needs=("build" + variant.mark,), is_quick=variant == PLAIN, is_criterion=True,
+                **more)
 
 
 def script(name, variant=PLAIN, mark=None, **more):
@@ -74,22 +75,23 @@ def script(name, variant=PLAIN, mark=None, **more):
 
 
 def machine(what, *arguments, **more):
-    """Debian's own kernel, emulated: one at a time, for each takes 4 GB of memory."""
-    return Part("vm", ["tests/vm", *arguments], mark=f" ({what})", needs=("build", "vm prepare"), lock="vm", nice=0, **more)
+    """tests/vm: Debian's own kernel, emulated. One at a time, because each machine takes 4 GB of memory."""
+    return Part("vm", ["tests/vm", *arguments], mark=f" ({what})", needs=("build", "vm prepare"), lock="vm", nice=0,
+                **more)
 
 
-# That it works to its end; how fast, is not asked here
+# Checks that the benchmarks run to their end; their figures are not checked
 BENCH = """tests/bench --quick | tee "$NETPOL_BUILD/bench.log" &&
     grep -q '^packets_new_of_conntrack [0-9.e+-]* ratio$' "$NETPOL_BUILD/bench.log" """
 ALL_SCRIPTS = ("packets", "corners", "ipvs", "conformance", "random_flows", "established", "in_flight", "chaos")
 BACKPORTED = {"NETPOL_VM_KERNEL": "linux-image-6.12-cloud-amd64"}
-# The sanitized repetition of --long: what it had before it was all that `run` has
+# The lengths of the sanitized parts in --long
 AGAIN = {"NETPOL_ROUNDS": "20", "NETPOL_EDITS": "100", "NETPOL_SAMPLE": "40", "NETPOL_TIMES": "20",
          "NETPOL_SECONDS": "30", "NETPOL_SIZE": "5000:500:100"}
 
-SLOW_UNITS = {"incremental", "memory"}  # not both ways in `run`
+SLOW_UNITS = {"incremental", "memory"}  # in `run` only sanitized
 
-# Builds first, and what waits for the network; then the machine, which takes longest; the shortest come last.
+# Builds first, and what downloads; then the machine, which takes longest; the shortest parts come last.
 PARTS = [
     build(PLAIN, "plain", is_quick=True, cores=2),
     Part("vm prepare", ["tests/vm", "prepare"], cores=0.5, nice=0, says="vm: its root file system"),
@@ -97,7 +99,7 @@ PARTS = [
     machine("stock kernel", "unit", "packets tracked", "corners tracked", "established tracked", "in_flight tracked",
             "ipvs 'routed: Services by IPVS, IPv6' 'bridged: Services by IPVS, IPv4'", "random_flows kernel_tracked",
             run={"NETPOL_ROUNDS": "2"}, long=None),
-    # --- the same programs under the sanitizers: any finding ends them ---
+    # --- under the address and undefined behaviour sanitizers, which end a program at a fault ---
     script("no_gap", SANITIZED, run={"NETPOL_TIMES": "20"}, long=AGAIN),
     script("random_flows", SANITIZED, cores=0.2, run={"NETPOL_ROUNDS": "20"}, long=AGAIN),
     script("repair", SANITIZED, run={"NETPOL_TIMES": "2", "NETPOL_SIZE": "5000:500:100"}, long=AGAIN),
@@ -119,14 +121,14 @@ PARTS = [
     script("properties", SANITIZED, run={"NETPOL_ROUNDS": "20"}, long=AGAIN),
     script("golden", SANITIZED, long=AGAIN),
     *(unit(name, SANITIZED, long=AGAIN) for name in UNITS if name not in SLOW_UNITS),
-    # --- threads: the second table of a br_netfilter node is there in the mode "bridged" ---
+    # --- under the thread sanitizer; the mode "bridged" has a second table ---
     build(THREADS, "thread sanitizer"),
     script("slow_disk", THREADS, cores=0.4, run={"NETPOL_CHANGES": "100"}),
     script("chaos", THREADS, run={"NETPOL_SECONDS": "20", "NETPOL_MODE": "bridged"},
            long={"NETPOL_SECONDS": "120", "NETPOL_MODE": "bridged"}),
     script("state", THREADS, cores=0.4, run={"NETPOL_MODE": "bridged"}, long={"NETPOL_MODE": "bridged"}),
     script("service", THREADS, cores=0.4, run={"NETPOL_MODE": "bridged"}, long={"NETPOL_MODE": "bridged"}),
-    # --- the plain build: what measures, or is slow under the sanitizers, and what needs no root ---
+    # --- the plain build: what measures, what is too slow under the sanitizers, and what needs no root ---
     Part("bench", ["bash", "-o", "pipefail", "-c", BENCH], needs=("build",), says="bench: --quick"),
     script("in_flight", run={"NETPOL_EDITS": "300"}),
     script("soak", cores=0.5, run={"NETPOL_RELOADS": "300"}),
