@@ -49,7 +49,7 @@ class Part:
     lock: str = ""  # parts with the same lock do not run at the same time
     is_quick: bool = False  # needs no root and little time
     is_criterion: bool = False  # prints Criterion's TAP
-    says: str = ""  # the name of its only test, if it prints none
+    only_test: str = ""  # the name of its only test, if it prints none
     environment: dict = field(default_factory=dict)  # run or long, as selected by table()
     reason: str = ""  # why it is skipped
 
@@ -60,7 +60,7 @@ class Part:
 
 def build(variant, name, **more):
     mark = "" if variant == PLAIN else f" ({name})"
-    return Part("build", ["tests/build"], variant, nice=0, mark=mark, says=f"build: {name}", **more)
+    return Part("build", ["tests/build"], variant, nice=0, mark=mark, only_test=f"build: {name}", **more)
 
 
 def unit(name, variant=PLAIN, **more):
@@ -94,7 +94,7 @@ SLOW_UNITS = {"incremental", "memory"}  # in `run` only sanitized
 # Builds first, and what downloads; then the machine, which takes longest; the shortest parts come last.
 PARTS = [
     build(PLAIN, "plain", is_quick=True, cores=2),
-    Part("vm prepare", ["tests/vm", "prepare"], cores=0.5, nice=0, says="vm: its root file system"),
+    Part("vm prepare", ["tests/vm", "prepare"], cores=0.5, nice=0, only_test="vm: its root file system"),
     build(SANITIZED, "sanitized"),
     machine("stock kernel", "unit", "packets tracked", "corners tracked", "established tracked", "in_flight tracked",
             "ipvs 'routed: Services by IPVS, IPv6' 'bridged: Services by IPVS, IPv4'", "random_flows kernel_tracked",
@@ -129,7 +129,7 @@ PARTS = [
     script("state", THREADS, cores=0.4, run={"NETPOL_MODE": "bridged"}, long={"NETPOL_MODE": "bridged"}),
     script("service", THREADS, cores=0.4, run={"NETPOL_MODE": "bridged"}, long={"NETPOL_MODE": "bridged"}),
     # --- the plain build: what measures, what is too slow under the sanitizers, and what needs no root ---
-    Part("bench", ["bash", "-o", "pipefail", "-c", BENCH], needs=("build",), says="bench: --quick"),
+    Part("bench", ["bash", "-o", "pipefail", "-c", BENCH], needs=("build",), only_test="bench: --quick"),
     script("in_flight", run={"NETPOL_EDITS": "300"}),
     script("soak", cores=0.5, run={"NETPOL_RELOADS": "300"}),
     *(unit(name, run=None if name in SLOW_UNITS else {}) for name in UNITS),
@@ -147,7 +147,7 @@ PARTS = [
     machine("backported kernel", *ALL_SCRIPTS, run=None, long=BACKPORTED),
     Part("analysers.py", ["python3", "tests/scripts/analysers.py"], needs=("build",), cores=2, run=None),
     Part("coverage", ["tests/coverage"], run=None),
-    Part("mutate", ["tests/mutate"], run=None, says="mutate: every mutant is noticed"),
+    Part("mutate", ["tests/mutate"], run=None, only_test="mutate: every mutant is noticed"),
 ]
 
 

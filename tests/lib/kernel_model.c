@@ -9,12 +9,13 @@
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
-/* ---- Objects: `made` and `deleted` are instants; `deleted` is NEVER while the object exists ----
- */
+/* ---- Objects ---- */
+/* `made` and `deleted` are instants; `deleted` is NEVER while the object exists. at[i] is the
+ * content at instant i. */
 typedef struct ModelSet {
 	const char *name;
 	int made, deleted;
-	uint8_t members; /* a bit an address */
+	uint8_t members; /* bit i: model_address(i) */
 	uint8_t at[MODEL_INSTANTS];
 } ModelSet;
 
@@ -34,7 +35,7 @@ typedef struct ModelMap {
 	Direction direction;
 	Family family;
 	bool is_standby;
-	const ModelChain *leads[MODEL_ADDRESSES];
+	const ModelChain *chains[MODEL_ADDRESSES];
 	const ModelChain *at[MODEL_INSTANTS][MODEL_ADDRESSES];
 } ModelMap;
 
@@ -123,7 +124,7 @@ static const ModelSet *set_of_rule(const ModelTable *t, const char *name)
 {
 	const ModelSet *set = name ? find_set(t, name) : NULL;
 
-	cr_assert(set || !name, "a rule looks up no set %s", name);
+	cr_assert(set || !name, "a rule looks up the set %s, which does not exist", name);
 	return set;
 }
 
@@ -131,7 +132,7 @@ static void add_table(Kernel *k, const char *name)
 {
 	ModelTable *t = ARENA_NEW(k->arena, ModelTable);
 
-	cr_assert_null(find_table(k, name), "table %s twice", name);
+	cr_assert_null(find_table(k, name), "table %s exists already", name);
 	*t = (ModelTable){.name = name,
 		.made = k->now + 1,
 		.deleted = NEVER,
@@ -144,7 +145,7 @@ static void add_set(Kernel *k, ModelTable *t, const char *name)
 {
 	ModelSet *set = ARENA_NEW(k->arena, ModelSet);
 
-	cr_assert_null(find_set(t, name), "set %s twice", name);
+	cr_assert_null(find_set(t, name), "set %s exists already", name);
 	*set = (ModelSet){.name = name, .made = k->now + 1, .deleted = NEVER};
 	VEC_PUSH(k->arena, &t->sets, set);
 	if (strcmp(name, object_name_self(FAMILY_IPV4)) == 0)
@@ -155,7 +156,7 @@ static void add_chain(Kernel *k, ModelTable *t, const Chain *from)
 {
 	ModelChain *chain = ARENA_NEW(k->arena, ModelChain);
 
-	cr_assert_null(find_chain(t, from->name), "chain %s twice", from->name);
+	cr_assert_null(find_chain(t, from->name), "chain %s exists already", from->name);
 	*chain = (ModelChain){.name = from->name, .made = k->now + 1, .deleted = NEVER};
 	for (size_t i = 0; i < from->rules.n; i++) {
 		const ChainRule *rule = &from->rules.at[i];
@@ -171,7 +172,7 @@ static void add_map(Kernel *k, ModelTable *t, Direction direction, Family family
 {
 	ModelMap *map = ARENA_NEW(k->arena, ModelMap);
 
-	cr_assert_null(find_map(t, direction, family, is_standby), "a map twice");
+	cr_assert_null(find_map(t, direction, family, is_standby), "the map exists already");
 	*map = (ModelMap){.direction = direction,
 		.family = family,
 		.is_standby = is_standby,
@@ -184,7 +185,7 @@ static void edit_elements(ModelTable *t, const Op *op)
 {
 	ModelSet *set = find_set(t, op->set->name);
 
-	cr_assert_not_null(set, "elements of no set %s", op->set->name);
+	cr_assert_not_null(set, "set %s, whose elements are edited, does not exist", op->set->name);
 	for (size_t i = 0; i < op->elements.n; i++) {
 		uint8_t bit = (uint8_t)(1u << number_of(op->elements.at[i].address));
 
@@ -201,18 +202,19 @@ static void edit_verdicts(ModelTable *t, const Op *op)
 {
 	ModelMap *map = find_map(t, op->direction, op->family, op->is_standby);
 
-	cr_assert_not_null(map, "verdicts of no map");
+	cr_assert_not_null(map, "the map whose verdicts are edited does not exist");
 	for (size_t i = 0; i < op->verdicts.n; i++) {
-		const ModelChain **leads = &map->leads[number_of(op->verdicts.at[i].address)];
+		const ModelChain **chain = &map->chains[number_of(op->verdicts.at[i].address)];
 
 		if (op->kind == OP_DEL_VERDICTS) {
-			cr_assert_not_null(*leads, "deleted a verdict that is not there");
-			*leads = NULL;
+			cr_assert_not_null(*chain, "deleted a verdict that is not there");
+			*chain = NULL;
 			continue;
 		}
-		cr_assert_null(*leads, "two verdicts for an address");
-		*leads = find_chain(t, op->verdicts.at[i].chain);
-		cr_assert_not_null(*leads, "leads to no chain %s", op->verdicts.at[i].chain);
+		cr_assert_null(*chain, "two verdicts for an address");
+		*chain = find_chain(t, op->verdicts.at[i].chain);
+		cr_assert_not_null(*chain, "the chain %s of a verdict does not exist",
+			op->verdicts.at[i].chain);
 	}
 }
 
@@ -220,7 +222,7 @@ static void del_set(Kernel *k, ModelTable *t, const char *name)
 {
 	ModelSet *set = find_set(t, name);
 
-	cr_assert_not_null(set, "no set %s", name);
+	cr_assert_not_null(set, "set %s does not exist", name);
 	for (size_t i = 0; i < t->chains.n; i++)
 		for (size_t r = 0;
 			t->chains.at[i]->deleted == NEVER && r < t->chains.at[i]->rules.n; r++) {
@@ -236,10 +238,10 @@ static void del_chain(Kernel *k, ModelTable *t, const char *name)
 {
 	ModelChain *chain = find_chain(t, name);
 
-	cr_assert_not_null(chain, "no chain %s", name);
+	cr_assert_not_null(chain, "chain %s does not exist", name);
 	for (size_t i = 0; i < t->maps.n; i++)
 		for (int a = 0; t->maps.at[i]->deleted == NEVER && a < MODEL_ADDRESSES; a++)
-			cr_assert(t->maps.at[i]->leads[a] != chain, "%s is still used", name);
+			cr_assert(t->maps.at[i]->chains[a] != chain, "%s is still used", name);
 	chain->deleted = k->now + 1;
 }
 
@@ -247,7 +249,7 @@ static void del_map(Kernel *k, ModelTable *t, Direction direction, Family family
 {
 	ModelMap *map = find_map(t, direction, family, is_standby);
 
-	cr_assert_not_null(map, "no map");
+	cr_assert_not_null(map, "the map does not exist");
 	cr_assert(t->base.maps[direction] != map, "deleted a map that a base chain looks up");
 	map->deleted = k->now + 1;
 }
@@ -262,7 +264,8 @@ static void set_base(Kernel *k, ModelTable *t, const BaseOptions *options, bool 
 
 			if (options->is_empty[d][f])
 				continue;
-			cr_assert_not_null(map, "the base chain looks up no map");
+			cr_assert_not_null(
+				map, "the base chain looks up a map that does not exist");
 			if (f == FAMILY_IPV4)
 				t->base.maps[d] = map;
 		}
@@ -287,7 +290,7 @@ static void do_op(Kernel *k, const Op *op)
 {
 	ModelTable *t = find_table(k, op->base->table);
 
-	cr_assert(t || op->kind == OP_ADD_TABLE, "no table %s", op->base->table);
+	cr_assert(t || op->kind == OP_ADD_TABLE, "table %s does not exist", op->base->table);
 	switch (op->kind) {
 	case OP_ADD_TABLE:
 		add_table(k, op->base->table);
@@ -337,11 +340,12 @@ static void remember_table(ModelTable *t, int now)
 	for (size_t i = 0; i < t->sets.n; i++)
 		t->sets.at[i]->at[now] = t->sets.at[i]->members;
 	for (size_t i = 0; i < t->maps.n; i++)
-		memcpy(t->maps.at[i]->at[now], t->maps.at[i]->leads, sizeof(t->maps.at[i]->leads));
+		memcpy(t->maps.at[i]->at[now], t->maps.at[i]->chains,
+			sizeof(t->maps.at[i]->chains));
 	t->at[now] = t->base;
 }
 
-/* The operations since the last instant make the next one. */
+/* Ends the instant: the operations since the last one become visible. */
 static void end_instant(Kernel *k, const char *name)
 {
 	k->now++;
@@ -437,9 +441,9 @@ bool kernel_is_first(const Kernel *k, int instant)
 
 /* ---- A packet in flight ---- */
 /*
- * The earliest instant at which the packet may have passed, or may be refused. The earliest is
- * enough: a packet may also stay where it is until a later one. All functions take NEVER for "the
- * packet does not get here", and return NEVER then.
+ * The earliest instants at which the packet may have passed, and may be refused. The earliest is
+ * enough, because a packet may also stay where it is until a later one. NEVER: it does not get
+ * there. The functions below return NEVER if they are called with NEVER.
  */
 typedef struct Times {
 	int passes, refused;
@@ -448,10 +452,11 @@ typedef struct Times {
 typedef struct Walk {
 	Flow flow;
 	const ModelSet *self;
-	int entered; /* the base chain: the rules are those of this instant */
-	int last;
+	int entered; /* when it entered the base chain: it sees the rules of this instant */
+	int last;    /* the last instant that its lookups may see */
 } Walk;
 
+/* The earliest instant in `from` to `last` at which a lookup finds, or misses, the address. */
 static int earliest(const ModelSet *set, int address, bool is_found, int from, int last)
 {
 	for (int t = from; t <= last; t++) {
@@ -472,7 +477,7 @@ static Times walk_refusal(const Walk *w, int t)
 		earliest(w->self, w->flow.from, false, t, w->last)};
 }
 
-/* Led there at the instant t. */
+/* The packet enters the chain at the instant t. */
 static Times walk_chain(const Walk *w, const ModelChain *chain, int other, int t)
 {
 	Times out = {NEVER, NEVER}, end;
@@ -483,22 +488,22 @@ static Times walk_chain(const Walk *w, const ModelChain *chain, int other, int t
 		out.passes = MAX(t, chain->deleted);
 	for (size_t i = 0; i < chain->rules.n; i++) {
 		const ModelRule *rule = &chain->rules.at[i];
-		int asks = t, goes_on = NEVER;
+		int matches = t, missed = NEVER;
 
 		if (rule->port >= 0 && rule->port != w->flow.port)
 			continue;
 		if (rule->excluded) {
-			asks = earliest(rule->excluded, other, false, t, w->last);
-			goes_on = earliest(rule->excluded, other, true, t, w->last);
+			matches = earliest(rule->excluded, other, false, t, w->last);
+			missed = earliest(rule->excluded, other, true, t, w->last);
 		}
 		if (rule->set) {
-			int is_missed = earliest(rule->set, other, false, asks, w->last);
+			int not_found = earliest(rule->set, other, false, matches, w->last);
 
-			goes_on = MIN(goes_on, is_missed);
-			asks = earliest(rule->set, other, true, asks, w->last);
+			missed = MIN(missed, not_found);
+			matches = earliest(rule->set, other, true, matches, w->last);
 		}
-		out.passes = MIN(out.passes, asks);
-		t = goes_on;
+		out.passes = MIN(out.passes, matches);
+		t = missed;
 	}
 	end = walk_refusal(w, t);
 	return (Times){MIN(out.passes, end.passes), end.refused};
@@ -517,10 +522,10 @@ static Times walk_direction(const Walk *w, const ModelMap *map, int subject, int
 		if (!chain || t >= map->deleted)
 			out.passes = MIN(out.passes, t);
 		if (chain && chain != before) {
-			Times led = walk_chain(w, chain, other, t);
+			Times one = walk_chain(w, chain, other, t);
 
-			out.passes = MIN(out.passes, led.passes);
-			out.refused = MIN(out.refused, led.refused);
+			out.passes = MIN(out.passes, one.passes);
+			out.refused = MIN(out.refused, one.refused);
 		}
 		before = chain;
 	}
@@ -551,7 +556,7 @@ static Times walk_hook(const ModelTable *t, Flow flow, int from, int last)
 	return out;
 }
 
-/* Base chains of one priority: in any order, since the kernel promises none. */
+/* Tries base chains of one priority in any order, because the kernel guarantees none. */
 Outcome kernel_outcome(const Kernel *k, Flow flow, int entered, int last)
 {
 	const ModelTable *hooks[2];
@@ -589,8 +594,8 @@ static const char *difference_of_maps(const ModelTable *t, const Ruleset *r)
 		for (int a = 0; a < MODEL_ADDRESSES; a++) {
 			const Verdict *verdict = ruleset_verdict(r, d, model_address(a));
 
-			if (!verdict != !map->leads[a] ||
-				(verdict && strcmp(verdict->chain, map->leads[a]->name) != 0))
+			if (!verdict != !map->chains[a] ||
+				(verdict && strcmp(verdict->chain, map->chains[a]->name) != 0))
 				return "a map";
 		}
 	}
@@ -623,7 +628,7 @@ static const char *difference_of_sets(const ModelTable *t, const Ruleset *r)
 		n_;                                                                                \
 	})
 
-/* Not by base_is_equal(), which the planner uses: it may be what is wrong. */
+/* Does not use base_is_equal(), because the planner does: that function may be at fault. */
 static bool has_options(const BaseOptions *held, const BaseOptions *wanted)
 {
 	return held->kind == wanted->kind &&

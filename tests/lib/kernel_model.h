@@ -44,7 +44,7 @@
 
 enum { MODEL_ADDRESSES = 6, MODEL_PORTS = 3, MODEL_INSTANTS = 512 };
 
-/* From one address to another, by number from 0; TCP, to a port below MODEL_PORTS. */
+/* A TCP flow between two addresses, by their numbers from 0, to a port below MODEL_PORTS. */
 typedef struct Flow {
 	int from, to, port;
 } Flow;
@@ -56,14 +56,14 @@ typedef struct Outcome {
 typedef struct Kernel Kernel;
 
 Address model_address(int i);
-/* Without any table. It lives in the arena. */
+/* A kernel without tables, allocated from the arena. */
 Kernel *kernel_new(Arena *arena);
-/* The table, whole, by one transaction, as `nft -f` would load it. */
+/* Loads the whole table by one transaction, as `nft -f` would. */
 void kernel_load(Kernel *kernel, const Ruleset *ruleset);
 void kernel_commit(Kernel *kernel, const Commit *commit);
 /* The latest instant. */
 int kernel_now(const Kernel *kernel);
-/* Of which commit it is. */
+/* The name of the commit to which the instant belongs. */
 const char *kernel_commit_name(const Kernel *kernel, int instant);
 /* The last instant that a packet may see if it entered the hook at this one. */
 int kernel_last_seen(const Kernel *kernel, int entered);
@@ -72,7 +72,7 @@ int kernel_last_seen(const Kernel *kernel, int entered);
  * before cannot, if they stay as long: other base chains, or instants after a grace period.
  */
 bool kernel_is_first(const Kernel *kernel, int instant);
-/* Of a packet that enters the hook at `entered`, and has left it by `last`. */
+/* What may happen to a packet that enters the hook at `entered` and has left it by `last`. */
 Outcome kernel_outcome(const Kernel *kernel, Flow flow, int entered, int last);
 /* NULL if the ruleset's table is exactly that, and hooked; else what differs. */
 const char *kernel_difference(const Kernel *kernel, const Ruleset *ruleset);

@@ -98,8 +98,8 @@ class Running:
             why = f"did not end within {self.limit} s" if self.is_late else f"ended with status {status}"
             lines += [f"#   {line}" for line in output[-LAST_LINES:]]
             lines.append(f"FAIL {self.part.title}: {why}; its last lines are above, all of them in {self.path}")
-        elif not has_failed and self.part.says:
-            lines.append(f"PASS {self.part.says}")
+        elif not has_failed and self.part.only_test:
+            lines.append(f"PASS {self.part.only_test}")
         return lines
 
 
