@@ -93,7 +93,7 @@ def writes_what_changed():
         equal(t.export(body=pod_list("a", "b")).returncode, 0)
         equal(t.content(), pod_list("a", "b"))
         os.unlink(t.path)
-        equal(t.export(body=pod_list("etcd", source="file")).returncode, 0, "exit status on a node with static pods only")
+        equal(t.export(body=pod_list("etcd", source="file")).returncode, 0, "exit status with static pods only")
         equal(t.content(), pod_list("etcd", source="file"))
 
 
@@ -110,10 +110,12 @@ def keeps_what_it_has():
                                 ("static pods alone", {"body": pod_list("etcd", source="file")}),
                                 ("a certificate of another name", {"body": pod_list("b"), "name": "other.example"})):
             result = t.export(**arguments)
-            equal((result.returncode != 0, bool(result.stderr), t.content()), (True, True, pod_list("a")), what)
+            equal((result.returncode != 0, bool(result.stderr), t.content()), (True, True, pod_list("a")),
+                  f"(an error status, an error message, the inventory) with {what}")
         t.server.shutdown()
         t.server.server_close()
-        equal((t.export(body=b"").returncode != 0, t.content()), (True, pod_list("a")), "no kubelet")
+        equal((t.export(body=b"").returncode != 0, t.content()), (True, pod_list("a")),
+              "(an error status, the inventory) without a kubelet")
         t.server = http.server.HTTPServer(("127.0.0.1", 0), Kubelet)
         threading.Thread(target=t.server.serve_forever, daemon=True).start()
 
