@@ -102,7 +102,7 @@ class Cluster:
         return not isolated
 
     def wrong(self, flows, found):
-        """flows: (source, destination, protocol, port); found: a verdict each. Returns a line for each wrong verdict."""
+        """flows: (source, destination, protocol, port); found: their verdicts. Returns a line for each wrong one."""
         lines = []
         for (a, b, protocol, number), verdict in zip(flows, found):
             wanted = self.allows(a, b, protocol, number)
