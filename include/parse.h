@@ -20,7 +20,7 @@
  * Memory: the trees that policies are read from are many times as large as the text. They live in
  * the scratch arena, which source_parse() clears before it returns; only the result is in the
  * Source's arena. The size of a file is somebody else's choice, so parsing is the one place where a
- * failed allocation does not end the process (base.h, "one policy"): source_parse() runs inside an
+ * failed allocation does not end the process (base/memory.h): source_parse() runs inside an
  * arena_try of the scratch arena. Until it has succeeded, the Source's arena is a child of the
  * scratch arena, so a failure frees both.
  *

@@ -104,7 +104,7 @@ extern const char *const HEALTH_TEXT[]; /* "ok", "degraded", "unhealthy" */
 typedef struct Status {
 	uint64_t generation; /* changes applied since the start */
 	uint64_t repairs;    /* how often a foreign change of our tables was undone */
-	uint64_t killed;     /* established flows that were killed because a change forbade them */
+	uint64_t killed;     /* established flows that were reset because a change forbids them */
 	int64_t applied_at;  /* of the last change, seconds since the epoch; 0: none yet */
 	int64_t checked_at;  /* of the last look at kernel and files; 0: none yet */
 	unsigned check_s;  /* the next look is at most that many seconds later; 0: there is none */
@@ -112,7 +112,7 @@ typedef struct Status {
 	NftCounts last;	   /* of the last change */
 	const char *node, *table, *bridge, *bridge_why;
 	const char *unhealthy;	/* why; NULL: healthy */
-	const char *saving;	/* of the state directory: "saved", "saving", or why it fails */
+	const char *saving;	/* the state directory: "saved", "saving", or why saving fails */
 	const Model *model;	/* NULL: none yet */
 	const Ruleset *ruleset; /* in force in the inet table; NULL: none yet */
 	SourceDir *const *dirs; /* n_dirs of them */

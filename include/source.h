@@ -25,7 +25,8 @@
  *
  * What may go wrong: a file or directory that cannot be read, or is wrong, is a diagnostic, and
  * what was in force stays. No memory for one file, or no file descriptors, is -errno: nothing is
- * lost, and the caller tries again later. All functions belong to one thread, but where it is said.
+ * lost, and the caller tries again later. One thread calls all functions, except where a comment
+ * says "thread-safe" or "any thread".
  */
 #include "parse.h"
 #include <sys/stat.h>
@@ -41,12 +42,13 @@ typedef struct SourceFile {
 } SourceFile;
 
 /*
- * Reads and parses the file `name` of the directory (a descriptor). Refused are: symbolic links
- * that lead out of the directory, what is no regular file, what everybody may write, what is too
- * big. The Source of a file that is refused or cannot be read has that as its one error. `file` is
- * the path for diagnostics. `scratch` is for memory that is needed during the call only; it is
- * cleared, so that a caller with many files passes the same one. Returns 0; or -errno (ENOMEM,
- * EMFILE, ENFILE) if this process lacks memory or descriptors now: try again later. Thread-safe.
+ * Reads and parses the file `name` of the directory (a descriptor). It refuses symbolic links that
+ * lead out of the directory, what is no regular file, what everybody may write, and what is too
+ * big. The Source of a file that is refused or cannot be read has the reason as its only error.
+ * `file` is the path for diagnostics. `scratch` is for memory that is needed during the call only;
+ * it is cleared, so that a caller with many files passes the same one. Returns 0; or -errno
+ * (ENOMEM, EMFILE, ENFILE) if this process lacks memory or descriptors now: try again later.
+ * Thread-safe.
  */
 int source_file_read(int directory, SourceKind kind, const char *file, const char *name,
 	Arena *scratch, SourceFile *ret_file);
@@ -97,8 +99,8 @@ int source_dir_refresh(SourceDir *dir);
  * True also for a directory with an error, which each refresh looks at.
  */
 bool source_dir_is_current(const SourceDir *dir);
-/* Errors of the directory itself: missing, unreadable, writable by everybody. Until next refresh.
- */
+/* Errors of the directory itself: missing, unreadable, writable by everybody; and warnings of its
+ * restored files. Valid until the next refresh. */
 const Diags *source_dir_diags(const SourceDir *dir);
 size_t source_dir_count(const SourceDir *dir);
 SourceDirFile source_dir_file(const SourceDir *dir, size_t i); /* i < count; sorted by name */
@@ -130,34 +132,37 @@ StateText *state_text_free(StateText *text); /* this one, not the list; returns 
 /* Makes the text if it is deferred and not made yet. In any thread. */
 void state_text_make(StateText *text);
 /*
- * Stores the text (or removes it), made before, atomically: after a power failure at any instant
- * there is the whole text or the whole one of before. Waits for the disk (fsync). Returns 0 or
- * -errno. In any thread, but by one at a time.
+ * Stores the text, or removes the stored one, atomically: after a power failure at any instant the
+ * state directory has all of this text or all of the one before. A deferred text must be made first
+ * (state_text_make). Waits for the disk (fsync). Returns 0 or -errno. In any thread, one at a time.
  */
 int state_store(const char *state, const StateText *text);
 /*
- * Loads a text as it was stored, NUL-terminated; the caller frees it. If it is damaged (wrong
- * checksum, or writable by everybody) the version before it is loaded, and diags has a warning. 0;
- * -ENOENT: there is no undamaged one; another -errno as source_file_read: try again later.
+ * Loads a stored text, NUL-terminated; the caller frees it. If it is damaged (wrong checksum, or
+ * writable by everybody), loads the version stored before it, and adds a warning to diags. Returns
+ * 0; -ENOENT: there is no undamaged one; another -errno as source_file_read: try again later.
  */
 int state_load(const char *state, const char *name, Diags *diags, char **ret_text, size_t *ret_n);
 
 /* ---- A directory and the state directory ---- */
 /*
  * Appends to the list the texts of accepted versions that were not taken yet (as they were read,
- * not as the files are now), and the names of deleted files. After the snapshot_update that
- * accepted them, and best after the kernel's table has them.
+ * not as the files are now), and the names of deleted files. Call it after the snapshot_update that
+ * accepted them, and preferably after the kernel took the change: saving must not delay
+ * enforcement.
  */
 void source_dir_take_unsaved(SourceDir *dir, StateText **list);
 /*
- * Once, after the first refresh and before the first snapshot_update. A broken file gets its saved
- * version as the accepted one; if the directory cannot be read, so do all saved files. After a
- * reboot (is_new_boot) so do inventory files that do not exist yet, each until it is written: the
- * inventory is on a tmpfs, and that it is empty does not mean "no pods". Warnings go to diags.
- * Returns 0, or -errno as source_file_read: call it again.
+ * Once, after the first refresh and before the first snapshot_update. The saved version becomes the
+ * accepted one of
+ *   - each file that is broken now;
+ *   - each saved file, if the directory cannot be read;
+ *   - after a reboot (is_new_boot), each saved inventory file that does not exist yet, until it is
+ *     written: the inventory is on a tmpfs, so an empty one does not mean "no pods".
+ * Warnings go to diags. Returns 0, or -errno as source_file_read: call it again.
  */
 int source_dir_restore(SourceDir *dir, const char *state, bool is_new_boot, Diags *diags);
-/* Whether a file that does not exist since the reboot is in force still. */
+/* Whether the saved version of a file is in force that was not written since the reboot. */
 bool source_dir_has_restored(const SourceDir *dir);
 
 /* ---- The snapshot: all that is in force, as one model ---- */
@@ -174,11 +179,12 @@ Snapshot *snapshot_free(Snapshot *snapshot); /* takes NULL; returns NULL */
  * that has an error, the accepted one. Errors that only show across files are found here (two
  * policies of one name, a cidr_set that is not defined): such a file too keeps its accepted
  * version. Current versions that were merged are accepted from now on. ret_changes: how the model
- * differs from before; valid until the next refresh of the directories; lists are in its arena.
+ * differs from before; valid until the next refresh of the directories. The caller sets its arena,
+ * which gets the lists.
  */
 void snapshot_update(Snapshot *snapshot, Changes *ret_changes);
 const Model *snapshot_model(const Snapshot *snapshot); /* borrowed; updated by each update */
-/* All diagnostics, of the directories, the files and the merge. Until the next update. */
+/* All diagnostics: of the directories, the files and the merge. Valid until the next update. */
 const Diags *snapshot_diags(const Snapshot *snapshot);
 
 /* ---- netpol.conf ---- */

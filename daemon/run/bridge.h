@@ -22,19 +22,20 @@ typedef struct BridgeSysctls {
 } BridgeSysctls;
 
 typedef struct BridgeState {
-	const char *mode; /* one of those above, static; NULL before the first choice */
-	char why[512];	  /* the reason for it, for status.json */
+	const char *mode; /* "br_netfilter" to "none"; NULL before the first choice */
+	char why[512];	  /* why this mode was chosen, for status.json */
 	bool is_well;	  /* bridged packets are filtered, or need not be */
 	bool has_table;	  /* a bridge table is wanted, with these options: */
 	BridgeOptions options;
-	BridgeSysctls seen; /* by the choice */
+	BridgeSysctls seen; /* when the mode was chosen */
 } BridgeState;
 
-/* Whether the sysctls are still what the choice saw. Costs three reads. */
+/* Whether the sysctls are still as when the mode was chosen. Costs three reads. */
 bool bridge_is_unchanged(const BridgeState *state);
 /*
- * Chooses, by the setting, the sysctls, and by asking the kernel. `table` is the name of our
- * tables. is_tracking: our bridge table exists and tracks connections, so the kernel can.
+ * Chooses the mode, by the setting, by the sysctls, and by trying whether the kernel can track
+ * connections on bridges. `table` is the name of our tables. is_tracking: our bridge table tracks
+ * connections already, so the kernel can.
  */
 void bridge_choose(
 	BridgeMode wanted, Nft *nft, const char *table, bool is_tracking, BridgeState *ret_state);

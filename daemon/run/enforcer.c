@@ -85,9 +85,9 @@ static void record_change(Enforcer *e, const NftCounts *counts, uint64_t start)
 }
 
 /*
- * A table whose content is known is changed if the ruleset differs. A table that is not known
- * counts as a change only if transactions were needed; then, except at the start, somebody else had
- * changed it, so that is a repair.
+ * What counts as a new generation. A known table: the wanted ruleset differs from the applied one.
+ * A table that is not known: transactions were needed. Except at the start that means that somebody
+ * else had changed it, so it also counts as a repair.
  */
 int enforcer_apply(Enforcer *e, Ruleset *wanted[KERNEL_TABLE_N])
 {

@@ -41,21 +41,21 @@ typedef struct EnforcerRecord {
 Enforcer *enforcer_new(Nft *nft, const char *name, bool is_naive, EnforcerEvents events);
 Enforcer *enforcer_free(Enforcer *enforcer); /* the tables stay in the kernel */
 
-/* Makes each table what is wanted. Takes the rulesets over; NULL: no such table. */
+/* Makes each table the wanted one. Takes the rulesets over; NULL: no such table is wanted. */
 int enforcer_apply(Enforcer *enforcer, Ruleset *wanted[KERNEL_TABLE_N]);
 /*
  * Restores the tables as they were applied last. is_certain: they were changed for certain, so
- * fallback tables are loaded first, which takes milliseconds and denies what isolated pods must not
- * be sent.
+ * fallback tables are loaded first, which takes milliseconds: until the repair is done they refuse
+ * all that the ruleset forbids.
  */
 int enforcer_repair(Enforcer *enforcer, bool is_certain);
-/* From now on the kernel may hold anything: the next change reads the tables back first. */
+/* Distrust what is known of the kernel: the next change reads the tables back first. */
 void enforcer_forget(Enforcer *enforcer);
 /*
- * NULL if the kernel holds what was applied; else why not, a static text. Small tables are read
- * back each time. Reading a large one would block everything else for half a second, so it is read
- * only if the generation counter of nftables moved by more than our own and the notified
- * transactions (nft_generation_is_accounted()).
+ * NULL if the kernel holds what was applied; otherwise a static text that says what differs. Small
+ * tables are read back each time. Reading a large one would block the event loop for half a second,
+ * so it is read only if nftables' generation counter counted more transactions than our own and
+ * those that we were notified of (nft_generation_is_accounted()).
  */
 const char *enforcer_check(Enforcer *enforcer);
 

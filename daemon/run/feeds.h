@@ -3,7 +3,8 @@
 /*
  * feeds: the directories that netpold reads. A feed is a directory and its kind: policies or
  * inventory. The list is made from the settings, in the order in which status.json and the
- * diagnostics name the files; everybody else takes it as (dirs, n) and looks at no index of it.
+ * diagnostics name the files. Other modules get it as (dirs, n), and must not rely on which
+ * directory is at which index.
  *
  * Lifetime: as long as the daemon. feeds_set() makes the list anew after the settings were read,
  * and keeps a directory, with the parsed versions of its files, if its kind and path are the same.
@@ -37,14 +38,14 @@ int feeds_refresh(Feeds *feeds, void (*on_stage)(void *context), void *context);
 bool feeds_are_current(const Feeds *feeds);
 /*
  * Adds to `faults` each directory that cannot be read. False: one of them was never read and
- * netpold has no table in force (is_in_force), so nothing is known of what is wanted; "no policies"
- * would open everything.
+ * netpold has no table in force (is_in_force), so it is unknown what to enforce. Taking that for
+ * "no policies" would open everything.
  */
 bool feeds_are_known(const Feeds *feeds, bool is_in_force, Faults *faults);
 
 /* The last good versions of files, from the state directory; see source_dir_restore(). */
 int feeds_restore(Feeds *feeds, const char *state, bool is_new_boot, Diags *diags);
-/* Whether a file restored after a reboot is not written again yet. */
+/* Whether a restored file was not written again since the reboot. */
 bool feeds_have_restored(const Feeds *feeds);
 /* Appends to the list what is in force and not saved yet. */
 void feeds_take_unsaved(Feeds *feeds, StateText **list);

@@ -22,8 +22,8 @@ static const char *compare_files(const HealthSubjects *s)
 }
 
 /*
- * What inotify did not report: a mount over a directory, a lost event. Events that are waiting to
- * be read explain a difference, and the loop comes to them next.
+ * Finds what inotify did not report: a mount over a directory, a lost event. If events wait to be
+ * read, a difference is no fault: the loop handles them next.
  */
 static const char *check_files(const HealthSubjects *s)
 {

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * health: whether enforcement is what it should be, checked at the things themselves rather than at
- * what netpold remembers of them: the tables in the kernel, the sysctls of br_netfilter, the
- * directories. run.c calls health_find_fault() twice in the watchdog's interval and does what
- * follows: read everything anew, and if that does not help, stop feeding the watchdog, so that
- * systemd restarts netpold.
+ * health: whether enforcement is as it should be. It compares what netpold remembers with the
+ * kernel's tables, the sysctls of br_netfilter and the directories. run.c calls health_find_fault()
+ * twice in the watchdog's interval. After a fault run.c reads and applies everything anew; if the
+ * fault persists it stops feeding the watchdog, so that systemd restarts netpold.
  *
  * A new check is one function here.
  */
@@ -15,7 +14,7 @@
 #include "timer.h"
 #include "watch.h"
 
-/* What the checks ask; all borrowed. */
+/* What is checked; all borrowed. */
 typedef struct HealthSubjects {
 	Enforcer *enforcer;
 	const BridgeState *bridge;

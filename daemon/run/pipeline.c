@@ -3,7 +3,7 @@
 #include "pipeline.h"
 #include <assert.h>
 
-/* An update of more pods leaves enough free memory to return it to the kernel. */
+/* An update of more pods frees enough memory to return it to the kernel. */
 #define CHANGES_SMALL 500
 
 struct Pipeline {
@@ -11,7 +11,7 @@ struct Pipeline {
 	const Feeds *feeds;
 	void (*on_stage)(void *context);
 	void *context;
-	Snapshot *snapshot; /* NULL: EMPTY, and then there is no compiler either */
+	Snapshot *snapshot; /* NULL together with the compiler: the state is EMPTY */
 	Compiler *compiler; /* borrows the settings and the snapshot's model */
 	Arena *diag_arena;
 	Diags diags; /* of the last update */

@@ -33,12 +33,16 @@ typedef struct PipelineInput {
 
 /*
  * Merges and compiles what the refresh read. The rulesets are the caller's to free. False: what is
- * wanted is unknown, `wanted` is not set. Directories that cannot be read are added to `faults`.
+ * wanted is unknown, *ret_wanted is untouched. Directories that cannot be read are added to
+ * `faults`.
  */
 bool pipeline_update(Pipeline *pipeline, const PipelineInput *input, Faults *faults,
 	Ruleset *ret_wanted[KERNEL_TABLE_N]);
 const Model *pipeline_model(const Pipeline *pipeline); /* NULL: EMPTY */
 /* Of the last update: the files', the snapshot's, the compiler's. Valid until the next. */
 const Diags *pipeline_diags(const Pipeline *pipeline);
-/* Whether a large update has left free memory since this was asked last. */
+/*
+ * Whether an update since the last call was so large that the memory it freed is worth returning to
+ * the kernel (malloc_trim).
+ */
 bool pipeline_take_garbage(Pipeline *pipeline);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reports: what differs is written, not too often. */
+/* Reports: only what differs from the last report, rate-limited. */
 #include "reporter.h"
 #include "log.h"
 #include "notify.h"

@@ -5,9 +5,10 @@
  * STATUS= for systemctl, and the diagnostics and faults in the journal. Each is written only when
  * it differs from what was written last.
  *
- * reporter_report() may be called after every event. The status names every file, so that of a
- * large cluster takes long to make: after a report that took N ms the next one is at least 10 N ms
- * later, on a timer, and has the status of that moment. For that the reporter calls `fill`.
+ * reporter_report() may be called after every event. The status names every file, so it takes long
+ * to make in a large cluster: after a report that took N ms the next one follows on a timer, at
+ * least 10 N ms later. The reporter gets the status by a callback, `fill`, so that a delayed report
+ * has the status of its own moment, not of the call.
  *
  * What may go wrong: the runtime directory cannot be written. That is logged.
  */
@@ -21,6 +22,6 @@ typedef void (*ReporterFill)(void *context, Arena *arena, Status *ret_status);
 
 /* Borrows the settings. event may be NULL: then every report is made at once. */
 Reporter *reporter_new(sd_event *event, const Settings *settings, ReporterFill fill, void *context);
-/* Makes a report that is due first. */
+/* If a report is due, it is made now. */
 Reporter *reporter_free(Reporter *reporter);
 void reporter_report(Reporter *reporter);

@@ -46,7 +46,7 @@
 /* The kernel does not notify of a change below /proc/sys. */
 #define SYSCTL_USEC (250 * 1000)
 
-/* In the order of creation; with --once there is no event loop, no watch and no tamper. */
+/* With --once there is no event loop, no watch and no tamper. */
 typedef struct Daemon {
 	const DaemonOptions *options;
 	SettingsStore *store;
@@ -65,7 +65,7 @@ typedef struct Daemon {
 	BridgeState bridge;
 	Faults faults;	    /* of the last update, and of the health check since */
 	int64_t checked_at; /* of the last update or health check; seconds since the epoch */
-	bool is_ready;	    /* systemd was told that enforcement has begun */
+	bool is_ready;	    /* READY=1 was sent */
 } Daemon;
 
 /* ---- Foreign changes of our tables ---- */
@@ -112,7 +112,7 @@ static int read_feeds(Daemon *d)
 {
 	int r = feeds_refresh(d->feeds, undo_tampering, d);
 
-	/* the last good versions of broken files; later ones are in memory */
+	/* at the first call only: the last good versions of files that are broken now */
 	if (r == 0)
 		r = state_keeper_restore_files(d->keeper);
 	if (r < 0)
@@ -180,7 +180,7 @@ static int update(Daemon *d)
 	size_t n;
 	int r;
 
-	/* before the reading: what changes while we read is an event again */
+	/* before the reading, so that a change while we read is another event */
 	dirs = feeds_dirs(d->feeds, &n);
 	r = watch_arm(d->watch, dirs, n);
 	if (r < 0)
@@ -195,7 +195,7 @@ static int update(Daemon *d)
 	return r;
 }
 
-static void on_burst_end(void *context)
+static void on_update_due(void *context)
 {
 	update(context);
 }
@@ -288,7 +288,10 @@ static void on_flows_killed(void *context)
 	reporter_report(d->reporter);
 }
 
-/* When all is read, compiled and saved, most of the memory that a large change took is free. */
+/*
+ * glibc holds freed memory back. After a large change most of it is free once the texts are saved,
+ * so that is the moment to return it to the kernel.
+ */
 static void on_saved(void *context)
 {
 	Daemon *d = context;
@@ -298,7 +301,7 @@ static void on_saved(void *context)
 	reporter_report(d->reporter);
 }
 
-/* The pipeline's diagnostics, and the state keeper's error as one more. */
+/* The pipeline's diagnostics, and the state keeper's error, if any, as a warning. */
 static const Diags *collect_diags(Daemon *d, Arena *arena, const char *error)
 {
 	Diags *diags = ARENA_NEW(arena, Diags);
@@ -408,8 +411,8 @@ static void make_timers(Daemon *d)
 {
 	const int64_t normal = SD_EVENT_PRIORITY_NORMAL;
 
-	d->burst = timer_new(d->event, 1, normal, on_burst_end, d);
-	d->retry = timer_new(d->event, 1, normal, on_burst_end, d);
+	d->burst = timer_new(d->event, 1, normal, on_update_due, d);
+	d->retry = timer_new(d->event, 1, normal, on_update_due, d);
 	d->sysctl = timer_new(d->event, SYSCTL_USEC / 10, normal, on_sysctl_time, d);
 	/* idle: after all inotify events that wait to be read */
 	d->health = timer_new(
@@ -432,7 +435,8 @@ static int make_components(Daemon *d)
 		d->event, d->nft, d->settings, d->feeds, d->enforcer, on_saved, d, &d->keeper);
 }
 
-/* In the reverse order; a report that is due is made while all that it names exists. */
+/* Each component before those that it borrows; the reporter may make a last report of the others.
+ */
 static void end(Daemon *d)
 {
 	d->watch = watch_free(d->watch);
@@ -504,7 +508,7 @@ static int run_loop(Daemon *d)
 
 	if (r < 0)
 		log_line(LOG_ERR, "failed", "cannot start: %s", strerror(-r));
-	if (r != 0) /* nothing new is enforced: the service manager must know */
+	if (r != 0) /* the first update failed: systemd shall show that, and start us again */
 		return 1;
 	return sd_event_loop(d->event) < 0;
 }

@@ -16,7 +16,7 @@ struct Saver {
 	StateText *queue;  /* to be written, oldest first */
 	StateText *failed; /* could not be written; all older than the queue */
 	char *state;
-	bool is_writing; /* a round is under way, the lock is free */
+	bool is_writing; /* a round is under way, without the lock */
 	bool is_asked;	 /* there is work: a new text, or a retry */
 	bool is_ending;
 	char words[256]; /* why the last round could not write everything; or "" */
@@ -85,7 +85,7 @@ static void write_list(StateText **list, const char *state, char *words, size_t 
 	}
 }
 
-/* Called with the lock, and gives it up while it writes. */
+/* Called with the lock held; releases it while it writes. */
 static void write_round(Saver *s)
 {
 	StateText *list = s->failed;

@@ -9,8 +9,8 @@
  * which begins when something is added or a retry is asked for. A later text of a name replaces an
  * earlier one that is not written yet.
  *
- * All functions are for the event loop's thread; what the two threads share is behind one lock,
- * which is never held while a disk is waited for.
+ * The event loop's thread calls all functions. One lock protects what the two threads share; it is
+ * never held while the thread waits for the disk.
  */
 #include "run.h"
 #include <systemd/sd-event.h>

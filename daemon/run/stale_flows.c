@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The walk over the kernel's flows: when, and what of each. */
+/* The walk over the kernel's flows: its schedule, and which flows are killed. */
 #include "stale_flows.h"
 #include "log.h"
 #include "node_addresses.h"
@@ -27,7 +27,7 @@ struct StaleFlows {
 	void *context;
 	bool is_marked;		  /* something may be forbidden since the last walk began */
 	Timer *timer;		  /* armed: WAITING */
-	bool has_waited;	  /* the walk that is due, for the end of a burst */
+	bool has_waited;	  /* the walk that is due was postponed for a burst already */
 	sd_event_source *source;  /* of the walk; NULL: not WALKING */
 	NodeAddresses *addresses; /* when the walk began */
 	uint64_t start_usec;	  /* of the walk */
@@ -86,7 +86,7 @@ static void end_walk(StaleFlows *s)
 		s->on_killed(s->context);
 	}
 	s->n_killed = 0;
-	stale_flows_schedule(s); /* what changed during the walk */
+	stale_flows_schedule(s); /* for a change during the walk */
 }
 
 static int on_piece(sd_event_source *source, int fd, uint32_t events, void *context)
@@ -125,7 +125,7 @@ static int start_walk(StaleFlows *s)
 }
 
 /* ---- When ---- */
-/* True at most once for each walk: bursts may follow each other without end. */
+/* Postpones each walk at most once, since bursts may follow each other without end. */
 static bool must_wait_for_burst(StaleFlows *s)
 {
 	s->has_waited = !s->has_waited && timer_is_armed(s->burst);

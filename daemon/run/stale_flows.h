@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * stale_flows: established flows that a change of policy forbids. The rules of our tables see a
- * flow's first packet only; conntrack lets the others pass. So after a change that may forbid
- * something, all flows that the kernel tracks are evaluated against the ruleset in force, and those
- * that it forbids are killed (nft.h says how). All protocols are treated alike.
+ * stale_flows: established flows that a change of policy forbids. Our tables filter the first
+ * packet of a flow; their first rule, `ct state established,related accept`, passes the others. So
+ * after a change that may forbid something, all flows that the kernel tracks are evaluated against
+ * the ruleset in force, and those that it forbids are killed (nft.h says how). All protocols are
+ * treated alike.
  *
  *            stale_flows_mark(), _schedule()          the timer           the walk has ended
  *     IDLE ---------------------------------> WAITING ---------> WALKING ------------------> IDLE
@@ -15,11 +16,12 @@
  * nothing else to do; and after a walk the next waits for three times as long as it took, at most
  * 250 ms. Changes may come without end: one walk follows another, none is restarted.
  *
- * Killed flows stay in a table, NAME_cut, that refuses their packets. stale_flows_review() takes
- * those out of it that are allowed again or have ended.
+ * Killed flows stay in a table, NAME_cut, that refuses their packets, so that the other end cannot
+ * revive them. stale_flows_review() takes those out of it that are allowed again or have ended.
  *
  * What may go wrong: the kernel does not list its flows, or does not take the table. That is
- * logged, and the walk is done again after the next change.
+ * logged. A walk that cannot begin is done again after the next change; one that fails midway,
+ * after its pause.
  */
 #include "enforcer.h"
 #include "timer.h"
@@ -28,16 +30,16 @@ typedef struct StaleFlows StaleFlows;
 
 /*
  * Borrows everything. burst: armed while file events are being gathered; a walk that is due then
- * waits for its end, once, since the kernel's part of it takes milliseconds. on_killed(context):
- * a walk has ended that killed some.
+ * waits for its end, once, since the kernel lists flows for milliseconds at a time.
+ * on_killed(context): a walk has ended that killed some.
  */
 StaleFlows *stale_flows_new(sd_event *event, Nft *nft, const Settings *settings,
 	const Enforcer *enforcer, const Timer *burst, void (*on_killed)(void *context),
 	void *context);
 StaleFlows *stale_flows_free(StaleFlows *flows);
-/* A change may have forbidden something: the next schedule starts a walk. */
+/* A change may have forbidden something: the next stale_flows_schedule() schedules a walk. */
 void stale_flows_mark(StaleFlows *flows);
-/* After a change: reviews, and schedules a walk if it is marked. */
+/* After a change: a review now, and a walk later if stale_flows_mark() asked for one. */
 void stale_flows_schedule(StaleFlows *flows);
 void stale_flows_review(StaleFlows *flows);
 uint64_t stale_flows_killed(const StaleFlows *flows); /* since the start */

@@ -9,7 +9,7 @@
 #include <syslog.h>
 #include <systemd/sd-id128.h>
 
-/* How long after a change its tables are saved, and how much longer for each unit of cost. */
+/* How long after a change its tables are saved: a second, and 50 us for each ruleset_cost(). */
 #define TABLES_USEC (1000 * 1000)
 #define TABLES_USEC_COST 50
 #define TABLES_ACCURACY_USEC (50 * 1000)
@@ -26,7 +26,7 @@ struct StateKeeper {
 	void (*on_progress)(void *context);
 	void *context;
 	Saver *saver;
-	Timer *timer;		/* until the tables are saved */
+	Timer *timer;		/* armed until the marked tables go to the saver */
 	bool are_tables_marked; /* not handed to the saver yet */
 	bool are_files_restored;
 	bool is_boot_saved;
@@ -54,7 +54,7 @@ static void load_table(const StateKeeper *k, KernelTable table, const char *text
 			TABLE_FILE[table], nft_error(k->nft));
 }
 
-/* The saved text is loaded only if it begins with the table of our present name. */
+/* A saved text that begins with another table's name is from before the setting `table` changed. */
 static void restore_table(const StateKeeper *k, Arena *arena, KernelTable table)
 {
 	const char *head =
@@ -129,8 +129,9 @@ static void append(StateText **list, StateText *text)
 }
 
 /*
- * The boot id says that files saved under another one are from before a reboot. While restored
- * files wait to be written again, the next start must still find the id of the boot before.
+ * If the saved boot id is not the present one, the saved files are from before a reboot. So while
+ * some restored file was not written again, the id is not replaced: the next start, in this boot
+ * too, must restore that file again.
  */
 static void add_boot(StateKeeper *k, StateText **list)
 {
@@ -167,7 +168,7 @@ static void drop_table(const void *from)
 	ruleset_unref(from);
 }
 
-/* Where no table was applied: that the saved one is to be deleted. */
+/* Where no table was applied, the text that deletes the saved one. */
 static StateText *state_text_of(const StateKeeper *k, KernelTable table)
 {
 	const Ruleset *applied = enforcer_applied(k->enforcer, table);

@@ -2,11 +2,12 @@
 #pragma once
 /*
  * state_keeper: the state directory, that is, what survives netpold: the last good version of each
- * file, the tables as text, and the boot id at which the files were complete. It owns the saver,
- * whose thread does the writing (a disk may take seconds to sync).
+ * file, the tables as text, and the boot id, which tells that files are of an earlier boot.
+ * It owns the saver, whose thread does the writing (a disk may take seconds to sync).
  *
- * At the start run.c calls state_keeper_restore_tables() before anything is read: after a reboot
- * the tables stand again first. Then, after the first refresh, state_keeper_restore_files().
+ * At the start run.c calls state_keeper_restore_tables() before any file is read, so that pods are
+ * isolated as early as possible after a reboot. After the first refresh it calls
+ * state_keeper_restore_files().
  *
  * After each change that the kernel took: state_keeper_save_files() at once, and
  * state_keeper_mark_tables() with state_keeper_schedule_tables(): the tables are saved a second
@@ -23,21 +24,23 @@
 typedef struct StateKeeper StateKeeper;
 
 /*
- * Borrows everything; starts the saver's thread. on_progress(context): something was handed to the
- * saver later than scheduled, or the saver has finished a round. event may be NULL. 0 or -errno.
+ * Borrows everything; starts the saver's thread. on_progress(context): the saver got the marked
+ * tables, or has finished a round. event may be NULL. 0 or -errno.
  */
 int state_keeper_new(sd_event *event, Nft *nft, const Settings *settings, Feeds *feeds,
 	const Enforcer *enforcer, void (*on_progress)(void *context), void *context,
 	StateKeeper **ret_keeper);
 StateKeeper *state_keeper_free(StateKeeper *keeper);
 
-/* Loads each table that was saved, unless the kernel has it or its fallback table. */
+/* Loads each saved table into the kernel, unless the kernel has it or its fallback table. */
 void state_keeper_restore_tables(StateKeeper *keeper);
 /* Once: further calls do nothing, unless the first failed. 0 or -errno. */
 int state_keeper_restore_files(StateKeeper *keeper);
 
 void state_keeper_save_files(StateKeeper *keeper);
+/* The tables in force are not the saved ones any more. */
 void state_keeper_mark_tables(StateKeeper *keeper);
+/* Starts the timer that saves marked tables, unless it runs. */
 void state_keeper_schedule_tables(StateKeeper *keeper);
 /* Tries again what could not be written; a full disk may have room by now. */
 void state_keeper_retry(StateKeeper *keeper);

@@ -15,7 +15,7 @@ struct Table {
 	char *name;
 	bool is_naive;
 	Ruleset *applied; /* last; NULL: none */
-	bool is_known;	  /* the kernel holds just `applied` */
+	bool is_known;	  /* the kernel holds exactly `applied` */
 };
 
 /* A change under way. */
@@ -106,7 +106,7 @@ static Ruleset with_base(const Ruleset *ruleset, BaseOptions base)
 	return result;
 }
 
-/* Not counted: what is enforced does not change by it. */
+/* Its commits are not counted: they do not change what is enforced. */
 static int remove_fallback(const Change *c)
 {
 	BaseOptions fallback = fallback_base(c->arena, &c->wanted->base);
@@ -123,7 +123,7 @@ static int adopt(const Change *c, const NftState *state)
 	int r;
 
 	log_line(LOG_INFO, "adopt", "adopting the table that stands");
-	/* the netpold before us may have ended before it looked for forbidden flows */
+	/* an earlier netpold may have ended between its last change and the walk over the flows */
 	c->result->may_tighten = true;
 	plan_change(c->arena, state->held, c->wanted, &plan);
 	r = apply(c, &plan);
@@ -167,7 +167,7 @@ static int apply_from_unknown(const Change *c)
 	return r;
 }
 
-/* The table that is not wanted, and its fallback table. */
+/* Deletes the table, which is not wanted any more, and its fallback table. */
 static int apply_absence(const Change *c)
 {
 	BaseOptions base = {.table = c->table->name, .kind = c->table->kind};
@@ -216,9 +216,9 @@ static int attempt(Table *table, const Ruleset *wanted, TableResult *result)
 }
 
 /*
- * Twice where the first attempt may have started from a wrong state: it was refused, perhaps
- * because of a foreign change, or a foreign change came while notifications were unsubscribed. The
- * second attempt reads the table back.
+ * A second attempt, which reads the table back, follows if the first one may have planned from a
+ * wrong state: the kernel refused it, perhaps because of a foreign change, or a foreign change came
+ * while netpold was unsubscribed from notifications.
  */
 static int attempt_twice(Table *table, const Ruleset *wanted, TableResult *result)
 {
@@ -251,7 +251,7 @@ int table_repair(Table *table, TableResult *result)
 }
 
 /* ---- The fallback table ---- */
-/* A small ruleset itself; of a large one only what denies everything to its isolated pods. */
+/* A small ruleset as it is; for a large one its lockdown (ruleset.h), which loads faster. */
 static const char *fallback_text(Arena *arena, const Ruleset *ruleset)
 {
 	BaseOptions base = fallback_base(arena, &ruleset->base);

@@ -15,14 +15,20 @@
  *        v  |                           |
  *     ABSENT <-------table_apply(NULL)--+  (from LOST too; back with table_apply(ruleset))
  *
- *     UNKNOWN  nothing was applied: at the start. The kernel may hold a table of an earlier
- * netpold. ABSENT   the kernel holds no such table, and shall not. KNOWN    the kernel holds just
- * what was applied last. LOST     something was applied, but the kernel may hold anything. lost:
- * table_forget(), the kernel refused a change, or a foreign change may have been missed
+ * UNKNOWN: the start. Nothing was applied; the kernel may hold the table of an earlier netpold.
+ *
+ * ABSENT: the kernel holds no such table, and none is wanted.
+ *
+ * KNOWN: the kernel holds exactly what was applied last.
+ *
+ * LOST: something was applied, but the kernel may hold anything.
+ *
+ * The event `lost` is table_forget(), a change that the kernel refused, or a foreign change that
+ * may have been missed.
  *
  * One name has up to three tables of a family: NAME itself; NAME_guard, the fallback table, which
- * exists only while NAME is being replaced or repaired and denies to isolated pods what it must;
- * and NAME_cut, for killed flows (nft.h). The family is inet or bridge.
+ * exists only while NAME is being replaced or repaired and isolates the pods meanwhile; and
+ * NAME_cut, for killed flows (nft.h). The family is inet or bridge.
  *
  * Called by the enforcer only. Errors: RUN_E_REFUSED (logged; nft_error() has the reason) or
  * -errno. A change that failed may have been carried out in part. Even then a packet that the old
@@ -47,14 +53,14 @@ Table *table_free(Table *table);
 /* What was applied last; NULL: none. */
 const Ruleset *table_applied(const Table *table);
 bool table_is_known(const Table *table);
-/* Whether the kernel is known to hold just this. */
+/* Whether the kernel is known to hold exactly this ruleset. */
 bool table_is_as_wanted(const Table *table, const Ruleset *wanted);
 /*
- * Makes the kernel's table the wanted one. Takes `wanted` over; NULL: there shall be no table. On
- * failure the ruleset applied before stays the applied one.
+ * Makes the kernel's table the wanted one. Takes `wanted` over; NULL: no table is wanted. On
+ * failure table_applied() still is the ruleset of before.
  */
 int table_apply(Table *table, Ruleset *wanted, TableResult *result);
-/* The same with what was applied last. */
+/* The same with the ruleset that was applied last; after table_forget(). */
 int table_repair(Table *table, TableResult *result);
 void table_forget(Table *table);
 /*
@@ -62,5 +68,5 @@ void table_forget(Table *table);
  * table may be gone or accept everything, and restoring it takes longer. Established flows go on.
  */
 void table_load_fallback(Table *table);
-/* Takes all tables of this name out of the kernel, of either family, NAME_cut included. */
+/* Deletes all tables of this name from the kernel, of both families, NAME_cut included. */
 int tables_remove(Nft *nft, const char *name);

@@ -11,7 +11,7 @@ struct Tamper {
 	Nft *nft;
 	Enforcer *enforcer;
 	char *table;		 /* its name */
-	sd_event_source *source; /* NULL: notifications are not to be had */
+	sd_event_source *source; /* NULL: the notifications could not be subscribed */
 	void (*on_readable)(void *context);
 	void *context;
 };
@@ -58,7 +58,7 @@ Tamper *tamper_free(Tamper *tamper)
 	return NULL;
 }
 
-/* Whether a transaction was needed. ret_who: as nft_watch_read(). */
+/* True: the tables differed and were repaired. ret_who: as nft_watch_read(). */
 static bool repair(Tamper *tamper, char ret_who[NFT_WHO_SIZE], bool *ret_is_refused)
 {
 	NftNotice notice = tamper->source ? nft_watch_read(tamper->nft, ret_who) : NFT_NOTICE_NONE;

@@ -4,9 +4,9 @@
  * tamper: foreign changes of our tables, noticed by the kernel's notifications and undone at once.
  *
  * The notifications of nftables come over a netlink socket of the Nft. When it is readable the loop
- * calls on_readable with a priority above everything else; run.c then calls tamper_undo(). It also
- * calls that between the stages of whatever takes long (reading, compiling), so that a repair does
- * not wait for them. A repair restores the tables from memory and reads no file.
+ * calls on_readable with a priority above everything else; run.c then calls tamper_undo(). run.c
+ * also calls it between the stages of whatever takes long (reading, compiling), so that a repair
+ * does not wait for them. A repair restores the tables from memory and reads no file.
  *
  * What may go wrong: notifications are lost when the socket's buffer is full. Then the tables are
  * read back and repaired if they differ. If the socket cannot be opened, a warning is logged, and
@@ -17,7 +17,7 @@
 
 typedef struct Tamper Tamper;
 
-/* Borrows nft, enforcer and the table's name. To be opened before our first transaction. */
+/* Borrows nft and enforcer, copies the table's name. Call it before our first transaction. */
 Tamper *tamper_new(sd_event *event, Nft *nft, Enforcer *enforcer, const char *table,
 	void (*on_readable)(void *context), void *context);
 Tamper *tamper_free(Tamper *tamper);

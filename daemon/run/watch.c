@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* inotify events -> marks on directories. */
+/* inotify events -> marks in the SourceDirs. */
 #include "watch.h"
 #include <assert.h>
 #include <errno.h>
@@ -56,7 +56,7 @@ static void track_writing(const WatchedDir *watched, const struct inotify_event 
 		source_dir_set_being_written(watched->dir, e->name, false);
 }
 
-/* Two directories of one path have the same watch descriptor. */
+/* Several SourceDirs may have one path, and so one watch descriptor. */
 static bool is_of_directory(const Watch *watch, const struct inotify_event *e)
 {
 	for (size_t i = 0; i < watch->n; i++)

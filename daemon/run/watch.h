@@ -26,7 +26,7 @@ Watch *watch_free(Watch *watch);
  * others are watched all the same.
  */
 int watch_arm(Watch *watch, SourceDir *const *dirs, size_t n);
-/* Whether what is watched is still what the paths name. */
+/* Whether each watch still is on the directory that its path names. */
 bool watch_is_alive(const Watch *watch);
 /* Whether there are events that the loop has not read yet. */
 bool watch_has_events(const Watch *watch);
