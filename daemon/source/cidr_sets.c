@@ -8,7 +8,7 @@ typedef struct SourceCursor {
 	PeerCursor peer;
 } SourceCursor;
 
-/* The next one; NULL: there is none. Begin with a cursor of all 0. */
+/* The next such peer; NULL: there is none. The first call has a zeroed cursor. */
 static const Peer *next_peer(const Source *source, SourceCursor *cursor)
 {
 	for (; source->uses_cidr_sets && cursor->policy < source->policies.n; cursor->policy++) {

@@ -15,7 +15,7 @@ typedef VEC(const CidrSet *) CidrSets;
 const Peer *cidr_sets_find_undefined(const StrMap *definitions, const Source *source);
 
 typedef struct CidrSetResolver {
-	StrMap *definitions; /* name -> const CidrSet *; copies that stand in are added */
+	StrMap *definitions; /* name -> const CidrSet *; copies are added for missing definitions */
 	StrMap *resolved;    /* those that are in `sets` already; empty at first */
 	Arena *arena;	     /* of `sets` */
 	CidrSets sets;	     /* the result: each set that a policy names, once */

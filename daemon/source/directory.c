@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A directory of sources: its lifetime, what others may ask of it, and its own diagnostics. */
+/* A directory of sources: its lifetime, queries, events, and its own diagnostics. */
 #include "directory.h"
 
 /* ---- Lifetime ---- */
@@ -28,7 +28,7 @@ SourceDir *source_dir_free(SourceDir *dir)
 	return NULL;
 }
 
-/* ---- What others may ask ---- */
+/* ---- Queries ---- */
 const char *source_dir_path(const SourceDir *dir)
 {
 	return dir->path;
@@ -65,7 +65,7 @@ void source_dir_set_being_written(SourceDir *dir, const char *name, bool is_bein
 {
 	Entry *entry = entry_find(&dir->entries, name);
 
-	/* a new file needs an entry, or a refresh would read what is there of it */
+	/* a new file needs an entry, or a refresh would read it half written */
 	if (!entry && is_being_written && source_name_is_read(dir->kind, name) &&
 		entry_add(&dir->entries, name, &entry) == 0)
 		entries_sort(&dir->entries);
@@ -80,9 +80,9 @@ void source_dir_clear_being_written(SourceDir *dir)
 }
 
 /*
- * The event of a name that is not read matters if there are symbolic links: one may lead through
- * it, as in Kubernetes' own ConfigMap volumes (web.yaml -> ..data/web.yaml). Which one is not
- * known.
+ * An event of a name that is not read matters if there are symbolic links: the path of one may lead
+ * through that name, as in Kubernetes' own ConfigMap volumes (web.yaml -> ..data/web.yaml). It is
+ * not known which link, so all files are looked at.
  */
 bool source_dir_mark(SourceDir *dir, const char *name)
 {

@@ -16,13 +16,13 @@ struct SourceDir {
 	bool has_links;	    /* some entries are symbolic links */
 	bool was_refreshed; /* at least once, with success */
 	Arena *diag_arena;
-	Diags diags;	/* of the directory itself; new with each refresh that looks at it */
+	Diags diags;	/* of the directory itself; made anew by each refresh that reads it */
 	bool had_diags; /* at the last snapshot_update */
 };
 
 /*
- * Whether the next refresh must compare all names: it was asked for, or the directory has an error
- * or a warning, which only a new look at it can end.
+ * Whether the next refresh must scan the whole directory: because source_dir_mark(NULL) asked for
+ * it, or because the directory has an error or a warning, which may be gone by now.
  */
 bool directory_must_scan(const SourceDir *dir);
 void directory_clear_diags(SourceDir *dir);

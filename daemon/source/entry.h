@@ -40,10 +40,10 @@ typedef struct Entry {
 	struct stat stat; /* of the file that `current` was read from; zero: not read */
 	Source *current;  /* owned; NULL: not read yet */
 	Source *accepted; /* owned; may be `current`; NULL: no version was ever good */
-	Source *merged;	  /* what the snapshot has in its model: `accepted`, or NULL */
+	Source *merged;	  /* the version in the model; between updates `accepted`, or NULL */
 	char *text;	  /* owned: the text of `current`, until it is saved; or NULL */
 	size_t text_n;
-	bool is_seen; /* the last look at the directory found the name */
+	bool is_seen; /* the last scan, or the last event of the name, found the file */
 	bool is_being_written;
 	bool is_link;	  /* a symbolic link: its target may change without an event of this name */
 	bool is_restored; /* see above */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One file: opened, checked, read whole and parsed. The directory is not trusted to be well kept: a
- * FIFO, a device, a link to a file elsewhere or a file that everybody may write is refused, and no
- * open() of one can block.
+ * One file: opened, checked, read whole and parsed. The directory may have anything in it: a FIFO,
+ * a device, a link to a file elsewhere or a file that everybody may write is refused, and open() of
+ * such a file never blocks.
  */
 #include "file.h"
 #include <errno.h>
@@ -70,8 +70,8 @@ static const char *stat_error(const struct stat *st, SourceKind kind)
 }
 
 /* ---- Reading ---- */
-/* In whole pages: so the allocator returns all of a freed text to the system, whatever else it
- * has placed around it. */
+/* Texts take whole pages, so that after free() the allocator can return all of them to the kernel,
+ * whatever it has placed beside them. */
 #define PAGE ((size_t)4096)
 
 char *file_read_whole(int fd, size_t size, size_t *ret_n)
@@ -99,7 +99,7 @@ char *file_read_whole(int fd, size_t size, size_t *ret_n)
 	return text;
 }
 
-/* The path of an open file after all symbolic links, as the kernel has it. 0 or -errno. */
+/* The path of an open file, with all symbolic links resolved by the kernel. 0 or -errno. */
 static int resolve_path(int fd, char ret_path[PATH_MAX])
 {
 	char link[64];
@@ -114,9 +114,10 @@ static int resolve_path(int fd, char ret_path[PATH_MAX])
 }
 
 /*
- * An O_PATH descriptor of what `name` leads to, if that is beneath the directory; -EXDEV if not.
- * O_PATH opens nothing yet, so a FIFO does not block. openat2(RESOLVE_BENEATH) would do the check,
- * but systemd's RestrictSUIDSGID= makes openat2 fail with ENOSYS.
+ * An O_PATH descriptor of the file that `name` leads to; -EXDEV if that is not beneath the
+ * directory. O_PATH does not open the file itself, so a FIFO does not block.
+ * openat2(RESOLVE_BENEATH) would do the check, but systemd's RestrictSUIDSGID= makes openat2 fail
+ * with ENOSYS.
  */
 static int find_beneath(int directory, const char *name)
 {
@@ -137,7 +138,7 @@ static int find_beneath(int directory, const char *name)
 	return r < 0 ? r : fd;
 }
 
-/* Opens the file of an O_PATH descriptor for reading: no race with a rename of its name. */
+/* Opens for reading the very file of the O_PATH descriptor, even if its name was renamed since. */
 static int open_found(int found)
 {
 	char link[64];

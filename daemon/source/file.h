@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
-/* file: what other files of this module need of reading one file, besides source_file_read. */
+/* file: helpers of source_file_read that other files of this module use too. */
 #include "source.h"
 
 /*
- * Whether the error is of this process or machine (no memory, no file descriptors) and not of the
- * file or directory. Such an error is returned and the read is tried again. As a diagnostic of the
- * file it would stay until the file changes.
+ * Whether the error is of this process or machine (no memory, no file descriptors), not of the file
+ * or directory. Such an error is returned, and the caller reads again later; reported as a
+ * diagnostic it would stay until the file changes.
  */
 bool file_error_is_transient(int error);
 /* Whether device, inode, size, mode and times are equal: what every write or rename changes. */

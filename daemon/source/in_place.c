@@ -3,8 +3,8 @@
  * The in-place update of an inventory's accepted version.
  *
  * Pods that were superseded stay in the arena of the accepted version, which cannot free single
- * pods. Before they are half of it, an update is refused, and the current version replaces the
- * accepted one as a whole.
+ * pods. If they would be more than half as many as the pods in force, there is no update in place,
+ * and the current version replaces the accepted one as a whole.
  */
 #include "in_place.h"
 #include <assert.h>
@@ -13,22 +13,21 @@
 typedef struct OldPod {
 	const Pod *pod;
 	bool stays;	   /* `next` has an equal pod */
-	bool is_duplicate; /* several places of the files have a pod of this name */
+	bool is_duplicate; /* the files have several pods of this name */
 } OldPod;
 
 typedef struct InPlaceUpdate {
 	Source *into;
 	const Source *next;
-	OldPod *old; /* into's pods */
-	const Pod **
-		pods; /* one for each pod of next: the old one that stays, NULL: yet to be copied */
+	OldPod *old;	  /* into's pods */
+	const Pod **pods; /* by index in next->pods: the old pod that stays; NULL: to be copied */
 	Pods deleted, added;
-	const Pod **list; /* where into's list of pods will be */
+	const Pod **list; /* the memory of into's list of pods after the update */
 } InPlaceUpdate;
 
 /* ---- What stays ---- */
-/* Which of two pods of one name is in force may depend on their places in the files. Such pods
- * never stay: the model must compare them again. */
+/* Which of several pods of one name wins may depend on their places in the files. Such pods never
+ * stay: the model must choose again. */
 static void list_old(InPlaceUpdate *u, const Model *model, Arena *scratch)
 {
 	u->old = arena_alloc(scratch, u->into->pods.n * sizeof(OldPod));
@@ -39,7 +38,7 @@ static void list_old(InPlaceUpdate *u, const Model *model, Arena *scratch)
 	}
 }
 
-/* True: the old pod is equal, and now stays for this one. */
+/* True: the old pod is equal to `pod` and stays in its place. */
 static bool match_pod(OldPod *old, const Pod *pod)
 {
 	if (old->stays || old->is_duplicate || !pod_is_equal(old->pod, pod))
@@ -49,8 +48,8 @@ static bool match_pod(OldPod *old, const Pod *pod)
 }
 
 /*
- * The first pass, O(n): most files list their pods in the order of before, with some deleted or
- * added in between. So each pod is compared with the next two old ones only.
+ * The first pass, O(n): most files list their pods in the same order as before, with some deleted
+ * or added in between. So each pod is compared with the next two old ones only.
  */
 static void match_in_order(InPlaceUpdate *u)
 {
@@ -87,7 +86,7 @@ static void match_in_table(InPlaceUpdate *u, const HashTable *table, size_t i)
 			u->pods[i] = found->pod;
 }
 
-/* The second pass: what is left on both sides, by a hash table. */
+/* The second pass: the pods that the first one did not match, by a hash table. */
 static void match_by_name(InPlaceUpdate *u, Arena *scratch)
 {
 	HashTable *table = hash_table_new(scratch);
@@ -124,7 +123,7 @@ static bool have_same_namespaces(const Source *a, const Source *b)
 	return true;
 }
 
-/* A restored version is of the saved copy: its origins name that file, not the inventory's. */
+/* The paths differ if `into` was restored: its origins name the saved copy. */
 static bool is_updatable(const Source *into, const Source *next)
 {
 	return strcmp(into->file, next->file) == 0 &&
@@ -158,8 +157,8 @@ static void move_origin(Origin *origin, const Origin *to)
 }
 
 /*
- * What stays may be on another line of the file now. Line and column are the one part of a pod or
- * namespace that may change after parsing (include/model.h), hence the casts.
+ * A pod that stays may be on another line of the file now. Only the line and column of a pod or
+ * namespace may change after parsing (include/model.h), hence the casts.
  */
 static void move_origins(const InPlaceUpdate *u)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * list: a growing array of pointers on the heap. The lists of a directory's entries (all of them,
- * the changed ones, the unsaved ones) are of this type. A list does not own what it points at.
+ * list: a growing array of pointers on the heap, such as a directory's entries, the changed and the
+ * unsaved ones. The list does not free what it points at.
  */
 #include <stddef.h>
 

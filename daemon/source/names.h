@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * names: who defines what in the policy files in force. A NetworkPolicy's namespace and name, and a
- * cidr_set's name, may be defined once over all files, as symbols of a program that is linked.
+ * names: which file defines which name. Over all policy files in force, a NetworkPolicy's namespace
+ * and name, and a cidr_set's name, may be defined once, like a symbol of a linked program.
  */
 #include "source.h"
 
 typedef struct Names {
 	Arena *arena; /* of one pass: the messages and `sets` */
-	HashTable
-		*policies; /* Policy by namespace and name; the snapshot's, updated by difference */
-	StrMap *sets;	   /* name -> const CidrSet *; built anew by each pass, there are few */
+	/* Policy by namespace and name; the snapshot's, and updated incrementally */
+	HashTable *policies;
+	StrMap *sets; /* name -> const CidrSet *; built anew by each pass: there are few */
 } Names;
 
 /* By namespace, then name; of const Policy *const *, for qsort and merge_next. */

@@ -70,7 +70,7 @@ int parallel_read(SourceKind kind, const char *path, int fd, FileToRead *files, 
 	size_t n_started = 0, n_threads = count_threads(n);
 	pthread_t threads[THREADS_MAX];
 
-	/* this thread is one of them; where another cannot be started the others do its part */
+	/* this thread reads too; if another cannot be started, the others read its files */
 	while (n_started + 1 < n_threads &&
 		pthread_create(&threads[n_started], NULL, read_files, &work) == 0)
 		n_started++;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The names of a directory that something happened to since the last refresh. */
+/* The names of a directory that had events since the last refresh. */
 #include "pending.h"
 #include "file.h"
 #include <assert.h>
@@ -71,9 +71,9 @@ void pending_free(PendingList *list)
 }
 
 /*
- * Equal times alone would not do: a file that is written twice within one tick of the file system's
- * clock keeps them. Here they only catch a change whose event is still on its way; a change whose
- * event has arrived has dropped the result already.
+ * Equal times alone do not prove that a file is unchanged: one that is written twice within one
+ * tick of the file system's clock keeps them. But pending_mark drops the result at each event, so
+ * the comparison only has to catch a change whose event was not read yet.
  */
 bool pending_take_prefetched(PendingName *pending, int fd, SourceFile *ret_file)
 {

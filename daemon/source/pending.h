@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * pending: the names of one directory that something happened to since the last refresh. The
- * watcher marks them (source_dir_mark), the next refresh reads them and clears the list. Between
+ * pending: the names of one directory that had events since the last refresh. The watcher marks
+ * them (source_dir_mark), the next refresh reads them and clears the list. Between
  * the two, while a burst of events is debounced, the files may be prefetched: read and parsed in
  * advance. A prefetched file is used only if it still is the file on disk and no further event came
  * for its name; so a refresh gives the same result with or without a prefetch.
@@ -36,7 +36,7 @@ PendingName *pending_find(const PendingList *list, const char *name); /* NULL: i
 void pending_clear(PendingList *list);
 void pending_free(PendingList *list);
 /*
- * True: *ret_file is the prefetched file, which now is the caller's. False: nothing was prefetched,
- * or the file on disk is another by now. fd: the directory.
+ * True: *ret_file is the prefetched file, which is the caller's from now on. False: nothing was
+ * prefetched, or the file on disk has changed since. fd: the directory.
  */
 bool pending_take_prefetched(PendingName *pending, int fd, SourceFile *ret_file);

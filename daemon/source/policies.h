@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * policies: brings the model from one choice of versions to the next. Only the policies of files
- * that have another version now are compared, and those that name a cidr_set with other ranges.
+ * policies: updates the model's policies after versions_choose() chose which version of each file
+ * is in force. Only policies of files that have another version now are compared with the model,
+ * and those that name a cidr_set whose ranges have changed.
  */
 #include "versions.h"
 
 /*
- * old: the choice before, empty at first. Afterwards each entry's `merged` is what `new` has. The
- * versions that are new are not accepted yet: that is policies_accept, once nothing looks at `old`.
+ * old: the previous choice, empty at first. Afterwards each entry's `merged` is its version in
+ * `new`. New versions are not accepted yet: policies_accept does that, when `old` is not needed any
+ * more.
  */
 void policies_merge(Model *model, const Versions *old, const Versions *new, SourceDir *const *dirs,
 	size_t n, Changes *changes);

@@ -10,7 +10,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* Once a burst: a file that is written again and again is read when the burst ends. */
+/* Once a burst: a file that is written again after that is read when the burst ends. */
 static bool is_due(const SourceDir *dir, const PendingName *pending)
 {
 	const Entry *entry = entry_find(&dir->entries, pending->name);
@@ -28,7 +28,7 @@ static size_t list_due(const SourceDir *dir, FileToRead *ret_files)
 	return n;
 }
 
-/* An error is not reported: the refresh reads the files again and meets it, or not. */
+/* Errors are ignored: the refresh reads those files again, and reports what is still wrong. */
 static void read_due(SourceDir *dir, FileToRead *files, size_t n)
 {
 	int fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

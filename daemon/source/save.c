@@ -38,7 +38,7 @@ static void take_text(SourceDir *dir, Entry *entry, StateText ***tail)
 	entry->text = NULL;
 }
 
-/* A version that was rejected stays unsaved: it may be accepted later. */
+/* A version that the snapshot rejected stays on the list: it may be accepted later. */
 static void take_texts(SourceDir *dir, StateText ***tail)
 {
 	PointerList *unsaved = &dir->entries.unsaved;
@@ -61,8 +61,8 @@ void source_dir_take_unsaved(SourceDir *dir, StateText **list)
 {
 	StateText **tail = list;
 
-	assert(dir->entries.changed.n ==
-		0); /* only the snapshot accepts versions: it comes first */
+	/* snapshot_update, which accepts versions, comes first */
+	assert(dir->entries.changed.n == 0);
 	while (*tail)
 		tail = &(*tail)->next;
 	take_forgotten(dir, &tail);

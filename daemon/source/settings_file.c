@@ -12,7 +12,7 @@
 
 #define SETTINGS_BYTES_MAX ((size_t)1 << 20)
 
-/* kubelet lowers the host name for the name of its Node object; so does this. */
+/* In lower case, as kubelet names its Node object after the host name. */
 static void read_node_name(char ret_name[HOST_NAME_MAX + 1])
 {
 	gethostname(ret_name, HOST_NAME_MAX);

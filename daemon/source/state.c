@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The state directory: texts that outlive a restart, and a power failure at any instant. To store a
- * text it is written to a temp file, with a trailer that has its checksum, fsynced, and renamed
- * over the name; the directory is fsynced too. The version before stays as NAME~ and is loaded
- * where the newer one is damaged.
+ * The state directory: texts that outlive a restart, and a power failure at any instant. A text is
+ * written to a temp file, followed by a trailer with its checksum; the file is fsynced and renamed
+ * over the name; then the directory is fsynced. The version before stays as NAME~, and is loaded if
+ * the newer one is damaged.
  *
  *     policies/web.yaml       the text, then the trailer: a line of a fixed length
  *     policies/web.yaml~      the version before
@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TEMP_NAME ".new" /* one name will do: there is one writer */
+#define TEMP_NAME ".new" /* one name is enough: there is one writer */
 #define OLDER_SUFFIX "~"
 
 /*
@@ -250,7 +250,7 @@ int state_load(const char *state, const char *name, Diags *diags, char **ret_tex
 		close(folder);
 		return file_error_is_transient(error) ? -error : -error_older;
 	}
-	/* no warning where there is no file: nothing was ever stored */
+	/* without a file there is no warning: nothing was ever stored */
 	if (why && faccessat(folder, base, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		warn_damaged(diags, state, name, why,
 			why_older ? "there is no older version: it is as if it had never been kept"

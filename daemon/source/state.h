@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * state: folders and stamps of the state directory, for saving and restoring. Private to the
- * module; include/source.h has the public functions.
+ * state: the folders of the state directory, and the stamps of the texts in them (StateText.stamp),
+ * for restoring. Private to the module; include/source.h has the public functions.
  */
 #include "source.h"
 
