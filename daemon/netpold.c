@@ -14,7 +14,7 @@ static const char USAGE[] =
 	"so.\n"
 	"\n"
 	"  -c, --conf FILE      netpol.conf (default " RUN_CONF_DEFAULT ")\n"
-	"      --policies DIR   over the setting of that name; so with the next three\n"
+	"      --policies DIR   overrides the setting of that name, as do the next three\n"
 	"      --inventory DIR\n"
 	"      --node NAME\n"
 	"      --runtime DIR    where status.json goes\n"

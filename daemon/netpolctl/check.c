@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* netpolctl check: the diagnostics of the directories in force, or of files and directories that
- * are named. */
+/* netpolctl check: the diagnostics of the configured directories, or of the files and directories
+ * on the command line. */
 #include "netpolctl.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -45,7 +45,7 @@ static void add_unreadable(Ctl *ctl, Diags *diags, const char *path, const char 
 		"%s", words);
 }
 
-/* The inventory's directory holds inventories; any other one, policies. */
+/* The configured inventory directory holds inventories; any other directory, policies. */
 static SourceKind kind_of_directory(const Ctl *ctl, const char *path)
 {
 	char here[PATH_MAX], inventory[PATH_MAX];
@@ -82,7 +82,10 @@ static int read_as(
 	return 0;
 }
 
-/* A file outside the inventory's directory may still be an inventory: its content decides. */
+/*
+ * A file outside the inventory directory may still be an inventory. It is one if it has no policies
+ * and the inventory's reader accepts it as one.
+ */
 static int read_either(
 	int directory, SourceKind kind, const char *path, const char *name, Source **ret_source)
 {
@@ -93,7 +96,7 @@ static int read_either(
 		!source_name_is_read(SOURCE_INVENTORY, name))
 		return r;
 	r = read_as(directory, SOURCE_INVENTORY, path, name, &other);
-	/* an empty List may be either */
+	/* a List without items may be either, and stays a policy file */
 	if (r == 0 && !is_no_inventory(other) && !(*ret_source)->says_nothing) {
 		source_free(*ret_source);
 		*ret_source = other;

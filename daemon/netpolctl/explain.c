@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* netpolctl explain: allow or deny, and why; of one flow or of one a line. */
+/* netpolctl explain: allow or deny, and why; for one flow, or for one on each line of input. */
 #include "netpolctl.h"
 #include <string.h>
 

@@ -20,7 +20,7 @@
 enum {
 	CTL_OK = 0,
 	CTL_NO = 1,	  /* errors in files, denied, unhealthy */
-	CTL_ERROR = 2,	  /* no answer could be found, netpold does not run; printed */
+	CTL_ERROR = 2,	  /* no answer, or netpold does not run; the reason is printed */
 	CTL_DEGRADED = 3, /* status: degraded */
 	CTL_USAGE = -1	  /* the usage is printed, and the exit status is CTL_ERROR */
 };
@@ -45,14 +45,14 @@ int ctl_fail(const char *words); /* prints the error; returns CTL_ERROR */
 /* ---- files.c ---- */
 /* Prints the diagnostics. 0 or PARSE_E_INVALID. */
 int ctl_load_settings(Ctl *ctl);
-/* All of the n directories, merged. The caller frees it. */
+/* A snapshot of the n directories, which the caller frees. */
 Snapshot *ctl_merge(SourceDir *const *dirs, size_t n);
 /* Reads and merges the directories of the settings. Prints nothing. 0 or -errno. */
 int ctl_load_snapshot(Ctl *ctl);
 /*
- * Settings and snapshot, with their diagnostics printed. Errors in files are no obstacle: what is
- * good counts, as it does in netpold. A directory that cannot be read is one, for then no answer
- * would be worth anything. 0 or an exit status.
+ * Loads settings and snapshot and prints their diagnostics. Files with errors do not fail the
+ * command: their last good versions are not known here, so the other files count alone. A directory
+ * that cannot be read does, since any answer would be wrong. Returns 0 or an exit status.
  */
 int ctl_load(Ctl *ctl);
 void ctl_free(Ctl *ctl);

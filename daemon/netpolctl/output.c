@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What all commands print alike. */
+/* How all commands print diagnostics and errors. */
 #include "netpolctl.h"
 #include <unistd.h>
 

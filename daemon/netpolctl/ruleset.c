@@ -19,8 +19,8 @@ static void print_ruleset(Ctl *ctl, const char *text)
 }
 
 /*
- * With the bridge table if the settings ask for it. What bridge = "auto" chooses depends on the
- * kernel, which is not asked here.
+ * With the bridge table only if the setting is bridge = "conntrack". What "auto" chooses depends on
+ * this kernel, and the files may be for another machine.
  */
 static const char *ruleset_text(Ctl *ctl, const Ruleset *inet)
 {

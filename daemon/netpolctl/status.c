@@ -133,7 +133,7 @@ static Answer find_answer(const Ctl *ctl, Report *report)
 }
 
 /* ---- Printing ---- */
-/* People get a line of status.json without the punctuation. */
+/* A line of status.json without the punctuation of JSON. */
 static void print_line(const char *line)
 {
 	size_t n = strcspn(line, "\n");
