@@ -9,5 +9,5 @@
  */
 #include "node.h"
 
-/* False: one of these is in the NUL-terminated text; the first is reported in the diags. */
+/* False: the NUL-terminated text has one of these; the first is reported in the diags. */
 bool conf_check(Reader *reader, const char *file, const char *text);

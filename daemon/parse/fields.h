@@ -25,9 +25,10 @@ bool fields_read_block(
 /* One CIDR; `what` is the field's name. False after an error. */
 bool fields_read_cidr(Reader *reader, const Node *node, const char *what, Range *ret_range);
 /*
- * policyTypes, named `key`, or NULL, into policy->isolates. Absent or empty: Ingress, and Egress if
- * the policy has egress rules; so this comes after fields_read_rules.
+ * Reads policyTypes (`types`; NULL: absent) into policy->isolates. `key` is its name in errors. If
+ * it is absent or empty: Ingress, and Egress if the policy has egress rules. So call this after
+ * fields_read_rules.
  */
 void fields_read_types(Reader *reader, const Node *types, const char *key, Policy *policy);
-/* name, which is required, and the namespace, "default" if absent. map: where they are, or NULL. */
+/* Reads the required name, and the namespace ("default" if absent). map: may be NULL, an error. */
 void fields_read_names(Reader *reader, const Node *map, const char *namespace_key, Policy *policy);

@@ -17,7 +17,7 @@ Interner *interner_new(Arena *cache, Arena *copies);
 /* A NUL-terminated copy of the n bytes. */
 const char *intern_text(Interner *interner, const char *text, size_t n);
 /*
- * A copy of n bytes, aligned. The type must have no padding, since bytes are compared; align is
- * more than 1, which tells them from texts. NULL for n = 0.
+ * An aligned copy of n bytes. Their type must have no padding, since bytes are compared. align must
+ * be more than 1: texts are stored with 1, and never match. NULL for n = 0.
  */
 const void *intern_bytes(Interner *interner, const void *bytes, size_t n, size_t align);

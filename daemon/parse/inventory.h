@@ -6,7 +6,7 @@
  *
  * Read: PodList (the body of kubelet's GET /pods), NamespaceList, List, a single Pod or Namespace.
  * An inventory may have 100,000 pods of 8 KB, so JSON is streamed: no tree is made, and only the
- * few fields that policies need are stored. YAML goes through a tree, whose nodes are replayed as
+ * few fields that policies need are stored. YAML is read into a tree, which is then walked to make
  * the same events. An export that failed (an error page, a Status object, an empty body, a list
  * without `items`) is an error and never an empty inventory, since that would open the pods.
  */

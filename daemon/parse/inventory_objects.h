@@ -9,7 +9,7 @@
 
 typedef struct InventoryDocument {
 	Item root;	 /* the list, or the single object */
-	bool has_items;	 /* the root has the key `items`, be it null (an empty list of Go) */
+	bool has_items;	 /* the root has the key `items`; its value may be null, as Go prints nil */
 	VEC(Item) items; /* complete: item_end was called for each */
 } InventoryDocument;
 

@@ -2,9 +2,9 @@
 #pragma once
 /*
  * json_tree: a JSON manifest -> the same tree that yaml_tree makes of it. JSON is YAML, but libyaml
- * takes eight times as long as yajl. This reader reports no errors: it gives up, and yaml_tree
- * reads the text again and reports the error, so that a diagnostic does not depend on which of the
- * two was tried first.
+ * takes eight times as long as yajl. This reader reports no errors: it returns NULL, and the caller
+ * lets yaml_tree read the text again and report them, so that both kinds of files have the same
+ * diagnostics.
  */
 #include "node.h"
 

@@ -9,6 +9,6 @@
  */
 #include "parse.h"
 
-/* Appends to source->policies and source->diags. The trees are left in the Source's arena, so the
- * caller passes a Source in a temporary arena. */
+/* Appends to source->policies and source->diags. The trees, which are large, stay in the Source's
+ * arena: the caller passes a Source in a temporary arena and copies the policies. */
 void manifest_read(Source *source, const char *text, size_t n);

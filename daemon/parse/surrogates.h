@@ -8,8 +8,8 @@
 #include "base.h"
 
 /*
- * The text of *n bytes with each pair as one escape of ten characters in place of twelve: columns
- * after it on the same line are two too small. Updates *n. Returns `text` itself if it has no pair,
- * else a copy in the arena.
+ * Rewrites each pair in the text of *n bytes: an escape of ten characters replaces the twelve, so
+ * columns after it on the same line are two too small in diagnostics. Updates *n. Returns `text`
+ * itself if it has no pair, otherwise a copy in the arena.
  */
 const char *surrogates_join(Arena *arena, const char *text, size_t *n);
