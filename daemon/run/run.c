@@ -132,7 +132,7 @@ static void choose_bridge(Daemon *d)
 		faults_add(&d->faults, "%s", d->bridge.why);
 }
 
-static int apply(Daemon *d, Ruleset *wanted[KERNEL_TABLE_N])
+static int enforce(Daemon *d, Ruleset *wanted[KERNEL_TABLE_N])
 {
 	int r = enforcer_apply(d->enforcer, wanted);
 
@@ -161,7 +161,7 @@ static int reconcile(Daemon *d)
 	};
 	if (!pipeline_update(d->pipeline, &input, &d->faults, wanted))
 		return 0; /* what is wanted is unknown: the kernel's tables stay */
-	return apply(d, wanted);
+	return enforce(d, wanted);
 }
 
 /* READY=1, once enforcement has begun. */

@@ -71,7 +71,7 @@ bool table_is_as_wanted(const Table *table, const Ruleset *wanted)
 }
 
 /* ---- Plans ---- */
-static int apply(const Change *c, const Plan *plan)
+static int apply_plan(const Change *c, const Plan *plan)
 {
 	NftCounts counts = {};
 	int r = nft_apply(c->table->nft, plan, &counts);
@@ -126,7 +126,7 @@ static int adopt(const Change *c, const NftState *state)
 	/* an earlier netpold may have ended between its last change and the walk over the flows */
 	c->result->may_tighten = true;
 	plan_change(c->arena, state->held, c->wanted, &plan);
-	r = apply(c, &plan);
+	r = apply_plan(c, &plan);
 	if (r == 0 && state->has_fallback)
 		r = remove_fallback(c);
 	return r;
@@ -144,7 +144,7 @@ static int replace(const Change *c, const NftState *state)
 		r = remove_fallback(c);
 	plan_replace(c->arena, c->wanted, &fallback, state->has_table, state->is_fallback_complete,
 		&plan);
-	return r == 0 ? apply(c, &plan) : r;
+	return r == 0 ? apply_plan(c, &plan) : r;
 }
 
 static int apply_from_unknown(const Change *c)
@@ -161,7 +161,7 @@ static int apply_from_unknown(const Change *c)
 		r = replace(c, &state);
 	} else {
 		plan_create(c->arena, c->wanted, &plan);
-		r = apply(c, &plan);
+		r = apply_plan(c, &plan);
 	}
 	ruleset_unref(state.held);
 	return r;
@@ -180,7 +180,7 @@ static int apply_absence(const Change *c)
 		if (!nft_has_table(c->table->nft, &both[i]))
 			continue;
 		plan_remove(c->arena, &both[i], &plan);
-		r = apply(c, &plan);
+		r = apply_plan(c, &plan);
 	}
 	return r;
 }
@@ -199,7 +199,7 @@ static int apply_change(const Change *c)
 			       ? 0
 			       : nft_apply_naively(table->nft, c->wanted);
 	plan_change(c->arena, table->applied, c->wanted, &plan);
-	return apply(c, &plan);
+	return apply_plan(c, &plan);
 }
 
 /* ---- Attempts ---- */
