@@ -2,10 +2,10 @@
 #pragma once
 /*
  * pending: the names of one directory that had events since the last refresh. The watcher marks
- * them (source_dir_mark), the next refresh reads them and clears the list. Between
- * the two, while a burst of events is debounced, the files may be prefetched: read and parsed in
- * advance. A prefetched file is used only if it still is the file on disk and no further event came
- * for its name; so a refresh gives the same result with or without a prefetch.
+ * them (source_dir_mark), the next refresh reads them and clears the list. Between the two, while a
+ * burst of events is debounced, the files may be prefetched: read and parsed in advance. A
+ * prefetched file is used only if it still is the file on disk and no further event came for its
+ * name; so a refresh gives the same result with or without a prefetch.
  *
  *                 event                    source_dir_prefetch
  *     (no name) ---------> pending ------------------------------> prefetched
