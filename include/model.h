@@ -150,5 +150,8 @@ ModelCounts model_counts(const Model *model);
 
 /* ---- Pods of one name that several files, or several places of one file, have ---- */
 bool model_is_duplicate(const Model *model, const Pod *pod);
-/* A warning for each Pod object that did not win, sorted by the winner's namespace and name. */
+/*
+ * A warning for each Pod object that did not win, sorted by the winner's namespace and name. Beyond
+ * DIAGS_MAX pods they are only counted.
+ */
 void model_warn_duplicates(const Model *model, Diags *diags);

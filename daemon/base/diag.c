@@ -32,7 +32,10 @@ void diags_count_dropped(Diags *diags, Severity severity, size_t n)
 	diags->n_dropped += n;
 }
 
-/* Makes room by dropping the last of the least severe ones, if that is less than `severity`. */
+/*
+ * Makes room for one of that severity. In a full list, the last of the least severe diagnostics is
+ * dropped, if it is less severe. False: it is not, so the new one has to be dropped.
+ */
 static bool make_room(Diags *diags, Severity severity)
 {
 	size_t least = 0;

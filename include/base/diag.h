@@ -32,9 +32,9 @@ typedef struct Diag {
 typedef struct Diags {
 	Arena *arena; /* owns the texts */
 	VEC(Diag) list;
-	size_t max;		     /* the most that the list holds; 0: DIAGS_MAX */
-	size_t n_errors, n_warnings; /* also those dropped */
-	size_t n_dropped;	     /* added, but not in the list */
+	size_t max;		     /* the capacity of the list; 0: DIAGS_MAX */
+	size_t n_errors, n_warnings; /* added so far, dropped ones included */
+	size_t n_dropped;	     /* of any severity: added, but not in the list */
 } Diags;
 
 /* Copies all texts but `code`; message and hint are made printable. `hint` may be NULL. */
@@ -44,18 +44,27 @@ void diag_add(Diags *diags, Severity severity, Origin origin, const char *code, 
 	diag_add(diags, SEVERITY_ERROR, origin, code, hint, __VA_ARGS__)
 #define DIAG_WARNING(diags, origin, code, hint, ...)                                               \
 	diag_add(diags, SEVERITY_WARNING, origin, code, hint, __VA_ARGS__)
-/* Counts n that were not even made, for a list that is full in any case. */
+/*
+ * Counts `n` diagnostics as dropped that the caller does not make at all, because they are more
+ * than a list can hold.
+ */
 void diags_count_dropped(Diags *diags, Severity severity, size_t n);
-/* Appends deep copies of the diagnostics of `from`, and counts what it had dropped. */
+/* Appends deep copies of the diagnostics of `from`, and adds its counts, dropped ones included. */
 void diags_append(Diags *diags, const Diags *from);
-/* The same, of at most `n`: the most severe ones, in their order. */
+/*
+ * The same, but copies at most `n`: the most severe ones, in the order of the list. The others are
+ * counted as dropped.
+ */
 void diags_append_most_severe(Diags *diags, const Diags *from, size_t n);
 /*
- * The largest n so that n of each list, together, fit into a list of `max`; at least 1. So no
- * list's errors hide those of another.
+ * How many diagnostics of each list to append to one of capacity `max`, so that no list hides
+ * another: `max`, halved until as many of each list fit together; at least 1.
  */
 size_t diags_fair_share(const Diags *const *lists, size_t n_lists, size_t max);
-/* Removes those of that code, which are in the list, as if they had never been added. */
+/*
+ * Removes the diagnostics of that code from the list and from the counts. Those that were dropped
+ * before stay counted.
+ */
 void diags_remove(Diags *diags, const char *code);
 /* Sorts by line and column, stable. Only for the diagnostics of a single file. */
 void diags_sort(Diags *diags);
