@@ -74,7 +74,7 @@ typedef struct BridgeOptions {
 	 * The inet table filters frames with a VLAN tag too, because br_netfilter passes them up
 	 * (bridge-nf-filter-vlan-tagged is 1). Otherwise the bridge table refuses them.
 	 */
-	bool is_tagged_judged;
+	bool is_tagged_filtered;
 } BridgeOptions;
 
 /*

@@ -62,10 +62,10 @@ typedef struct Set {
 } Set;
 
 typedef enum MatchKind {
-	MATCH_ANYBODY, /* no condition on the address */
-	MATCH_BLOCK,   /* one CIDR */
-	MATCH_SET,     /* SET_PODS or SET_CIDR by name */
-	MATCH_PORT_SET /* SET_PORTS by name: matches protocol and port too */
+	MATCH_ANY_ADDRESS, /* no condition on the address */
+	MATCH_BLOCK,	   /* one CIDR */
+	MATCH_SET,	   /* SET_PODS or SET_CIDR by name */
+	MATCH_PORT_SET	   /* SET_PORTS by name: matches protocol and port too */
 } MatchKind;
 
 typedef struct PortRange {

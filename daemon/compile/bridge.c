@@ -44,7 +44,7 @@ static Ruleset *compile_tagged(const Ruleset *inet, const BridgeOptions *options
 		.table = arena_strdup(to->arena, inet->base.table), .kind = TABLE_TAGGED};
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 		ruleset_add_self(to, f);
-	if (!options->is_tagged_judged)
+	if (!options->is_tagged_filtered)
 		refuse_isolated(to, inet);
 	ruleset_sort(to);
 	/* ruleset_sort derived it from verdicts that this table may not have */

@@ -36,7 +36,7 @@ static void push_rule(Expansion *e, ChainRule rule)
 {
 	/* without an address condition the rule is the same for both families: so its digest, and
 	   perhaps the chain's name, must be the same too */
-	rule.family = rule.match == MATCH_ANYBODY ? FAMILY_IPV4 : e->family;
+	rule.family = rule.match == MATCH_ANY_ADDRESS ? FAMILY_IPV4 : e->family;
 	VEC_PUSH(e->arena, &e->chain->rules, rule);
 }
 
@@ -108,7 +108,7 @@ static void expand_blocks(Expansion *e, const Ranges *ranges, const char *text)
 	if (ranges->n == 0)
 		return;
 	if (ranges->n == 1 && range_is_everything(ranges->at[0])) {
-		rule.match = MATCH_ANYBODY;
+		rule.match = MATCH_ANY_ADDRESS;
 	} else if (ranges->n == 1 && range_prefix(ranges->at[0]) >= 0) {
 		rule.block = ranges->at[0];
 	} else {
@@ -258,7 +258,7 @@ static void expand_rule(Expansion *e)
 	gather_blocks(e, &blocks, &text);
 	if (ports_have_numbers(&e->ports)) {
 		if (e->rule->is_any_peer)
-			push_with_ports(e, &e->ports, (ChainRule){.match = MATCH_ANYBODY});
+			push_with_ports(e, &e->ports, (ChainRule){.match = MATCH_ANY_ADDRESS});
 		expand_blocks(e, &blocks, buf_text(&text));
 		expand_selections(e);
 	}

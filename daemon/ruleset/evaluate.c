@@ -39,7 +39,7 @@ static bool rule_matches(
 	const Ruleset *ruleset, const ChainRule *rule, Address address, const Tuple *tuple)
 {
 	switch (rule->match) {
-	case MATCH_ANYBODY:
+	case MATCH_ANY_ADDRESS:
 		break;
 	case MATCH_BLOCK:
 		if (!range_has(rule->block, address.value))

@@ -41,21 +41,21 @@ static void use_off(BridgeState *state)
 {
 	state->mode = "off";
 	state->is_well = true;
-	snprintf(state->why, sizeof(state->why), "configured: bridged packets are not judged");
+	snprintf(state->why, sizeof(state->why), "configured: bridged packets are not filtered");
 }
 
 static void use_br_netfilter(BridgeState *state)
 {
 	state->mode = "br_netfilter";
 	state->is_well = state->has_table = true;
-	state->options = (BridgeOptions){.is_tagged_judged = state->seen.tagged == 1};
+	state->options = (BridgeOptions){.is_tagged_filtered = state->seen.tagged == 1};
 	snprintf(state->why, sizeof(state->why),
 		"bridge-nf-call-iptables and -ip6tables are 1: bridged packets pass forward; "
 		"frames with a VLAN tag %s",
-		state->options.is_tagged_judged
+		state->options.is_tagged_filtered
 			? "too"
 			: "do not, and are refused from and to isolated pods "
-			  "(net.bridge.bridge-nf-filter-vlan-tagged=1 has them judged)");
+			  "(net.bridge.bridge-nf-filter-vlan-tagged=1 has them filtered)");
 }
 
 static void use_conntrack(BridgeState *state, const char *because)
@@ -64,7 +64,7 @@ static void use_conntrack(BridgeState *state, const char *because)
 	state->is_well = state->has_table = true;
 	state->options = (BridgeOptions){.has_conntrack = true};
 	snprintf(state->why, sizeof(state->why),
-		"%s: bridged packets are judged in a bridge table with nf_conntrack_bridge; what "
+		"%s: bridged packets are filtered in a bridge table with nf_conntrack_bridge; what "
 		"is refused there is dropped, for the kernel rejects nothing at that hook",
 		because);
 }

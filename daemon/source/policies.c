@@ -60,10 +60,10 @@ static void merge_replaced(
 	while (merge_next(&walk)) {
 		const Policy *const *left = walk.left, *const *right = walk.right;
 		const Policy *before = left ? *left : NULL, *after = right ? *right : NULL;
-		bool has_other_set =
+		bool has_changed_set =
 			before && after && cidr_sets_differ(&old->sets, &new->sets, after);
 
-		model_set_policy(model, before, after, has_other_set, changes);
+		model_set_policy(model, before, after, has_changed_set, changes);
 	}
 }
 

@@ -330,7 +330,8 @@ def answers():
         lab.write_policy_file("a.yaml", deny("a"))
         wait_for(lambda: is_told(0, "ok"), 60, "isolated")
         second = lab.apply(check=False)
-        equal((second.returncode, f"already runs, as process {lab.daemon.pid}" in second.stderr), (1, True), second.stderr)
+        equal((second.returncode, f"already runs, as process {lab.daemon.pid}" in second.stderr), (1, True),
+              second.stderr)
         lab.stop(signal.SIGKILL)
         wait_for(lambda: is_told(2, "not running", "stay"), 60, "killed")
         equal(isolated(lab), {A}, "the tables stay")
@@ -556,7 +557,7 @@ def same_as_from_scratch():
 
 
 for case in (notices_files, slow_writer, directories, config_map, bad_files, unexpected_files, conflicts,
-             failed_export, emptied, overflow, burst, answers, metrics, signals, adopts, repairs, last_good_survives_restart, own_changes,
-             other_tables, once, same_as_from_scratch):
+             failed_export, emptied, overflow, burst, answers, metrics, signals, adopts, repairs,
+             last_good_survives_restart, own_changes, other_tables, once, same_as_from_scratch):
     test(case)
 finish()

@@ -107,7 +107,8 @@ def full_disk():
         lab.write_policy_file("p.yaml", deny("a", "b"))
         wait_for_isolated(lab, [A, B], "a change with a full disk")
         wait_for_diagnostic(lab, "No space left on device")
-        equal((lab.status()["health"], "cannot be kept here" in lab.why()), ("degraded", True), "health with a full disk")
+        equal((lab.status()["health"], "cannot be kept here" in lab.why()), ("degraded", True),
+              "health with a full disk, and whether its reasons name the state directory")
         lab.power_cut()
         lab.write_policy_file("p.yaml", "kind: [")
         lab.start()

@@ -117,7 +117,7 @@ Test(compile, tagged_frames_are_refused_from_and_to_isolated_pods_alone)
 	const char *text;
 
 	refused = compile_bridge(inet, &(BridgeOptions){});
-	judged = compile_bridge(inet, &(BridgeOptions){.is_tagged_judged = true});
+	judged = compile_bridge(inet, &(BridgeOptions){.is_tagged_filtered = true});
 	verdicts = &refused->verdicts[INGRESS][FAMILY_IPV4];
 	cr_assert_eq(verdicts->n, inet->verdicts[INGRESS][FAMILY_IPV4].n);
 	cr_assert_eq(refused->chains.n, 1);
@@ -134,7 +134,7 @@ Test(compile, tagged_frames_are_refused_from_and_to_isolated_pods_alone)
 	cr_assert_not_null(strstr(text, "\t\tether type != { 8021q, 8021ad } accept\n"));
 	text = strstr(nft_ruleset_text(arena, judged), "\t\tmeta protocol ip6 " IS_TOLD);
 	cr_assert_not_null(text, "where all are judged, no tag is looked at");
-	again = compile_bridge(inet, &(BridgeOptions){.is_tagged_judged = true});
+	again = compile_bridge(inet, &(BridgeOptions){.is_tagged_filtered = true});
 	cr_assert(ruleset_is_equal(judged, again));
 	again->base.is_isolating[INGRESS] = false;
 	cr_assert_not(ruleset_is_equal(judged, again));
@@ -148,7 +148,7 @@ Test(compile, tagged_frames_are_refused_from_and_to_isolated_pods_alone)
 		source_free(sources[i]);
 }
 
-static const BridgeOptions BRIDGES[] = {{}, {.is_tagged_judged = true}, {.has_conntrack = true}};
+static const BridgeOptions BRIDGES[] = {{}, {.is_tagged_filtered = true}, {.has_conntrack = true}};
 
 /* The saving thread prints a ruleset that the main loop has already replaced. */
 Test(compile, a_referenced_ruleset_outlives_its_makers)

@@ -26,7 +26,7 @@ static Chain random_chain(unsigned *seed, Direction direction)
 		if (rand_r(seed) % 5)
 			rule.set = arena_printf(arena, "pods4_%d", rand_r(seed) % SETS);
 		else
-			rule.match = MATCH_ANYBODY;
+			rule.match = MATCH_ANY_ADDRESS;
 		if (port < MODEL_PORTS) {
 			rule.protocol = 6;
 			VEC_PUSH(arena, &rule.ports, (PortRange){(uint16_t)port, (uint16_t)port});
