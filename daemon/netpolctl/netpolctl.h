@@ -7,8 +7,8 @@
  *
  * netpolctl.c makes a Ctl from the command line, calls the command with it, and frees it. A command
  * loads what it needs, in this order: ctl_load_settings(), ctl_load_snapshot(); ctl_load() does
- * both and prints their diagnostics. Nothing here talks to the kernel or to netpold; `status` reads
- * the file that netpold writes.
+ * both and prints their diagnostics. Nothing here talks to the kernel; `status` reads the file that
+ * netpold writes, and asks its lock whether it runs.
  *
  * Output for programs is on standard output (-o json), diagnostics and errors on standard error.
  */
