@@ -196,7 +196,7 @@ class Lab:
         os.rename(path + ".new", path)
 
     def write_policies(self, policies, name="policies.json"):
-        """None is a comment: an empty list looks like a failed kubectl, and would not take away what was there."""
+        """Without policies the file is a comment: netpold takes an empty list for a failed kubectl."""
         self.put(os.path.join(self.policies, name), json.dumps(
             {"apiVersion": "v1", "kind": "List", "items": policies}) if policies else "# no policies\n")
 
@@ -248,7 +248,7 @@ class Lab:
             return {}
 
     def why(self):
-        """Why netpold is not ok, as it says."""
+        """The status's reasons why netpold is not ok."""
         return "; ".join(self.status().get("reasons", []))
 
     def is_up_to_date(self):

@@ -181,7 +181,7 @@ class Chaos:
     def settle(self):
         wait_for(lambda: self.lab.daemon.poll() is None and self.lab.is_up_to_date()
                  and self.lab.status()["health"] != "unhealthy", 20,
-                 f"netpold to be healthy and up to date; its reasons: {self.lab.why()}")
+                 f"netpold to be up to date and not unhealthy; its reasons: {self.lab.why()}")
 
     def start_counting(self):
         self.lab.in_node("nft", "-f", "-", input="table inet count\ndelete table inet count\n")

@@ -118,7 +118,7 @@ def directories():
         os.mkdir(lab.policies, 0o755)
         lab.write_policy_file("a.yaml", deny("a"))
         wait_for_isolated(lab, [A], "the directories were created")
-        wait_for(lambda: lab.status()["health"] == "ok", 60, "the status to be healthy")
+        wait_for(lambda: lab.status()["health"] == "ok", 60, "the status to be ok")
         os.rename(lab.policies, lab.policies + ".old")
         wait_for(lambda: lab.status()["errors"] == 1, 60, "the error about the missing directory")
         equal(isolated(lab), {A}, "isolated addresses while the directory is missing: as before")
@@ -295,71 +295,74 @@ def burst():
         wait_for(lab.is_saved, 60, "the state to be saved, after which the status does not change")
         answer = lab.ctl("status")
         equal((answer.returncode, answer.stdout.startswith("ok\nprocess"), "{" in answer.stdout), (0, True, False),
-              "the exit status, ok in the first line, braces in the text")
-        told = json.loads(lab.ctl("-o", "json", "status").stdout)
-        equal({**told, "checked_at": ""}, {**lab.status(), "checked_at": ""}, "status -o json, without the heartbeat")
+              "netpolctl status: exit status, whether it is ok, whether it is JSON")
+        status = json.loads(lab.ctl("-o", "json", "status").stdout)
+        equal({**status, "checked_at": ""}, {**lab.status(), "checked_at": ""}, "netpolctl -o json status")
 
 
-def answers():
+def status_answers():
     """status: ok, degraded, unhealthy and not running, each with its exit status and its first reason"""
     with new_lab() as lab:
         lab.write_policy_file("a.yaml", deny("a"))
-        wait_for_isolated(lab, [A], "good")
-        wait_for(lambda: lab.is_saved(), 60, "the end of the change")
+        wait_for_isolated(lab, [A], "a good file")
+        wait_for(lambda: lab.is_saved(), 60, "the state to be saved")
 
-        def is_told(status, *words):
+        def answers(status, *words):
             answer, as_json = lab.ctl("status"), lab.ctl("-o", "json", "status")
             first = answer.stdout.splitlines()[0] if answer.stdout else ""
             return ((answer.returncode, as_json.returncode) == (status, status)
                     and all(w in first for w in words) and json.loads(as_json.stdout)["health"] == words[0])
 
-        equal(is_told(0, "ok"), True, lab.ctl("status").stdout)
+        equal(answers(0, "ok"), True, f"netpolctl status is ok: {lab.ctl('status').stdout}")
         lab.write_policy_file("b.yaml", "kind: NetworkPolicy\n")
-        wait_for(lambda: is_told(3, "degraded", "b.yaml:1:1: error: apiVersion"), 60, "a broken file")
+        wait_for(lambda: answers(3, "degraded", "b.yaml:1:1: error: apiVersion"), 60, "degraded: a broken file")
         lab.write_policy_file("b.yaml", deny("b"))
-        wait_for(lambda: is_told(0, "ok"), 60, "the file is mended")
+        wait_for(lambda: answers(0, "ok"), 60, "ok: the file is repaired")
         pods = open(f"{lab.inventory}/pods.json").read()
         lab.put(f"{lab.inventory}/pods.json", pods.replace('"node-1"', '"node-2"'))
-        wait_for(lambda: is_told(3, "degraded", 'no pod of the inventory runs on node "node-1"'), 60, "another's pods")
+        wait_for(lambda: answers(3, "degraded", 'no pod of the inventory runs on node "node-1"'), 60,
+                 "degraded: the pods of another node")
         lab.put(f"{lab.inventory}/pods.json", pods)
-        wait_for(lambda: is_told(0, "ok"), 60, "our pods")
+        wait_for(lambda: answers(0, "ok"), 60, "ok: the pods of this node")
         lab.write_policy_file("a.yaml", deny("a", "nobody"))
         lab.write_policy_file("b.yaml", deny("b", "nobody"))
-        wait_for(lambda: is_told(3, "degraded", "2 policies are in force, but no pod of this node is isolated"), 60,
-                 "nothing isolated")
+        wait_for(lambda: answers(3, "degraded", "2 policies are in force, but no pod of this node is isolated"), 60,
+                 "degraded: no pod is isolated")
         lab.write_policy_file("a.yaml", deny("a"))
-        wait_for(lambda: is_told(0, "ok"), 60, "isolated")
+        wait_for(lambda: answers(0, "ok"), 60, "ok: a pod is isolated")
         second = lab.apply(check=False)
         equal((second.returncode, f"already runs, as process {lab.daemon.pid}" in second.stderr), (1, True),
-              second.stderr)
+              f"a second netpold fails and names the first one: {second.stderr}")
         lab.stop(signal.SIGKILL)
-        wait_for(lambda: is_told(2, "not running", "stay"), 60, "killed")
-        equal(isolated(lab), {A}, "the tables stay")
+        wait_for(lambda: answers(2, "not running", "stay"), 60, "not running: after a kill")
+        equal(isolated(lab), {A}, "isolated addresses after a kill")
         lab.start()
-        wait_for(lambda: is_told(0, "ok"), 60, "started again")
+        wait_for(lambda: answers(0, "ok"), 60, "ok: started again")
         os.rename(lab.policies, f"{lab.policies}.away")
         os.symlink("/nonexistent", lab.policies)
-        wait_for(lambda: is_told(1, "unhealthy", "conf.d cannot be read"), 60, "the directory is gone")
+        wait_for(lambda: answers(1, "unhealthy", "conf.d cannot be read"), 60, "unhealthy: a missing directory")
         os.unlink(lab.policies)
         os.rename(f"{lab.policies}.away", lab.policies)
-        wait_for(lambda: is_told(0, "ok"), 60, "the directory is back")
+        wait_for(lambda: answers(0, "ok"), 60, "ok: the directory is back")
 
 
 def metrics():
-    """status: netpol.prom is as promtool wants it: HELP, TYPE, counters end in _total, each once"""
+    """status: netpol.prom follows promtool's rules: HELP and TYPE once, names of counters end in _total"""
     with new_lab() as lab:
         lab.write_policy_file("a.yaml", deny("a"))
-        wait_for_isolated(lab, [A], "good")
+        wait_for_isolated(lab, [A], "a good file")
         text = open(os.path.join(lab.runtime, "netpol.prom")).read()
         types = dict(re.findall(r"^# TYPE (netpol_\w+) (counter|gauge)$", text, re.M))
-        equal(sorted(types), sorted(re.findall(r"^# HELP (netpol_\w+) [A-Z].*\.$", text, re.M)))
+        equal(sorted(types), sorted(re.findall(r"^# HELP (netpol_\w+) [A-Z].*\.$", text, re.M)),
+              "the metrics with a TYPE, and those with a HELP")
         samples = re.findall(r"^(netpol_\w+)(\{state=\"\w+\"\})? \d+$", text, re.M)
-        equal(len(samples) + 2 * len(types), len(text.splitlines()))
-        equal({name for name, _ in samples}, set(types))
-        equal([n for n, t in types.items() if n.endswith("_total") != (t == "counter")], [])
+        equal(len(samples) + 2 * len(types), len(text.splitlines()), "the number of lines")
+        equal({name for name, _ in samples}, set(types), "the metrics with a sample, and those with a TYPE")
+        equal([n for n, t in types.items() if n.endswith("_total") != (t == "counter")], [],
+              "counters without _total, and gauges with it")
         if shutil.which("promtool"):
             found = subprocess.run(["promtool", "check", "metrics"], input=text, text=True, capture_output=True)
-            equal((found.returncode, found.stdout + found.stderr), (0, ""))
+            equal((found.returncode, found.stdout + found.stderr), (0, ""), "promtool check metrics")
 
 
 def signals():
@@ -557,7 +560,7 @@ def same_as_from_scratch():
 
 
 for case in (notices_files, slow_writer, directories, config_map, bad_files, unexpected_files, conflicts,
-             failed_export, emptied, overflow, burst, answers, metrics, signals, adopts, repairs,
+             failed_export, emptied, overflow, burst, status_answers, metrics, signals, adopts, repairs,
              last_good_survives_restart, own_changes, other_tables, once, same_as_from_scratch):
     test(case)
 finish()

@@ -108,7 +108,7 @@ def full_disk():
         wait_for_isolated(lab, [A, B], "a change with a full disk")
         wait_for_diagnostic(lab, "No space left on device")
         equal((lab.status()["health"], "cannot be kept here" in lab.why()), ("degraded", True),
-              "health with a full disk, and whether its reasons name the state directory")
+              f"health with a full disk, and whether the disk is the reason: {lab.why()}")
         lab.power_cut()
         lab.write_policy_file("p.yaml", "kind: [")
         lab.start()
@@ -288,7 +288,7 @@ def watchdog():
             equal(isolated(lab), {A}, f"isolated addresses with {what}: as before")
             repair(lab)
             lab.wait_for_message("WATCHDOG=1")
-            wait_for(lambda: lab.status()["health"] == "ok", 60, f"the status to be healthy again, after {what}")
+            wait_for(lambda: lab.status()["health"] == "ok", 60, f"the status to be ok again, after {what}")
 
 
 def systemd_reads_nothing():
@@ -351,7 +351,7 @@ def no_descriptors():
             equal(A in isolated(lab), True, f"a is isolated as before, with {more} free descriptors")
             resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
             wait_for_isolated(lab, [A] if more % 2 else [A, B], f"after {more} free descriptors there are many again")
-            wait_for(lambda: lab.status()["health"] == "ok", 60, "the status to be healthy again")
+            wait_for(lambda: lab.status()["health"] == "ok", 60, "the status to be ok again")
         equal(lab.status()["repairs"], 0, "the number of repairs")
 
 
@@ -405,7 +405,7 @@ def no_memory():
               f"the log says that the table was adopted: {lab.log()[-1000:]}")
         equal(lab.probe([to_a, to_b, to_b[:5] + (1001,)]), ["reject", "reject", "allow"],
               "verdicts (to a, to b, to b's port 1001) at the end")
-        wait_for(lambda: lab.status().get("health") == "ok", 60, "the status to be healthy")
+        wait_for(lambda: lab.status().get("health") == "ok", 60, "the status to be ok")
         equal(lab.status()["repairs"], 0, "the number of repairs")
 
 
