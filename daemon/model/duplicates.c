@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Pods of one name that several files, or several places of one file, have. Usually one of the
- * files is an old inventory that nobody removed.
+ * Pods of one name that several files, or several places of one file, have. Where they differ, one
+ * of the files is usually an old inventory that nobody removed: a warning.
  */
 #include "namespace_index.h"
 #include <stdlib.h>
@@ -42,6 +42,9 @@ static void warn_of(const Duplicate *duplicate, Diags *diags)
 	for (size_t i = 0; i < n; i++) {
 		const Pod *pod = losers[i];
 
+		/* two exports that overlap, of one cluster at one time */
+		if (pod_is_equal(pod, winner))
+			continue;
 		DIAG_WARNING(diags, winner->origin, "duplicate", NULL,
 			"pod \"%s/%s\" is also at %s:%u; this one counts: its "
 			"resourceVersion is higher, or its file sorts last",

@@ -43,7 +43,7 @@ void log_generation(uint64_t generation, const char *format, ...)
 			text);
 }
 
-static void log_diag(const Diag *diag)
+void log_diag(const Diag *diag)
 {
 	static const int priorities[] = {LOG_INFO, LOG_WARNING, LOG_ERR};
 	ARENA_CLEANUP Arena *arena = arena_new();

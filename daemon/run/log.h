@@ -14,5 +14,7 @@ void log_line(int priority, const char *code, const char *format, ...)
 /* A change was applied, with this number. CODE=applied. */
 void log_generation(uint64_t generation, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-/* Every diagnostic of the list, a line each, with its own code and severity. */
+/* A line, with its own code and severity. */
+void log_diag(const Diag *diag);
+/* Every diagnostic of the list. */
 void log_diags(const Diags *diags);

@@ -20,9 +20,10 @@ struct Reporter {
 	ReporterFill fill;
 	void *context;
 	Timer *timer;
-	uint64_t end_usec, took_usec;	     /* of the last report */
-	char logged[2 * DIGEST_NAME_LENGTH]; /* digest of the diagnostics logged last */
-	char *written;			     /* the status.json written last; NULL: none */
+	uint64_t end_usec, took_usec; /* of the last report */
+	Arena *logged_arena;
+	StrMap *logged; /* the keys of the messages of the last report; NULL: none yet */
+	char *written;	/* the status.json written last; NULL: none */
 };
 
 /* ---- Files ---- */
@@ -72,37 +73,41 @@ static void write_status(
 }
 
 /* ---- Journal ---- */
-/* Whether the last call had the same text. */
-static bool was_logged(Reporter *reporter, const char *text)
+/*
+ * What makes a message new. Its line and column do not: kubelet lists its pods in another order
+ * each time, and what is above a policy in its file may have grown.
+ */
+static const char *message_key(Arena *arena, const Diag *diag)
 {
-	char name[DIGEST_NAME_LENGTH + 1];
-	Digest digest;
-
-	digest_start(&digest);
-	digest_add_text(&digest, text);
-	digest_end_name(&digest, name);
-	if (strcmp(name, reporter->logged) == 0)
-		return true;
-	snprintf(reporter->logged, sizeof(reporter->logged), "%s", name);
-	return false;
+	return arena_printf(arena, "%s\n%s\n%s\n%s", severity_text(diag->severity),
+		diag->origin.file ? diag->origin.file : "", diag->message,
+		diag->hint ? diag->hint : "");
 }
 
-static void log_status(Reporter *reporter, Arena *arena, const Status *status)
+/* False: the last report had it too. */
+static bool is_new(const Reporter *reporter, StrMap *now, const char *key)
+{
+	strmap_put(now, key, now);
+	return !reporter->logged || !strmap_get(reporter->logged, key);
+}
+
+/* Logs what the last report did not have, and remembers what this one has. */
+static void log_status(Reporter *reporter, const Status *status)
 {
 	const Diags *diags = status->diags;
-	Buf buf = {.arena = arena};
+	Arena *arena = arena_new();
+	StrMap *now = strmap_new(arena);
 
 	for (size_t i = 0; i < diags->list.n; i++)
-		buf_printf(&buf, "%s\n", diag_line(arena, &diags->list.at[i]));
-	if (status->unhealthy)
-		buf_add(&buf, status->unhealthy);
-	if (was_logged(reporter, buf_text(&buf)))
-		return;
-	log_diags(diags);
-	if (diags->n_dropped)
+		if (is_new(reporter, now, message_key(arena, &diags->list.at[i])))
+			log_diag(&diags->list.at[i]);
+	if (diags->n_dropped && is_new(reporter, now, "dropped"))
 		log_line(LOG_WARNING, "dropped", "%zu more diagnostics", diags->n_dropped);
-	if (status->unhealthy)
+	if (status->unhealthy && is_new(reporter, now, arena_strdup(arena, status->unhealthy)))
 		log_line(LOG_ERR, "unhealthy", "unhealthy: %s", status->unhealthy);
+	arena_free(reporter->logged_arena);
+	reporter->logged_arena = arena;
+	reporter->logged = now;
 }
 
 /* ---- When ---- */
@@ -113,7 +118,7 @@ static void write_report(Reporter *reporter)
 	Status status;
 
 	reporter->fill(reporter->context, arena, &status);
-	log_status(reporter, arena, &status);
+	log_status(reporter, &status);
 	json = status_json(arena, &status);
 	if (text_is_equal(json, reporter->written))
 		return;
@@ -160,6 +165,7 @@ Reporter *reporter_free(Reporter *reporter)
 	if (timer_is_armed(reporter->timer))
 		report_now(reporter);
 	timer_free(reporter->timer);
+	arena_free(reporter->logged_arena);
 	free(reporter->written);
 	free(reporter);
 	return NULL;

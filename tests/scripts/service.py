@@ -346,6 +346,31 @@ def status_answers():
         wait_for(lambda: answers(0, "ok"), 60, "ok: the directory is back")
 
 
+def messages_once():
+    """status: the journal has a standing message once, wherever its line moves, and again when it comes back"""
+    with new_lab() as lab:
+        lab.write_policy_file("a.yaml", deny("a"))
+        wait_for_isolated(lab, [A], "a good policy file")
+        broken = deny("b").replace("podSelector", "podSelectr")
+
+        def count():
+            return lab.log().count("podSelectr")
+
+        def report_again(text):
+            lab.write_policy_file("b.yaml", text)
+            wait_for(lab.is_saved, 60, "the file to be in the status")
+
+        for text in (broken, broken, "# a comment\n" + broken):
+            report_again(text)
+            lab.pods = dict(reversed(lab.pods.items()))
+            lab.write_inventory()
+            wait_for(lab.is_saved, 60, "the inventory to be in the status")
+            equal(count(), 1, f"messages after {text!r}")
+        report_again(deny("b"))
+        report_again(broken)
+        equal(count(), 2, "messages when the error is back")
+
+
 def metrics():
     """status: netpol.prom follows promtool's rules: HELP and TYPE once, names of counters end in _total"""
     with new_lab() as lab:
@@ -560,7 +585,7 @@ def same_as_from_scratch():
 
 
 for case in (notices_files, slow_writer, directories, config_map, bad_files, unexpected_files, conflicts,
-             failed_export, emptied, overflow, burst, status_answers, metrics, signals, adopts, repairs,
+             failed_export, emptied, overflow, burst, status_answers, messages_once, metrics, signals, adopts, repairs,
              last_good_survives_restart, own_changes, other_tables, once, same_as_from_scratch):
     test(case)
 finish()
