@@ -51,8 +51,8 @@ typedef struct NamespaceIndex {
 	const char *name;
 	/*
 	 * The Namespace object in force: the winner of those in the files. If no file has one, but
-	 * the namespace has pods, an implied object with the one label that the API server sets on
-	 * every namespace. NULL: there are policies only.
+	 * the namespace has pods, an implied object whose labels are unknown but for the name.
+	 * NULL: there are policies only.
 	 */
 	const Namespace *object;
 	Policies policies; /* strictly sorted by name */

@@ -106,7 +106,7 @@ static void index_namespaces(Update *u)
 
 static bool has_same_labels(const Namespace *a, const Namespace *b)
 {
-	return a && b && labels_are_equal(&a->labels, &b->labels);
+	return a && b && namespaces_have_same_labels(a, b);
 }
 
 static void mark_namespaces_dirty(Update *u)

@@ -10,13 +10,25 @@ Selection selection_of(const Policy *policy, const Peer *peer)
 		peer->namespaces ? NULL : policy->namespace, peer->namespaces, peer->pods};
 }
 
+static Match namespaces_match(const Selection *s, const Member *member)
+{
+	if (s->namespace)
+		return strcmp(member->pod->namespace, s->namespace) == 0 ? MATCH_YES : MATCH_NO;
+	return member->namespace ? namespace_match(member->namespace, s->namespaces) : MATCH_NO;
+}
+
+Match selection_match(const Selection *s, const Member *member)
+{
+	Match match = namespaces_match(s, member);
+
+	if (match == MATCH_NO || !s->pods || selector_matches(s->pods, &member->pod->labels))
+		return match;
+	return MATCH_NO;
+}
+
 bool selection_matches(const Selection *s, const Member *member)
 {
-	if (s->namespace ? strcmp(member->pod->namespace, s->namespace) != 0
-			 : !member->namespace ||
-				   !selector_matches(s->namespaces, &member->namespace->labels))
-		return false;
-	return !s->pods || selector_matches(s->pods, &member->pod->labels);
+	return selection_match(s, member) == MATCH_YES;
 }
 
 static const char *selector_text_or_star(Arena *arena, const Selector *selector)

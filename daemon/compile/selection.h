@@ -23,7 +23,9 @@ typedef struct Member {
 
 /* Of a PEER_PODS peer; texts and selectors are borrowed. */
 Selection selection_of(const Policy *policy, const Peer *peer);
-bool selection_matches(const Selection *selection, const Member *member);
+/* MATCH_UNKNOWN: only unknown labels of the pod's namespace keep it from being selected. */
+Match selection_match(const Selection *selection, const Member *member);
+bool selection_matches(const Selection *selection, const Member *member); /* MATCH_YES */
 /*
  * "default: role=frontend", or with a namespace selector "[team=a]: role=frontend". Different
  * selections have different texts: it is part of what a set's name is a digest of.

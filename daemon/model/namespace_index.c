@@ -64,13 +64,13 @@ const Namespace *namespace_index_winner(const NamespaceIndex *namespace)
 }
 
 /* ---- Lifetime ---- */
-/* The API server sets this label on every namespace (since Kubernetes 1.22). */
+/* What is known of a namespace without an object: its name. */
 static const Namespace *implied_namespace(Arena *arena, const char *name)
 {
 	Namespace *implied = ARENA_NEW(arena, Namespace);
 
 	implied->name = name;
-	VEC_PUSH(arena, &implied->labels.list, (Label){"kubernetes.io/metadata.name", name});
+	VEC_PUSH(arena, &implied->labels.list, (Label){NAMESPACE_NAME_LABEL, name});
 	return implied;
 }
 

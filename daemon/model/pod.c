@@ -31,6 +31,23 @@ int pod_compare_p(const void *a, const void *b)
 	return r ? r : strcmp(x->name, y->name);
 }
 
+/* ---- Namespaces ---- */
+Match namespace_match(const Namespace *namespace, const Selector *selector)
+{
+	bool is_unknown = false;
+
+	for (size_t i = 0; i < selector->list.n; i++) {
+		const Requirement *requirement = &selector->list.at[i];
+
+		if (!namespace->are_labels_known &&
+			strcmp(requirement->key, NAMESPACE_NAME_LABEL) != 0)
+			is_unknown = true;
+		else if (!requirement_holds(requirement, &namespace->labels))
+			return MATCH_NO;
+	}
+	return is_unknown ? MATCH_UNKNOWN : MATCH_YES;
+}
+
 /* ---- Equality ---- */
 static bool are_ports_equal(const Pod *a, const Pod *b)
 {
@@ -60,8 +77,14 @@ bool pod_is_equal(const Pod *a, const Pod *b)
 	       addresses_are_equal(&a->addresses, &b->addresses) && are_ports_equal(a, b);
 }
 
+bool namespaces_have_same_labels(const Namespace *a, const Namespace *b)
+{
+	return a->are_labels_known == b->are_labels_known &&
+	       labels_are_equal(&a->labels, &b->labels);
+}
+
 bool namespace_is_equal(const Namespace *a, const Namespace *b)
 {
 	return a->version == b->version && strcmp(a->name, b->name) == 0 &&
-	       labels_are_equal(&a->labels, &b->labels);
+	       namespaces_have_same_labels(a, b);
 }

@@ -114,7 +114,7 @@ void selector_add(Arena *arena, Selector *selector, Requirement requirement)
 	qsort(selector->list.at, selector->list.n, sizeof(Requirement), requirement_compare);
 }
 
-static bool requirement_holds(const Requirement *requirement, const Labels *labels)
+bool requirement_holds(const Requirement *requirement, const Labels *labels)
 {
 	const char *value = labels_get(labels, requirement->key);
 	bool is_listed = value && requirement->values.n &&

@@ -15,18 +15,18 @@ static void add_pod(Source *source, const Item *item)
 	source->n_static_pods += item->is_static;
 }
 
-/* The API server gives each namespace its name as a label, since Kubernetes 1.21. */
 static void add_namespace(Source *source, const Item *item)
 {
-	static const char *const key = "kubernetes.io/metadata.name";
 	Namespace *namespace = ARENA_NEW(source->arena, Namespace);
 
 	*namespace = (Namespace){.origin = item->pod.origin,
 		.name = item->pod.name,
 		.labels = item->pod.labels,
+		.are_labels_known = true,
 		.version = item->pod.version};
-	if (!labels_get(&namespace->labels, key)) {
-		VEC_PUSH(source->arena, &namespace->labels.list, (Label){key, namespace->name});
+	if (!labels_get(&namespace->labels, NAMESPACE_NAME_LABEL)) {
+		VEC_PUSH(source->arena, &namespace->labels.list,
+			(Label){NAMESPACE_NAME_LABEL, namespace->name});
 		labels_sort(&namespace->labels);
 	}
 	VEC_PUSH(source->arena, &source->namespaces, namespace);

@@ -39,12 +39,24 @@ typedef struct Pod {
 	uint64_t version;    /* resourceVersion; 0 if none */
 } Pod;
 
+/* The label that the API server gives to every namespace, its name (since Kubernetes 1.21). */
+#define NAMESPACE_NAME_LABEL "kubernetes.io/metadata.name"
+
 typedef struct Namespace {
 	Origin origin;
 	const char *name;
-	Labels labels;	  /* always has kubernetes.io/metadata.name */
+	Labels labels; /* always has NAMESPACE_NAME_LABEL */
+	/* false: no file has the object; `labels` is that one label, the others are unknown */
+	bool are_labels_known;
 	uint64_t version; /* resourceVersion; 0 if none */
 } Namespace;
+
+/* Whether a selector selects a namespace. Policies apply MATCH_YES alone: isolation stands. */
+typedef enum Match {
+	MATCH_NO,
+	MATCH_YES,
+	MATCH_UNKNOWN /* it asks for an unknown label, and the known one does not exclude it */
+} Match;
 
 /* The pod has an address and has not finished: it may send and receive. */
 bool pod_is_live(const Pod *pod);
@@ -57,6 +69,10 @@ bool pod_is_subject(const Pod *pod);
 bool named_port_is(const NamedPort *port, const char *name, Protocol protocol);
 const char *pod_text(Arena *arena, const Pod *pod); /* "namespace/name" */
 int pod_compare_p(const void *a, const void *b); /* for qsort() of Pod *: by namespace, then name */
+
+Match namespace_match(const Namespace *namespace, const Selector *selector);
+/* Every selector matches both alike. Without a label is not the same as unknown. */
+bool namespaces_have_same_labels(const Namespace *a, const Namespace *b);
 
 /* All fields but the origins. */
 bool pod_is_equal(const Pod *a, const Pod *b);

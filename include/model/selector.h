@@ -53,6 +53,7 @@ void selector_add(Arena *arena, Selector *selector, Requirement requirement);
  */
 bool selector_is_valid(const Selector *selector);
 /* NotIn and DoesNotExist hold for a missing key (API documentation of LabelSelectorRequirement). */
+bool requirement_holds(const Requirement *requirement, const Labels *labels);
 bool selector_matches(const Selector *selector, const Labels *labels);
 /*
  * These three take NULL, which is an absent selector. It hashes like an empty one, but is not equal

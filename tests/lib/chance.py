@@ -5,6 +5,7 @@ import random
 KEYS = ["app", "role", "tier", "example.com/team"]
 VALUES = ["a", "b", "c", ""]
 NAMES = ["http", "dns", "metrics"]
+NAMESPACE_NAME = "kubernetes.io/metadata.name"  # the label that the API server sets on every namespace
 NUMBERS = [53, 80, 81, 443, 8080]
 PROTOCOLS = ["TCP", "UDP", "SCTP"]
 
@@ -13,21 +14,32 @@ class Chance(random.Random):
     def labels(self):
         return {k: self.choice(VALUES) for k in KEYS if self.random() < 0.5}
 
+    def expression(self, key, values):
+        e = {"key": key, "operator": self.choice(["In", "NotIn", "Exists", "DoesNotExist"])}
+        if e["operator"] in ("In", "NotIn"):
+            e["values"] = self.sample(values, self.randint(1, min(3, len(values))))
+        return e
+
     def selector(self):
         s = {}
         if self.random() < 0.5:
             s["matchLabels"] = {self.choice(KEYS): self.choice(VALUES)}
         if self.random() < 0.4:
-            e = {"key": self.choice(KEYS), "operator": self.choice(["In", "NotIn", "Exists", "DoesNotExist"])}
-            if e["operator"] in ("In", "NotIn"):
-                e["values"] = self.sample(VALUES, self.randint(1, 3))
-            s["matchExpressions"] = [e]
+            s["matchExpressions"] = [self.expression(self.choice(KEYS), VALUES)]
         return s
 
     def namespace_selector(self, namespaces):
+        """By the name with any operator, by other labels, by both, or all namespaces."""
+        if self.random() < 0.2:
+            return {"matchLabels": {NAMESPACE_NAME: self.choice(namespaces)}}
+        selector = self.selector() if self.random() < 0.7 else {}
         if self.random() < 0.3:
-            return {"matchLabels": {"kubernetes.io/metadata.name": self.choice(namespaces)}}
-        return self.selector()
+            selector.setdefault("matchExpressions", []).append(self.expression(NAMESPACE_NAME, namespaces))
+        return selector
+
+    def namespace_objects(self, namespaces):
+        """{name: labels} of the namespaces that have a Namespace object; some have none."""
+        return {n: self.labels() for n in namespaces if self.random() < 0.6}
 
     def block(self, addresses):
         """A block around one of the addresses, with excepts strictly inside it."""

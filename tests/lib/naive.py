@@ -22,15 +22,22 @@ def label_selector_matches(selector, labels):
     return True
 
 
+NAME = "kubernetes.io/metadata.name"  # the label that the API server sets on every namespace
+
+
 class Cluster:
-    """namespaces: {name: labels}; pods: netlab.Pod; policies: manifests."""
+    """namespaces: {name: labels}, of those with a Namespace object; pods: netlab.Pod; policies: manifests."""
 
     def __init__(self, namespaces, pods, policies):
-        self.namespaces = {n: dict(labels, **{"kubernetes.io/metadata.name": n})
-                           for n, labels in namespaces.items()}
+        self.namespaces = {n: dict(labels, **{NAME: n}) for n, labels in namespaces.items()}
         self.pods, self.policies = pods, policies
-        for p in pods:
-            self.namespaces.setdefault(p.namespace, {"kubernetes.io/metadata.name": p.namespace})
+
+    def namespace_matches(self, selector, name):
+        """Without a Namespace object only the name is known: a selector that asks for another label does not match."""
+        if name in self.namespaces:
+            return label_selector_matches(selector, self.namespaces[name])
+        keys = list(selector.get("matchLabels") or {}) + [e["key"] for e in selector.get("matchExpressions") or []]
+        return all(key == NAME for key in keys) and label_selector_matches(selector, {NAME: name})
 
     def has_addresses(self, pod):
         """Whether policies apply to the pod's addresses: not after it finished, nor on the host network."""
@@ -56,7 +63,7 @@ class Cluster:
         if pod is None:
             return False
         if "namespaceSelector" in peer:
-            if not label_selector_matches(peer["namespaceSelector"], self.namespaces[pod.namespace]):
+            if not self.namespace_matches(peer["namespaceSelector"], pod.namespace):
                 return False
         elif pod.namespace != policy["metadata"].get("namespace", "default"):
             return False

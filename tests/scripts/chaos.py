@@ -70,6 +70,8 @@ class Chaos:
         for n in NAMESPACES:
             if self.chance.random() < 0.3:
                 self.lab.namespaces[n] = self.chance.labels()
+            elif self.chance.random() < 0.2:
+                self.lab.namespaces.pop(n, None)  # its labels are unknown then
         self.lab.write_inventory()
 
     def break_file(self):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The compiled ruleset does not depend, to the byte, on the format that a policy is written in, on the names of the
-files, or on the order of policies and inventory.
+files, or on the order of policies and inventory. Unknown labels of a namespace allow nothing.
 
 NETPOL_SEED repeats a run; NETPOL_ROUNDS sets its length."""
 import json
@@ -11,7 +11,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import conf_form
-from chance import Chance
+from chance import Chance, NUMBERS, PROTOCOLS
 from netlab import Lab, Pod, NETPOLCTL, run
 from report import test, finish, equal, repeated_by, seed
 
@@ -20,8 +20,8 @@ ROUNDS = int(os.environ.get("NETPOL_ROUNDS", 100))
 NAMESPACES = ["default", "one", "two"]
 
 
-def compiled(files, inventory):
-    """The ruleset that the files (name -> text) compile to."""
+def answer(files, inventory, *command, **more):
+    """The output of a command of netpolctl for the files (name -> text)."""
     with tempfile.TemporaryDirectory() as d:
         for folder, content in (("p", files), ("i", inventory)):
             os.mkdir(f"{d}/{folder}", 0o755)
@@ -29,22 +29,30 @@ def compiled(files, inventory):
                 Lab.put(f"{d}/{folder}/{name}", text)
         Lab.put(f"{d}/netpol.conf", "")
         result = run(NETPOLCTL, "-c", f"{d}/netpol.conf", "--policies", f"{d}/p", "--inventory", f"{d}/i",
-                     "--node", "node-1", "ruleset", check=False)
+                     "--node", "node-1", *command, check=False, **more)
         equal(result.returncode, 0, f"netpolctl's exit status: {result.stderr[:400]}")
         equal("error" in result.stderr, False, f"netpolctl reports errors: {result.stderr[:400]}")
         return result.stdout
+
+
+def compiled(files, inventory):
+    return answer(files, inventory, "ruleset")
 
 
 def manifests(policies):
     return json.dumps({"kind": "List", "apiVersion": "v1", "items": policies})
 
 
+def namespace(name, labels):
+    return {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name, "labels": labels}}
+
+
 def random_cluster(chance):
     pods = [Pod(chance.choice(NAMESPACES), f"pod-{i}", [f"10.244.1.{10 + i}", f"fd00:244:1::{10 + i:x}"],
                 chance.labels(), ports=chance.ports()) for i in range(10)]
     addresses = [a for p in pods for a in p.addresses] + ["172.17.0.5", "2001:db8::5"]
-    items = [{"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": s, "labels": chance.labels()}}
-             for s in NAMESPACES[:2]] + [p.manifest() for p in pods]
+    items = [namespace(n, labels) for n, labels in chance.namespace_objects(NAMESPACES).items()]
+    items += [p.manifest() for p in pods]
     return items, [chance.policy(i, NAMESPACES, addresses) for i in range(chance.randint(1, 8))]
 
 
@@ -84,6 +92,26 @@ def any_order():
     rounds(check)
 
 
-for case in (both_formats, any_order):
+def allowed(policies, items, flows):
+    verdicts = answer({"a.json": manifests(policies)}, {"i.json": manifests(items)}, "explain", "--batch",
+                      input="".join(f"{flow}\n" for flow in flows)).split()
+    return {flow for flow, verdict in zip(flows, verdicts, strict=True) if verdict == "allow"}
+
+
+def unknown_labels():
+    """properties: a flow that is allowed while a namespace's labels are unknown is allowed with any labels"""
+    def check(chance, items, policies, _):
+        pods = [i["metadata"] for i in items if i["kind"] == "Pod"]
+        objects = [i["metadata"]["name"] for i in items if i["kind"] == "Namespace"]
+        flows = [f"{a['namespace']}/{a['name']} {b['namespace']}/{b['name']} "
+                 f"{chance.choice(NUMBERS)}/{chance.choice(PROTOCOLS)}" for a in pods for b in pods]
+        without = allowed(policies, items, flows)
+        for labels in [{}] + [chance.labels() for _ in range(3)]:
+            added = [namespace(n, labels) for n in NAMESPACES if n not in objects]
+            equal(sorted(without - allowed(policies, items + added, flows)), [], f"flows that {added} forbid")
+    rounds(check)
+
+
+for case in (both_formats, any_order, unknown_labels):
     test(case)
 finish()

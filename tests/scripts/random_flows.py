@@ -48,7 +48,7 @@ def random_pods(chance):
 
 
 def random_cluster(chance, pods):
-    namespaces = {s: chance.labels() for s in NAMESPACES[:2]}  # "two" is declared by no Namespace object
+    namespaces = chance.namespace_objects(NAMESPACES)
     addresses = [a for p in pods for a in p.addresses] + OUTSIDE
     policies = [chance.policy(i, NAMESPACES, addresses) for i in range(chance.randint(1, 7))]
     return namespaces, policies, addresses
@@ -122,7 +122,7 @@ def kernel_round(chance, lab, pods, where):
         if chance.random() < 0.3:
             p.labels, p.ports = chance.labels(), chance.ports()
     namespaces, policies, addresses = random_cluster(chance, pods)
-    lab.namespaces = {n: l for n, l in namespaces.items()}
+    lab.namespaces = dict(namespaces)
     lab.write_inventory()
     lab.write_policies(policies)
     lab.apply()

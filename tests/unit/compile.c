@@ -622,3 +622,55 @@ Test(compile, many_selections_are_split_into_sets_of_bounded_size)
 		count_of_both(&before, &after), before.n);
 	cluster_free(cluster);
 }
+
+/* ---- Namespaces that no file describes ---- */
+static const char DESCRIBED[] = "{\"kind\":\"NamespaceList\",\"items\":[{\"metadata\":{\"name\":"
+				"\"other\"}},{\"metadata\":{\"name\":\"n\"}}]}";
+static const char BY_LABELS[] =
+	"policies = ( { name = \"p\"; namespace = \"n\"; ingress = ( { from = ( { namespaces = "
+	"\"team!=a\"; }, { namespaces = \"!team\"; } ); }, { from = ( { namespaces = "
+	"\"kubernetes.io/metadata.name=n,team!=a\"; } ); ports = ( { port = 80; } ); } ); },\n"
+	"{ name = \"q\"; namespace = \"n\"; ingress = ( { from = ( { namespaces = \"\"; pods = "
+	"\"x=7\"; }, { namespaces = \"kubernetes.io/metadata.name!=other\"; pods = \"x=7\"; } ); } "
+	"); } );";
+
+/* How many pods the sets select. */
+static size_t count_selected(const Ruleset *ruleset)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ruleset->sets.n; i++)
+		n += ruleset->sets.at[i]->kind == SET_PODS ? ruleset->sets.at[i]->elements.n : 0;
+	return n;
+}
+
+/* The object of a namespace comes, without a label, and goes: as if its labels had changed. */
+Test(compile, an_object_without_labels_makes_the_labels_known)
+{
+	Cluster *cluster = cluster_new();
+	const CompileOptions options = {.node = "w", .table = "netpol"};
+	Compiler *compiler = compiler_new(cluster->model, &options);
+	Source *described = parse(SOURCE_INVENTORY, "n.json", DESCRIBED);
+	InventoryPart objects = {
+		.namespaces = described->namespaces.at, .n_namespaces = described->namespaces.n};
+	Changes first = {.arena = arena}, come = {.arena = arena}, go = {.arena = arena};
+	Ruleset *ruleset;
+
+	add_policies(cluster, BY_LABELS);
+	model_list_changes(cluster->model, &first);
+	ruleset = compiler_update(compiler, &first);
+	cr_expect_eq(count_selected(ruleset), 0);
+	ruleset_unref(ruleset);
+	model_replace(cluster->model, &(InventoryPart){}, &objects, &come);
+	ruleset = compiler_update(compiler, &come);
+	cr_expect_eq(count_selected(ruleset), 6, "three addresses in two sets, found %zu",
+		count_selected(ruleset));
+	ruleset_unref(ruleset);
+	model_replace(cluster->model, &objects, &(InventoryPart){}, &go);
+	ruleset = compiler_update(compiler, &go);
+	cr_expect_eq(count_selected(ruleset), 0);
+	ruleset_unref(ruleset);
+	compiler_free(compiler);
+	source_free(described);
+	cluster_free(cluster);
+}

@@ -49,6 +49,12 @@ static void add_pod(Buf *buf, int node)
 #define PODS_MAX 10
 static const char *pods_of[NODES][PODS_MAX];
 
+/* A namespace without labels still differs from one without an object. */
+static const char *team_text(void)
+{
+	return roll(3) ? arena_printf(arena, "\"team\":\"%d\"", roll(2)) : "";
+}
+
 /* Or a namespace, as in a list of both by kubectl. */
 static const char *new_pod(int node)
 {
@@ -57,8 +63,8 @@ static const char *new_pod(int node)
 	if (roll(12) == 0)
 		buf_printf(&buf,
 			"{\"kind\":\"Namespace\",\"metadata\":{\"name\":\"n%d\","
-			"\"resourceVersion\":\"%d\",\"labels\":{\"team\":\"%d\"}}}",
-			roll(SPACES), roll(2), roll(2));
+			"\"resourceVersion\":\"%d\",\"labels\":{%s}}}",
+			roll(SPACES), roll(2), team_text());
 	else
 		add_pod(&buf, node);
 	return buf_text(&buf);
@@ -129,11 +135,31 @@ static const char *namespaces_text(void)
 	buf_add(&buf, "{\"kind\":\"NamespaceList\",\"items\":[");
 	for (int i = 0, n = 0; i < SPACES; i++)
 		if (roll(3))
-			buf_printf(&buf,
-				"%s{\"metadata\":{\"name\":\"n%d\",\"labels\":{\"team\":\"%d\"}}}",
-				n++ ? "," : "", i, roll(2));
+			buf_printf(&buf, "%s{\"metadata\":{\"name\":\"n%d\",\"labels\":{%s}}}",
+				n++ ? "," : "", i, team_text());
 	buf_add(&buf, "]}");
 	return buf_text(&buf);
+}
+
+/* By a label, by the name, by both. */
+static const char *namespace_selector(void)
+{
+	static const char *const name = "kubernetes.io/metadata.name";
+
+	switch (roll(10)) {
+	case 0:
+		return arena_printf(arena, "team!=%d", roll(2));
+	case 1:
+		return "!team";
+	case 2:
+		return arena_printf(arena, "%s%s=n%d", name, roll(2) ? "!" : "", roll(SPACES));
+	case 3:
+		return arena_printf(arena, "%s=n%d,team!=%d", name, roll(SPACES), roll(2));
+	case 4:
+		return arena_printf(arena, "%s notin (n1,n%d),!team", name, roll(SPACES));
+	default:
+		return arena_printf(arena, "team=%d", roll(2));
+	}
 }
 
 static void add_peer(Buf *buf)
@@ -147,11 +173,11 @@ static void add_peer(Buf *buf)
 		buf_printf(buf, "{ cidr_set = \"s%d\"; }", roll(2));
 		break;
 	case 2:
-		buf_printf(buf, "{ namespaces = \"team=%d\"; }", roll(2));
+		buf_printf(buf, "{ namespaces = \"%s\"; }", namespace_selector());
 		break;
 	case 3:
-		buf_printf(buf, "{ namespaces = \"team=%d\"; pods = \"a in (0,%d)\"; }", roll(2),
-			1 + roll(2));
+		buf_printf(buf, "{ namespaces = \"%s\"; pods = \"a in (0,%d)\"; }",
+			namespace_selector(), 1 + roll(2));
 		break;
 	case 4:
 		buf_printf(buf, "{ namespaces = \"\"; pods = \"b!=%d\"; }", roll(3));
@@ -319,7 +345,7 @@ static void event(Way *way)
 {
 	int i;
 
-	switch (roll(11)) {
+	switch (roll(12)) {
 	case 0: /* a namespace in two files, too */
 		touch(way, 1, roll(2) ? "namespaces.json" : "again.json",
 			roll(4) ? namespaces_text() : NULL);
@@ -330,6 +356,7 @@ static void event(Way *way)
 		touch(way, 0, arena_printf(arena, "%d.conf", i), roll(4) ? policies_text(i) : NULL);
 		break;
 	case 3:
+	case 4:
 		touch(way, 1, "crowd.json", crowd_text());
 		break;
 	default:

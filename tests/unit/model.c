@@ -221,6 +221,65 @@ Test(model, a_namespace_lives_until_the_purge_after_its_last_object)
 	cr_assert_eq(model_counts(model).namespaces, 0);
 }
 
+/* ---- Namespaces that no file describes ---- */
+static const Namespace *namespace_of(const char *text) /* NULL: unknown labels */
+{
+	Namespace *new = ARENA_NEW(arena, Namespace);
+
+	*new = (Namespace){
+		.name = "n", .labels = labels(text ? text : ""), .are_labels_known = text};
+	VEC_PUSH(arena, &new->labels.list, (Label){NAMESPACE_NAME_LABEL, "n"});
+	labels_sort(&new->labels);
+	return new;
+}
+
+/* NAME stands for kubernetes.io/metadata.name. */
+static Match match(const char *text, const char *of)
+{
+	Selector selector = {};
+	const char *name = strstr(text, "NAME");
+	size_t at;
+
+	if (name)
+		text = arena_printf(arena, "%.*s%s%s", (int)(name - text), text,
+			NAMESPACE_NAME_LABEL, name + strlen("NAME"));
+	cr_assert_null(selector_parse(arena, text, &selector, &at));
+	return namespace_match(namespace_of(of), &selector);
+}
+
+Test(model, only_the_name_of_a_namespace_without_object_is_known)
+{
+	static const struct {
+		const char *selector;
+		Match unknown, without_labels;
+	} cases[] = {{"", MATCH_YES, MATCH_YES}, {"a=b", MATCH_UNKNOWN, MATCH_NO},
+		{"a!=b", MATCH_UNKNOWN, MATCH_YES}, {"a", MATCH_UNKNOWN, MATCH_NO},
+		{"!a", MATCH_UNKNOWN, MATCH_YES}, {"NAME=n", MATCH_YES, MATCH_YES},
+		{"NAME in (m,n)", MATCH_YES, MATCH_YES}, {"NAME=m", MATCH_NO, MATCH_NO},
+		{"NAME!=n", MATCH_NO, MATCH_NO}, {"NAME notin (m)", MATCH_YES, MATCH_YES},
+		{"NAME", MATCH_YES, MATCH_YES}, {"!NAME", MATCH_NO, MATCH_NO},
+		{"NAME=n,a!=b", MATCH_UNKNOWN, MATCH_YES}, {"NAME=m,a!=b", MATCH_NO, MATCH_NO},
+		{"a!=b,NAME!=n", MATCH_NO, MATCH_NO}, {"z,NAME=m", MATCH_NO, MATCH_NO}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		cr_expect_eq(match(cases[i].selector, NULL), cases[i].unknown, "\"%s\": %d",
+			cases[i].selector, match(cases[i].selector, NULL));
+		cr_expect_eq(match(cases[i].selector, ""), cases[i].without_labels, "\"%s\": %d",
+			cases[i].selector, match(cases[i].selector, ""));
+	}
+	cr_expect_eq(match("a=b", "a=b"), MATCH_YES);
+	cr_expect_eq(match("a!=b", "a=b"), MATCH_NO);
+}
+
+Test(model, known_labels_are_not_equal_to_unknown_ones)
+{
+	cr_expect_not(namespace_is_equal(namespace_of(NULL), namespace_of("")));
+	cr_expect(namespace_is_equal(namespace_of(NULL), namespace_of(NULL)));
+	cr_expect(namespace_is_equal(namespace_of("a=b"), namespace_of("a=b")));
+	cr_expect_not(namespaces_have_same_labels(namespace_of(NULL), namespace_of("")));
+	cr_expect_not(namespaces_have_same_labels(namespace_of("a=b"), namespace_of("a=c")));
+}
+
 static void set_policy(Model *model, const char *name)
 {
 	Policy *policy = ARENA_NEW(arena, Policy);
