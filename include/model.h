@@ -155,3 +155,10 @@ bool model_is_duplicate(const Model *model, const Pod *pod);
  * DIAGS_MAX pods they are only counted.
  */
 void model_warn_duplicates(const Model *model, Diags *diags);
+
+/* ---- Namespaces with pods, of which no file has the object ---- */
+/*
+ * A warning for each policy with a namespaceSelector of which it is unknown whether it selects such
+ * a namespace: it asks for other labels than the name.
+ */
+void model_warn_unknown_labels(const Model *model, Diags *diags);

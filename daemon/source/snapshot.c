@@ -176,16 +176,32 @@ static void collect_diags(Snapshot *snapshot)
 	for (size_t i = 0; i < lists.n; i++)
 		diags_append_most_severe(&snapshot->diags, lists.at[i], share);
 	model_warn_duplicates(snapshot->model, &snapshot->diags);
+	model_warn_unknown_labels(snapshot->model, &snapshot->diags);
 	snapshot->are_diags_outdated = false;
 }
 
-static void update_diags(Snapshot *snapshot, bool have_policies)
+/* A namespace with unknown labels has come, has gone, or has got an object. */
+static bool have_unknown_labels_changed(const Changes *changes)
+{
+	for (size_t i = 0; i < changes->namespaces.n; i++) {
+		const NamespaceChange *change = &changes->namespaces.at[i];
+
+		if ((change->before && !change->before->are_labels_known) ||
+			(change->after && !change->after->are_labels_known))
+			return true;
+	}
+	return false;
+}
+
+static void update_diags(Snapshot *snapshot, bool have_policies, const Changes *changes)
 {
 	bool has_duplicates = model_counts(snapshot->model).duplicates > 0;
 
 	for (size_t i = 0; i < snapshot->n; i++)
 		compare_diags(snapshot, snapshot->dirs[i]);
-	snapshot->are_diags_outdated |= have_policies || has_duplicates || snapshot->had_duplicates;
+	snapshot->are_diags_outdated |= have_policies || has_duplicates ||
+					snapshot->had_duplicates ||
+					have_unknown_labels_changed(changes);
 	snapshot->had_duplicates = has_duplicates;
 	if (snapshot->are_diags_outdated)
 		collect_diags(snapshot);
@@ -200,7 +216,7 @@ void snapshot_update(Snapshot *snapshot, Changes *changes)
 	merge_inventories(snapshot, changes);
 	if (have_policies || snapshot->is_new)
 		merge_policies(snapshot, changes);
-	update_diags(snapshot, have_policies);
+	update_diags(snapshot, have_policies, changes);
 	for (size_t i = 0; i < snapshot->n; i++)
 		entries_end_changes(&snapshot->dirs[i]->entries);
 	snapshot->is_new = false;

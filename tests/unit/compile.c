@@ -674,3 +674,84 @@ Test(compile, an_object_without_labels_makes_the_labels_known)
 	source_free(described);
 	cluster_free(cluster);
 }
+
+static const Diags *unknown_labels(const Cluster *cluster)
+{
+	Diags *diags = ARENA_NEW(arena, Diags);
+
+	diags->arena = arena;
+	model_warn_unknown_labels(cluster->model, diags);
+	return diags;
+}
+
+static void add_pods(Cluster *cluster, const char *namespace)
+{
+	Source *source = parse(SOURCE_INVENTORY, "more.json",
+		arena_printf(arena,
+			"{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"name\":\"a\","
+			"\"namespace\":\"%s\"}},{\"metadata\":{\"name\":\"b\",\"namespace\":"
+			"\"%s\"}}]}",
+			namespace, namespace));
+
+	VEC_PUSH(arena, &cluster->sources, source);
+	add(cluster->model, source);
+}
+
+Test(compile, a_policy_that_asks_for_unknown_labels_is_warned_of_once)
+{
+	Cluster *cluster = cluster_new();
+	const Diags *diags;
+
+	add_policies(cluster, BY_LABELS);
+	diags = unknown_labels(cluster);
+	cr_assert_eq(diags->list.n, 1, "not of q, which asks for names only");
+	cr_expect_eq(diags->list.at[0].severity, SEVERITY_WARNING);
+	cr_expect_eq(diags->list.at[0].origin.line, 1);
+	cr_expect(strstr(diags->list.at[0].message, "\"n/p\""));
+	cr_expect(strstr(diags->list.at[0].message, " \"n\""));
+	cr_expect(strstr(diags->list.at[0].hint, "kubectl get namespaces -o json"));
+	for (int i = 0; i < 9; i++)
+		add_pods(cluster, arena_printf(arena, "m%d", i));
+	diags = unknown_labels(cluster);
+	cr_assert_eq(diags->list.n, 1);
+	cr_expect(strstr(diags->list.at[0].message, "\"m0\", \"m1\", \"m2\" and 7 more"), "%s",
+		diags->list.at[0].message);
+	cluster_free(cluster);
+}
+
+/* Neither what is not in force, nor what the name alone decides. */
+Test(compile, what_unknown_labels_do_not_decide_is_not_warned_of)
+{
+	Cluster *cluster = cluster_new();
+
+	add_policies(cluster,
+		"policies = ( { name = \"p\"; namespace = \"n\"; types = [ \"Egress\" ]; ingress = "
+		"( { from = ( { namespaces = \"team=a\"; } ); } ); },\n"
+		"{ name = \"q\"; namespace = \"n\"; ingress = ( { from = ( { namespaces = "
+		"\"kubernetes.io/metadata.name=other,team=a\"; }, { pods = \"team=a\"; } ); } ); } "
+		");");
+	cr_expect_eq(unknown_labels(cluster)->list.n, 0);
+	add_pods(cluster, "other");
+	cr_expect_eq(unknown_labels(cluster)->list.n, 1);
+	cluster_free(cluster);
+}
+
+/* The number of warnings is bounded, the number of policies is not. */
+Test(compile, the_policies_that_are_not_named_are_counted)
+{
+	Cluster *cluster = cluster_new();
+	const Diags *diags;
+
+	for (int i = 0; i < DIAGS_MAX + 3; i++)
+		add_policies(cluster,
+			arena_printf(arena,
+				"policies = ( { name = \"p%03d\"; namespace = \"n\"; ingress = "
+				"( { from = ( { namespaces = \"team=a\"; } ); } ); } );",
+				i));
+	diags = unknown_labels(cluster);
+	cr_expect_eq(diags->list.n, DIAGS_MAX);
+	cr_expect_eq(diags->n_dropped, 3);
+	cr_expect_eq(diags->n_warnings, DIAGS_MAX + 3);
+	cr_expect(strstr(diags->list.at[0].message, "\"n/p000\""));
+	cluster_free(cluster);
+}

@@ -440,7 +440,18 @@ static void check_step(const Ruleset *old, const Ruleset *new, const char *old_t
 /* Counts what occurred: the test fails if an interesting case never did. */
 typedef struct Seen {
 	unsigned n_compared, n_edits, n_resized;
+	unsigned n_unknown; /* warnings of namespaces without labels */
 } Seen;
+
+static unsigned count_unknown(const Way *way)
+{
+	const Diags *diags = snapshot_diags(way->snapshot);
+	unsigned n = 0;
+
+	for (size_t i = 0; i < diags->list.n; i++)
+		n += strcmp(diags->list.at[i].code, "unknown-labels") == 0;
+	return n;
+}
 
 static void play(bool is_all, Seen *seen)
 {
@@ -475,6 +486,7 @@ static void play(bool is_all, Seen *seen)
 			difference(all_text(&again, fresh), all_text(&way, held)));
 		cr_assert(ruleset_is_equal(held, fresh));
 		seen->n_compared++;
+		seen->n_unknown += count_unknown(&way);
 		ruleset_unref(fresh);
 		way_free(&again);
 	}
@@ -502,4 +514,5 @@ Test(incremental, change_by_change_is_as_all_at_once, .init = files_begin, .fini
 	cr_assert_gt(all.n_compared, ROUNDS * EVENTS / 10, "files were hardly ever all good");
 	cr_assert_gt(all.n_edits, ROUNDS, "sets were hardly ever edited");
 	cr_assert_gt(all.n_resized, ROUNDS, "sets hardly ever changed their size");
+	cr_assert_gt(all.n_unknown, ROUNDS, "the labels of namespaces were hardly ever unknown");
 }
