@@ -93,15 +93,16 @@ static const Policies *policies_of(const Why *w)
 	return namespace ? &namespace->policies : &none;
 }
 
-static bool is_selected(const Why *w, const Policy *policy, const Peer *peer)
+/* Of a PEER_PODS peer. */
+static Match pods_match(const Why *w, const Policy *policy, const Peer *peer)
 {
 	const Selection selection = selection_of(policy, peer);
 	Member member = {.pod = w->other->pod};
 
 	if (!member.pod || !pod_is_subject(member.pod))
-		return false;
+		return MATCH_NO;
 	member.namespace = model_namespace(w->x->model, member.pod->namespace);
-	return selection_matches(&selection, &member);
+	return selection_match(&selection, &member);
 }
 
 static bool peer_has(const Why *w, const Policy *policy, const Peer *peer)
@@ -109,7 +110,7 @@ static bool peer_has(const Why *w, const Policy *policy, const Peer *peer)
 	Ranges ranges = {};
 
 	if (peer->kind == PEER_PODS)
-		return is_selected(w, policy, peer);
+		return pods_match(w, policy, peer) == MATCH_YES;
 	peer_ranges(w->arena, w->x->model, peer, w->other->address.family, &ranges);
 	return ranges_have(&ranges, w->other->address);
 }
@@ -251,6 +252,49 @@ static void add_reason(Why *w, Buf *buf)
 	buf_add(buf, "\n");
 }
 
+/* ---- Unknown labels ---- */
+/* The first peer of the rule that may be for the other pod, if its namespace's labels were known.
+ */
+static const Peer *undecided_peer(const Why *w, const Policy *policy, const Rule *rule)
+{
+	for (size_t i = 0; rule_has_port(w, rule) && i < rule->peers.n; i++)
+		if (rule->peers.at[i].kind == PEER_PODS &&
+			pods_match(w, policy, &rule->peers.at[i]) == MATCH_UNKNOWN)
+			return &rule->peers.at[i];
+	return NULL;
+}
+
+static bool add_undecided(Why *w, Buf *buf, const Policy *policy, const Rule *rule)
+{
+	const Peer *peer = undecided_peer(w, policy, rule);
+
+	if (!peer)
+		return false;
+	buf_printf(buf,
+		"    the labels of namespace %s are unknown, no inventory file has its Namespace "
+		"object: so the rule at %s of %s/%s does not match (",
+		w->other->pod->namespace, place_text(w->arena, rule->origin), policy->namespace,
+		policy->name);
+	add_peer_text(w, buf, policy, peer);
+	buf_add(buf, ")\n");
+	return true;
+}
+
+/* The first rule that unknown labels keep from letting a refused flow through. */
+static void add_unknown_labels(Why *w, Buf *buf)
+{
+	const Policies *policies = policies_of(w);
+
+	for (size_t i = 0; i < policies->n; i++) {
+		const Policy *policy = policies->at[i];
+
+		for (size_t r = 0; is_isolating(w, policy) && r < policy->rules[w->direction].n;
+			r++)
+			if (add_undecided(w, buf, policy, &policy->rules[w->direction].at[r]))
+				return;
+	}
+}
+
 static void add_endpoint(Why *w, Buf *buf, const Endpoint *endpoint)
 {
 	char text[ADDRESS_TEXT_SIZE];
@@ -293,6 +337,8 @@ static void add_direction(Why *w, Buf *buf, const Evaluation *evaluation)
 	add_isolating(w, buf);
 	buf_add(buf, "\n");
 	add_reason(w, buf);
+	if (!evaluation->is_allowed)
+		add_unknown_labels(w, buf);
 }
 
 static void add_flow(Why *w, Buf *buf)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Golden files. golden/check.out/FILE is the output of `netpolctl check golden/check/FILE`;
-golden/ruleset/CASE/ruleset.nft is the ruleset of that folder's conf.d, inventory and netpol.conf; golden/ctl/answers
-has netpolctl's output for each line of golden/ctl/commands. --update rewrites them: read the difference before you
-commit it."""
+golden/ruleset/CASE/ruleset.nft is the ruleset of that folder's conf.d, inventory and netpol.conf; answers in golden/ctl
+and golden/unknown-labels has netpolctl's output for each line of commands. --update rewrites them: read the difference
+before you commit it."""
 import os
 import re
 import sys
@@ -41,9 +41,8 @@ def ruleset(name):
     compare(os.path.join(directory, "ruleset.nft"), result.stdout)
 
 
-def commands():
-    """golden: explain, matrix and their JSON output are as recorded"""
-    directory, answers = os.path.join(GOLDEN, "ctl"), []
+def commands(name):
+    directory, answers = os.path.join(GOLDEN, name), []
     with open(os.path.join(directory, "commands")) as f:
         for line in f.read().splitlines():
             result = run(NETPOLCTL, "-c", "netpol.conf", "--policies", "conf.d", "--inventory", "inventory",
@@ -62,6 +61,7 @@ def shipped():
 for directory in ("check", "ruleset"):
     for case in sorted(os.listdir(os.path.join(GOLDEN, directory))):
         test({"check": check, "ruleset": ruleset}[directory], case, name=f"golden: {directory}/{case}")
-test(commands)
+test(commands, "ctl", name="golden: explain, matrix and their JSON output are as recorded")
+test(commands, "unknown-labels", name="golden: namespaces without a Namespace object")
 test(shipped)
 finish(update="rewrite the golden files")
