@@ -41,6 +41,9 @@ enum {
 /* The code of the warning about a file that says nothing: see Source. */
 #define PARSE_CODE_EMPTY_LIST "empty-list"
 
+/* The code of the diagnostic for a file of policies that is a list of other objects, e.g. pods. */
+#define PARSE_CODE_OTHER_LIST "other-list"
+
 /*
  * Limits on one file. Each bounds the memory or the stack that an input can make netpold use;
  * exceeding one is an error with a diagnostic. The first two are checked by the module source,

@@ -55,17 +55,19 @@ static SourceKind kind_of_directory(const Ctl *ctl, const char *path)
 	return is_inventory ? SOURCE_INVENTORY : SOURCE_POLICIES;
 }
 
-static bool is_empty(const Source *source)
-{
-	return source->diags.n_errors == 0 && source->policies.n == 0 && source->sets.n == 0;
-}
-
-static bool is_no_inventory(const Source *source)
+static bool has_code(const Source *source, const char *code)
 {
 	for (size_t i = 0; i < source->diags.list.n; i++)
-		if (strcmp(source->diags.list.at[i].code, PARSE_CODE_NO_INVENTORY) == 0)
+		if (strcmp(source->diags.list.at[i].code, code) == 0)
 			return true;
 	return false;
+}
+
+/* Nothing in it is a policy, and it is well-formed. */
+static bool may_be_inventory(const Source *source)
+{
+	return (source->diags.n_errors == 0 || has_code(source, PARSE_CODE_OTHER_LIST)) &&
+	       source->policies.n == 0 && source->sets.n == 0;
 }
 
 static int read_as(
@@ -92,12 +94,12 @@ static int read_either(
 	Source *other = NULL;
 	int r = read_as(directory, kind, path, name, ret_source);
 
-	if (r < 0 || kind == SOURCE_INVENTORY || !is_empty(*ret_source) ||
+	if (r < 0 || kind == SOURCE_INVENTORY || !may_be_inventory(*ret_source) ||
 		!source_name_is_read(SOURCE_INVENTORY, name))
 		return r;
 	r = read_as(directory, SOURCE_INVENTORY, path, name, &other);
 	/* a List without items may be either, and stays a policy file */
-	if (r == 0 && !is_no_inventory(other) && !(*ret_source)->says_nothing) {
+	if (r == 0 && !has_code(other, PARSE_CODE_NO_INVENTORY) && !(*ret_source)->says_nothing) {
 		source_free(*ret_source);
 		*ret_source = other;
 		return 0;

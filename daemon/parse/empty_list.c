@@ -2,6 +2,19 @@
 /* Files that say nothing: see empty_list.h. */
 #include "empty_list.h"
 
+void empty_file_report(Source *source, SourceKind kind)
+{
+	Origin origin = {.file = source->file};
+
+	if (kind == SOURCE_POLICIES)
+		DIAG_ERROR(&source->diags, origin, "empty",
+			"has the writing failed? to take the policies away delete the file",
+			"an empty file is no policy");
+	else
+		DIAG_ERROR(&source->diags, origin, "inventory", NULL,
+			"an empty file is no inventory: the export has failed");
+}
+
 void empty_list_check(Source *source, SourceKind kind)
 {
 	bool is_policies = kind == SOURCE_POLICIES;

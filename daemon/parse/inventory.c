@@ -21,8 +21,8 @@
  * a container and a port in it.
  */
 #include "inventory.h"
+#include "documents.h"
 #include "inventory_objects.h"
-#include "yaml_tree.h"
 #include <string.h>
 
 typedef struct Inventory {
@@ -269,7 +269,7 @@ void inventory_read_yaml(Source *source, Arena *scratch, const char *text, size_
 {
 	Reader reader = {scratch, &source->diags};
 	Documents documents = {};
-	bool is_good = yaml_tree_read(&reader, source->file, text, n, &documents);
+	bool is_good = documents_read(&reader, source->file, text, n, &documents);
 
 	for (size_t i = 0; is_good && i < documents.n; i++) {
 		Inventory *v;

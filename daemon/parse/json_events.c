@@ -175,6 +175,7 @@ bool json_events_read(Reader *reader, const char *file, const char *text, size_t
 	yajl_status status;
 
 	p.yajl = yajl_alloc(&CALLBACKS, &memory, &p);
+	yajl_config(p.yajl, yajl_allow_multiple_values, 1);
 	status = yajl_parse(p.yajl, (const unsigned char *)text, n);
 	p.is_at_end = status == yajl_status_ok;
 	if (p.is_at_end)

@@ -4,7 +4,7 @@
  * json_events: a JSON text as a stream of events, in constant memory, however large the file is.
  * This is the only user of yajl: another streaming parser can take its place behind this header.
  *
- * For one value the handler's functions are called in the order of the text: scalar, or begin, the
+ * For each value the handler's functions are called in the order of the text: scalar, or begin, the
  * content, end. In a map, key precedes each value. Calls are balanced, and at most PARSE_DEPTH_MAX
  * begins are open at a time. After a syntax error or a handler's false no more calls follow.
  */
@@ -26,9 +26,10 @@ typedef struct JsonHandler {
 } JsonHandler;
 
 /*
- * Reads the one JSON value that the text is. During a handler call *ret_at is the offset of the
- * current token's end. The reader's arena has yajl's buffers. False: a handler stopped, or a syntax
- * error is in the reader's diags.
+ * Reads the JSON values that the text is, one after the other: nothing needs to be between them,
+ * as in what `kubectl get --watch -o json` prints. During a handler call *ret_at is the offset of
+ * the current token's end. The reader's arena has yajl's buffers. False: a handler stopped, or a
+ * syntax error is in the reader's diags.
  */
 bool json_events_read(Reader *reader, const char *file, const char *text, size_t n,
 	const JsonHandler *handler, void *context, size_t *ret_at);

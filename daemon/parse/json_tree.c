@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* JSON events -> tree, with libyaml's lines and columns: see json_tree.h. */
+/* JSON events -> trees, with libyaml's lines and columns: see json_tree.h. */
 #include "json_tree.h"
 #include "json_events.h"
 #include "yaml_scalar.h"
@@ -21,7 +21,10 @@ typedef struct Tree {
 	Level levels[PARSE_DEPTH_MAX + 1];
 	unsigned depth; /* levels[depth] is the innermost; 0: none is open */
 	size_t nodes;
-	Node *root;
+	Documents *roots;
+	/* after the last complete root */
+	uint32_t n_complete;
+	Rest rest;
 } Tree;
 
 /* Columns are characters, as in libyaml: a UTF-8 continuation byte (10xxxxxx) is no column. */
@@ -48,7 +51,16 @@ static Origin take_token(Tree *t)
 	return origin;
 }
 
-/* A new node, as the root, the next item of the open list, or the value of the latest key. */
+/* A value has ended; if it was a root, what follows may be another text. */
+static void end_value(Tree *t)
+{
+	if (t->depth > 0)
+		return;
+	t->n_complete = t->roots->n;
+	t->rest = (Rest){t->counted, t->origin, t->nodes};
+}
+
+/* A new node, as a root, the next item of the open list, or the value of the latest key. */
 static Node *add_node(Tree *t, NodeKind kind)
 {
 	Node *node = ARENA_NEW(t->arena, Node);
@@ -57,7 +69,7 @@ static Node *add_node(Tree *t, NodeKind kind)
 	t->nodes++;
 	*node = (Node){.kind = kind, .origin = take_token(t)};
 	if (t->depth == 0) {
-		t->root = node;
+		VEC_PUSH(t->arena, t->roots, node);
 	} else if (level->node->kind == NODE_LIST) {
 		VEC_PUSH(t->arena, &level->node->items, node);
 	} else {
@@ -85,6 +97,7 @@ static bool on_end(void *context)
 	assert(t->depth > 0);
 	take_token(t);
 	t->depth--;
+	end_value(t);
 	return true;
 }
 
@@ -109,16 +122,36 @@ static bool on_scalar(void *context, ScalarKind kind, const char *text, size_t n
 	node->text = arena_strndup(t->arena, text, n);
 	if (kind != SCALAR_STRING)
 		yaml_scalar_resolve(node);
+	end_value(t);
 	return !memchr(text, '\0', n) && t->nodes <= PARSE_NODES_MAX;
 }
 
-const Node *json_tree_read(Arena *arena, const char *file, const char *text, size_t n)
+/* rest->at is behind the last value; the next one begins after the blanks. */
+static void skip_blanks(Tree *t)
+{
+	t->counted = t->rest.at;
+	t->origin = t->rest.origin;
+	count_to(t, t->counted + strspn(t->text + t->counted, " \t\r\n"));
+	t->rest.at = t->counted;
+	t->rest.origin = t->origin;
+}
+
+bool json_tree_read(Reader *reader, const char *text, size_t n, Rest *rest, Documents *ret)
 {
 	static const JsonHandler handler = {on_begin, on_end, on_key, on_scalar};
-	Tree *t = ARENA_NEW(arena, Tree);
-	Diags ignored = {.arena = arena};
-	Reader reader = {arena, &ignored};
+	Tree *t = ARENA_NEW(reader->arena, Tree);
+	const char *file = rest->origin.file;
 
-	*t = (Tree){.arena = arena, .text = text, .origin = {file, 1, 1}};
-	return json_events_read(&reader, file, text, n, &handler, t, &t->end) ? t->root : NULL;
+	assert(rest->at == 0 && ret->n == 0);
+	*t = (Tree){.arena = reader->arena,
+		.text = text,
+		.origin = rest->origin,
+		.roots = ret,
+		.rest = *rest};
+	if (json_events_read(reader, file, text, n, &handler, t, &t->end))
+		return true;
+	ret->n = t->n_complete;
+	skip_blanks(t);
+	*rest = t->rest;
+	return false;
 }

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Manifests: see manifest.h. The order is the API server's: known fields and types (decoding),
- * defaults, validation. Functions of Kubernetes are cited where this code follows them;
+ * NetworkPolicies: see manifest.h. The order is the API server's: known fields and types
+ * (decoding), defaults, validation. Functions of Kubernetes are cited where this code follows them;
  * "validation." is pkg/apis/networking/validation/validation.go, "metav1." is
  * apimachinery/pkg/apis/meta/v1/validation.
  */
 #include "manifest.h"
-#include "empty_list.h"
 #include "fields.h"
-#include "json_tree.h"
-#include "yaml_tree.h"
 #include <string.h>
 
 /* ---- The fields of the API (k8s.io/api/networking/v1/types.go, apimachinery ObjectMeta) ---- */
@@ -221,7 +218,7 @@ static const Dialect DIALECT = {.rule = {&RULE_SCHEMA[INGRESS], &RULE_SCHEMA[EGR
 	.end_port = "endPort",
 	.read_peer = read_peer};
 
-/* validation.ValidateNetworkPolicySpec; its policyTypes are read by read_policy. */
+/* validation.ValidateNetworkPolicySpec; its policyTypes are read by manifest_read_policy. */
 static void read_spec(Reader *reader, const Node *spec, Policy *policy)
 {
 	if (!spec)
@@ -232,7 +229,7 @@ static void read_spec(Reader *reader, const Node *spec, Policy *policy)
 }
 
 /* validation.ValidateNetworkPolicy */
-static void read_policy(Source *source, Reader *reader, const Node *node)
+void manifest_read_policy(Source *source, Reader *reader, const Node *node)
 {
 	Policy *policy = ARENA_NEW(reader->arena, Policy);
 	const Node *metadata, *spec;
@@ -250,118 +247,4 @@ static void read_policy(Source *source, Reader *reader, const Node *node)
 	read_spec(reader, spec, policy);
 	fields_read_types(reader, node_get(spec, "policyTypes"), "policyTypes", policy);
 	VEC_PUSH(reader->arena, &source->policies, policy);
-}
-
-/* ---- Documents ---- */
-static bool is_known_version(const char *version)
-{
-	return text_is_equal(version, "networking.k8s.io/v1") ||
-	       text_is_equal(version, "extensions/v1beta1");
-}
-
-static void read_object(Source *source, Reader *reader, const Node *node, bool is_in_typed_list);
-
-static void read_list(Source *source, Reader *reader, const Node *node, bool is_typed)
-{
-	const Node *items = node_field(reader, node, "items", NODE_LIST);
-
-	if (node_count(items) == 0)
-		empty_list_note(source, node->origin);
-	for (size_t i = 0; i < node_count(items); i++) {
-		if (!node_expect(reader, items->items.at[i], NODE_MAP, "an item of the list"))
-			continue;
-		read_object(source, reader, items->items.at[i], is_typed);
-	}
-}
-
-static void skip_object(Reader *reader, const Node *node, const char *version, const char *kind)
-{
-	if (text_is_equal(kind, "NetworkPolicy"))
-		DIAG_WARNING(reader->diags, node->origin, "skipped",
-			"netpol reads networking.k8s.io/v1 and extensions/v1beta1",
-			"NetworkPolicy of apiVersion \"%s\" is skipped", version ? version : "");
-	else
-		diag_add(reader->diags, SEVERITY_NOTE, node->origin, "skipped", NULL,
-			"%s is skipped: it is no NetworkPolicy", kind);
-}
-
-/*
- * Any object, by its kind. is_in_typed_list: it is an item of a NetworkPolicyList, and may omit
- * kind and apiVersion, as in the API server's responses.
- */
-static void read_object(Source *source, Reader *reader, const Node *node, bool is_in_typed_list)
-{
-	const char *version = node_field_text(reader, node, "apiVersion");
-	const char *kind = node_field_text(reader, node, "kind");
-
-	if (!kind && is_in_typed_list && !version)
-		read_policy(source, reader, node);
-	else if (!kind)
-		DIAG_ERROR(reader->diags, node->origin, "required",
-			"is this a Kubernetes manifest?", "kind: Required value");
-	else if (strcmp(kind, "NetworkPolicy") == 0 && is_known_version(version))
-		read_policy(source, reader, node);
-	else if (strcmp(kind, "NetworkPolicy") == 0 && !version)
-		DIAG_ERROR(reader->diags, node->origin, "required",
-			"write apiVersion: networking.k8s.io/v1", "apiVersion: Required value");
-	else if (strcmp(kind, "NetworkPolicyList") == 0 && is_known_version(version))
-		read_list(source, reader, node, true);
-	else if (strcmp(kind, "List") == 0)
-		read_list(source, reader, node, false);
-	else
-		skip_object(reader, node, version, kind);
-}
-
-static void read_documents(Source *source, Reader *reader, const Documents *documents)
-{
-	for (size_t i = 0; i < documents->n; i++) {
-		const Node *node = documents->at[i];
-
-		if (node->kind == NODE_NULL)
-			continue; /* an empty document between two "---" */
-		if (node_expect(reader, node, NODE_MAP, "a manifest"))
-			read_object(source, reader, node, false);
-	}
-}
-
-/*
- * After a syntax error: wrong indentation often causes it, so the unknown fields before it are
- * reported too. Other errors are not, as the tree ends at the syntax error: a field that seems
- * missing may come after it.
- */
-static void report_unknown_fields(Source *source, const Documents *documents)
-{
-	Diags diags = {.arena = source->arena};
-	Reader reader = {source->arena, &diags};
-
-	read_documents(source, &reader, documents);
-	for (size_t i = 0; i < diags.list.n; i++) {
-		const Diag *diag = &diags.list.at[i];
-
-		if (strcmp(diag->code, "unknown-field") == 0)
-			DIAG_ERROR(&source->diags, diag->origin, diag->code, diag->hint, "%s",
-				diag->message);
-	}
-}
-
-/* Most manifests in .yaml files are no JSON, which yajl sees at the first character. */
-static bool read_trees(Reader *reader, const char *file, const char *text, size_t n, Documents *ret)
-{
-	const Node *json = json_tree_read(reader->arena, file, text, n);
-
-	if (!json)
-		return yaml_tree_read(reader, file, text, n, ret);
-	VEC_PUSH(reader->arena, ret, json);
-	return true;
-}
-
-void manifest_read(Source *source, const char *text, size_t n)
-{
-	Reader reader = {source->arena, &source->diags};
-	Documents documents = {};
-
-	if (read_trees(&reader, source->file, text, n, &documents))
-		read_documents(source, &reader, &documents);
-	else
-		report_unknown_fields(source, &documents);
 }

@@ -46,6 +46,16 @@ struct Node {
 	VEC(Pair) pairs;	 /* NODE_MAP: keys are unique, in the order of the file */
 };
 
+/* The roots of a text, in order: YAML documents, or JSON values one after the other. */
+typedef VEC(const Node *) Documents;
+
+/* Where the rest of a text begins, when another reader has read what comes before it. */
+typedef struct Rest {
+	size_t at; /* offset */
+	Origin origin;
+	size_t nodes; /* made so far, of PARSE_NODES_MAX */
+} Rest;
+
 /* The keys that a map may have: for the error about an unknown key, and for its hint. */
 typedef struct Schema Schema;
 typedef struct Field {

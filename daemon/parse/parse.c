@@ -5,7 +5,7 @@
  */
 #include "empty_list.h"
 #include "inventory.h"
-#include "manifest.h"
+#include "objects.h"
 #include "policy_conf.h"
 #include <assert.h>
 #include <string.h>
@@ -73,13 +73,12 @@ static void parse_text(const Parsing *p, Source *source)
 		DIAG_ERROR(&source->diags, ((Origin){.file = source->file}), "binary", NULL,
 			"not UTF-8 text: byte 0x%02x at offset %zu", (unsigned char)p->text[valid],
 			valid);
-	else if (p->kind == SOURCE_INVENTORY && is_blank(p->text, p->n))
-		DIAG_ERROR(&source->diags, ((Origin){.file = source->file}), "inventory", NULL,
-			"an empty file is no inventory: the export has failed");
+	else if (is_blank(p->text, p->n))
+		empty_file_report(source, p->kind);
 	else if (format == FORMAT_CONF)
 		policy_conf_read(source, p->text);
 	else if (p->kind == SOURCE_POLICIES)
-		manifest_read(source, p->text, p->n);
+		objects_read(source, p->text, p->n);
 	else if (format == FORMAT_JSON)
 		inventory_read_json(source, p->scratch, p->text, p->n);
 	else

@@ -8,7 +8,7 @@
 
 typedef struct Builder {
 	Reader *reader;
-	const char *file;
+	Origin start; /* of the text that libyaml gets */
 	yaml_parser_t parser;
 	yaml_event_t event; /* the current one; libyaml's memory, valid if has_event */
 	bool has_event, has_failed;
@@ -19,7 +19,13 @@ typedef struct Builder {
 
 static Origin origin_of(const Builder *b, yaml_mark_t mark)
 {
-	return (Origin){b->file, (unsigned)mark.line + 1, (unsigned)mark.column + 1};
+	Origin origin = b->start;
+
+	if (mark.line > 0)
+		origin.column = 1;
+	origin.line += (unsigned)mark.line;
+	origin.column += (unsigned)mark.column;
+	return origin;
 }
 
 static Origin event_origin(const Builder *b)
@@ -134,6 +140,16 @@ static void read_map(Builder *b, Node *node, unsigned depth)
 		merge(b, node, merges.at[i]);
 }
 
+/* A document begins with these keys: the second one is often the next document's. */
+static const char *separator_hint(const Pair *pair, unsigned depth)
+{
+	bool is_first = strcmp(pair->key, "apiVersion") == 0 || strcmp(pair->key, "kind") == 0;
+
+	return depth == 0 && pair->origin.column == 1 && is_first
+		       ? "is a \"---\" missing between two documents?"
+		       : NULL;
+}
+
 /*
  * A key, which is the current event, and its value. Merge keys are collected in *merges, for the
  * end of the map. A duplicate key is an error, as in the API server's strict decoding.
@@ -154,7 +170,7 @@ static bool read_pair(Builder *b, Node *node, StrMap *keys, Documents *merges, u
 	pair.key = arena_strdup(b->reader->arena, (const char *)b->event.data.scalar.value);
 	first = strmap_get(keys, pair.key);
 	if (first) {
-		FAIL(b, pair.origin, "duplicate-key", NULL,
+		FAIL(b, pair.origin, "duplicate-key", separator_hint(&pair, depth),
 			"duplicate key \"%s\"; it is on line %u already", pair.key,
 			first->origin.line);
 		return false;
@@ -271,15 +287,18 @@ static void builder_end(void *handle)
 	yaml_parser_delete(&b->parser);
 }
 
-bool yaml_tree_read(Reader *reader, const char *file, const char *text, size_t n, Documents *ret)
+bool yaml_tree_read(Reader *reader, const char *text, size_t n, Rest rest, Documents *ret)
 {
 	Builder *b = ARENA_NEW(reader->arena, Builder);
 
-	*b = (Builder){.reader = reader, .file = file};
+	assert(rest.at <= n);
+	*b = (Builder){.reader = reader, .start = rest.origin, .nodes = rest.nodes};
 	if (!yaml_parser_initialize(&b->parser))
 		arena_out_of_memory(reader->arena);
 	arena_defer(reader->arena, builder_end, b);
-	if (text_has_suffix(file, ".json"))
+	text += rest.at;
+	n -= rest.at;
+	if (text_has_suffix(rest.origin.file, ".json"))
 		text = surrogates_join(reader->arena, text, &n);
 	yaml_parser_set_encoding(&b->parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&b->parser, (const unsigned char *)text, n);

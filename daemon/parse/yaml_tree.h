@@ -9,11 +9,9 @@
  */
 #include "node.h"
 
-typedef VEC(const Node *) Documents;
-
 /*
- * Appends the root of every document in the text to *ret, in order. An empty document is a null
- * node. False: an error is in the diags; then the last root may be incomplete, with what came
- * before the error. `file` is borrowed by the nodes' origins.
+ * Appends the root of every document in the text, from `rest` on, to *ret, in order. An empty
+ * document is a null node. False: an error is in the diags; then the last root may be incomplete,
+ * with what came before the error. The file's name is borrowed by the nodes' origins.
  */
-bool yaml_tree_read(Reader *reader, const char *file, const char *text, size_t n, Documents *ret);
+bool yaml_tree_read(Reader *reader, const char *text, size_t n, Rest rest, Documents *ret);

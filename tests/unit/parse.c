@@ -372,6 +372,51 @@ Test(parse, an_empty_list_says_nothing)
 	}
 }
 
+/* As `kubectl get --watch -o json` prints: objects without "---" between them. */
+#define OBJECT(name)                                                                               \
+	"{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"NetworkPolicy\",\"metadata\":{"       \
+	"\"name\":\"" name "\"},\"spec\":{}}"
+Test(parse, a_json_stream_is_several_documents)
+{
+	static const struct {
+		const char *file, *text;
+		size_t policies;
+	} cases[] = {{"f.json", OBJECT("a") "\n" OBJECT("b") "\n", 2},
+		{"f.json", OBJECT("a") OBJECT("b") OBJECT("c"), 3},
+		{"f.yaml", "\n " OBJECT("a") "\n\n" OBJECT("b"), 2},
+		{"f.yaml", OBJECT("a") "\n---\n" OBJECT("b"), 2},
+		{"f.yaml", OBJECT("a") OBJECT("b") "\n---\n" POLICY "---\n" OBJECT("c"), 4},
+		{"f.json",
+			OBJECT("a") "{\"kind\":\"List\",\"items\":[" OBJECT("b") "," OBJECT(
+				"c") "]}",
+			3}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		Source *source = good(SOURCE_POLICIES, cases[i].file, cases[i].text);
+
+		cr_expect_eq(source->policies.n, cases[i].policies, "%s", cases[i].text);
+		source_free(source);
+	}
+}
+
+/* kubectl takes lists in lists apart, of whatever kind they are. */
+Test(parse, lists_in_lists_are_taken_apart)
+{
+	Source *source = good(SOURCE_POLICIES, "f.yaml",
+		"apiVersion: v1\nkind: List\nitems:\n"
+		"- apiVersion: networking.k8s.io/v1\n  kind: NetworkPolicyList\n  items:\n"
+		"  - {metadata: {name: a}, spec: {}}\n"
+		"  - {metadata: {name: b}, spec: {}}\n"
+		"- apiVersion: example.com/v1\n  kind: Bundle\n  items:\n"
+		"  - " OBJECT("c") "\n"
+				   "- " OBJECT("d") "\n");
+
+	cr_assert_eq(source->policies.n, 4);
+	for (size_t i = 0; i < 4; i++)
+		cr_expect_eq(source->policies.at[i]->name[0], "abcd"[i]);
+	source_free(source);
+}
+
 /* "app\0x" is not "app": a reader that stops at the NUL selects the wrong pods. */
 Test(parse, a_key_does_not_end_at_a_nul)
 {
