@@ -11,7 +11,7 @@ void empty_file_report(Source *source, SourceKind kind)
 			"has the writing failed? to take the policies away delete the file",
 			"an empty file is no policy");
 	else
-		DIAG_ERROR(&source->diags, origin, "inventory", NULL,
+		DIAG_ERROR(&source->diags, origin, PARSE_CODE_NO_INVENTORY, NULL,
 			"an empty file is no inventory: the export has failed");
 }
 

@@ -14,7 +14,7 @@
  *                 +-------+  <------------------------------ +-------+
  *                     |        end: skipped = 0
  *                     v end of the root: depth = 0
- *                   done: inventory_add_document
+ *                   inventory_add_document; then the next document, if the text goes on
  *
  * A path whose value has another type than the API's, or an invalid value, is an error and stops
  * the reader. What opens and closes on the way: an object (item_begin, item_end), the list `items`,
@@ -22,6 +22,7 @@
  */
 #include "inventory.h"
 #include "documents.h"
+#include "empty_list.h"
 #include "inventory_objects.h"
 #include <string.h>
 
@@ -34,6 +35,7 @@ typedef struct Inventory {
 	   than PARSE_DEPTH_MAX, with an empty list or map. */
 	const Path *stack[PARSE_DEPTH_MAX + 2];
 	unsigned depth, skipped;
+	uint32_t open;	  /* the number of the innermost item that is open: see item_at() */
 	const Path *next; /* in a map: where the latest key leads; NULL: it is not read */
 	/* JSON: the position. text is NULL for YAML, whose nodes have their origin. */
 	const char *text;
@@ -93,15 +95,33 @@ static const Path *current_path(const Inventory *v)
 	return v->stack[v->depth]->shape == SHAPE_MAP ? v->next : path_of_items(v->stack[v->depth]);
 }
 
+/* The first one is the root. */
 static void begin_item(Inventory *v)
 {
-	Item *item = &v->document.root;
+	InventoryDocument *document = &v->document;
+	Item *item = &document->root;
+	uint32_t list = v->open;
 
-	if (v->depth > 0) {
-		VEC_PUSH(v->scratch, &v->document.items, (Item){});
-		item = &v->document.items.at[v->document.items.n - 1];
+	if (v->depth == 0) {
+		document->items.n = 0;
+		document->has_object = false;
+	} else {
+		item_at(document, list)->n_items++;
+		VEC_PUSH(v->scratch, &document->items, (Item){});
+		v->open = document->items.n;
+		item = item_at(document, v->open);
 	}
 	item_begin(&v->reader, item, current_origin(v));
+	item->list = list;
+}
+
+/* A list's `kind` may follow its items. */
+static void end_item(Inventory *v)
+{
+	if (!v->reader.item->has_items)
+		item_end(&v->reader);
+	v->open = v->reader.item->list;
+	v->reader.item = item_at(&v->document, v->open);
 }
 
 static void begin_path(Inventory *v, const Path *path)
@@ -109,7 +129,9 @@ static void begin_path(Inventory *v, const Path *path)
 	if (path->kind == PATH_ITEM)
 		begin_item(v);
 	else if (path->kind == PATH_ITEMS)
-		v->document.has_items = true;
+		v->reader.item->has_items = true;
+	else if (path->kind == PATH_WATCHED)
+		v->document.has_object = true;
 	else if (path->kind == PATH_CONTAINER)
 		item_begin_container(
 			&v->reader, strcmp(v->stack[v->depth]->key, "initContainers") == 0);
@@ -122,9 +144,7 @@ static void end_path(Inventory *v, const Path *path)
 	if (path->kind == PATH_CONTAINER)
 		item_end_container(&v->reader);
 	else if (path->kind == PATH_ITEM)
-		item_end(&v->reader);
-	else if (path->kind == PATH_ITEMS)
-		v->reader.item = &v->document.root; /* `kind` may follow */
+		end_item(v);
 }
 
 /* ---- The handler of events ---- */
@@ -155,6 +175,8 @@ static bool on_end(void *context)
 		v->skipped--;
 	else
 		end_path(v, v->stack[v->depth--]);
+	if (v->depth == 0 && !v->skipped)
+		inventory_add_document(v->source, &v->document);
 	return true;
 }
 
@@ -188,7 +210,8 @@ static bool on_scalar(void *context, ScalarKind kind, const char *text, size_t n
 	if (!path)
 		return true;
 	if (kind == SCALAR_NULL && v->depth > 0) {
-		v->document.has_items |= path->kind == PATH_ITEMS;
+		if (path->kind == PATH_ITEMS)
+			v->reader.item->has_items = true;
 		return true; /* null is the same as absent */
 	}
 	if (path->shape != SHAPE_SCALAR || path->scalar != kind)
@@ -212,20 +235,13 @@ static Inventory *inventory_new(Source *source, Arena *scratch, const char *text
 	return v;
 }
 
-static void finish(const Inventory *v)
-{
-	assert(v->depth == 0 && v->skipped == 0);
-	inventory_add_document(v->source, &v->document);
-}
-
 void inventory_read_json(Source *source, Arena *scratch, const char *text, size_t n)
 {
 	static const JsonHandler handler = {on_begin, on_end, on_key, on_scalar};
 	Inventory *v = inventory_new(source, scratch, text);
 	Reader reader = {scratch, &source->diags};
 
-	if (json_events_read(&reader, source->file, text, n, &handler, v, &v->at))
-		finish(v);
+	json_events_read(&reader, source->file, text, n, &handler, v, &v->at);
 }
 
 /* ---- YAML: the nodes of a tree as the same events ---- */
@@ -269,17 +285,18 @@ void inventory_read_yaml(Source *source, Arena *scratch, const char *text, size_
 {
 	Reader reader = {scratch, &source->diags};
 	Documents documents = {};
-	bool is_good = documents_read(&reader, source->file, text, n, &documents);
+	bool is_good = documents_read(&reader, source->file, text, n, &documents), is_empty = true;
 
 	for (size_t i = 0; is_good && i < documents.n; i++) {
 		Inventory *v;
 
 		if (documents.at[i]->kind == NODE_NULL)
 			continue; /* an empty document between two "---" */
+		is_empty = false;
 		v = inventory_new(source, arena_child(scratch), NULL);
 		is_good = replay(v, documents.at[i]);
-		if (is_good)
-			finish(v);
 		arena_free(v->scratch);
 	}
+	if (is_good && is_empty)
+		empty_file_report(source, SOURCE_INVENTORY);
 }

@@ -78,6 +78,9 @@ static const char *set_value(ItemReader *r, PathKind field, const char *text)
 	case PATH_NAME:
 		item->pod.name = text;
 		return NULL;
+	case PATH_CONTINUE:
+		item->has_more = *text;
+		return NULL;
 	case PATH_NAMESPACE:
 		item->pod.namespace = text;
 		return NULL;

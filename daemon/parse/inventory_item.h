@@ -15,8 +15,13 @@
 typedef struct Item {
 	const char *kind; /* NULL: it has none, as in kubelet's PodList */
 	bool is_static;	  /* a pod that kubelet has from its own node, not from the API server */
-	Pod pod;	  /* of a Namespace: origin, name, labels and version */
-	Host host;	  /* where the pod runs; interned into pod.host by item_end */
+	/* a list: pod and host are not set */
+	bool has_items; /* it has the key `items`, be it null (an empty list of Go) */
+	bool has_more;	/* metadata.continue */
+	uint32_t n_items;
+	uint32_t list; /* the list that it is an item of: see item_at() */
+	Pod pod;       /* of a Namespace: origin, name, labels and version */
+	Host host;     /* where the pod runs; interned into pod.host by item_end */
 } Item;
 
 typedef struct ItemReader {

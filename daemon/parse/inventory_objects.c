@@ -2,7 +2,9 @@
 /* Items -> pods and namespaces: see inventory_objects.h. */
 #include "inventory_objects.h"
 #include "empty_list.h"
+#include "kinds.h"
 #include <string.h>
+#include <strings.h>
 
 static void add_pod(Source *source, const Item *item)
 {
@@ -34,27 +36,109 @@ static void add_namespace(Source *source, const Item *item)
 
 static void add_object(Source *source, const Item *item, const char *kind)
 {
-	bool is_pod = text_is_equal(kind, "Pod"), is_namespace = text_is_equal(kind, "Namespace");
+	bool is_pod = strcmp(kind, "Pod") == 0;
 
-	if (!is_pod && !is_namespace)
-		return; /* Services and the like in a List of kubectl */
-	if (!item->pod.name) {
+	if (!item->pod.name)
 		DIAG_ERROR(&source->diags, item->pod.origin, "required", NULL,
 			"metadata.name: Required value");
-		return;
-	}
-	if (is_pod)
+	else if (is_pod)
 		add_pod(source, item);
 	else
 		add_namespace(source, item);
 }
 
-/* The kind of a typed list's items, which need not have one themselves; NULL: untyped. */
-static const char *item_kind(const char *list_kind)
+/* ---- Kinds ---- */
+static const char *const LISTS[] = {"PodList", "NamespaceList", "List", NULL};
+static const char *const OBJECTS[] = {"Pod", "Namespace", NULL};
+
+static bool is_one_of(const char *const *kinds, const char *kind)
 {
-	if (text_is_equal(list_kind, "PodList"))
+	for (; *kinds; kinds++)
+		if (text_is_equal(*kinds, kind))
+			return true;
+	return false;
+}
+
+/* Pod or Namespace, if that was meant; else NULL. */
+static const char *misspelt(const char *kind)
+{
+	static const char *const words[][2] = {{"pod", "Pod"}, {"pods", "Pod"},
+		{"namespace", "Namespace"}, {"namespaces", "Namespace"}, {"podlist", "PodList"},
+		{"namespacelist", "NamespaceList"}, {"list", "List"}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strcasecmp(kind, words[i][0]) == 0)
+			return words[i][1];
+	return NULL;
+}
+
+/*
+ * The kind of an item, which need not have one itself in a typed list. NULL: none, in a List. In a
+ * list of other objects it is some other kind.
+ */
+static const char *kind_of(InventoryDocument *document, const Item *item)
+{
+	const char *list;
+
+	if (item->kind || item == &document->root)
+		return item->kind;
+	list = kind_of(document, item_at(document, item->list));
+	if (text_is_equal(list, "PodList"))
 		return "Pod";
-	return text_is_equal(list_kind, "NamespaceList") ? "Namespace" : NULL;
+	if (text_is_equal(list, "NamespaceList"))
+		return "Namespace";
+	return text_is_equal(list, "List") ? NULL : list;
+}
+
+/* ---- Items ---- */
+Item *item_at(InventoryDocument *document, uint32_t number)
+{
+	assert(number <= document->items.n);
+	return number ? &document->items.at[number - 1] : &document->root;
+}
+
+static void check_list(Source *source, const Item *list, const char *kind)
+{
+	if (!list->has_items)
+		DIAG_ERROR(&source->diags, list->pod.origin, "inventory", NULL,
+			"%s without items: the export has failed", kind);
+	else if (list->n_items == 0)
+		empty_list_note(source, list->pod.origin);
+}
+
+/* What would be skipped, although it may have been a pod. */
+static void check_other(Source *source, const Item *item, const char *kind)
+{
+	const char *meant = misspelt(kind), *failed = kinds_failed_export(kind);
+
+	if (meant)
+		DIAG_ERROR(&source->diags, item->pod.origin, "unknown-kind",
+			arena_printf(source->arena, "did you mean \"%s\"?", meant),
+			"unknown kind \"%s\"", kind);
+	else if (failed)
+		DIAG_ERROR(&source->diags, item->pod.origin, "failed-export",
+			"export the objects: kubectl get pods,namespaces -A -o json", "%s: %s",
+			kind, failed);
+}
+
+static void add_item(Source *source, const Item *item, const char *kind)
+{
+	if (item->has_more)
+		DIAG_ERROR(&source->diags, item->pod.origin, "page",
+			"fetch all of it: without a limit, or page by page into one List",
+			"metadata.continue is set: this is one page of a list");
+	if (!kind)
+		DIAG_ERROR(&source->diags, item->pod.origin, "required", NULL,
+			"kind: Required value: an item of a List says what it is");
+	else if (is_one_of(LISTS, kind))
+		check_list(source, item, kind);
+	else if (!is_one_of(OBJECTS, kind))
+		check_other(source, item, kind);
+	else if (item->has_items)
+		DIAG_ERROR(&source->diags, item->pod.origin, "inventory", NULL,
+			"a %s has no items: is it a %sList?", kind, kind);
+	else
+		add_object(source, item, kind);
 }
 
 /* One allocation: an arena cannot free the smaller arrays that a growing list leaves behind. */
@@ -64,42 +148,32 @@ static void reserve_pods(Source *source, size_t pods)
 	source->pods.capacity = (uint32_t)pods;
 }
 
-static void add_list(Source *source, const InventoryDocument *document)
+static void report_no_inventory(Source *source, const InventoryDocument *document)
 {
-	if (document->items.n == 0)
-		empty_list_note(source, document->root.pod.origin);
-	if (source->pods.n == 0)
-		reserve_pods(source, document->items.n);
-	for (size_t i = 0; i < document->items.n; i++) {
-		const Item *item = &document->items.at[i];
-		const char *kind = item->kind ? item->kind : item_kind(document->root.kind);
-
-		if (kind)
-			add_object(source, item, kind);
-		else
-			DIAG_ERROR(&source->diags, item->pod.origin, "required", NULL,
-				"kind: Required value: an item of a List says what it is");
-	}
-}
-
-void inventory_add_document(Source *source, const InventoryDocument *document)
-{
-	static const char *const kinds[] = {
-		"PodList", "NamespaceList", "List", "Pod", "Namespace", NULL};
 	const char *kind = document->root.kind;
-	bool is_known = false, is_list = kind && text_has_suffix(kind, "List");
+	Origin origin = document->root.pod.origin;
 
-	for (int i = 0; kinds[i]; i++)
-		is_known |= text_is_equal(kind, kinds[i]);
-	if (!is_known)
-		DIAG_ERROR(&source->diags, document->root.pod.origin, PARSE_CODE_NO_INVENTORY, NULL,
+	if (!kind && document->has_object)
+		DIAG_ERROR(&source->diags, origin, PARSE_CODE_NO_INVENTORY,
+			"export objects: kubectl get -o json, without --output-watch-events",
+			"an event of a watch (type, object): it tells a change, not what there is");
+	else
+		DIAG_ERROR(&source->diags, origin, PARSE_CODE_NO_INVENTORY,
+			kinds_failed_export(kind),
 			"%s%s%s: an inventory is a PodList, NamespaceList, List, Pod or Namespace",
 			kind ? "kind \"" : "no kind", kind ? kind : "", kind ? "\"" : "");
-	else if (is_list && !document->has_items)
-		DIAG_ERROR(&source->diags, document->root.pod.origin, "inventory", NULL,
-			"%s without items: the export has failed", kind);
-	else if (is_list)
-		add_list(source, document);
-	else
-		add_object(source, &document->root, kind);
+}
+
+void inventory_add_document(Source *source, InventoryDocument *document)
+{
+	const char *kind = document->root.kind;
+
+	if (!is_one_of(LISTS, kind) && !is_one_of(OBJECTS, kind)) {
+		report_no_inventory(source, document);
+		return;
+	}
+	if (source->pods.n == 0)
+		reserve_pods(source, document->items.n + 1);
+	for (uint32_t i = 0; i <= document->items.n; i++)
+		add_item(source, item_at(document, i), kind_of(document, item_at(document, i)));
 }

@@ -41,6 +41,7 @@
 			TEXT("namespace", PATH_NAMESPACE), TEXT("resourceVersion", PATH_VERSION),  \
 			MAP("annotations", PATH_INNER,                                             \
 				TEXT("kubernetes.io/config.source", PATH_CONFIG_SOURCE)),          \
+			TEXT("continue", PATH_CONTINUE),                                           \
 			MAP("labels", PATH_INNER, TEXT("*", PATH_LABEL))),                         \
 		MAP("spec", PATH_INNER, TEXT("nodeName", PATH_NODE),                               \
 			{.key = "hostNetwork", .kind = PATH_HOST_NETWORK, .scalar = SCALAR_BOOL},  \
@@ -50,8 +51,16 @@
 			IP_LIST("podIPs", PATH_ADDRESS), TEXT("hostIP", PATH_HOST_ADDRESS),        \
 			IP_LIST("hostIPs", PATH_HOST_ADDRESS), TEXT("startTime", PATH_STARTED))
 
-const Path INVENTORY_ROOT =
-	MAP(NULL, PATH_ITEM, OBJECT, LIST("items", PATH_ITEMS, MAP(NULL, PATH_ITEM, OBJECT)));
+static const Path NOTHING[] = {{}};
+static const Path OBJECTS[2]; /* the items of a list; each may be a list itself */
+
+const Path INVENTORY_ROOT = MAP(NULL, PATH_ITEM, OBJECT,
+	{.key = "items", .kind = PATH_ITEMS, .shape = SHAPE_LIST, .children = OBJECTS},
+	{.key = "object", .kind = PATH_WATCHED, .shape = SHAPE_MAP, .children = NOTHING});
+static const Path OBJECTS[2] = {
+	MAP(NULL, PATH_ITEM, OBJECT,
+		{.key = "items", .kind = PATH_ITEMS, .shape = SHAPE_LIST, .children = OBJECTS}),
+	{}};
 /* clang-format on */
 
 /* Called for every key of the file, most of which are not read: the first letter decides often. */

@@ -9,11 +9,13 @@
 
 /* What is at the end of a path. */
 typedef enum PathKind {
-	PATH_INNER, /* nothing by itself: it leads to others */
-	PATH_ITEMS, /* the list of objects in a PodList, NamespaceList or List */
-	PATH_ITEM,  /* an object: an item of that list, or the root */
-	PATH_KIND,  /* kind */
-	PATH_NAME,  /* metadata.name */
+	PATH_INNER,   /* nothing by itself: it leads to others */
+	PATH_ITEMS,   /* the list of objects in a PodList, NamespaceList or List */
+	PATH_ITEM,    /* an object: an item of that list, or the root; an item may be a list, too */
+	PATH_WATCHED, /* `object` of a watch event */
+	PATH_KIND,    /* kind */
+	PATH_NAME,    /* metadata.name */
+	PATH_CONTINUE, /* metadata.continue: there are more pages of the list */
 	PATH_NAMESPACE,
 	PATH_VERSION,	    /* metadata.resourceVersion */
 	PATH_LABEL,	    /* the value of any key of metadata.labels */
@@ -42,7 +44,7 @@ typedef struct Path {
 	const struct Path *children; /* of a map or list; ends with a zero Path */
 } Path;
 
-extern const Path INVENTORY_ROOT;
+extern const Path INVENTORY_ROOT; /* a PATH_ITEM; the tree has a circle: items of items */
 
 /* The path of that key, n bytes, of a map; NULL: it is not read. */
 const Path *path_find_key(const Path *map, const char *key, size_t n);

@@ -134,11 +134,25 @@ static void skip_object(Objects *o, const Node *node, Header header, ObjectClass
 }
 
 /* ---- Objects ---- */
+/* A list of objects of some other kind, e.g. a PodList. */
+static bool is_other_list(Header header)
+{
+	return header.kind && kinds_classify(header.version, header.kind) == OBJECT_LIST &&
+	       strcmp(header.kind, "NetworkPolicyList") != 0 && strcmp(header.kind, "List") != 0;
+}
+
 static bool has_items(const Node *node)
 {
 	const Node *items = node_get(node, "items");
 
 	return items && items->kind == NODE_LIST && items->items.n > 0;
+}
+
+/* Any object with items is a list. List and NetworkPolicyList must have them. */
+static bool is_list(const Node *node, Header header, ObjectClass class)
+{
+	return (class == OBJECT_LIST && (node_has(node, "items") || !is_other_list(header))) ||
+	       (class >= OBJECT_NOT_ENFORCED && has_items(node));
 }
 
 /* header: the object's own, or that of an item of its list. */
@@ -153,9 +167,9 @@ static void read_object(Objects *o, const Node *node, Header header)
 	class = kinds_classify(header.version, header.kind);
 	if (class == OBJECT_POLICY)
 		manifest_read_policy(o->source, o->reader, node);
-	else if (class == OBJECT_LIST || (class >= OBJECT_NOT_ENFORCED && has_items(node)))
+	else if (is_list(node, header, class))
 		read_list(o, node, header);
-	else if (class >= OBJECT_NOT_ENFORCED)
+	else if (class == OBJECT_LIST || class >= OBJECT_NOT_ENFORCED)
 		skip_object(o, node, header, class);
 	else
 		report_error(o, node, header, class);
@@ -171,12 +185,6 @@ static bool is_kustomization(const Objects *o, const Node *node)
 	return (strcmp(name, "kustomization.yaml") == 0 ||
 		       strcmp(name, "kustomization.yml") == 0) &&
 	       !node_get(node, "kind") && !node_get(node, "apiVersion");
-}
-
-static bool is_other_list(Header header)
-{
-	return header.kind && kinds_classify(header.version, header.kind) == OBJECT_LIST &&
-	       strcmp(header.kind, "NetworkPolicyList") != 0 && strcmp(header.kind, "List") != 0;
 }
 
 static void read_document(Objects *o, const Node *node)

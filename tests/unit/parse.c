@@ -372,49 +372,131 @@ Test(parse, an_empty_list_says_nothing)
 	}
 }
 
+/* The text with ' in place of ", to be read more easily. */
+static Source *parse_quoted(SourceKind kind, const char *file, const char *text)
+{
+	char quoted[2048];
+	size_t n = strlen(text);
+
+	cr_assert_lt(n, sizeof(quoted));
+	for (size_t i = 0; i <= n; i++)
+		quoted[i] = text[i] == '\'' ? '"' : text[i];
+	return parse(kind, file, quoted);
+}
+
 /* As `kubectl get --watch -o json` prints: objects without "---" between them. */
-#define OBJECT(name)                                                                               \
-	"{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"NetworkPolicy\",\"metadata\":{"       \
-	"\"name\":\"" name "\"},\"spec\":{}}"
+#define POLICY_OF(name)                                                                            \
+	"{'apiVersion':'networking.k8s.io/v1','kind':'NetworkPolicy','metadata':{'name':'" name    \
+	"'},'spec':{}}"
+#define POD_OF(name) "{'metadata':{'name':'" name "','labels':{'app':'" name "'}},'kind':'Pod'}"
+
+/* names: of the policies or pods, one character each */
+static void expect_names(SourceKind kind, const char *file, const char *text, const char *names)
+{
+	Source *source = parse_quoted(kind, file, text);
+	size_t n = strlen(names);
+
+	cr_expect_eq(source->diags.n_errors, 0, "%s: %s: %s", file, text, first_error(source));
+	cr_assert_eq(kind == SOURCE_POLICIES ? source->policies.n : source->pods.n, n, "%s", text);
+	for (size_t i = 0; i < n && kind == SOURCE_POLICIES; i++)
+		cr_expect_eq(source->policies.at[i]->name[0], names[i], "%s", text);
+	for (size_t i = 0; i < n && kind == SOURCE_INVENTORY; i++) {
+		const Pod *pod = source->pods.at[i];
+
+		cr_expect_eq(pod->name[0], names[i], "%s", text);
+		cr_expect_eq(pod->labels.list.n, 1, "%s", text);
+		cr_expect_str_eq(labels_get(&pod->labels, "app"), pod->name, "%s", text);
+	}
+	source_free(source);
+}
+
 Test(parse, a_json_stream_is_several_documents)
 {
-	static const struct {
-		const char *file, *text;
-		size_t policies;
-	} cases[] = {{"f.json", OBJECT("a") "\n" OBJECT("b") "\n", 2},
-		{"f.json", OBJECT("a") OBJECT("b") OBJECT("c"), 3},
-		{"f.yaml", "\n " OBJECT("a") "\n\n" OBJECT("b"), 2},
-		{"f.yaml", OBJECT("a") "\n---\n" OBJECT("b"), 2},
-		{"f.yaml", OBJECT("a") OBJECT("b") "\n---\n" POLICY "---\n" OBJECT("c"), 4},
-		{"f.json",
-			OBJECT("a") "{\"kind\":\"List\",\"items\":[" OBJECT("b") "," OBJECT(
-				"c") "]}",
-			3}};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		Source *source = good(SOURCE_POLICIES, cases[i].file, cases[i].text);
-
-		cr_expect_eq(source->policies.n, cases[i].policies, "%s", cases[i].text);
-		source_free(source);
-	}
+	expect_names(SOURCE_POLICIES, "f.json", POLICY_OF("a") "\n" POLICY_OF("b") "\n", "ab");
+	expect_names(SOURCE_POLICIES, "f.json", POLICY_OF("a") POLICY_OF("b"), "ab");
+	expect_names(SOURCE_POLICIES, "f.yaml", "\n " POLICY_OF("a") "\n\n" POLICY_OF("b"), "ab");
+	expect_names(SOURCE_POLICIES, "f.yaml", POLICY_OF("a") "\n---\n" POLICY_OF("b"), "ab");
+	expect_names(SOURCE_POLICIES, "f.yaml",
+		POLICY_OF("a") POLICY_OF("b") "\n---\n" POLICY "---\n" POLICY_OF("c"), "abxc");
+	expect_names(SOURCE_POLICIES, "f.json",
+		POLICY_OF("a") "{'kind':'List','items':[" POLICY_OF("b") "]}", "ab");
+	expect_names(SOURCE_INVENTORY, "f.json", POD_OF("a") "\n" POD_OF("b") "\n", "ab");
+	expect_names(SOURCE_INVENTORY, "f.yaml", POD_OF("a") "\n" POD_OF("b") "\n", "ab");
+	expect_names(SOURCE_INVENTORY, "f.yaml", POD_OF("a") "\n---\n" POD_OF("b") "\n", "ab");
+	expect_names(SOURCE_INVENTORY, "f.json",
+		"{'items':[" POD_OF("a") "],'kind':'PodList'}\n"
+					 "{'kind':'Namespace','metadata':{'name':'x'}}" POD_OF("b"),
+		"ab");
 }
 
 /* kubectl takes lists in lists apart, of whatever kind they are. */
 Test(parse, lists_in_lists_are_taken_apart)
 {
-	Source *source = good(SOURCE_POLICIES, "f.yaml",
+	static const char *const inventories[][2] = {
+		/* a list's own labels, before and after its items, are nobody's */
+		{"{'kind':'List','items':[" POD_OF(
+			 "a") ",{'metadata':{'labels':{'x':'y','app':'l'}},"
+			      "'items':[" POD_OF(
+				      "b") ",{'items':[{'metadata':{'name':'c','labels':{'app':'c'}"
+					   "}}],"
+					   "'kind':'PodList'}," POD_OF(
+						   "d") "],'kind':'PodList'}," POD_OF("e") "]}",
+			"abcde"},
+		{"{'items':[{'items':[" POD_OF("a") "],'metadata':{'labels':{'app':'l'}},"
+						    "'kind':'PodList'}," POD_OF(
+							    "b") "],'kind':'List'}",
+			"ab"},
+		{"{'kind':'List','items':[{'kind':'ServiceList','items':[{'metadata':{'name':'s'}}"
+		 "," POD_OF("a") "]},{'kind':'AllowList'},{'kind':'Bundle','items':[" POD_OF(
+			 "b") "]}]}",
+			"ab"}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(inventories); i++) {
+		expect_names(SOURCE_INVENTORY, "f.json", inventories[i][0], inventories[i][1]);
+		expect_names(SOURCE_INVENTORY, "f.yaml", inventories[i][0], inventories[i][1]);
+	}
+	expect_names(SOURCE_POLICIES, "f.yaml",
 		"apiVersion: v1\nkind: List\nitems:\n"
 		"- apiVersion: networking.k8s.io/v1\n  kind: NetworkPolicyList\n  items:\n"
 		"  - {metadata: {name: a}, spec: {}}\n"
 		"  - {metadata: {name: b}, spec: {}}\n"
-		"- apiVersion: example.com/v1\n  kind: Bundle\n  items:\n"
-		"  - " OBJECT("c") "\n"
-				   "- " OBJECT("d") "\n");
+		"- {apiVersion: example.com/v1, kind: Bundle, items: [" POLICY_OF(
+			"c") "]}\n"
+			     "- " POLICY_OF("d") "\n",
+		"abcd");
+}
 
-	cr_assert_eq(source->policies.n, 4);
-	for (size_t i = 0; i < 4; i++)
-		cr_expect_eq(source->policies.at[i]->name[0], "abcd"[i]);
-	source_free(source);
+/* What may have been a pod is no other object, and what is no inventory is not an empty one. */
+Test(parse, inventories_that_may_lack_pods_are_errors)
+{
+	static const char *const texts[] = {"{'kind':'List','items':[{'kind':'pod'}]}",
+		"{'kind':'List','items':[{'kind':'podList','items':[]}]}",
+		"{'kind':'List','items':[{'kind':'PodList'}]}",
+		"{'kind':'List','items':[{'items':[]}]}",
+		"{'kind':'List','items':[{'items':[" POD_OF("a") "]}]}",
+		"{'kind':'List','items':[{'kind':'PartialObjectMetadata'}]}",
+		"{'kind':'List','items':[{'kind':'Status'}]}",
+		"{'kind':'Pod','metadata':{'name':'a'},'items':null}",
+		"{'kind':'Pod','metadata':{'name':'a'},'items':[" POD_OF("b") "]}",
+		"{'kind':'PodList','metadata':{'continue':'x'},'items':[]}",
+		"{'items':[" POD_OF("a") "],'kind':'PodList','metadata':{'continue':'x'}}",
+		"{'kind':'List','items':[{'kind':'PodList','metadata':{'continue':'x'},'items':[]}]"
+		"}",
+		"{'type':'ADDED','object':" POD_OF("a") "}",
+		POD_OF("a") "{'type':'ADDED','object':" POD_OF("b") "}",
+		POD_OF("a") "{'kind':", POD_OF("a") " 5", "null", "# none\n", "---\n---\n"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		Source *json = parse_quoted(SOURCE_INVENTORY, "f.json", texts[i]);
+		Source *yaml = parse_quoted(SOURCE_INVENTORY, "f.yaml", texts[i]);
+
+		cr_expect_gt(json->diags.n_errors, 0, "%s", texts[i]);
+		cr_expect_gt(yaml->diags.n_errors, 0, "%s", texts[i]);
+		source_free(json);
+		source_free(yaml);
+	}
+	expect_names(SOURCE_INVENTORY, "f.json",
+		"{'kind':'PodList','metadata':{'continue':''},'items':[" POD_OF("a") "]}", "a");
 }
 
 /* "app\0x" is not "app": a reader that stops at the NUL selects the wrong pods. */
