@@ -22,6 +22,12 @@ static void print_json_diag(Buf *buf, const Diag *diag, bool is_first)
 	buf_add(buf, "}");
 }
 
+static void print_count(size_t n, const char *what)
+{
+	if (n)
+		printf("%zu %s%s\n", n, what, n == 1 ? "" : "s");
+}
+
 static int print_result(Ctl *ctl, const Diags *diags)
 {
 	if (ctl->is_json) {
@@ -33,10 +39,11 @@ static int print_result(Ctl *ctl, const Diags *diags)
 		printf("%s%s]\n", buf_text(&buf), diags->list.n ? "\n" : "");
 	} else {
 		ctl_print_diags(ctl, diags, stdout);
-		if (diags->n_errors)
-			printf("%zu error%s\n", diags->n_errors, diags->n_errors == 1 ? "" : "s");
+		print_count(diags->n_errors, "error");
+		if (ctl->is_strict)
+			print_count(diags->n_warnings, "warning");
 	}
-	return diags->n_errors ? CTL_NO : CTL_OK;
+	return diags->n_errors || (ctl->is_strict && diags->n_warnings) ? CTL_NO : CTL_OK;
 }
 
 static void add_unreadable(Ctl *ctl, Diags *diags, const char *path, const char *words)

@@ -7,7 +7,8 @@
 static const char USAGE[] =
 	"usage: netpolctl [options] COMMAND\n"
 	"\n"
-	"  check [PATH...]                 validate files; 0 clean, 1 errors, 2 usage\n"
+	"  check [--strict] [PATH...]      validate files; 0 clean, 1 errors (--strict: or "
+	"warnings), 2 usage\n"
 	"  explain SRC DST PORT[/PROTO]    allow or deny, and why; 0 allow, 1 deny, 2 error\n"
 	"          SRC, DST: namespace/pod or an address; PORT: a number, a port's name, or icmp\n"
 	"  explain --batch                 reads \"SRC DST PORT/PROTO\" lines, prints allow or "
@@ -26,10 +27,11 @@ static const char USAGE[] =
 	"  -o text|json\n"
 	"      --version\n";
 
-enum { OPTION_BATCH = OPTION_OWN, OPTION_VERSION };
+enum { OPTION_BATCH = OPTION_OWN, OPTION_STRICT, OPTION_VERSION };
 
 static const struct option OPTIONS[] = {SETTINGS_OPTIONS_LONG,
 	{"output", required_argument, NULL, 'o'}, {"batch", no_argument, NULL, OPTION_BATCH},
+	{"strict", no_argument, NULL, OPTION_STRICT},
 	{"version", no_argument, NULL, OPTION_VERSION}, {"help", no_argument, NULL, 'h'}, {}};
 
 static const struct {
@@ -53,6 +55,8 @@ static int take_option(Ctl *ctl, int c)
 		ctl->is_json = strcmp(optarg, "json") == 0;
 	} else if (c == OPTION_BATCH) {
 		ctl->is_batch = true;
+	} else if (c == OPTION_STRICT) {
+		ctl->is_strict = true;
 	} else if (c == OPTION_VERSION) {
 		puts("netpolctl " RUN_VERSION);
 		return CTL_OK;

@@ -28,7 +28,7 @@ enum {
 typedef struct Ctl {
 	Arena *arena; /* of everything below that is not freed otherwise */
 	SettingsOptions options;
-	bool is_json, is_batch;
+	bool is_json, is_batch, is_strict;
 	char **arguments; /* of the command, n of them */
 	int n;
 	/* by ctl_load_settings() */

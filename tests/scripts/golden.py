@@ -31,6 +31,10 @@ def check(name):
     result = run(NETPOLCTL, "-c", "netpol.conf", "check", f"check/{name}", cwd=GOLDEN, check=False)
     equal(result.returncode, 1 if re.search(r"^\d+ errors?$", result.stdout, re.M) else 0, "exit status")
     compare(os.path.join(GOLDEN, "check.out", name), result.stdout)
+    strict = run(NETPOLCTL, "-c", "netpol.conf", "check", "--strict", f"check/{name}", cwd=GOLDEN, check=False)
+    warnings = len(re.findall(r"^\S+: warning: ", result.stdout, re.M))
+    count = f"{warnings} warning{'' if warnings == 1 else 's'}\n" if warnings else ""
+    equal((strict.returncode, strict.stdout), (1 if result.returncode or warnings else 0, result.stdout + count))
 
 
 def ruleset(name):
