@@ -78,8 +78,8 @@ void source_dir_set_being_written(SourceDir *dir, const char *name, bool is_bein
 /* No write is known to be in progress: after events were lost. */
 void source_dir_clear_being_written(SourceDir *dir);
 /*
- * Marks the name as pending: the next refresh reads it. NULL: all names. False: the name is of no
- * file that would be read, so that no refresh is needed.
+ * Marks the name as pending: the next refresh reads it, or warns that it is not read. NULL: all
+ * names. False: the name means nothing (a hidden file, an editor's leftover): no refresh is needed.
  */
 bool source_dir_mark(SourceDir *dir, const char *name);
 /*
@@ -99,8 +99,11 @@ int source_dir_refresh(SourceDir *dir);
  * True also for a directory with an error, which each refresh looks at.
  */
 bool source_dir_is_current(const SourceDir *dir);
-/* Errors of the directory itself: missing, unreadable, writable by everybody; and warnings of its
- * restored files. Valid until the next refresh. */
+/*
+ * About the directory itself: missing, unreadable, writable by everybody; warnings of its restored
+ * files, and of names that are not read although somebody may believe it. Valid until the next
+ * refresh.
+ */
 const Diags *source_dir_diags(const SourceDir *dir);
 size_t source_dir_count(const SourceDir *dir);
 SourceDirFile source_dir_file(const SourceDir *dir, size_t i); /* i < count; sorted by name */

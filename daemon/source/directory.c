@@ -22,6 +22,7 @@ SourceDir *source_dir_free(SourceDir *dir)
 		return NULL;
 	entries_free(&dir->entries);
 	pending_free(&dir->pending);
+	ignored_free(&dir->ignored);
 	free(dir->path);
 	arena_free(dir->diag_arena);
 	free(dir);
@@ -80,7 +81,8 @@ void source_dir_clear_being_written(SourceDir *dir)
 }
 
 /*
- * An event of a name that is not read matters if there are symbolic links: the path of one may lead
+ * An event of a name that is not read may end a warning about it, or begin one (ignored.h). It also
+ * matters if there are symbolic links: the path of one may lead
  * through that name, as in Kubernetes' own ConfigMap volumes (web.yaml -> ..data/web.yaml). It is
  * not known which link, so all files are looked at.
  */
@@ -92,15 +94,27 @@ bool source_dir_mark(SourceDir *dir, const char *name)
 		pending_mark(&dir->pending, name);
 		return true;
 	}
-	if (name && !dir->has_links)
-		return false;
+	if (name && !dir->has_links) {
+		if (!ignored_has_warning(dir->kind, name))
+			return false;
+		pending_mark(&dir->pending, name);
+		return true;
+	}
 	dir->pending.is_full_scan = true;
 	return true;
 }
 
+bool directory_has_trouble(const SourceDir *dir)
+{
+	for (size_t i = 0; i < dir->diags.list.n; i++)
+		if (!ignored_is_warning(&dir->diags.list.at[i]))
+			return true;
+	return false;
+}
+
 bool directory_must_scan(const SourceDir *dir)
 {
-	return dir->pending.is_full_scan || dir->diags.list.n > 0;
+	return dir->pending.is_full_scan || directory_has_trouble(dir);
 }
 
 /* ---- Diagnostics of the directory itself ---- */

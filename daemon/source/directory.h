@@ -6,6 +6,7 @@
  * directory, and snapshot.c takes the changes out.
  */
 #include "entry.h"
+#include "ignored.h"
 #include "pending.h"
 
 struct SourceDir {
@@ -13,6 +14,7 @@ struct SourceDir {
 	char *path;
 	EntryTable entries;
 	PendingList pending;
+	IgnoredNames ignored;
 	bool has_links;	    /* some entries are symbolic links */
 	bool was_refreshed; /* at least once, with success */
 	Arena *diag_arena;
@@ -21,9 +23,12 @@ struct SourceDir {
 };
 
 /*
- * Whether the next refresh must scan the whole directory: because source_dir_mark(NULL) asked for
- * it, or because the directory has an error or a warning, which may be gone by now.
+ * Whether the directory has an error or a warning that may be gone by now, which only a scan of all
+ * of it can tell: any but those about ignored names.
  */
+bool directory_has_trouble(const SourceDir *dir);
+/* Whether the next refresh must scan the whole directory: because source_dir_mark(NULL) asked for
+ * it, or because there is trouble. */
 bool directory_must_scan(const SourceDir *dir);
 void directory_clear_diags(SourceDir *dir);
 void directory_add_error(SourceDir *dir, const char *message);

@@ -15,7 +15,8 @@ static bool is_due(const SourceDir *dir, const PendingName *pending)
 {
 	const Entry *entry = entry_find(&dir->entries, pending->name);
 
-	return !pending->was_prefetched && !(entry && entry->is_being_written);
+	return source_name_is_read(dir->kind, pending->name) && !pending->was_prefetched &&
+	       !(entry && entry->is_being_written);
 }
 
 static size_t list_due(const SourceDir *dir, FileToRead *ret_files)

@@ -49,7 +49,7 @@ static int read_due(SourceDir *dir, int fd, const PointerList *due)
 
 /* ---- Full scan ---- */
 /* Adds the names that are not known yet; marks those that are there. */
-static int scan_names(SourceDir *dir, DIR *stream)
+static int scan_names(SourceDir *dir, DIR *stream, IgnoredNames *ignored)
 {
 	EntryTable *entries = &dir->entries;
 	int r = 0;
@@ -59,8 +59,11 @@ static int scan_names(SourceDir *dir, DIR *stream)
 	for (struct dirent *d; r == 0 && (d = readdir(stream));) {
 		Entry *entry;
 
-		if (!source_name_is_read(dir->kind, d->d_name))
+		if (!source_name_is_read(dir->kind, d->d_name)) {
+			if (ignored_has_warning(dir->kind, d->d_name))
+				ignored_look(ignored, dirfd(stream), d->d_name);
 			continue;
+		}
 		entry = entry_find_sorted(entries, d->d_name);
 		if (entry) {
 			entry->is_seen = true;
@@ -110,11 +113,13 @@ static void list_changed(SourceDir *dir, int fd, PointerList *due)
 /* On an error the full scan stays due, so that the next refresh repeats it. */
 static int refresh_all(SourceDir *dir, DIR *stream, PointerList *due)
 {
+	IgnoredNames ignored = {};
 	int r;
 
 	pending_clear(&dir->pending);
 	dir->pending.is_full_scan = true;
-	r = scan_names(dir, stream);
+	r = scan_names(dir, stream, &ignored);
+	ignored_replace(&dir->ignored, &ignored);
 	if (r < 0)
 		return r;
 	delete_unseen(&dir->entries);
@@ -159,6 +164,10 @@ static int refresh_name(SourceDir *dir, int fd, PendingName *pending, PointerLis
 	Entry *entry;
 	int r;
 
+	if (!source_name_is_read(dir->kind, pending->name)) {
+		dir->pending.is_full_scan |= ignored_look(&dir->ignored, fd, pending->name);
+		return 0;
+	}
 	if (fstatat(fd, pending->name, &own, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT) {
 		delete_missing(&dir->entries, pending->name);
 		return 0;
@@ -229,6 +238,7 @@ static int refresh_opened(SourceDir *dir, DIR *stream, bool is_full_scan)
 	}
 	if (is_full_scan)
 		directory_warn_restored(dir);
+	ignored_warn(&dir->ignored, dir->kind, dir->path, &dir->diags);
 	return r;
 }
 

@@ -135,9 +135,10 @@ static void merge_inventories(Snapshot *snapshot, Changes *changes)
 /* Outdated if what has changed has diagnostics, or had some at the last update. */
 static void compare_diags(Snapshot *snapshot, SourceDir *dir)
 {
-	bool has_diags = dir->diags.list.n > 0;
+	bool has_diags = directory_has_trouble(dir);
 
-	snapshot->are_diags_outdated |= has_diags || dir->had_diags;
+	snapshot->are_diags_outdated |= has_diags || dir->had_diags || dir->ignored.has_changed;
+	dir->ignored.has_changed = false;
 	dir->had_diags = has_diags;
 	for (size_t i = 0; i < dir->entries.changed.n; i++) {
 		Entry *entry = dir->entries.changed.at[i];

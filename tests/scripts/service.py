@@ -232,6 +232,48 @@ def failed_export():
             wait_for(lambda: lab.status()["errors"] == 0, 60, "the error to go away")
 
 
+def failed_policies():
+    """service: what a failed export or write leaves in a policy file is an error; comments alone are an empty file"""
+    with new_lab() as lab:
+        lab.write_policy_file("a.yaml", deny("a"))
+        wait_for_isolated(lab, [A], "with a good policy")
+        object_of = "apiVersion: %s\nkind: %s\nmetadata: {name: x}\nspec: {podSelector: {}}\n"
+        for text in ("", " \n", "null\n", "---\n", "apiVersion: v1\nkind: Status\nmessage: Unauthorized\n",
+                     "apiVersion: meta.k8s.io/v1\nkind: Table\nrows: []\n",
+                     "apiVersion: v1\nkind: PodList\nitems: []\n",
+                     "apiVersion: v1\nkind: List\n", "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicyList\n",
+                     "apiVersion: v1\nkind: List\nmetadata: {continue: x}\nitems: []\n",
+                     object_of % ("networking.k8s.io/v1", "Networkpolicy"),
+                     object_of % ("networking.k8s.io/v1beta1", "NetworkPolicy")):
+            lab.write_policy_file("a.yaml", text)
+            wait_for(lambda: lab.status()["errors"] == 1, 60, f"the error about {text!r}")
+            equal((isolated(lab), lab.status()["counts"]["policies"]), ({A}, 1),
+                  f"isolated addresses and number of policies with the file {text!r}")
+            lab.write_policy_file("a.yaml", deny("a"))
+            wait_for(lambda: lab.status()["errors"] == 0, 60, f"the error about {text!r} to go away")
+        lab.write_policy_file("a.yaml", "# none\n")
+        wait_for_isolated(lab, [], "with comments alone")
+        equal(lab.status()["errors"], 0, "errors with comments alone")
+
+
+def ignored_names():
+    """service: a name that is not read gets a warning, as long as it is there"""
+    with new_lab() as lab:
+        def warned(name):
+            return any(f"{name}: warning: " in text for text in lab.status()["diagnostics"])
+
+        os.mkdir(f"{lab.policies}/more")
+        lab.put(f"{lab.policies}/a.yaml~", "an editor's")
+        lab.put(f"{lab.policies}/a.YAML", deny("a"))
+        wait_for(lambda: warned("more") and warned("a.YAML"), 60, "the warnings about both names")
+        equal((warned("a.yaml~"), isolated(lab)), (False, set()), "a warning about a.yaml~, and isolated addresses")
+        os.rename(f"{lab.policies}/a.YAML", f"{lab.policies}/a.yaml")
+        wait_for_isolated(lab, [A], "after the renaming that the hint asks for")
+        equal((warned("a.YAML"), warned("more")), (False, True), "warnings about a.YAML and more")
+        os.rmdir(f"{lab.policies}/more")
+        wait_for(lambda: not warned("more"), 60, "the warning to go away")
+
+
 def emptied():
     """service: an empty list, as a failed kubectl prints it, removes no policies or pods; deleting the file does"""
     with new_lab() as lab:
@@ -584,8 +626,9 @@ def same_as_from_scratch():
         equal(found, lab.listing(), "the table after the edits, and the one made from scratch")
 
 
-for case in (notices_files, slow_writer, directories, config_map, bad_files, unexpected_files, conflicts,
-             failed_export, emptied, overflow, burst, status_answers, messages_once, metrics, signals, adopts, repairs,
+for case in (notices_files, slow_writer, directories, config_map, bad_files, unexpected_files, ignored_names, conflicts,
+             failed_export, failed_policies, emptied, overflow, burst, status_answers, messages_once, metrics, signals,
+             adopts, repairs,
              last_good_survives_restart, own_changes, other_tables, once, same_as_from_scratch):
     test(case)
 finish()
