@@ -40,8 +40,7 @@ enum {
 #define PARSE_CODE_NO_INVENTORY "no-inventory"
 /* The code of the warning about a file that says nothing: see Source. */
 #define PARSE_CODE_EMPTY_LIST "empty-list"
-
-/* The code of the diagnostic for a file of policies that is a list of other objects, e.g. pods. */
+/* The code of the error for a file of policies that is a list of other objects, e.g. pods. */
 #define PARSE_CODE_OTHER_LIST "other-list"
 
 /*

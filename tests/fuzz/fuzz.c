@@ -182,6 +182,9 @@ static void check_as_yaml(Arena *arena, const Reader *reader, const char *file, 
 	const char *yaml = arena_printf(arena, "%s\n# not JSON\n", text);
 	Source *other;
 
+	/* an empty file is an error, and one with a comment is not */
+	if (source->diags.n_errors && strcmp(source->diags.list.at[0].code, "empty") == 0)
+		return;
 	if (source_parse(reader->kind, file, yaml, strlen(yaml), NULL, &other) != 0)
 		return;
 	if (other->diags.n_errors == 0) {
