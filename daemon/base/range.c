@@ -3,6 +3,7 @@
 #include "base.h"
 #include <arpa/inet.h>
 #include <assert.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -85,6 +86,13 @@ bool address_is_mapped(Address address)
 	return address.family == FAMILY_IPV6 && address.value >> 32 == 0xffff;
 }
 
+Address address_unmapped(Address address)
+{
+	if (address_is_mapped(address))
+		return (Address){address.value & family_last(FAMILY_IPV4), FAMILY_IPV4};
+	return address;
+}
+
 bool address_is_link_local(Address address)
 {
 	return address.family == FAMILY_IPV6 && address.value >> 118 == 0xfe80 >> 6;
@@ -108,6 +116,57 @@ static int prefix_parse(const char *text)
 	return (int)strtol(text, NULL, 10);
 }
 
+/* Copies the text without the zeros before a number's other digits: "010.00.0.1" is "10.0.0.1". */
+static bool strip_zeros(const char *text, size_t n, char *ret_text, size_t size)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		bool is_first = i == 0 || !isxdigit((unsigned char)text[i - 1]);
+		bool has_more = i + 1 < n && isxdigit((unsigned char)text[i + 1]);
+
+		while (is_first && has_more && text[i] == '0') {
+			i++;
+			has_more = i + 1 < n && isxdigit((unsigned char)text[i + 1]);
+		}
+		if (k + 1 >= size)
+			return false;
+		ret_text[k++] = text[i];
+	}
+	ret_text[k] = '\0';
+	return true;
+}
+
+bool range_parse_legacy_cidr(const char *text, Range *ret_range)
+{
+	const char *slash = strchr(text, '/');
+	char head[ADDRESS_TEXT_SIZE], tail[4];
+	Address address;
+	AddressValue mask;
+	int prefix;
+
+	if (!slash || !strip_zeros(text, (size_t)(slash - text), head, sizeof(head)) ||
+		!strip_zeros(slash + 1, strlen(slash + 1), tail, sizeof(tail)) ||
+		!address_parse(head, &address))
+		return false;
+	prefix = prefix_parse(tail);
+	if (prefix < 0 || prefix > (address.family == FAMILY_IPV4 ? 32 : 128))
+		return false;
+	if (prefix >= 96 && address_is_mapped(address)) {
+		address = address_unmapped(address);
+		prefix -= 96;
+	}
+	mask = host_mask(address.family, (unsigned)prefix);
+	*ret_range = (Range){address.value & ~mask, address.value | mask, address.family};
+	return true;
+}
+
+/* Of a CIDR of which a part is not read: what is wrong with it. */
+static const char *part_error(const char *text, const char *words)
+{
+	return range_parse_legacy_cidr(text, &(Range){}) ? "it has leading zeros" : words;
+}
+
 const char *range_parse_cidr(const char *text, Range *ret_range)
 {
 	const char *slash = strchr(text, '/');
@@ -123,12 +182,12 @@ const char *range_parse_cidr(const char *text, Range *ret_range)
 	memcpy(head, text, (size_t)(slash - text));
 	head[slash - text] = '\0';
 	if (!address_parse(head, &address))
-		return "the part before the slash is no address";
+		return part_error(text, "the part before the slash is no address");
 	prefix = prefix_parse(slash + 1);
 	if (prefix < 0 || prefix > (address.family == FAMILY_IPV4 ? 32 : 128))
-		return "the prefix length is out of range";
+		return part_error(text, "the prefix length is out of range");
 	if (address_is_mapped(address))
-		return "an IPv4-mapped IPv6 address is never seen on the wire; write the IPv4 form";
+		return "it is an IPv4-mapped IPv6 address";
 	mask = host_mask(address.family, (unsigned)prefix);
 	if (address.value & mask)
 		return "it has bits set beyond its prefix length";

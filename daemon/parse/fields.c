@@ -141,27 +141,24 @@ void fields_read_rules(Reader *reader, const Node *map, const Dialect *dialect, 
 	}
 }
 
-/* The CIDR without host bits, as the suggestion for one that has them: "10.0.0.0/8" for
- * "10.1.2.3/8". */
-static const char *masked_hint(Reader *reader, const char *text)
+/* range_text, but with the prefix length of a single address, too. */
+static const char *cidr_text(Reader *reader, Range range)
 {
-	const char *slash = strchr(text, '/');
-	char head[ADDRESS_TEXT_SIZE], base[RANGE_TEXT_SIZE];
-	Address address;
-	long bits, prefix = slash ? strtol(slash + 1, NULL, 10) : -1;
+	char text[ADDRESS_TEXT_SIZE];
 
-	if (!slash || (size_t)(slash - text) >= sizeof(head))
-		return NULL;
-	memcpy(head, text, (size_t)(slash - text));
-	head[slash - text] = '\0';
-	if (!address_parse(head, &address))
-		return NULL;
-	bits = address.family == FAMILY_IPV4 ? 32 : 128;
-	if (prefix < 0 || prefix > bits || address_is_mapped(address))
-		return NULL;
-	address.value = prefix == 0 ? 0 : address.value >> (bits - prefix) << (bits - prefix);
-	return arena_printf(
-		reader->arena, "did you mean \"%s/%ld\"?", address_text(address, base), prefix);
+	return arena_printf(reader->arena, "%s/%d",
+		address_text((Address){range.first, range.family}, text), range_prefix(range));
+}
+
+/* The CIDR as it was probably meant: without bits beyond its prefix, leading zeros, mapping. */
+static const char *cidr_hint(Reader *reader, const char *text)
+{
+	Range range;
+
+	return range_parse_legacy_cidr(text, &range)
+		       ? arena_printf(
+				 reader->arena, "did you mean \"%s\"?", cidr_text(reader, range))
+		       : NULL;
 }
 
 bool fields_read_cidr(Reader *reader, const Node *node, const char *what, Range *ret_range)
@@ -173,9 +170,45 @@ bool fields_read_cidr(Reader *reader, const Node *node, const char *what, Range 
 	error = range_parse_cidr(node->text, ret_range);
 	if (!error)
 		return true;
-	DIAG_ERROR(reader->diags, node->origin, "invalid-cidr", masked_hint(reader, node->text),
+	DIAG_ERROR(reader->diags, node->origin, "invalid-cidr", cidr_hint(reader, node->text),
 		"%s: Invalid value: \"%s\": must be a valid CIDR: %s", what, node->text, error);
 	return false;
+}
+
+/* "10.1.2.3/8" may have been meant for a network or for an address. */
+static const char *legacy_hint(Reader *reader, const char *text, Range range)
+{
+	const char *canonical = cidr_text(reader, range);
+	char *head = arena_strdup(reader->arena, text);
+	Address address;
+
+	head[strcspn(head, "/")] = '\0';
+	if (!address_parse(head, &address) || address_is_mapped(address) ||
+		address.value == range.first)
+		return arena_printf(reader->arena, "write \"%s\"", canonical);
+	return arena_printf(reader->arena,
+		"write \"%s\", or \"%s/%d\" if only that address is meant", canonical, head,
+		address.family == FAMILY_IPV4 ? 32 : 128);
+}
+
+/*
+ * A CIDR of a policy. One that API servers take before 1.36 and refuse since (the feature gate
+ * StrictIPCIDRValidation) is in many exports, and means what those servers take it for.
+ */
+static bool read_policy_cidr(Reader *reader, const Node *node, const char *what, Range *ret_range)
+{
+	const char *error;
+
+	if (!node_expect(reader, node, NODE_STRING, what))
+		return false;
+	error = range_parse_cidr(node->text, ret_range);
+	if (!error || !range_parse_legacy_cidr(node->text, ret_range))
+		return fields_read_cidr(reader, node, what, ret_range);
+	DIAG_WARNING(reader->diags, node->origin, "legacy-cidr",
+		legacy_hint(reader, node->text, *ret_range),
+		"%s: \"%s\" is read as \"%s\"; API servers since 1.36 refuse it: %s", what,
+		node->text, cidr_text(reader, *ret_range), error);
+	return true;
 }
 
 /* validation.ValidateIPBlock: each except is a strict subset of the cidr. */
@@ -185,7 +218,7 @@ static bool read_except(Reader *reader, const Node *except, const Node *cidr, Bl
 		const Node *item = except->items.at[i];
 		Range range;
 
-		if (!fields_read_cidr(reader, item, "except", &range))
+		if (!read_policy_cidr(reader, item, "except", &range))
 			return false;
 		if (!range_is_within(range, block->range) || range_is_equal(range, block->range)) {
 			DIAG_ERROR(reader->diags, item->origin, "invalid-cidr", NULL,
@@ -208,7 +241,7 @@ bool fields_read_block(
 		DIAG_ERROR(reader->diags, origin, "required", NULL, "cidr: Required value");
 		return false;
 	}
-	if (!fields_read_cidr(reader, cidr, "cidr", &block->range))
+	if (!read_policy_cidr(reader, cidr, "cidr", &block->range))
 		return false;
 	if (except && !node_expect(reader, except, NODE_LIST, "except"))
 		return false;

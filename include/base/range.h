@@ -39,6 +39,7 @@ const char *address_text(Address address, char ret_text[ADDRESS_TEXT_SIZE]);
 bool address_is_equal(Address a, Address b);
 int address_compare(Address a, Address b);   /* by family, then value */
 bool address_is_mapped(Address address);     /* ::ffff:0:0/96, RFC 4291 section 2.5.5.2 */
+Address address_unmapped(Address address);   /* a mapped one as IPv4, others as they are */
 bool address_is_link_local(Address address); /* fe80::/10, RFC 4291 section 2.5.6 */
 /* Writes network byte order; returns the number of bytes, 4 or 16. */
 size_t address_bytes(Address address, uint8_t ret_bytes[16]);
@@ -50,6 +51,12 @@ bool addresses_have(const Addresses *addresses, Address address); /* linear */
 /* ---- Ranges ---- */
 /* Returns NULL, or what is wrong with the CIDR, as words. Bits beyond the prefix are an error. */
 const char *range_parse_cidr(const char *text, Range *ret_range);
+/*
+ * The CIDRs that API servers before 1.36 take, read as they read them (ParseCIDRSloppy of
+ * k8s.io/utils/net): bits beyond the prefix are cleared, leading zeros in IPv4 octets and in the
+ * prefix length mean nothing, and an IPv4-mapped one is IPv4. False: they refuse it, too.
+ */
+bool range_parse_legacy_cidr(const char *text, Range *ret_range);
 bool range_has(Range range, AddressValue value); /* of the range's family */
 bool range_is_within(Range inner, Range outer);
 bool range_is_equal(Range a, Range b);

@@ -143,6 +143,36 @@ Test(base, strmap_finds_thousands_of_keys)
 }
 
 /* ---- Addresses ---- */
+/* ParseCIDRSloppy of k8s.io/utils/net, and IPNet's text. */
+Test(base, legacy_cidrs_are_read_as_api_servers_did)
+{
+	static const struct {
+		const char *text, *read_as; /* NULL: refused */
+	} cases[] = {{"10.1.2.3/8", "10.0.0.0/8"}, {"010.0.0.0/8", "10.0.0.0/8"},
+		{"0000010.01.00.0/016", "10.1.0.0/16"}, {"10.0.0.0/08", "10.0.0.0/8"},
+		{"10.0.0.0/0000000000008", "10.0.0.0/8"}, {"1.2.3.4/0", "0.0.0.0/0"},
+		{"10.0.0.1/31", "10.0.0.0/31"}, {"2001:db8::1/32", "2001:db8::/32"},
+		{"2001:00000db8::/32", "2001:db8::/32"}, {"::ffff:10.0.0.0/104", "10.0.0.0/8"},
+		{"::FFFF:10.1.2.3/104", "10.0.0.0/8"}, {"::ffff:0:0/96", "0.0.0.0/0"},
+		{"::ffff:10.0.0.0/95", "::fffe:0:0/95"}, {"::ffff:10.0.0.0/8", "::/8"},
+		{"::ffff:010.0.0.0/104", "10.0.0.0/8"}, {"10.0.0.0/8", "10.0.0.0/8"},
+		{"fd00::1/128", "fd00::1"}, {"10.0.0.0", NULL}, {"10.0.0/8", NULL},
+		{"10.0.0.0/33", NULL}, {"10.0.0.0/", NULL}, {"10.0.0.0/-1", NULL},
+		{"10.0.0.0/+8", NULL}, {"10.0.0.0/8 ", NULL}, {"10.0.0.0/0x8", NULL},
+		{"256.0.0.0/8", NULL}, {"0x10.0.0.0/8", NULL}, {"::ffff:10.0.0.0/129", NULL},
+		{"/8", NULL}, {"", NULL}, {"fe80::1%eth0/64", NULL}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[RANGE_TEXT_SIZE];
+		Range range;
+		bool is_read = range_parse_legacy_cidr(cases[i].text, &range);
+
+		cr_expect_eq(is_read, cases[i].read_as != NULL, "%s", cases[i].text);
+		if (is_read && cases[i].read_as)
+			cr_expect_str_eq(range_text(range, text), cases[i].read_as);
+	}
+}
+
 Test(base, cidr_text)
 {
 	static const struct {
