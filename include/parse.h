@@ -43,6 +43,9 @@ enum {
 /* The code of the error for a file of policies that is a list of other objects, e.g. pods. */
 #define PARSE_CODE_OTHER_LIST "other-list"
 
+/* Of the error about a file in UTF-16 or UTF-32. A UTF-8 byte order mark is skipped. */
+#define PARSE_ENCODING_HINT "save it as UTF-8, or convert it with iconv"
+
 /*
  * Limits on one file. Each bounds the memory or the stack that an input can make netpold use;
  * exceeding one is an error with a diagnostic. The first two are checked by the module source,

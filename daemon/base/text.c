@@ -192,6 +192,31 @@ const char *text_nearest(const char *word, const char *const *known)
 	return nearest;
 }
 
+size_t text_bom_size(const char *text, size_t n)
+{
+	return n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
+const char *text_utf16_or_32(const char *text, size_t n)
+{
+	/* a byte order mark, or else which of the first bytes are NUL: a file begins with ASCII */
+	static const struct {
+		const char *name, *mark, *nuls;
+		size_t n_mark;
+	} known[] = {{"UTF-32LE", "\xff\xfe\0\0", "x000", 4},
+		{"UTF-32BE", "\0\0\xfe\xff", "000x", 4}, {"UTF-16LE", "\xff\xfe", "x0x0", 2},
+		{"UTF-16BE", "\xfe\xff", "0x0x", 2}};
+	char nuls[] = "xxxx";
+
+	for (size_t i = 0; i < 4 && i < n; i++)
+		nuls[i] = text[i] ? 'x' : '0';
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (strcmp(nuls, known[i].nuls) == 0 ||
+			(n >= known[i].n_mark && memcmp(text, known[i].mark, known[i].n_mark) == 0))
+			return known[i].name;
+	return NULL;
+}
+
 int text_compare_p(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);

@@ -68,8 +68,12 @@ static void parse_text(const Parsing *p, Source *source)
 {
 	Format format = format_of(p->file);
 	size_t valid = text_utf8_check(p->text, p->n);
+	const char *encoding = valid == p->n ? NULL : text_utf16_or_32(p->text, p->n);
 
-	if (valid != p->n)
+	if (encoding)
+		DIAG_ERROR(&source->diags, ((Origin){.file = source->file}), "encoding",
+			PARSE_ENCODING_HINT, "this is %s, not UTF-8 text", encoding);
+	else if (valid != p->n)
 		DIAG_ERROR(&source->diags, ((Origin){.file = source->file}), "binary", NULL,
 			"not UTF-8 text: byte 0x%02x at offset %zu", (unsigned char)p->text[valid],
 			valid);
@@ -157,11 +161,12 @@ int source_parse(SourceKind kind, const char *file, const char *text, size_t n, 
 	Source **ret_source)
 {
 	ARENA_CLEANUP Arena *own = scratch ? NULL : arena_new();
+	size_t bom = text_bom_size(text, n);
 	Parsing p = {.scratch = scratch ? scratch : own,
 		.kind = kind,
 		.file = file,
-		.text = text,
-		.n = n};
+		.text = text + bom,
+		.n = n - bom};
 	int r;
 
 	assert(text[n] == '\0');

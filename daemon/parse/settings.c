@@ -115,7 +115,7 @@ int settings_parse(
 {
 	Reader reader = {arena, diags};
 	size_t errors = diags->n_errors;
-	const Node *root = conf_tree_read(&reader, file, text);
+	const Node *root = conf_tree_read(&reader, file, text + text_bom_size(text, strlen(text)));
 
 	if (!root)
 		return PARSE_E_INVALID;

@@ -63,7 +63,11 @@ int settings_load(
 		return PARSE_E_INVALID;
 	}
 	if (text_utf8_check(text, n) != n) {
-		DIAG_ERROR(diags, origin, "binary", NULL, "not UTF-8 text");
+		const char *encoding = text_utf16_or_32(text, n);
+
+		DIAG_ERROR(diags, origin, encoding ? "encoding" : "binary",
+			encoding ? PARSE_ENCODING_HINT : NULL, "this is %s, not UTF-8 text",
+			encoding ? encoding : "binary");
 		return PARSE_E_INVALID;
 	}
 	r = settings_parse(arena, origin.file, text, settings, diags);

@@ -26,6 +26,10 @@ size_t text_utf8_check(const char *text, size_t n);
  * only, else the nearest one within two edits. NULL: there is none.
  */
 const char *text_nearest(const char *word, const char *const *known);
+/* The length of the UTF-8 byte order mark that the text begins with; 0: there is none. */
+size_t text_bom_size(const char *text, size_t n);
+/* "UTF-16LE", "UTF-16BE", "UTF-32LE" or "UTF-32BE" by the first bytes of an ASCII text; or NULL. */
+const char *text_utf16_or_32(const char *text, size_t n);
 int text_compare_p(const void *a, const void *b); /* for qsort() of const char * */
 /* Adds a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. */
 void text_add_json(Buf *buf, const char *text);
