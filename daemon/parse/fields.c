@@ -55,6 +55,21 @@ static bool read_port_name(Reader *reader, const Node *port, Port *ret_port)
 	return true;
 }
 
+static bool read_port_number(Reader *reader, const Node *port, Port *ret_port)
+{
+	if (port->kind == NODE_BOOL) { /* the unquoted name y */
+		DIAG_ERROR(reader->diags, port->origin, "wrong-type", "write a name in quotes",
+			"port: expected a whole number or a name, found a truth value");
+		return false;
+	}
+	if (!node_expect(reader, port, NODE_INT, "port") ||
+		!check_port_number(reader, port, "port"))
+		return false;
+	ret_port->kind = PORT_RANGE;
+	ret_port->first = ret_port->last = (uint16_t)port->number;
+	return true;
+}
+
 /* endPort, validation.ValidateNetworkPolicyPort. port: the node of `port`, or NULL. */
 static bool read_end_port(
 	Reader *reader, const Node *port, const Node *end, const char *key, Port *ret_port)
@@ -95,12 +110,8 @@ static void read_port(Reader *reader, const Node *node, const Dialect *dialect, 
 	if (port && port->kind == NODE_STRING) {
 		if (!read_port_name(reader, port, &result))
 			return;
-	} else if (port) {
-		if (!node_expect(reader, port, NODE_INT, "port") ||
-			!check_port_number(reader, port, "port"))
-			return;
-		result.kind = PORT_RANGE;
-		result.first = result.last = (uint16_t)port->number;
+	} else if (port && !read_port_number(reader, port, &result)) {
+		return;
 	}
 	if (end && !read_end_port(reader, port, end, dialect->end_port, &result))
 		return;

@@ -62,10 +62,10 @@ static Origin current_origin(Inventory *v)
 	return (Origin){v->source->file, v->line, (unsigned)(v->at - v->line_at) + 1};
 }
 
-/* Reports an error; false, which stops the reader. */
-static bool fail(Inventory *v, const char *error)
+/* Reports an error; false, which stops the reader. hint: or NULL. */
+static bool fail(Inventory *v, const char *error, const char *hint)
 {
-	DIAG_ERROR(&v->source->diags, current_origin(v), "inventory", NULL, "%s", error);
+	DIAG_ERROR(&v->source->diags, current_origin(v), "inventory", hint, "%s", error);
 	return false;
 }
 
@@ -76,15 +76,21 @@ static const char *scalar_text(ScalarKind kind)
 	return text[kind];
 }
 
-static bool fail_shape(Inventory *v, const Path *path, const char *found)
+/* is_scalar: what was found. */
+static bool fail_shape(Inventory *v, const Path *path, const char *found, bool is_scalar)
 {
 	static const char *const shapes[] = {"a value", "an object", "a list"};
-	const char *where = path->key ? path->key : v->depth ? "item" : "inventory";
+	bool is_text = path->shape == SHAPE_SCALAR && path->scalar == SCALAR_STRING;
+	const char *where = path->kind == PATH_LABEL ? v->reader.label
+			    : path->key		     ? path->key
+			    : v->depth		     ? "item"
+						     : "inventory";
 	const char *expected =
 		path->shape == SHAPE_SCALAR ? scalar_text(path->scalar) : shapes[path->shape];
 
-	return fail(
-		v, arena_printf(v->scratch, "%s: expected %s, found %s", where, expected, found));
+	return fail(v,
+		arena_printf(v->scratch, "%s: expected %s, found %s", where, expected, found),
+		is_text && is_scalar ? "write it in quotes" : NULL);
 }
 
 /* The path of the value that begins now; NULL: it is not read. */
@@ -158,7 +164,7 @@ static bool on_begin(void *context, bool is_map)
 		return true;
 	}
 	if (path->shape != (is_map ? SHAPE_MAP : SHAPE_LIST))
-		return fail_shape(v, path, is_map ? "an object" : "a list");
+		return fail_shape(v, path, is_map ? "an object" : "a list", false);
 	begin_path(v, path);
 	assert(v->depth + 1 < ARRAY_SIZE(v->stack));
 	v->stack[++v->depth] = path;
@@ -183,7 +189,7 @@ static bool on_end(void *context)
 /* A label "app\0x" must not be stored as "app": policies would select the pod. */
 static bool fail_nul(Inventory *v)
 {
-	return fail(v, "a NUL character in a string");
+	return fail(v, "a NUL character in a string", NULL);
 }
 
 static bool on_key(void *context, const char *text, size_t n)
@@ -209,17 +215,21 @@ static bool on_scalar(void *context, ScalarKind kind, const char *text, size_t n
 
 	if (!path)
 		return true;
+	if (kind == SCALAR_NULL && path->kind == PATH_LABEL) {
+		item_set(&v->reader, PATH_LABEL, "", 0); /* as the API's decoder does */
+		return true;
+	}
 	if (kind == SCALAR_NULL && v->depth > 0) {
 		if (path->kind == PATH_ITEMS)
 			v->reader.item->has_items = true;
 		return true; /* null is the same as absent */
 	}
 	if (path->shape != SHAPE_SCALAR || path->scalar != kind)
-		return fail_shape(v, path, scalar_text(kind));
+		return fail_shape(v, path, scalar_text(kind), true);
 	if (memchr(text, '\0', n))
 		return fail_nul(v);
 	error = item_set(&v->reader, path->kind, text, n);
-	return error ? fail(v, error) : true;
+	return error ? fail(v, error, NULL) : true;
 }
 
 /* ---- JSON ---- */
@@ -258,12 +268,21 @@ static bool replay_scalar(Inventory *v, const Node *node)
 
 	if (node->kind == NODE_BOOL) /* as JSON spells it; YAML has "yes" and "On", too */
 		text = node->truth ? "true" : "false";
+	if (node->kind == NODE_INT) /* in decimal; YAML has 0x50, too */
+		text = arena_printf(v->scratch, "%lld", node->number);
 	return on_scalar(v, kinds[node->kind], text, strlen(text));
 }
 
 static bool replay_pair(Inventory *v, const Pair *pair)
 {
-	return on_key(v, pair->key, strlen(pair->key)) && replay(v, pair->value);
+	if (!on_key(v, pair->key, strlen(pair->key)))
+		return false;
+	if (pair->read_as && !v->skipped && v->next && v->next->kind == PATH_LABEL) {
+		v->yaml_origin = pair->origin;
+		return fail(v, node_key_error(v->scratch, pair, "labels"),
+			node_key_hint(v->scratch, pair));
+	}
+	return replay(v, pair->value);
 }
 
 static bool replay(Inventory *v, const Node *node)

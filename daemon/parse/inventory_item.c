@@ -27,7 +27,8 @@ static const char *add_address(ItemReader *r, const char *text, bool is_host)
 		return NULL; /* a pod without an address yet */
 	if (!address_parse(text, &address))
 		return arena_printf(r->scratch, "\"%s\" is no address", text);
-	if (!addresses_have(list, address)) /* podIPs repeats podIP */
+	address = address_unmapped(address); /* as the kernel sees its packets */
+	if (!addresses_have(list, address))  /* podIPs repeats podIP */
 		VEC_PUSH(r->scratch, list, address);
 	return NULL;
 }
@@ -46,6 +47,7 @@ static const char *set_port(ItemReader *r, PathKind field, const char *text)
 {
 	NamedPort *port = &r->item->pod.ports.at[r->item->pod.ports.n - 1];
 	unsigned long number;
+	char *end;
 
 	assert(r->item->pod.ports.n > r->n_ports_before);
 	switch (field) {
@@ -53,8 +55,8 @@ static const char *set_port(ItemReader *r, PathKind field, const char *text)
 		port->name = text;
 		return NULL;
 	case PATH_PORT_NUMBER:
-		number = strtoul(text, NULL, 10);
-		if (number < 1 || number > 65535)
+		number = strtoul(text, &end, 10);
+		if (*end || number < 1 || number > 65535)
 			return arena_printf(r->scratch,
 				"containerPort %s: must be between 1 and 65535, inclusive", text);
 		port->number = (uint16_t)number;

@@ -114,14 +114,22 @@ static bool on_key(void *context, const char *text, size_t n)
 	return true;
 }
 
+/* A number with a fraction or an exponent is no whole number to the API server, not even 80.0. */
+static bool is_whole(const char *text)
+{
+	return !strpbrk(text, ".eE");
+}
+
 static bool on_scalar(void *context, ScalarKind kind, const char *text, size_t n)
 {
 	Tree *t = context;
 	Node *node = add_node(t, NODE_STRING);
 
 	node->text = arena_strndup(t->arena, text, n);
-	if (kind != SCALAR_STRING)
-		yaml_scalar_resolve(node);
+	if (kind == SCALAR_NUMBER && !is_whole(node->text))
+		node->kind = NODE_FLOAT;
+	else if (kind != SCALAR_STRING)
+		yaml_scalar_resolve(node); /* what is left of JSON is a part of YAML */
 	end_value(t);
 	return !memchr(text, '\0', n) && t->nodes <= PARSE_NODES_MAX;
 }

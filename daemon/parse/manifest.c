@@ -67,8 +67,13 @@ static void read_match_labels(Reader *reader, const Node *labels, Selector *sele
 
 		if (!value)
 			continue;
-		check_label(
-			reader, pair->origin, "matchLabels", pair->key, label_key_error(pair->key));
+		if (pair->read_as)
+			DIAG_ERROR(reader->diags, pair->origin, "unquoted-key",
+				node_key_hint(reader->arena, pair), "%s",
+				node_key_error(reader->arena, pair, "matchLabels"));
+		else
+			check_label(reader, pair->origin, "matchLabels", pair->key,
+				label_key_error(pair->key));
 		check_label(reader, pair->value->origin, "matchLabels", value,
 			label_value_error(value));
 		VEC_PUSH(reader->arena, &requirement.values, value);

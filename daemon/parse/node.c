@@ -105,6 +105,18 @@ static const char *indent_hint(Reader *reader, const Node *map, const Schema *sc
 	return NULL;
 }
 
+const char *node_key_error(Arena *arena, const Pair *pair, const char *what)
+{
+	assert(pair->read_as);
+	return arena_printf(arena, "%s: the API server reads the unquoted key %s as %s", what,
+		pair->key, pair->read_as);
+}
+
+const char *node_key_hint(Arena *arena, const Pair *pair)
+{
+	return arena_printf(arena, "write it in quotes: \"%s\"", pair->key);
+}
+
 const char *node_nearest_hint(Reader *reader, const char *text, const char *const *words)
 {
 	const char *nearest = text_nearest(text, words);

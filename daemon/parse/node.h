@@ -33,6 +33,7 @@ typedef struct Pair {
 	const char *key;
 	Origin origin; /* of the key */
 	const Node *value;
+	const char *read_as; /* YAML: see yaml_key_read_as(); NULL: the key is its text */
 } Pair;
 
 struct Node {
@@ -90,5 +91,8 @@ static inline size_t node_count(const Node *list)
 	assert(!list || list->kind == NODE_LIST);
 	return list ? list->items.n : 0;
 }
+/* About an unquoted label key that the API server reads as something else: pair->read_as. */
+const char *node_key_error(Arena *arena, const Pair *pair, const char *what);
+const char *node_key_hint(Arena *arena, const Pair *pair);
 /* "did you mean ...?" with the nearest of the NULL-terminated words; NULL if none is near. */
 const char *node_nearest_hint(Reader *reader, const char *text, const char *const *words);

@@ -168,6 +168,8 @@ static bool read_pair(Builder *b, Node *node, StrMap *keys, Documents *merges, u
 		return false;
 	is_plain = b->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	pair.key = arena_strdup(b->reader->arena, (const char *)b->event.data.scalar.value);
+	if (is_plain && !b->event.data.scalar.tag)
+		pair.read_as = yaml_key_read_as(b->reader->arena, pair.key);
 	first = strmap_get(keys, pair.key);
 	if (first) {
 		FAIL(b, pair.origin, "duplicate-key", separator_hint(&pair, depth),

@@ -47,7 +47,7 @@ static const char PODS[] =
 	"\"nodeName\":\"w\"},\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0.1\","
 	"\"startTime\":\"2026-02-01T00:00:00Z\"}}]}";
 static const char POLICY[] = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: "
-			     "{name: %s, namespace: n}\n"
+			     "{name: %s, namespace: 'n'}\n"
 			     "spec: {podSelector: {matchLabels: {x: \"%s\"}}, ingress: [{from: "
 			     "[{podSelector: {matchLabels: {x: \"2\"}}}], ports: [{port: 80}]}]}\n";
 

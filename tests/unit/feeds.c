@@ -46,7 +46,7 @@ static const char *policy_text(const char *name)
 {
 	return arena_printf(arena,
 		"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
-		"metadata: {name: %s, namespace: n}\nspec: {podSelector: {}}\n",
+		"metadata: {name: %s, namespace: 'n'}\nspec: {podSelector: {}}\n",
 		name);
 }
 

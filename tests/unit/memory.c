@@ -151,7 +151,7 @@ static const char POLICY[] =
 	"{ pods = \"a in (1,9)\"; }, { cidr_set = \"s\"; }, { namespaces = \"team=red\"; } );\n"
 	"ports = ( { port = \"web\"; }, { protocol = \"UDP\"; port = 53; } ); } ); } );\n";
 static const char MANIFEST[] =
-	"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: y, namespace: "
+	"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: 'y', namespace: "
 	"n1}\n"
 	"spec:\n  podSelector: {matchExpressions: [{key: a, operator: In, values: ['9', '1']}]}\n"
 	"  egress:\n  - to: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}]\n"

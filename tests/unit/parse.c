@@ -15,7 +15,10 @@ static Source *parse(SourceKind kind, const char *file, const char *text)
 
 static const char *first_error(const Source *source)
 {
-	return source->diags.n_errors ? source->diags.list.at[0].message : "";
+	for (size_t i = 0; i < source->diags.list.n; i++)
+		if (source->diags.list.at[i].severity == SEVERITY_ERROR)
+			return source->diags.list.at[i].message;
+	return "";
 }
 
 static Source *good(SourceKind kind, const char *file, const char *text)
@@ -145,7 +148,7 @@ Test(parse, json_is_read_as_the_yaml_that_it_is)
 		"{ \"é\\u00e9\" : \"日本\",\"podSelector\":3,\r\n\t\"ingress\":[ null , "
 		"{},{\"from\":"
 		"[\n{\"podSelector\":[]}]}]}",
-		"{\"ingress\":[{\"ports\":[{\"port\":1e3},{\"port\":-0},{\"port\":80.0},{\"port\":"
+		"{\"ingress\":[{\"ports\":[{\"port\":-0},{\"port\":"
 		"123456789012345678901234567890},{\"port\":true},{\"port\":\"80\"},{\"port\":null"
 		"},{\"port\":65536},{\"prot\\u006f\":1}]}]}",
 		"{\"podSelector\":{},\"podSelector\":{}}",
@@ -171,6 +174,146 @@ Test(parse, json_is_read_as_the_yaml_that_it_is)
 				diag_line(x->arena, &y->diags.list.at[k]));
 		source_free(x);
 		source_free(y);
+	}
+}
+
+/* Each unquoted scalar as a port: what the API server's decoder makes of it (yaml_scalar.h). */
+Test(parse, unquoted_ports_are_read_as_yaml_1_1)
+{
+	static const struct {
+		const char *text;
+		unsigned number; /* 0: no number; it may still be a name */
+	} cases[] = {{"80", 80}, {"+80", 80}, {"080", 80}, {"0120", 80}, {"0o120", 80},
+		{"0O120", 80}, {"0x50", 80}, {"0X50", 80}, {"0b1010000", 80}, {"0B1010000", 80},
+		{"0b+1010000", 80}, {"8_0", 80}, {"80_", 80}, {"0_8", 8}, {"0x5_0", 80},
+		{"80.0", 80}, {"80.", 80}, {"8e1", 80}, {"8E+1", 80}, {"800e-1", 80}, {".8e2", 80},
+		{"!!str 80", 0}, {"_80", 0}, {"0x", 0}, {"0b2", 0}, {"0o8", 0}, {"80.5", 0},
+		{".8_0e2", 0}, {"0x0x50", 0}, {"8e", 0}, {"--80", 0}, {"1e400", 0}, {"y", 0},
+		{"N", 0}, {"On", 0}, {".inf", 0}, {"18446744073709551615", 0},
+		{"18446744073709551616", 0}, {"http", 0}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[256];
+		Source *source;
+		const Port *port;
+
+		snprintf(text, sizeof(text), "%s  ingress: [{ports: [{port: %s}]}]\n", HEAD,
+			cases[i].text);
+		source = parse(SOURCE_POLICIES, "f.yaml", text);
+		port = source->policies.at[0]->rules[INGRESS].at[0].ports.at;
+		if (cases[i].number)
+			cr_expect(
+				port && port->kind == PORT_RANGE && port->first == cases[i].number,
+				"%s", cases[i].text);
+		else
+			cr_expect(!port || port->kind == PORT_NAME, "%s", cases[i].text);
+		source_free(source);
+	}
+}
+
+/* In JSON 80.0 and 8e1 are no whole numbers to the API server. */
+Test(parse, json_ports_are_written_as_whole_numbers)
+{
+	static const char *const numbers[] = {"80.0", "8e1", "8E1", "1e400"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		char text[256];
+		Source *source;
+
+		snprintf(text, sizeof(text),
+			"{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"NetworkPolicy\","
+			"\"metadata\":{\"name\":\"x\"},\"spec\":{\"ingress\":[{\"ports\":[{"
+			"\"port\":%s}]}]}}",
+			numbers[i]);
+		source = parse(SOURCE_POLICIES, "f.json", text);
+		cr_expect_eq(source->diags.n_errors, 1, "%s", numbers[i]);
+		source_free(source);
+	}
+}
+
+/* An unquoted key that the API server reads as something else selects other pods there. */
+Test(parse, unquoted_label_keys_are_what_they_look_like)
+{
+	static const struct {
+		const char *key, *read_as; /* NULL: as written */
+	} cases[] = {{"app", NULL}, {"10", NULL}, {"true", NULL}, {"1.5", NULL}, {"100000.5", NULL},
+		{"2024-01-01", NULL}, {"3e45678", NULL}, {"\"on\"", NULL}, {"'010'", NULL},
+		{"!!str 010", NULL}, {"on", "\"true\""}, {"True", "\"true\""}, {"n", "\"false\""},
+		{"010", "\"8\""}, {"080", "\"80\""}, {"0x10", "\"16\""}, {"8_0", "\"80\""},
+		{"1.10", "\"1.1\""}, {"1e6", "\"1e+06\""}, {"1e5", "\"100000\""},
+		{"0.00001", "\"1e-05\""}, {"0.0001", NULL}, {"16777217.0", "\"1.6777216e+07\""},
+		{"123456789.5", "\"1.2345679e+08\""}, {"1e39", "\".inf\""}, {"-0", "\"0\""},
+		{"null", "no string"}, {"~", "no string"}, {"18446744073709551615", "no string"}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[256];
+		Source *source;
+		const char *error, *read_as = cases[i].read_as;
+
+		snprintf(text, sizeof(text), "%s  podSelector: {matchLabels: {? %s : v}}\n", HEAD,
+			cases[i].key);
+		source = parse(SOURCE_POLICIES, "f.yaml", text);
+		error = first_error(source);
+		cr_expect(read_as ? strstr(error, read_as) != NULL : !*error, "%s: %s",
+			cases[i].key, error);
+		source_free(source);
+		snprintf(text, sizeof(text),
+			"{kind: Pod, metadata: {name: p, labels: {? %s : v}}, spec: {nodeName: "
+			"node}}\n",
+			cases[i].key);
+		source = parse(SOURCE_INVENTORY, "f.yaml", text);
+		error = first_error(source);
+		cr_expect(read_as ? strstr(error, read_as) != NULL : !*error, "%s: %s",
+			cases[i].key, error);
+		source_free(source);
+	}
+}
+
+/* kubectl reads files that begin with a byte order mark, which Windows' editors write. */
+Test(parse, a_byte_order_mark_is_skipped)
+{
+	static const struct {
+		SourceKind kind;
+		const char *file, *text;
+	} cases[] = {{SOURCE_POLICIES, "f.yaml", "\ufeffpolicies: 1\nkind: ConfigMap\n"},
+		{SOURCE_POLICIES, "f.json", "\ufeff{\"kind\": \"ConfigMap\"}"},
+		{SOURCE_POLICIES, "f.conf", "\ufeffpolicies = ( );"},
+		{SOURCE_INVENTORY, "f.json",
+			"\ufeff{\"kind\": \"Pod\", \"metadata\": {\"name\": \"p\"}}"},
+		{SOURCE_INVENTORY, "f.yaml", "\ufeffkind: Pod\nmetadata: {name: p}\n"}};
+	Settings settings;
+	Arena *arena = arena_new();
+	Diags diags = {.arena = arena};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		source_free(good(cases[i].kind, cases[i].file, cases[i].text));
+	settings_default(arena, "n", &settings);
+	cr_expect_eq(settings_parse(arena, "c", "\ufeffsettle_ms = 5;", &settings, &diags), 0);
+	arena_free(arena);
+}
+
+Test(parse, other_encodings_are_named)
+{
+	static const struct {
+		const char *text, *name;
+		size_t n;
+	} cases[] = {{"\xff\xfek\0i\0", "UTF-16LE", 6}, {"\xfe\xff\0k\0i", "UTF-16BE", 6},
+		{"\xff\xfe\0\0k\0\0\0", "UTF-32LE", 8}, {"\0\0\xfe\xff\0\0\0k", "UTF-32BE", 8},
+		{"k\0i\0n\0d\0", "UTF-16LE", 8}, {"\0k\0i\0n\0d", "UTF-16BE", 8},
+		{"k\0\0\0i\0\0\0", "UTF-32LE", 8}, {"\0\0\0k\0\0\0i", "UTF-32BE", 8},
+		{"\xff\xfe", "UTF-16LE", 2}, {"\xff", "not UTF-8", 1}, {"ki\0nd", "not UTF-8", 5}};
+	static const char *const files[] = {"f.yaml", "f.json", "f.conf"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases) * ARRAY_SIZE(files); i++) {
+		size_t at = i / ARRAY_SIZE(files);
+		Source *source = NULL;
+
+		cr_assert_eq(source_parse(SOURCE_POLICIES, files[i % ARRAY_SIZE(files)],
+				     cases[at].text, cases[at].n, NULL, &source),
+			0);
+		cr_expect(strstr(first_error(source), cases[at].name), "%zu: %s", at,
+			first_error(source));
+		source_free(source);
 	}
 }
 
@@ -279,6 +422,24 @@ Test(parse, ports_of_init_containers_count_for_sidecars_only)
 	cr_expect_str_eq(pod->ports.at[0].name, "stays");
 	cr_expect_str_eq(pod->ports.at[1].name, "web");
 	cr_expect_eq(source->pods.at[1]->ports.n, 0);
+	source_free(source);
+}
+
+/* The kernel sees IPv4 packets; a label without a value has the empty one, as the API stores it. */
+Test(parse, a_mapped_address_is_ipv4)
+{
+	Source *source = good(SOURCE_INVENTORY, "f.yaml",
+		"kind: Pod\nmetadata: {name: p, labels: {app: , git: 3e45678}}\n"
+		"spec: {containers: [{ports: [{name: http, containerPort: 0x50}]}]}\n"
+		"status: {podIP: '::ffff:10.244.1.11', podIPs: [{ip: 10.244.1.11}]}\n");
+	const Pod *pod = source->pods.at[0];
+
+	cr_assert_eq(pod->addresses.n, 1);
+	cr_expect_eq(pod->addresses.at[0].family, FAMILY_IPV4);
+	cr_expect(pod->addresses.at[0].value == 0x0af4010b);
+	cr_expect_str_eq(labels_get(&pod->labels, "app"), "");
+	cr_expect_str_eq(labels_get(&pod->labels, "git"), "3e45678");
+	cr_expect_eq(pod->ports.at[0].number, 80);
 	source_free(source);
 }
 
