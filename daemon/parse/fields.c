@@ -296,24 +296,27 @@ void fields_read_types(Reader *reader, const Node *types, const char *key, Polic
 	}
 }
 
-/* A field whose text validate() accepts. After an error the text, too: other errors name it. */
+/*
+ * A field whose text validate() accepts; NULL: absent or empty, which is the same to the API. After
+ * an error the text, too: other errors name it.
+ */
 static const char *read_name(
 	Reader *reader, const Node *map, const char *key, const char *(*validate)(const char *))
 {
 	const Node *node = node_field(reader, map, key, NODE_STRING);
-	const char *error = node ? validate(node->text) : NULL;
+	const char *error = node && *node->text ? validate(node->text) : NULL;
 
 	if (error)
 		DIAG_ERROR(reader->diags, node->origin, "invalid-value", NULL,
 			"%s: Invalid value: \"%s\": %s", key, node->text, error);
-	return node ? node->text : NULL;
+	return node && *node->text ? node->text : NULL;
 }
 
 void fields_read_names(Reader *reader, const Node *map, const char *namespace_key, Policy *policy)
 {
 	policy->name = read_name(reader, map, "name", validate_subdomain);
 	policy->namespace = read_name(reader, map, namespace_key, validate_label);
-	if (!policy->name && !node_get(map, "name"))
+	if (node_is_empty(node_get(map, "name")))
 		DIAG_ERROR(reader->diags, map ? map->origin : policy->origin, "required", NULL,
 			"name: Required value: name is required");
 	if (!policy->name)

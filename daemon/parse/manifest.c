@@ -7,6 +7,7 @@
  */
 #include "manifest.h"
 #include "fields.h"
+#include "metadata.h"
 #include <string.h>
 
 /* ---- The fields of the API (k8s.io/api/networking/v1/types.go, apimachinery ObjectMeta) ---- */
@@ -243,9 +244,15 @@ void manifest_read_policy(Source *source, Reader *reader, const Node *node)
 	node_check_keys(reader, node, &POLICY_SCHEMA);
 	metadata = node_field(reader, node, "metadata", NODE_MAP);
 	spec = node_field(reader, node, "spec", NODE_MAP);
-	if (metadata)
+	if (metadata) {
 		node_check_keys(reader, metadata, &METADATA_SCHEMA);
+		metadata_check(reader, metadata);
+	}
 	fields_read_names(reader, metadata, "namespace", policy);
+	if (node_is_empty(node_get(metadata, "namespace")))
+		diag_add(reader->diags, SEVERITY_NOTE, node->origin, "no-namespace",
+			"kubectl would take the namespace of its context",
+			"no namespace, so it is \"default\"");
 	if (!node_get(node, "spec"))
 		DIAG_WARNING(reader->diags, node->origin, "no-spec", NULL,
 			"no spec: this isolates every pod of namespace \"%s\"", policy->namespace);

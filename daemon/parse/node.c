@@ -32,6 +32,11 @@ const Node *node_get(const Node *map, const char *key)
 	return pair && pair->value->kind != NODE_NULL ? pair->value : NULL;
 }
 
+bool node_is_empty(const Node *node)
+{
+	return !node || (node->kind == NODE_STRING && !*node->text);
+}
+
 bool node_has(const Node *map, const char *key)
 {
 	return find_pair(map, key);

@@ -77,6 +77,7 @@ typedef struct Reader {
 const char *node_kind_text(NodeKind kind); /* "a string", "a list", ... */
 /* The value of a key; NULL if it is absent or null, which are the same to the API. */
 const Node *node_get(const Node *map, const char *key);
+bool node_is_empty(const Node *node);		 /* NULL, or an empty string */
 bool node_has(const Node *map, const char *key); /* whether the key is present, be it null */
 /* The node if it is of that kind; NULL stays NULL. Else an error about `what`, and NULL. */
 const Node *node_expect(Reader *reader, const Node *node, NodeKind kind, const char *what);

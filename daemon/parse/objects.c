@@ -29,6 +29,19 @@ typedef struct Header {
 	const char *version, *kind; /* NULL: absent */
 } Header;
 
+/* An empty text is an absent one, to the API server too. */
+static const char *read_text(Objects *o, const Node *node, const char *key)
+{
+	const char *text = node_field_text(o->reader, node, key);
+
+	return text && *text ? text : NULL;
+}
+
+static Header read_header(Objects *o, const Node *node)
+{
+	return (Header){read_text(o, node, "apiVersion"), read_text(o, node, "kind")};
+}
+
 static void read_object(Objects *o, const Node *node, Header header);
 
 /* ---- Lists ---- */
@@ -70,8 +83,7 @@ static void read_list(Objects *o, const Node *list, Header header)
 
 		if (!node_expect(o->reader, item, NODE_MAP, "an item of the list"))
 			continue;
-		own.version = node_field_text(o->reader, item, "apiVersion");
-		own.kind = node_field_text(o->reader, item, "kind");
+		own = read_header(o, item);
 		read_object(o, item, own.version || own.kind ? own : defaults);
 	}
 }
@@ -193,8 +205,7 @@ static void read_document(Objects *o, const Node *node)
 
 	if (!node_expect(o->reader, node, NODE_MAP, "a manifest"))
 		return;
-	header.version = node_field_text(o->reader, node, "apiVersion");
-	header.kind = node_field_text(o->reader, node, "kind");
+	header = read_header(o, node);
 	if (is_kustomization(o, node)) {
 		skip_object(o, node, header, OBJECT_KUSTOMIZATION);
 		return;
