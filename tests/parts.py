@@ -117,7 +117,7 @@ PARTS = [
     script("packets", SANITIZED, cores=0.4, long=AGAIN),
     script("service", SANITIZED, cores=0.4, long=AGAIN),
     script("conformance", SANITIZED, cores=0.4, run={"NETPOL_SAMPLE": "10"}, long=AGAIN),
-    script("api_conformance", SANITIZED, cores=0.5),
+    script("api_conformance", SANITIZED, cores=0.5, run={"NETPOL_MANIFESTS": "500"}, long={"NETPOL_MANIFESTS": "5000"}),
     script("kubelet_export", SANITIZED, cores=0.2, long=None),
     script("properties", SANITIZED, run={"NETPOL_ROUNDS": "20"}, long=AGAIN),
     script("golden", SANITIZED, long=AGAIN),

@@ -2,7 +2,7 @@
 """api_verdicts: what netpol makes of manifests, compared with what an API server makes of them.
 
 A Manifest is a text with the API server's verdict: accepted, its message, and the object that it stores. A difference is
-either one that docs/policies.md lists ("Where netpol differs from the API server"), each a Rule here, or a fault."""
+either one that docs/policies.md lists ("Where netpol differs from the API server"), each a Taken or Refused here, or a fault."""
 import json
 import os
 import re
@@ -58,53 +58,56 @@ def only_of(message, *words):
     return all(any(word in complaint for word in words) for complaint in complaints)
 
 
-class Rule:
-    """title: the first cell of its row in the document. covers(manifest, parsed): whether that is the reason."""
-
-    def __init__(self, title, covers):
-        self.title, self.covers = title, covers
-
-
-def error_is(*patterns):
-    """The reason of each error of netpol's matches."""
-    return lambda manifest, parsed: all(
-        any(re.search(p, f"{code}: {text}") for p in patterns) for code, text in parsed.errors)
+@dataclass
+class Taken:
+    """By netpol, not by the API server. title: the first cell of its row in the document."""
+    title: str
+    covers: object  # covers(manifest, parsed): whether that is the reason
 
 
-TAKEN = [  # by netpol, refused by the API server
-    Rule("metadata that `kubectl apply` would refuse",
-         lambda m, p: p.has("metadata") and only_of(m.message, "metadata")),
-    Rule("CIDRs that API servers before 1.36 take",
-         lambda m, p: p.has("legacy-cidr") and only_of(m.message, "ipBlock", "metadata")),
-    Rule("`status`, and `clusterName` of old exports",
-         lambda m, p: re.search(r'unknown field "(status|metadata.clusterName)"', m.message)),
-    Rule("`apiVersion: extensions/v1beta1`", lambda m, p: "(extensions/v1beta1)" in m.message),
-    Rule("objects of other kinds", lambda m, p: p.has("skipped") and not p.policies),
-    Rule("a file without any object", lambda m, p: not p.policies and not p.diags),
-    Rule("JSON that is only YAML", lambda m, p: m.name.endswith(".json") and "json parse error" in m.message),
-    Rule("`%YAML 1.2`", lambda m, p: "incompatible YAML document" in m.message),
-    Rule("a key beside `<<` that the merged map has too",
-         lambda m, p: "<<" in m.text and "already set in map" in m.message),
-    Rule("a list of no items, in lists, without apiVersion",
-         lambda m, p: re.search(r'kind"?: "?\w*List', m.text) and p.policies or p.has("empty-list")),
+@dataclass
+class Refused:
+    """By netpol, not by the API server."""
+    title: str
+    pattern: str  # of the error: CODE: TEXT
+
+
+TAKEN = [
+    Taken("metadata that `kubectl apply` would refuse",
+          lambda m, p: p.has("metadata") and only_of(m.message, "metadata")),
+    Taken("CIDRs that API servers before 1.36 take",
+          lambda m, p: p.has("legacy-cidr") and only_of(m.message, "ipBlock", "metadata")),
+    Taken("`status`, and `clusterName` of old exports",
+          lambda m, p: re.search(r'unknown field "(status|metadata.clusterName)"', m.message)),
+    Taken("`apiVersion: extensions/v1beta1`", lambda m, p: "(extensions/v1beta1)" in m.message),
+    Taken("objects of other kinds", lambda m, p: p.has("skipped") and not p.policies),
+    Taken("a file without any object", lambda m, p: not p.policies and not p.diags),
+    Taken("JSON that is only YAML", lambda m, p: m.name.endswith(".json") and "json parse error" in m.message),
+    Taken("`%YAML 1.2`", lambda m, p: "incompatible YAML document" in m.message),
+    Taken("a key beside `<<` that the merged map has too",
+          lambda m, p: "<<" in m.text and "already set in map" in m.message),
+    Taken("a list of no items, in lists, without apiVersion",
+          lambda m, p: re.search(r'kind"?: "?\w*List', m.text) and p.policies or p.has("empty-list")),
 ]
-REFUSED = [  # by netpol, taken by the API server
-    Rule("null as an item of a list", error_is("found null")),
-    Rule("`generateName` without a name", lambda m, p: "generateName" in m.text and
-         error_is("name: Required value")(m, p)),
-    Rule("no `kind` or `apiVersion`", error_is("(kind|apiVersion): Required value")),
-    Rule("two policies of one name in a file", error_is("^duplicate-policy")),
-    Rule("unquoted label keys that YAML 1.1 reads as something else", error_is("^unquoted-key")),
-    Rule("YAML tags, but `!!str`", error_is("unknown tag")),
-    Rule("NUL characters", error_is("a NUL character")),
+REFUSED = [
+    Refused("null as an item of a list", "found null"),
+    Refused("`generateName` without a name", "name: Required value"),
+    Refused("no `kind` or `apiVersion`", "(kind|apiVersion): Required value"),
+    Refused("two policies of one name in a file", "^duplicate-policy"),
+    Refused("unquoted label keys that YAML 1.1 reads as something else", "^unquoted-key"),
+    Refused("YAML tags, but `!!str`", "unknown tag"),
+    Refused("NUL characters", "a NUL character"),
 ]
 RULES = TAKEN + REFUSED
 
 
 def rule_of(manifest, parsed):
-    """The rule by which the verdicts differ; None: they do not, or by a fault."""
-    rules = TAKEN if not parsed.errors else REFUSED
-    return next((rule for rule in rules if rule.covers(manifest, parsed)), None)
+    """The rule by which the verdicts differ; None: they differ by a fault."""
+    if not parsed.errors:
+        return next((rule for rule in TAKEN if rule.covers(manifest, parsed)), None)
+    rules = [next((rule for rule in REFUSED if re.search(rule.pattern, f"{code}: {text}")), None)
+             for code, text in parsed.errors]
+    return rules[0] if all(rules) else None
 
 
 def document_rules():

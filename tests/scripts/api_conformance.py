@@ -4,7 +4,10 @@
 
 4,092 manifests with the verdicts of kube-apiserver 1.36 (and of 1.35, where it says otherwise) lie beside the repository
 (../shared/conformance) or beside the file that NETPOL_CONFORMANCE names. Where netpol means to differ it is in the table
-of docs/policies.md, with the number of those manifests; any other difference is a fault."""
+of docs/policies.md, with the number of those manifests; any other difference is a fault.
+
+Where a real API server is there (lib/api_server.py), NETPOL_MANIFESTS random manifests more are judged by it. NETPOL_SEED
+repeats them."""
 import json
 import os
 import random
@@ -14,12 +17,16 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from netlab import NETPOLCTL, Skip, TESTS, run
-from report import test, finish, equal, none_of
+from report import test, finish, equal, none_of, seed
+from api_server import ApiServer
 from api_verdicts import DOCUMENT, HEADING, Manifest, RULES, compare, document_rules, parse
+from odd_manifests import OddManifests
 
 DATA = os.path.join(os.path.dirname(os.environ.get("NETPOL_CONFORMANCE", os.path.join(
     os.path.dirname(os.path.dirname(TESTS)), "shared", "conformance", "networkpolicy.json"))), "api-networkpolicy.json")
 CHECKED = 60  # files that netpolctl itself reads
+SEED = seed()
+MANIFESTS = int(os.environ.get("NETPOL_MANIFESTS", 500))
 
 
 def load():
@@ -86,7 +93,23 @@ def by_check():
     none_of(bad, len(entries))
 
 
+def live():
+    """API server: random manifests get the verdict of a real one, and mean what it would store"""
+    odd, manifests = OddManifests(SEED), []
+    with ApiServer() as server:
+        for i in range(MANIFESTS):
+            text, kind, namespace = odd.manifest(i)
+            manifests.append(Manifest(f"random-{i}.{kind}", text, *server.create(text, kind, namespace)))
+    faults, counts = compare(manifests)
+    none_of(faults, len(manifests))
+    n = sum(manifest.accepted for manifest in manifests)
+    equal(n > MANIFESTS // 10 and n < MANIFESTS - MANIFESTS // 10, True, f"{n} of {MANIFESTS} are accepted")
+    print(f"# api_conformance.py: a real API server accepts {n} of {MANIFESTS}; {sum(counts.values())} differ as the table says")
+
+
 test(recorded)
 test(recorded_before_136)
 test(by_check)
+if not os.environ.get("NETPOL_QUICK"):
+    test(live)
 finish()
