@@ -119,6 +119,28 @@ Test(parse, ports_are_defaulted)
 	source_free(source);
 }
 
+/* As in the API server, where an absent text is an empty one. */
+Test(parse, an_empty_namespace_is_absent)
+{
+	static const char *const metadata[] = {
+		"{name: x}", "{name: x, namespace: }", "{name: x, namespace: ''}"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(metadata); i++) {
+		char text[256];
+		Source *source;
+
+		snprintf(text, sizeof(text),
+			"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: "
+			"%s\nspec: {}\n",
+			metadata[i]);
+		source = good(SOURCE_POLICIES, "f.yaml", text);
+		cr_expect_str_eq(source->policies.at[0]->namespace, "default");
+		cr_assert_eq(source->diags.list.n, 1);
+		cr_expect_str_eq(source->diags.list.at[0].code, "no-namespace");
+		source_free(source);
+	}
+}
+
 Test(parse, lists_documents_and_json)
 {
 	Source *source = good(SOURCE_POLICIES, "f.yaml",
