@@ -105,8 +105,9 @@ Model *model_new(Arena *parent); /* in a child of the arena; freed with it */
 
 /*
  * Replaces the objects `old` of a file, which must be in the model, by `new`. Objects of the file
- * that are in neither stay. If several objects have one name, the highest resourceVersion wins,
- * then the file name that sorts last, then the last place in the file.
+ * that are in neither stay. If several objects have one name, one whose file is there wins
+ * (withdrawn_counts_first), then the highest resourceVersion, then the file name that sorts last,
+ * then the last place in the file.
  */
 void model_replace(
 	Model *model, const InventoryPart *old, const InventoryPart *new, Changes *changes);
@@ -151,8 +152,8 @@ ModelCounts model_counts(const Model *model);
 /* ---- Pods of one name that several files, or several places of one file, have ---- */
 bool model_is_duplicate(const Model *model, const Pod *pod);
 /*
- * A warning for each Pod object that did not win, sorted by the winner's namespace and name. Beyond
- * DIAGS_MAX pods they are only counted.
+ * A warning for each Pod object that did not win, but for those of deleted files, sorted by the
+ * winner's namespace and name. Beyond DIAGS_MAX pods they are only counted.
  */
 void model_warn_duplicates(const Model *model, Diags *diags);
 

@@ -82,9 +82,13 @@ typedef struct Source {
 	   it was started, until it has asked the API server */
 	size_t n_static_pods;
 	Origin empty_list; /* while parsing: the first list without items; line 0: none */
-	/* Written by the module source, after parsing. */
-	size_t n_superseded; /* pods in the arena that an in-place update has replaced */
-	StrMap *resolved;    /* cidr_set name -> const CidrSet *, at acceptance; or NULL */
+	/*
+	 * Written by the module source, after parsing. The version of a file that was deleted also
+	 * loses from `policies` and `sets`, above, what another file defines.
+	 */
+	uint64_t withdrawn_at; /* that of its pods and namespaces; 0: the file is there */
+	size_t n_superseded;   /* pods in the arena that an in-place update has replaced */
+	StrMap *resolved;      /* cidr_set name -> const CidrSet *, at acceptance; or NULL */
 } Source;
 
 /*
@@ -122,6 +126,7 @@ typedef struct Settings {
 	int enforce, deny, bridge; /* Enforce, Deny, BridgeMode */
 	Ranges service_cidrs;	   /* normalised */
 	int settle_ms;		   /* how long to debounce file events; milliseconds */
+	int withdraw_ms; /* how long what a deleted file said stays in force; milliseconds */
 } Settings;
 
 extern const char *const BRIDGE_MODE_TEXT[]; /* by BridgeMode, NULL-terminated */

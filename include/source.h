@@ -32,6 +32,7 @@
 #include <sys/stat.h>
 
 #define SOURCE_FILES_MAX 100000 /* of one directory */
+#define SOURCE_NEVER UINT64_MAX /* a time, in milliseconds */
 
 /* ---- One file ---- */
 typedef struct SourceFile {
@@ -61,14 +62,22 @@ typedef struct SourceDirFile {
 	const Source *current;	/* the version that was read last; NULL: none was */
 	const Source *accepted; /* the version in force; may be current; NULL: none ever was good */
 	int64_t modified_ns;	/* of the file that is current, since 1970; 0: not read */
+	bool is_withdrawn;	/* the file was deleted, and stays in force for a while */
 } SourceDirFile;
 
 /*
  * Nothing is read yet, and the directory need not exist. is_saving: texts that were read are held
- * until source_dir_take_unsaved.
+ * until source_dir_take_unsaved. What a deleted file said leaves with the next refresh, until
+ * source_dir_set_withdraw_ms says otherwise.
  */
 SourceDir *source_dir_new(SourceKind kind, const char *path, bool is_saving);
 SourceDir *source_dir_free(SourceDir *dir); /* takes NULL; returns NULL */
+/*
+ * How long what a deleted file said stays in force if nothing takes its place: many programs
+ * replace a file by deleting it and creating it again, or create its content under another name.
+ * Counts also for files that are gone already.
+ */
+void source_dir_set_withdraw_ms(SourceDir *dir, uint64_t withdraw_ms);
 const char *source_dir_path(const SourceDir *dir);
 /*
  * A write to the file is in progress, or has ended. While it is, refresh does not read the file,
@@ -90,10 +99,13 @@ void source_dir_prefetch(SourceDir *dir);
 /*
  * Reads the pending files. The first time, and when all names are marked, the whole directory: a
  * file that differs (device, inode, size, mode, times) is read again, one that is gone is
- * forgotten. If the directory itself cannot be read that is a diagnostic, and what is known stays.
+ * withdrawn, and one that is gone for withdraw_ms is forgotten. If the directory itself cannot be
+ * read that is a diagnostic, and what is known stays. now_ms: of a clock that does not go back.
  * Returns 0, or -errno as source_file_read.
  */
-int source_dir_refresh(SourceDir *dir);
+int source_dir_refresh(SourceDir *dir, uint64_t now_ms);
+/* When a refresh is due because a file is gone for withdraw_ms; SOURCE_NEVER: no such file. */
+uint64_t source_dir_next_withdrawal(const SourceDir *dir);
 /*
  * Whether a full refresh would find nothing to read, by the files' stat: a check for lost events.
  * True also for a directory with an error, which each refresh looks at.

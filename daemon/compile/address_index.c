@@ -3,13 +3,18 @@
 #include "address_index.h"
 #include <string.h>
 
-/* The running pod, then the one that started last; the other criteria make the order total. */
+/*
+ * The pod whose file is there, or was there last, then the running one, then the one that started
+ * last; the other criteria make the order total.
+ */
 static bool is_better(const void *one, const void *two)
 {
 	const Pod *a = one, *b = two;
 	bool runs_a = a->phase == PHASE_RUNNING, runs_b = b->phase == PHASE_RUNNING;
 	int r = strcmp(a->started, b->started);
 
+	if (a->withdrawn_at != b->withdrawn_at)
+		return withdrawn_counts_first(a->withdrawn_at, b->withdrawn_at);
 	if (runs_a != runs_b)
 		return runs_a;
 	if (r)
@@ -101,8 +106,9 @@ static void warn_group(const Pod *counts, const ConflictGroup *group, Diags *dia
 		conflict_group_losers(group, counts, diags->arena, pod_compare_p, &n);
 
 	for (size_t i = 0; i < n; i++)
-		warn_conflict(
-			counts, others[i], *(const Address *)conflict_group_key(group), diags);
+		if (!((const Pod *)others[i])->withdrawn_at)
+			warn_conflict(counts, others[i],
+				*(const Address *)conflict_group_key(group), diags);
 }
 
 typedef struct Conflict {

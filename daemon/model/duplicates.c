@@ -42,8 +42,8 @@ static void warn_of(const Duplicate *duplicate, Diags *diags)
 	for (size_t i = 0; i < n; i++) {
 		const Pod *pod = losers[i];
 
-		/* two exports that overlap, of one cluster at one time */
-		if (pod_is_equal(pod, winner))
+		/* a file was renamed, say; or two exports overlap, of one cluster at one time */
+		if (pod->withdrawn_at || pod_is_equal(pod, winner))
 			continue;
 		DIAG_WARNING(diags, winner->origin, "duplicate", NULL,
 			"pod \"%s/%s\" is also at %s:%u; this one counts: its "

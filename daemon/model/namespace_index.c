@@ -15,22 +15,45 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path ? path : "";
 }
 
-/* The higher resourceVersion, else the file that sorts last, else the last place in the file. */
-static bool is_later(uint64_t version, Origin at, uint64_t than_version, Origin than)
+/* What the choice between two objects of one name depends on. */
+typedef struct Claim {
+	uint64_t withdrawn_at;
+	uint64_t version;
+	Origin origin;
+} Claim;
+
+/*
+ * The one whose file is there, or was there last, else the higher resourceVersion, else the file
+ * that sorts last, else the last place in the file.
+ */
+static bool is_later(Claim a, Claim b)
 {
 	int r;
 
-	if (version != than_version)
-		return version > than_version;
-	r = strcmp(base_name(at.file), base_name(than.file));
+	if (a.withdrawn_at != b.withdrawn_at)
+		return withdrawn_counts_first(a.withdrawn_at, b.withdrawn_at);
+	if (a.version != b.version)
+		return a.version > b.version;
+	r = strcmp(base_name(a.origin.file), base_name(b.origin.file));
 	if (r)
 		return r > 0;
-	return at.line != than.line ? at.line > than.line : at.column > than.column;
+	return a.origin.line != b.origin.line ? a.origin.line > b.origin.line
+					      : a.origin.column > b.origin.column;
+}
+
+static Claim claim_of_pod(const Pod *pod)
+{
+	return (Claim){pod->withdrawn_at, pod->version, pod->origin};
+}
+
+static Claim claim_of_namespace(const Namespace *namespace)
+{
+	return (Claim){namespace->withdrawn_at, namespace->version, namespace->origin};
 }
 
 bool pod_is_later(const Pod *pod, const Pod *than)
 {
-	return is_later(pod->version, pod->origin, than->version, than->origin);
+	return is_later(claim_of_pod(pod), claim_of_pod(than));
 }
 
 static bool is_better(const void *a, const void *b)
@@ -57,7 +80,7 @@ const Namespace *namespace_index_winner(const NamespaceIndex *namespace)
 	for (size_t i = 0; i < namespace->candidates.n; i++) {
 		const Namespace *one = namespace->candidates.at[i];
 
-		if (!best || is_later(one->version, one->origin, best->version, best->origin))
+		if (!best || is_later(claim_of_namespace(one), claim_of_namespace(best)))
 			best = one;
 	}
 	return best ? best : conflict_map_count(&namespace->pods) ? namespace->implied : NULL;

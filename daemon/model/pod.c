@@ -3,6 +3,11 @@
 #include "model.h"
 #include <string.h>
 
+bool withdrawn_counts_first(uint64_t withdrawn_at, uint64_t other)
+{
+	return withdrawn_at == 0 || (other != 0 && withdrawn_at > other);
+}
+
 bool pod_is_live(const Pod *pod)
 {
 	return pod->addresses.n > 0 && pod->phase != PHASE_SUCCEEDED && pod->phase != PHASE_FAILED;
@@ -74,7 +79,8 @@ bool pod_is_equal(const Pod *a, const Pod *b)
 	       a->version == b->version && strcmp(a->name, b->name) == 0 &&
 	       strcmp(a->namespace, b->namespace) == 0 && is_host_equal(a->host, b->host) &&
 	       strcmp(a->started, b->started) == 0 && labels_are_equal(&a->labels, &b->labels) &&
-	       addresses_are_equal(&a->addresses, &b->addresses) && are_ports_equal(a, b);
+	       addresses_are_equal(&a->addresses, &b->addresses) && are_ports_equal(a, b) &&
+	       a->withdrawn_at == b->withdrawn_at;
 }
 
 bool namespaces_have_same_labels(const Namespace *a, const Namespace *b)
@@ -86,5 +92,5 @@ bool namespaces_have_same_labels(const Namespace *a, const Namespace *b)
 bool namespace_is_equal(const Namespace *a, const Namespace *b)
 {
 	return a->version == b->version && strcmp(a->name, b->name) == 0 &&
-	       namespaces_have_same_labels(a, b);
+	       namespaces_have_same_labels(a, b) && a->withdrawn_at == b->withdrawn_at;
 }

@@ -146,7 +146,7 @@ static int check_directory(Ctl *ctl, Diags *diags, const char *path)
 {
 	SourceKind kind = kind_of_directory(ctl, path);
 	SourceDir *dir = source_dir_new(kind, path, false);
-	int r = source_dir_refresh(dir);
+	int r = source_dir_refresh(dir, 0);
 
 	if (r == 0) {
 		Snapshot *snapshot = ctl_merge(&dir, 1);

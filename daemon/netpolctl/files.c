@@ -31,7 +31,7 @@ int ctl_load_snapshot(Ctl *ctl)
 
 		ctl->dirs[i] = source_dir_new(
 			i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, paths[i], false);
-		r = source_dir_refresh(ctl->dirs[i]);
+		r = source_dir_refresh(ctl->dirs[i], 0);
 		if (r < 0)
 			return r;
 	}

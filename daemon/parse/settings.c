@@ -9,11 +9,12 @@ static const char *const ENFORCE_TEXT[] = {"local", "all", NULL};
 static const char *const DENY_TEXT[] = {"reject", "drop", NULL};
 
 #define SETTLE_MS_MAX 10000
+#define WITHDRAW_MS_MAX 60000
 
 static const Schema SCHEMA = {(const Field[]){{.key = "node"}, {.key = "policies"},
 	{.key = "inventory"}, {.key = "state"}, {.key = "runtime"}, {.key = "table"},
 	{.key = "enforce"}, {.key = "deny"}, {.key = "bridge"}, {.key = "service_cidrs"},
-	{.key = "settle_ms"}, {}}};
+	{.key = "settle_ms"}, {.key = "withdraw_ms"}, {}}};
 
 void settings_default(Arena *arena, const char *node, Settings *ret_settings)
 {
@@ -23,7 +24,8 @@ void settings_default(Arena *arena, const char *node, Settings *ret_settings)
 		.state = "/var/lib/netpol",
 		.runtime = "/run/netpol",
 		.table = "netpol",
-		.settle_ms = 10};
+		.settle_ms = 10,
+		.withdraw_ms = 1000};
 }
 
 /* One of the NULL-terminated words; *choice becomes its index. */
@@ -96,18 +98,19 @@ static void read_service_cidrs(Reader *reader, const Node *root, Settings *setti
 	ranges_normalise(&settings->service_cidrs);
 }
 
-static void read_settle(Reader *reader, const Node *root, Settings *settings)
+static void read_milliseconds(
+	Reader *reader, const Node *root, const char *key, int max, int *milliseconds)
 {
-	const Node *node = node_field(reader, root, "settle_ms", NODE_INT);
+	const Node *node = node_field(reader, root, key, NODE_INT);
 
 	if (!node)
 		return;
-	if (node->number < 0 || node->number > SETTLE_MS_MAX)
+	if (node->number < 0 || node->number > max)
 		DIAG_ERROR(reader->diags, node->origin, "invalid-value", NULL,
-			"settle_ms: Invalid value: %lld: must be between 0 and %d", node->number,
-			SETTLE_MS_MAX);
+			"%s: Invalid value: %lld: must be between 0 and %d", key, node->number,
+			max);
 	else
-		settings->settle_ms = (int)node->number;
+		*milliseconds = (int)node->number;
 }
 
 int settings_parse(
@@ -130,6 +133,7 @@ int settings_parse(
 	read_choice(&reader, root, "deny", DENY_TEXT, &settings->deny);
 	read_choice(&reader, root, "bridge", BRIDGE_MODE_TEXT, &settings->bridge);
 	read_service_cidrs(&reader, root, settings);
-	read_settle(&reader, root, settings);
+	read_milliseconds(&reader, root, "settle_ms", SETTLE_MS_MAX, &settings->settle_ms);
+	read_milliseconds(&reader, root, "withdraw_ms", WITHDRAW_MS_MAX, &settings->withdraw_ms);
 	return diags->n_errors == errors ? 0 : PARSE_E_INVALID;
 }

@@ -62,6 +62,7 @@ void feeds_set(Feeds *feeds, const Settings *settings)
 	for (size_t i = 0; i < new.n; i++) {
 		new.kinds[i] = wanted[i].kind;
 		new.dirs[i] = take_or_make(feeds, &wanted[i]);
+		source_dir_set_withdraw_ms(new.dirs[i], (uint64_t)settings->withdraw_ms);
 	}
 	free_dirs(feeds);
 	*feeds = new;
@@ -86,16 +87,28 @@ void feeds_prefetch(Feeds *feeds)
 		source_dir_prefetch(feeds->dirs[i]);
 }
 
-int feeds_refresh(Feeds *feeds, void (*on_stage)(void *context), void *context)
+int feeds_refresh(Feeds *feeds, uint64_t now_ms, void (*on_stage)(void *context), void *context)
 {
 	int r = 0;
 
 	assert(feeds->n > 0); /* feeds_set() comes first */
 	for (size_t i = 0; r == 0 && i < feeds->n; i++) {
-		r = source_dir_refresh(feeds->dirs[i]);
+		r = source_dir_refresh(feeds->dirs[i], now_ms);
 		on_stage(context);
 	}
 	return r;
+}
+
+uint64_t feeds_next_withdrawal(const Feeds *feeds)
+{
+	uint64_t next = SOURCE_NEVER;
+
+	for (size_t i = 0; i < feeds->n; i++) {
+		uint64_t at = source_dir_next_withdrawal(feeds->dirs[i]);
+
+		next = at < next ? at : next;
+	}
+	return next;
 }
 
 bool feeds_are_current(const Feeds *feeds)

@@ -32,8 +32,13 @@ SourceDir *const *feeds_dirs(const Feeds *feeds, size_t *ret_n);
 void feeds_mark_all(Feeds *feeds);
 /* Reads the files that have changed, in parallel, so that the refresh need not. */
 void feeds_prefetch(Feeds *feeds);
-/* Calls on_stage(context) after each directory. 0 or -errno, as source_dir_refresh(). */
-int feeds_refresh(Feeds *feeds, void (*on_stage)(void *context), void *context);
+/*
+ * now_ms: of clock_usec(). Calls on_stage(context) after each directory. 0 or -errno, as
+ * source_dir_refresh().
+ */
+int feeds_refresh(Feeds *feeds, uint64_t now_ms, void (*on_stage)(void *context), void *context);
+/* When the next refresh is due for files that were deleted; SOURCE_NEVER: there are none. */
+uint64_t feeds_next_withdrawal(const Feeds *feeds);
 /* Whether a refresh would find nothing new. Reads no file. */
 bool feeds_are_current(const Feeds *feeds);
 /*

@@ -7,7 +7,7 @@
  *     event                            what follows
  *     ----------------------------     ----------------------------------------------------------
  *     inotify                          mark, prefetch; start the burst timer (debounce)
- *     burst timer, retry timer         update: feeds -> pipeline -> enforcer -> state keeper,
+ *     burst, withdrawal, retry timer   update: feeds -> pipeline -> enforcer -> state keeper,
  *                                      stale flows, report
  *     notification of our tables       repair, before everything else
  *     sysctl timer                     update, if br_netfilter's sysctls were changed
@@ -15,7 +15,8 @@
  *     SIGHUP                           reload the settings, update from scratch
  *     SIGTERM, SIGINT                  save what is left, end; the tables stay in the kernel
  *
- * An update that the kernel refused is retried every second.
+ * An update that the kernel refused is retried every second. The withdrawal timer is armed while
+ * deleted files are in force still: its update takes away what they said.
  */
 #include "bridge.h"
 #include "enforcer.h"
@@ -54,7 +55,7 @@ typedef struct Daemon {
 	Feeds *feeds;
 	Nft *nft;
 	sd_event *event;
-	Timer *burst, *retry, *sysctl, *health;
+	Timer *burst, *withdrawal, *retry, *sysctl, *health;
 	Enforcer *enforcer;
 	Pipeline *pipeline;
 	StateKeeper *keeper;
@@ -110,7 +111,7 @@ static void start_from_scratch(Daemon *d)
 /* 0 or -errno. */
 static int read_feeds(Daemon *d)
 {
-	int r = feeds_refresh(d->feeds, undo_tampering, d);
+	int r = feeds_refresh(d->feeds, clock_usec() / 1000, undo_tampering, d);
 
 	/* at the first call only: the last good versions of files that are broken now */
 	if (r == 0)
@@ -164,6 +165,16 @@ static int reconcile(Daemon *d)
 	return enforce(d, wanted);
 }
 
+/* After a failure the retry timer is armed instead: what is overdue must not make a busy loop. */
+static void schedule_withdrawal(Daemon *d, bool is_updated)
+{
+	uint64_t next = feeds_next_withdrawal(d->feeds);
+
+	timer_stop(d->withdrawal);
+	if (is_updated && next != SOURCE_NEVER)
+		timer_start_at(d->withdrawal, next * 1000);
+}
+
 /* READY=1, once enforcement has begun. */
 static void notify_ready(Daemon *d)
 {
@@ -188,6 +199,7 @@ static int update(Daemon *d)
 	r = reconcile(d);
 	d->checked_at = time(NULL);
 	notify_ready(d);
+	schedule_withdrawal(d, r == 0);
 	reporter_report(d->reporter);
 	after_change(d);
 	if (r != 0)
@@ -412,6 +424,7 @@ static void make_timers(Daemon *d)
 	const int64_t normal = SD_EVENT_PRIORITY_NORMAL;
 
 	d->burst = timer_new(d->event, 1, normal, on_update_due, d);
+	d->withdrawal = timer_new(d->event, 1, normal, on_update_due, d);
 	d->retry = timer_new(d->event, 1, normal, on_update_due, d);
 	d->sysctl = timer_new(d->event, SYSCTL_USEC / 10, normal, on_sysctl_time, d);
 	/* idle: after all inotify events that wait to be read */
@@ -447,6 +460,7 @@ static void end(Daemon *d)
 	d->pipeline = pipeline_free(d->pipeline);
 	d->enforcer = enforcer_free(d->enforcer);
 	d->burst = timer_free(d->burst);
+	d->withdrawal = timer_free(d->withdrawal);
 	d->retry = timer_free(d->retry);
 	d->sysctl = timer_free(d->sysctl);
 	d->health = timer_free(d->health);

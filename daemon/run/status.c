@@ -25,6 +25,8 @@ static void add_list(Buf *buf, const char *key, const Texts *texts)
 
 static const char *file_state(const SourceDirFile *file)
 {
+	if (file->is_withdrawn)
+		return "deleted, in force until withdraw_ms has passed";
 	if (file->current && file->current == file->accepted)
 		return "in force";
 	return file->accepted ? "last good version in force" : "not in force";
@@ -40,7 +42,8 @@ static void add_files(Buf *buf, const Status *status)
 			SourceDirFile file = source_dir_file(status->dirs[d], i);
 
 			buf_add(buf, is_first ? "\n    {\"file\": " : ",\n    {\"file\": ");
-			text_add_json(buf, file.current ? file.current->file : file.name);
+			text_add_json(buf, arena_printf(buf->arena, "%s/%s",
+						   source_dir_path(status->dirs[d]), file.name));
 			buf_printf(buf,
 				", \"state\": \"%s\", \"errors\": %zu, \"modified_ns\": %lld}",
 				file_state(&file), file.current ? file.current->diags.n_errors : 0,

@@ -29,6 +29,11 @@ SourceDir *source_dir_free(SourceDir *dir)
 	return NULL;
 }
 
+void source_dir_set_withdraw_ms(SourceDir *dir, uint64_t withdraw_ms)
+{
+	dir->withdraw_ms = withdraw_ms;
+}
+
 /* ---- Queries ---- */
 const char *source_dir_path(const SourceDir *dir)
 {
@@ -50,7 +55,24 @@ SourceDirFile source_dir_file(const SourceDir *dir, size_t i)
 	const Entry *entry = entry_at(&dir->entries, i);
 
 	return (SourceDirFile){entry->name, entry->current, entry->accepted,
-		(int64_t)entry->stat.st_mtim.tv_sec * 1000000000 + entry->stat.st_mtim.tv_nsec};
+		(int64_t)entry->stat.st_mtim.tv_sec * 1000000000 + entry->stat.st_mtim.tv_nsec,
+		entry_is_gone(entry)};
+}
+
+/* With an error of the directory itself nobody can tell which files are gone. */
+uint64_t source_dir_next_withdrawal(const SourceDir *dir)
+{
+	uint64_t next = SOURCE_NEVER;
+
+	if (dir->entries.n_withdrawn == 0 || dir->diags.n_errors)
+		return SOURCE_NEVER;
+	for (size_t i = 0; i < dir->entries.all.n; i++) {
+		const Entry *entry = entry_at(&dir->entries, i);
+
+		if (entry_is_gone(entry) && entry->gone_at_ms + dir->withdraw_ms < next)
+			next = entry->gone_at_ms + dir->withdraw_ms;
+	}
+	return next;
 }
 
 bool source_dir_has_restored(const SourceDir *dir)

@@ -15,6 +15,7 @@ struct SourceDir {
 	EntryTable entries;
 	PendingList pending;
 	IgnoredNames ignored;
+	uint64_t withdraw_ms;
 	bool has_links;	    /* some entries are symbolic links */
 	bool was_refreshed; /* at least once, with success */
 	Arena *diag_arena;

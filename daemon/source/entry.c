@@ -78,7 +78,7 @@ int entry_add(EntryTable *table, const char *name, Entry **ret_entry)
 	Entry *entry;
 
 	assert(!entry_find_sorted(table, name));
-	if (table->all.n >= SOURCE_FILES_MAX)
+	if (table->all.n - table->n_withdrawn >= SOURCE_FILES_MAX)
 		return -EFBIG;
 	entry = MEMORY_NEW(Entry);
 	entry->name = memory_copy_text(name);
@@ -145,6 +145,52 @@ void entry_forget_saved(EntryTable *table, const char *name)
 	pointer_list_add(&table->forgotten, memory_copy_text(name));
 }
 
+/* ---- Deleted files ---- */
+void entry_mark_seen(Entry *entry)
+{
+	entry->is_seen = true;
+	entry->is_restored = false;
+	entry->gone_at_ms = ENTRY_IS_BACK;
+}
+
+bool entry_is_gone(const Entry *entry)
+{
+	return entry->is_withdrawn && entry->gone_at_ms != ENTRY_IS_BACK;
+}
+
+static void end_withdrawal(EntryTable *table, Entry *entry)
+{
+	assert(table->n_withdrawn >= entry->is_withdrawn);
+	table->n_withdrawn -= entry->is_withdrawn;
+	entry->is_withdrawn = false;
+}
+
+/* A version that was read and never accepted was not in force, and is not going to be. */
+static void drop_unaccepted(EntryTable *table, Entry *entry)
+{
+	if (entry->current == entry->accepted)
+		return;
+	entry->current = source_free(entry->current);
+	entry_drop_text(entry);
+	clear_unsaved(table, entry);
+}
+
+/* As many files as a directory may have, again: or else renaming files could fill the memory. */
+bool entry_withdraw(EntryTable *table, Entry *entry, uint64_t now_ms)
+{
+	assert(!entry->is_deleted && now_ms != ENTRY_IS_BACK);
+	if (!entry->accepted || table->n_withdrawn >= SOURCE_FILES_MAX)
+		return false;
+	drop_unaccepted(table, entry);
+	table->n_withdrawn += !entry->is_withdrawn;
+	entry->is_withdrawn = true;
+	entry->gone_at_ms = now_ms;
+	entry->is_seen = false;
+	entry->is_being_written = false;
+	mark_changed(table, entry);
+	return true;
+}
+
 void entry_delete(EntryTable *table, Entry *entry)
 {
 	assert(!entry->is_deleted && table->n_sorted == table->all.n);
@@ -152,6 +198,7 @@ void entry_delete(EntryTable *table, Entry *entry)
 		entry_forget_saved(table, entry->name);
 	mark_changed(table, entry);
 	clear_unsaved(table, entry);
+	end_withdrawal(table, entry);
 	pointer_list_remove(&table->all, entry);
 	table->n_sorted = table->all.n;
 	entry->is_deleted = true;
@@ -180,6 +227,7 @@ void entry_set_current(EntryTable *table, Entry *entry, const SourceFile *file)
 	if (entry->current != entry->accepted)
 		source_free(entry->current);
 	entry_drop_text(entry);
+	end_withdrawal(table, entry);
 	entry->current = file->source;
 	entry->stat = file->stat;
 	entry->text = file->text;

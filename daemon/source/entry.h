@@ -26,14 +26,30 @@
  *     restored: source_dir_restore loaded `accepted` from the state directory, and there is no such
  *               file yet. Ends as pending when the file appears. Only inventories after a reboot.
  *
- *     deleted:  the file is gone. The entry has left `all` and is a tombstone on `changed`, so that
- *               the next snapshot_update can remove what it had merged of it; then it is freed.
+ *     any state with an accepted version
+ *        |
+ *        |  refresh: the file is gone
+ *        v
+ *     withdrawn: `accepted` stays in force; `current`, if it is another version, is dropped. Names
+ *        |  |    that a present file defines, policy by policy, are the present file's at once. The
+ *        |  |    file is back: pending, and withdrawn until it was read (a broken version then
+ *        |  |    leaves in force what the file had not lost to others)
+ *        |  |
+ *        |  +-- the file was read again --> read
+ *        |
+ *        |  refresh: withdraw_ms have passed, and the file is still gone
+ *        v
+ *     deleted:  the entry has left `all` and is a tombstone on `changed`, so that the next
+ *               snapshot_update can remove what it had merged of it; then it is freed. Without an
+ *               accepted version, or if withdraw_ms is 0, an entry goes here at once.
  *
  * Independent of this, an entry is `unsaved` while it holds the text of its current version for the
  * state directory; source_dir_take_unsaved hands the text out once the version is accepted.
  */
 #include "list.h"
 #include "source.h"
+
+#define ENTRY_IS_BACK UINT64_MAX
 
 typedef struct Entry {
 	char *name;
@@ -49,17 +65,20 @@ typedef struct Entry {
 	bool is_restored; /* see above */
 	bool is_changed;  /* on the list `changed` */
 	bool is_unsaved;  /* on the list `unsaved` */
-	bool is_deleted;  /* a tombstone */
-	bool had_diags;	  /* at the last snapshot_update */
+	bool is_withdrawn;   /* see above */
+	uint64_t gone_at_ms; /* is_withdrawn: since when; ENTRY_IS_BACK: not read again yet */
+	bool is_deleted;     /* a tombstone */
+	bool had_diags;	     /* at the last snapshot_update */
 	/* when `current` was read, no earlier text was waiting to be saved: the state directory had
 	   the accepted version, so a current one of the same content need not be saved */
 	bool was_accepted_saved;
 } Entry;
 
 typedef struct EntryTable {
-	bool is_saving;	     /* texts are held for the state directory */
-	PointerList all;     /* Entry, owned; the first n_sorted are sorted by name, unique */
-	size_t n_sorted;     /* less than all.n only between entry_add and entries_sort */
+	bool is_saving;	 /* texts are held for the state directory */
+	PointerList all; /* Entry, owned; the first n_sorted are sorted by name, unique */
+	size_t n_sorted; /* less than all.n only between entry_add and entries_sort */
+	size_t n_withdrawn;
 	PointerList changed; /* Entry: not looked at by snapshot_update yet; owns the tombstones */
 	PointerList unsaved; /* Entry: has a text to be saved */
 	PointerList forgotten; /* char *, owned: names whose saved copies are to be removed */
@@ -80,12 +99,18 @@ Entry *entry_find(const EntryTable *table, const char *name);
 Entry *entry_find_sorted(const EntryTable *table, const char *name);
 /*
  * Appends an entry that has no version; entries_sort must follow before the next entry_find.
- * Returns 0, or -EFBIG: there are SOURCE_FILES_MAX entries.
+ * Returns 0, or -EFBIG: there are SOURCE_FILES_MAX entries, without the withdrawn ones.
  */
 int entry_add(EntryTable *table, const char *name, Entry **ret_entry);
 /* Pointers from entry_add are valid afterwards, but for a name that was added twice. */
 void entries_sort(EntryTable *table);
-/* The file is gone: the entry becomes a tombstone, and its saved copy is to be removed. */
+/* The file is there. */
+void entry_mark_seen(Entry *entry);
+/* The file is gone, and its accepted version stays in force. False: it has none. */
+bool entry_withdraw(EntryTable *table, Entry *entry, uint64_t now_ms);
+/* Whether it is withdrawn and the file is not back. */
+bool entry_is_gone(const Entry *entry);
+/* The entry becomes a tombstone, and its saved copy is to be removed. */
 void entry_delete(EntryTable *table, Entry *entry);
 /* The saved copy of this name is to be removed; there need not be an entry. */
 void entry_forget_saved(EntryTable *table, const char *name);

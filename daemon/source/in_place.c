@@ -126,7 +126,7 @@ static bool have_same_namespaces(const Source *a, const Source *b)
 /* The paths differ if `into` was restored: its origins name the saved copy. */
 static bool is_updatable(const Source *into, const Source *next)
 {
-	return strcmp(into->file, next->file) == 0 &&
+	return into->withdrawn_at == 0 && strcmp(into->file, next->file) == 0 &&
 	       into->diags.list.n + next->diags.list.n == 0 && have_same_namespaces(into, next);
 }
 

@@ -19,6 +19,7 @@ typedef enum InPlace {
  * Updates `into`, an accepted version that the model has, to the content of `next`. `next` stays
  * the caller's, and nothing points at it afterwards. Nothing is done (IN_PLACE_NO) if the
  * namespaces differ, if either version has diagnostics, if their paths differ (`into` is a saved
- * copy), or if too much of the arena would be pods that were superseded.
+ * copy), if the file was deleted in between, or if too much of the arena would be pods that were
+ * superseded.
  */
 InPlace in_place_update(Source *into, const Source *next, Model *model, Changes *changes);

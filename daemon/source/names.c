@@ -46,6 +46,45 @@ static const Policy *find_same_name(const HashTable *policies, const Policy *pol
 	return NULL;
 }
 
+/* ---- Versions of deleted files ---- */
+void names_add_missing_sets(Names *names, const Source *source)
+{
+	for (size_t i = 0; i < source->sets.n; i++) {
+		const CidrSet *set = source->sets.at[i];
+
+		if (!strmap_get(names->sets, set->name))
+			strmap_put(names->sets, set->name, (void *)set);
+	}
+}
+
+static void drop_defined_sets(const Names *names, Source *source)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < source->sets.n; i++)
+		if (strmap_get(names->sets, source->sets.at[i]->name) == source->sets.at[i])
+			source->sets.at[n++] = source->sets.at[i];
+	source->sets.n = n;
+}
+
+void names_add_rest(Names *names, Source *source, Arena *arena, Policies *lost)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < source->policies.n; i++) {
+		const Policy *policy = source->policies.at[i];
+
+		if (find_same_name(names->policies, policy))
+			VEC_PUSH(arena, lost, policy);
+		else
+			source->policies.at[n++] = policy;
+	}
+	source->policies.n = n;
+	names_add_policies(names->policies, source);
+	drop_defined_sets(names, source);
+}
+
+/* ---- Duplicates ---- */
 static const char *find_duplicate_policy(
 	const Names *names, const Source *source, Origin *ret_origin)
 {

@@ -20,6 +20,13 @@ void names_add_policies(HashTable *policies, const Source *source);
 void names_remove_policies(HashTable *policies, const Source *source);
 void names_add_sets(Names *names, const Source *source);
 /*
+ * For the version of a deleted file: a name that another file defines is that file's. First its
+ * cidr_sets that nobody else defines; at last what others define is taken out of the source, and
+ * the rest of its policies is added to the table. The policies taken out are appended to *lost.
+ */
+void names_add_missing_sets(Names *names, const Source *source);
+void names_add_rest(Names *names, Source *source, Arena *arena, Policies *lost);
+/*
  * The first policy or cidr_set of the source whose name is defined already: its place, and a
  * message in names->arena. NULL: there is none.
  */

@@ -46,6 +46,8 @@ static void replace_versions(Replaced *r, const Versions *v, SourceDir *const *d
 	for (size_t i = 0; i < n; i++)
 		if (dirs[i]->kind == SOURCE_POLICIES)
 			replace_deleted(r, &dirs[i]->entries);
+	for (size_t i = 0; i < v->lost.n; i++)
+		VEC_PUSH(r->arena, &r->before, v->lost.at[i]);
 	sort_policies(&r->before);
 	sort_policies(&r->after);
 }

@@ -2,7 +2,8 @@
 /*
  * Refresh: brings the entries of a directory up to date with the files. Either only the pending
  * names are looked at, or, with a full scan, all: at first, after lost events, and whenever names
- * do not tell what changed. What is new or differs is read in parallel, what is gone is deleted.
+ * do not tell what changed. What is new or differs is read in parallel, what is gone is withdrawn,
+ * and deleted later (entry.h).
  */
 #include "directory.h"
 #include "file.h"
@@ -47,9 +48,59 @@ static int read_due(SourceDir *dir, int fd, const PointerList *due)
 	return r;
 }
 
+/* ---- Files that are gone ---- */
+static bool is_due(const SourceDir *dir, const Entry *entry, uint64_t now_ms)
+{
+	return entry_is_gone(entry) && now_ms >= entry->gone_at_ms + dir->withdraw_ms;
+}
+
+static bool is_empty_file(int fd, const char *name)
+{
+	struct stat own;
+
+	return fstatat(fd, name, &own, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(own.st_mode) &&
+	       own.st_size == 0;
+}
+
+/*
+ * Whether the file was deleted and created again, and its writer has yet to begin: there is an
+ * instant between creat() and the first write(), and another until inotify's event is read. So an
+ * empty file in the place of one that was read counts as gone. If it is empty for withdraw_ms, it
+ * is read as it is.
+ */
+static bool is_just_created(const SourceDir *dir, int fd, const Entry *entry, uint64_t now_ms)
+{
+	return dir->withdraw_ms > 0 && entry->accepted && !entry->is_restored &&
+	       !entry->is_being_written && !is_due(dir, entry, now_ms) &&
+	       is_empty_file(fd, entry->name);
+}
+
+/* The file is not there. */
+static void take_away(SourceDir *dir, Entry *entry, uint64_t now_ms)
+{
+	bool is_kept;
+
+	if (entry->is_restored)
+		return;
+	if (entry_is_gone(entry))
+		is_kept = !is_due(dir, entry, now_ms);
+	else
+		is_kept = dir->withdraw_ms > 0 && entry_withdraw(&dir->entries, entry, now_ms);
+	if (!is_kept)
+		entry_delete(&dir->entries, entry);
+}
+
+/* The file may be back, and its event on the way: so its name is looked at before it is deleted. */
+static void mark_due(SourceDir *dir, uint64_t now_ms)
+{
+	for (size_t i = 0; dir->entries.n_withdrawn > 0 && i < dir->entries.all.n; i++)
+		if (is_due(dir, entry_at(&dir->entries, i), now_ms))
+			pending_mark(&dir->pending, entry_at(&dir->entries, i)->name);
+}
+
 /* ---- Full scan ---- */
 /* Adds the names that are not known yet; marks those that are there. */
-static int scan_names(SourceDir *dir, DIR *stream, IgnoredNames *ignored)
+static int scan_names(SourceDir *dir, DIR *stream, uint64_t now_ms, IgnoredNames *ignored)
 {
 	EntryTable *entries = &dir->entries;
 	int r = 0;
@@ -65,36 +116,35 @@ static int scan_names(SourceDir *dir, DIR *stream, IgnoredNames *ignored)
 			continue;
 		}
 		entry = entry_find_sorted(entries, d->d_name);
-		if (entry) {
-			entry->is_seen = true;
-			entry->is_restored = false;
-		} else {
+		if (!entry)
 			r = entry_add(entries, d->d_name, &entry);
-		}
+		else if (!is_just_created(dir, dirfd(stream), entry, now_ms))
+			entry_mark_seen(entry);
 	}
 	entries_sort(entries);
 	return r;
 }
 
-static void delete_unseen(EntryTable *entries)
+static void take_away_unseen(SourceDir *dir, uint64_t now_ms)
 {
-	for (size_t i = entries->all.n; i > 0; i--) {
-		Entry *entry = entry_at(entries, i - 1);
+	for (size_t i = dir->entries.all.n; i > 0; i--) {
+		Entry *entry = entry_at(&dir->entries, i - 1);
 
-		if (!entry->is_seen && !entry->is_restored)
-			entry_delete(entries, entry);
+		if (!entry->is_seen)
+			take_away(dir, entry, now_ms);
 	}
 }
 
 /*
  * Whether the file is another than the one that was read. A file that could not be opened (a link
- * out of the directory, no permission) has no stat and is read each time.
+ * out of the directory, no permission) has no stat and is read each time; so is one that is back,
+ * even if it is the same.
  */
 static bool has_changed(int fd, const Entry *entry)
 {
 	struct stat now;
 
-	return !entry->current || fstatat(fd, entry->name, &now, 0) < 0 ||
+	return !entry->current || entry->is_withdrawn || fstatat(fd, entry->name, &now, 0) < 0 ||
 	       !file_stat_is_same(&now, &entry->stat);
 }
 
@@ -111,18 +161,18 @@ static void list_changed(SourceDir *dir, int fd, PointerList *due)
 }
 
 /* On an error the full scan stays due, so that the next refresh repeats it. */
-static int refresh_all(SourceDir *dir, DIR *stream, PointerList *due)
+static int refresh_all(SourceDir *dir, DIR *stream, uint64_t now_ms, PointerList *due)
 {
 	IgnoredNames ignored = {};
 	int r;
 
 	pending_clear(&dir->pending);
 	dir->pending.is_full_scan = true;
-	r = scan_names(dir, stream, &ignored);
+	r = scan_names(dir, stream, now_ms, &ignored);
 	ignored_replace(&dir->ignored, &ignored);
 	if (r < 0)
 		return r;
-	delete_unseen(&dir->entries);
+	take_away_unseen(dir, now_ms);
 	list_changed(dir, dirfd(stream), due);
 	r = read_due(dir, dirfd(stream), due);
 	if (r == 0)
@@ -145,38 +195,34 @@ static int find_or_add(EntryTable *entries, const char *name, Entry **ret_entry)
 	return r;
 }
 
-static void delete_missing(EntryTable *entries, const char *name)
-{
-	Entry *entry = entry_find(entries, name);
-
-	if (entry && !entry->is_restored)
-		entry_delete(entries, entry);
-}
-
 /*
  * The file is read even if its stat is that of before: a file that is written twice within one tick
  * of the file system's clock keeps its times.
  */
-static int refresh_name(SourceDir *dir, int fd, PendingName *pending, PointerList *due)
+static int refresh_name(
+	SourceDir *dir, int fd, PendingName *pending, uint64_t now_ms, PointerList *due)
 {
 	SourceFile prefetched;
 	struct stat own;
 	Entry *entry;
+	bool is_gone;
 	int r;
 
 	if (!source_name_is_read(dir->kind, pending->name)) {
 		dir->pending.is_full_scan |= ignored_look(&dir->ignored, fd, pending->name);
 		return 0;
 	}
-	if (fstatat(fd, pending->name, &own, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT) {
-		delete_missing(&dir->entries, pending->name);
+	entry = entry_find(&dir->entries, pending->name);
+	is_gone = fstatat(fd, pending->name, &own, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+	if (is_gone || (entry && is_just_created(dir, fd, entry, now_ms))) {
+		if (entry)
+			take_away(dir, entry, now_ms);
 		return 0;
 	}
 	r = find_or_add(&dir->entries, pending->name, &entry);
 	if (r < 0)
 		return r;
-	entry->is_seen = true;
-	entry->is_restored = false;
+	entry_mark_seen(entry);
 	if (entry->is_being_written)
 		return 0;
 	if (pending_take_prefetched(pending, fd, &prefetched))
@@ -187,12 +233,12 @@ static int refresh_name(SourceDir *dir, int fd, PendingName *pending, PointerLis
 }
 
 /* On an error all names stay pending, and are read again. */
-static int refresh_pending(SourceDir *dir, int fd, PointerList *due)
+static int refresh_pending(SourceDir *dir, int fd, uint64_t now_ms, PointerList *due)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < dir->pending.names.n; i++)
-		r = refresh_name(dir, fd, pending_at(&dir->pending, i), due);
+		r = refresh_name(dir, fd, pending_at(&dir->pending, i), now_ms, due);
 	if (r == 0)
 		r = read_due(dir, fd, due);
 	if (r == 0)
@@ -213,17 +259,17 @@ static int open_stream(const SourceDir *dir, DIR **ret_stream)
 	return -error;
 }
 
-static int refresh_entries(SourceDir *dir, DIR *stream, bool is_full_scan)
+static int refresh_entries(SourceDir *dir, DIR *stream, bool is_full_scan, uint64_t now_ms)
 {
 	PointerList due = {};
-	int r = is_full_scan ? refresh_all(dir, stream, &due)
-			     : refresh_pending(dir, dirfd(stream), &due);
+	int r = is_full_scan ? refresh_all(dir, stream, now_ms, &due)
+			     : refresh_pending(dir, dirfd(stream), now_ms, &due);
 
 	free(due.at);
 	return r;
 }
 
-static int refresh_opened(SourceDir *dir, DIR *stream, bool is_full_scan)
+static int refresh_opened(SourceDir *dir, DIR *stream, bool is_full_scan, uint64_t now_ms)
 {
 	struct stat st;
 	int r = 0;
@@ -231,7 +277,7 @@ static int refresh_opened(SourceDir *dir, DIR *stream, bool is_full_scan)
 	if (fstat(dirfd(stream), &st) == 0 && st.st_mode & S_IWOTH)
 		directory_add_error(dir, "everybody may write to this directory (chmod o-w)");
 	else
-		r = refresh_entries(dir, stream, is_full_scan);
+		r = refresh_entries(dir, stream, is_full_scan, now_ms);
 	if (r == -EFBIG) {
 		directory_add_error(dir, "more than 100000 files");
 		r = 0;
@@ -242,7 +288,7 @@ static int refresh_opened(SourceDir *dir, DIR *stream, bool is_full_scan)
 	return r;
 }
 
-static int refresh_directory(SourceDir *dir)
+static int refresh_directory(SourceDir *dir, uint64_t now_ms)
 {
 	bool is_full_scan = directory_must_scan(dir);
 	DIR *stream;
@@ -255,18 +301,19 @@ static int refresh_directory(SourceDir *dir)
 		directory_add_error(dir, strerror(-r));
 		return 0;
 	}
-	r = refresh_opened(dir, stream, is_full_scan);
+	r = refresh_opened(dir, stream, is_full_scan, now_ms);
 	closedir(stream);
 	return r;
 }
 
-int source_dir_refresh(SourceDir *dir)
+int source_dir_refresh(SourceDir *dir, uint64_t now_ms)
 {
 	int r = 0;
 
 	entries_free_retired(&dir->entries);
+	mark_due(dir, now_ms);
 	if (dir->pending.names.n || directory_must_scan(dir))
-		r = refresh_directory(dir);
+		r = refresh_directory(dir, now_ms);
 	dir->was_refreshed |= r == 0;
 	return r;
 }
@@ -288,6 +335,8 @@ static bool are_entries_as_read(const SourceDir *dir, DIR *stream)
 		if (!source_name_is_read(dir->kind, d->d_name))
 			continue;
 		entry = entry_find(&dir->entries, d->d_name);
+		if (entry && entry_is_gone(entry) && is_empty_file(dirfd(stream), entry->name))
+			continue;
 		if (!entry || !entry->is_seen || !is_as_read(dirfd(stream), entry))
 			return false;
 		n++;

@@ -7,6 +7,7 @@
 #include "directory.h"
 #include "in_place.h"
 #include "policies.h"
+#include "withdrawn_inventory.h"
 #include <assert.h>
 
 struct Snapshot {
@@ -105,14 +106,25 @@ static bool update_in_place(Snapshot *snapshot, EntryTable *entries, Entry *entr
 	return true;
 }
 
+/* Of a file that was deleted since the last update. */
+static bool is_to_be_marked(const Entry *entry, const Source *chosen)
+{
+	return chosen && entry_is_gone(entry) && chosen->withdrawn_at == 0;
+}
+
 static void merge_inventory_file(
 	Snapshot *snapshot, EntryTable *entries, Entry *entry, Changes *changes)
 {
 	Source *chosen = entry->is_deleted ? NULL : entry_best_version(entry);
-	InventoryPart old = part_of(entry->merged), new = part_of(chosen);
+	InventoryPart old = part_of(entry->merged), new;
+	bool is_marked = is_to_be_marked(entry, chosen);
 
-	if (chosen == entry->merged || update_in_place(snapshot, entries, entry, chosen, changes))
+	if (is_marked)
+		withdrawn_inventory_mark(chosen, entry->gone_at_ms);
+	else if (chosen == entry->merged ||
+		 update_in_place(snapshot, entries, entry, chosen, changes))
 		return;
+	new = part_of(chosen);
 	model_replace(snapshot->model, &old, &new, changes);
 	entry->merged = chosen;
 	if (chosen && chosen == entry->current)

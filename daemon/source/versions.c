@@ -8,6 +8,12 @@ bool version_is_new(const Version *version)
 	return version->source && version->source != version->entry->accepted;
 }
 
+/* The version of a file that was deleted. It is accepted: see entry_withdraw. */
+static bool is_withdrawn(const Version *version)
+{
+	return version->source && version->entry->is_withdrawn;
+}
+
 static void add_candidates(Versions *v, SourceDir *dir)
 {
 	for (size_t i = 0; i < dir->entries.all.n; i++) {
@@ -58,6 +64,14 @@ static void remove_deleted(HashTable *policies, const EntryTable *entries)
 	}
 }
 
+/* Before the first round: present files decide first who defines their names. */
+static void remove_withdrawn(HashTable *policies, Versions *v)
+{
+	for (size_t i = 0; i < v->list.n; i++)
+		if (is_withdrawn(&v->list.at[i]))
+			remove_names(policies, &v->list.at[i]);
+}
+
 /* Before each round: whether a new candidate may define its names is decided again. */
 static void remove_new(HashTable *policies, Versions *v)
 {
@@ -84,7 +98,7 @@ static void add_accepted(Versions *v, Names *names)
 	for (size_t i = 0; i < v->list.n; i++) {
 		Version *version = &v->list.at[i];
 
-		if (version->source && !version_is_new(version))
+		if (version->source && !version_is_new(version) && !is_withdrawn(version))
 			add_names(names, version);
 	}
 }
@@ -133,13 +147,39 @@ static bool reject_undefined_sets(Versions *v, const Names *names)
 	return has_rejected;
 }
 
+static void add_withdrawn_sets(const Versions *v, Names *names)
+{
+	for (size_t i = 0; i < v->list.n; i++)
+		if (is_withdrawn(&v->list.at[i]))
+			names_add_missing_sets(names, v->list.at[i].source);
+}
+
 /* Without duplicates only: a candidate that will be rejected may define a set. */
 static bool reject_any(Versions *v, Names *names)
 {
 	remove_new(names->policies, v);
 	names->sets = strmap_new(names->arena);
 	add_accepted(v, names);
-	return reject_duplicates(v, names) || reject_undefined_sets(v, names);
+	if (reject_duplicates(v, names))
+		return true;
+	add_withdrawn_sets(v, names);
+	return reject_undefined_sets(v, names);
+}
+
+/* ---- After the last round: deleted files ---- */
+static void add_withdrawn(Versions *v, Names *names)
+{
+	for (size_t i = 0; i < v->list.n; i++) {
+		Version *version = &v->list.at[i];
+		Policies not_merged = {};
+		bool is_merged = version->source == version->entry->merged;
+
+		if (!is_withdrawn(version))
+			continue;
+		names_add_rest(
+			names, version->source, v->arena, is_merged ? &v->lost : &not_merged);
+		version->has_names = true;
+	}
 }
 
 /* ---- All rounds, and the sets ---- */
@@ -170,8 +210,10 @@ Versions versions_choose(Arena *parent, HashTable *policies, SourceDir *const *d
 	for (size_t i = 0; i < n; i++)
 		if (dirs[i]->kind == SOURCE_POLICIES)
 			remove_deleted(policies, &dirs[i]->entries);
+	remove_withdrawn(policies, &v);
 	while (reject_any(&v, &names))
 		;
+	add_withdrawn(&v, &names);
 	resolve_sets(&v, &names);
 	arena_free(names.arena);
 	return v;

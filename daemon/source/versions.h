@@ -5,7 +5,7 @@
  * parsed; what only shows across files (a name that two files define, a cidr_set that no file
  * defines) is found here, for all policy files together, whenever one of them has changed.
  *
- *     for each file:
+ *     for each file that is there:
  *
  *        current has no errors? --yes--> candidate: current  ("new" unless it is accepted already)
  *                  |
@@ -21,6 +21,11 @@
  *              names a cidr_set that is undefined  --> rejected, "unknown-set"
  *
  *        rejected: the candidate becomes the file's accepted version, or none
+ *
+ *     for each file that was deleted, and is withdrawn (entry.h):
+ *
+ *        of its accepted version stays what no file above defines, policy by policy. So it is never
+ *        the reason of a "duplicate-policy"; but its cidr_sets count as defined in step 3
  *
  * It ends: each round but the last turns a new candidate into an accepted one, and accepted ones
  * are never rejected. They need not be: the accepted versions were in force together, so that they
@@ -41,7 +46,9 @@ typedef struct Versions {
 	Arena *arena;
 	VEC(Version) list; /* of each file of the policy directories, in their order */
 	CidrSets sets;	   /* that the policies in force name, by name */
-	Diags diags;	   /* why versions were rejected */
+	/* merged policies of deleted files that another file defines from now on */
+	Policies lost;
+	Diags diags; /* why versions were rejected */
 } Versions;
 
 /*

@@ -35,8 +35,9 @@ typedef struct Pod {
 	VEC(NamedPort) ports; /* of all containers, sidecars included */
 	bool is_host_network; /* its addresses are the node's */
 	Phase phase;
-	const char *started; /* RFC 3339 in UTC, so it sorts as text; "" if not started */
-	uint64_t version;    /* resourceVersion; 0 if none */
+	const char *started;   /* RFC 3339 in UTC, so it sorts as text; "" if not started */
+	uint64_t version;      /* resourceVersion; 0 if none */
+	uint64_t withdrawn_at; /* 0: its file is there; see withdrawn_counts_first() */
 } Pod;
 
 /* The label that the API server gives to every namespace, its name (since Kubernetes 1.21). */
@@ -48,8 +49,16 @@ typedef struct Namespace {
 	Labels labels; /* always has NAMESPACE_NAME_LABEL */
 	/* false: no file has the object; `labels` is that one label, the others are unknown */
 	bool are_labels_known;
-	uint64_t version; /* resourceVersion; 0 if none */
+	uint64_t version;      /* resourceVersion; 0 if none */
+	uint64_t withdrawn_at; /* as of Pod */
 } Namespace;
+
+/*
+ * What a deleted file said stays in force for a while, but yields to what other files say of the
+ * same name or address: first counts what is of a file that is there, then what was withdrawn last.
+ * For two times withdrawn_at that are not equal: whether the first counts.
+ */
+bool withdrawn_counts_first(uint64_t withdrawn_at, uint64_t other);
 
 /* Whether a selector selects a namespace. Policies apply MATCH_YES alone: isolation stands. */
 typedef enum Match {

@@ -38,7 +38,7 @@ static void update(void)
 	Changes changes = {.arena = arena};
 
 	for (int i = 0; i < FOLDERS; i++)
-		cr_assert_eq(source_dir_refresh(dirs[i]), 0);
+		cr_assert_eq(source_dir_refresh(dirs[i], 0), 0);
 	snapshot_update(snapshot, &changes);
 }
 

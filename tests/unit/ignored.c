@@ -31,7 +31,7 @@ static void refresh(void)
 	Changes changes = {.arena = arena};
 
 	for (int i = 0; i < 2; i++)
-		cr_assert_eq(source_dir_refresh(dirs[i]), 0);
+		cr_assert_eq(source_dir_refresh(dirs[i], 0), 0);
 	snapshot_update(snapshot, &changes);
 }
 

@@ -63,7 +63,7 @@ static void update(void)
 {
 	changes = (Changes){.arena = arena};
 	for (int i = 0; i < 2; i++)
-		cr_assert_eq(source_dir_refresh(dirs[i]), 0);
+		cr_assert_eq(source_dir_refresh(dirs[i], 0), 0);
 	snapshot_update(snapshot, &changes);
 	cr_assert_eq(snapshot_diags(snapshot)->n_errors, 0);
 }
@@ -315,7 +315,7 @@ Test(in_place, a_restored_version_is_replaced, .init = set_up, .fini = tear_down
 	cr_assert_eq(mkdir(state, 0755), 0);
 	cr_assert_eq(state_store(state, saved), 0);
 	state_text_free(saved);
-	cr_assert_eq(source_dir_refresh(dirs[1]), 0);
+	cr_assert_eq(source_dir_refresh(dirs[1], 0), 0);
 	cr_assert_eq(source_dir_restore(dirs[1], state, true, &diags), 0);
 	update();
 	cr_assert(pod(0));

@@ -235,7 +235,7 @@ static int reconcile(Way *way)
 	int r = 0;
 
 	for (int i = 0; r == 0 && i < 2; i++)
-		r = source_dir_refresh(way->dirs[i]);
+		r = source_dir_refresh(way->dirs[i], 0);
 	if (r < 0)
 		return r;
 	if (!way->snapshot) {

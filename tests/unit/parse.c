@@ -761,7 +761,8 @@ static size_t settings(Arena *arena, const char *text, Settings *ret_settings)
 Test(parse, settings_are_checked)
 {
 	static const char *const bad[] = {"tabel = \"x\";", "table = \"a b\";", "table = \"9\";",
-		"settle_ms = -1;", "settle_ms = \"1\";", "bridge = \"yes\";", "enforce = true;",
+		"settle_ms = -1;", "settle_ms = \"1\";", "withdraw_ms = 60001;",
+		"withdraw_ms = -1;", "bridge = \"yes\";", "enforce = true;",
 		"service_cidrs = [ \"10.0.0.1/8\" ];", "policies = \"relative\";", "node = \"\";",
 		"deny = \"Drop\";"};
 	Arena *arena = arena_new();
@@ -769,12 +770,13 @@ Test(parse, settings_are_checked)
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		cr_expect_eq(settings(arena, bad[i], &s), 1, "%s", bad[i]);
-	cr_assert_eq(
-		settings(arena,
-			"bridge = \"off\"; deny = \"drop\"; enforce = \"all\"; settle_ms = 0;", &s),
+	cr_assert_eq(settings(arena,
+			     "bridge = \"off\"; deny = \"drop\"; enforce = \"all\"; settle_ms = 0; "
+			     "withdraw_ms = 60000;",
+			     &s),
 		0);
 	cr_expect(s.bridge == BRIDGE_OFF && s.deny == DENY_DROP && s.enforce == ENFORCE_ALL &&
-		  s.settle_ms == 0);
+		  s.settle_ms == 0 && s.withdraw_ms == 60000);
 	cr_expect_str_eq(s.policies, "/etc/netpol/conf.d");
 	arena_free(arena);
 }

@@ -94,7 +94,7 @@ static char version(void)
 
 static void refresh(void)
 {
-	cr_assert_eq(source_dir_refresh(dir), 0);
+	cr_assert_eq(source_dir_refresh(dir, 0), 0);
 }
 
 static void set_up(void)
@@ -209,7 +209,7 @@ Test(pending, a_name_that_readdir_gives_twice_is_one_file, .init = set_up, .fini
 
 	last_read = NULL;
 	is_duplicating = true;
-	cr_assert_eq(source_dir_refresh(other), 0);
+	cr_assert_eq(source_dir_refresh(other, 0), 0);
 	cr_assert_not(is_duplicating, "the name came twice");
 	cr_expect_eq(source_dir_count(other), 1);
 	cr_expect_eq(source_dir_file(other, 0).current->pods.n, 1);
