@@ -15,6 +15,7 @@ import time
 from netlab import BUILD, Lab, Pod, Skip, wait_for
 
 ALLOWED, FORBIDDEN = 1000, 2000
+ALLOWED_LAST = 1399  # from ALLOWED on: for tests whose versions allow several ports
 ADDRESSES = {"ip": ("10.244.1.10", "10.244.1.11"), "ip6": ("fd00:244:1::a", "fd00:244:1::b")}
 
 
@@ -34,15 +35,18 @@ def separate_processors():
 
 
 class FloodLab(Lab):
-    def __init__(self, mode="routed", deny="drop", **more):
-        super().__init__(mode, conf=f'settle_ms = 3;\ndeny = "{deny}";\n', **more)
+    PORTS = (f"{ALLOWED}-{ALLOWED_LAST}", FORBIDDEN)
+
+    def __init__(self, mode="routed", deny="drop", withdraw_ms=0, **more):
+        """withdraw_ms: 0, for a test to whose changes it does not matter, and which waits for them."""
+        super().__init__(mode, conf=f'settle_ms = 3;\nwithdraw_ms = {withdraw_ms};\ndeny = "{deny}";\n', **more)
         self.flooding, self.family = None, "ip"
         self.a, self.b = (self.pod("default", name, [ADDRESSES["ip"][i], ADDRESSES["ip6"][i]], {"pod": name})
                           for i, name in enumerate("ab"))
         # drop what arrives: an answer would make the flow established
         self.inside(self.b.netns, "nft", "-f", "-", input="table inet sink {\n chain c {\n type filter hook "
                     "prerouting priority raw; policy accept;\n" + "".join(
-                        f" udp dport {port} counter drop\n" for port in (ALLOWED, FORBIDDEN)) + " }\n}\n")
+                        f" udp dport {port} counter drop\n" for port in self.PORTS) + " }\n}\n")
 
     # ---- counting ----
     @property
@@ -55,17 +59,17 @@ class FloodLab(Lab):
         self.in_node("nft", "-f", "-", input=f"table {self.counting_family} count {{\n" + "".join(
             f"\tchain {name} {{\n\t\ttype filter hook forward priority {priority}; policy accept;\n" + "".join(
                 f"\t\t{ip} daddr {ADDRESSES[ip][1]} udp dport {port} counter\n" for ip in ADDRESSES
-                for port in (ALLOWED, FORBIDDEN)) + "\t}\n"
+                for port in self.PORTS) + "\t}\n"
             for name, priority in (("before", ours - 10), ("after", ours + 10))) + "}\n")
 
     def counts(self):
-        """{(chain, family, port): packets}"""
+        """{(chain, family, first port): packets}"""
         text = self.in_node("nft", "list", "table", self.counting_family, "count").stdout
         result, chain = {}, None
         for line in text.splitlines():
             m = re.match(r"\s+chain (\w+) {", line)
             chain = m.group(1) if m else chain
-            m = re.search(r"(ip6?) daddr \S+ udp dport (\d+) counter packets (\d+)", line)
+            m = re.search(r"(ip6?) daddr \S+ udp dport (\d+)(?:-\d+)? counter packets (\d+)", line)
             if m:
                 result[chain, m.group(1), int(m.group(2))] = int(m.group(3))
         return result
@@ -73,7 +77,7 @@ class FloodLab(Lab):
     def arrived(self, port):
         """How many packets to the port have reached b's namespace."""
         text = self.inside(self.b.netns, "nft", "list", "table", "inet", "sink").stdout
-        return int(re.search(rf"udp dport {port} counter packets (\d+)", text).group(1))
+        return int(re.search(rf"udp dport {port}(?:-\d+)? counter packets (\d+)", text).group(1))
 
     def leaks(self):
         """(forbidden packets that passed, allowed ones that were refused)"""
@@ -137,6 +141,8 @@ class FloodLab(Lab):
 
 class Versions:
     """Files that differ from step to step, all of which allow a -> b ALLOWED and forbid a -> b FORBIDDEN."""
+    OF_PODS = ("labels", "many pods and labels")  # kinds of steps
+    has_deletions = False
 
     def __init__(self, lab, chance, blocks=0):
         """blocks: how many rules of a's egress chain each packet passes before the one that allows it. The longer a
@@ -147,6 +153,7 @@ class Versions:
         self.kinds = ["edit", "swap", "labels", "policy", "both", "ways"]
         self.role, self.open_side, self.junk, self.others = "x", "ingress", 0, False
         self.is_one_way = False  # only ingress uses roles: then netpold edits the sets of both pods in place
+        self.names = ["policies.json", "pods.json"]
         self.write_policies()
         self.write_labels()
 
@@ -173,12 +180,20 @@ class Versions:
         return policies
 
     def write_policies(self):
-        self.lab.write_policies(self.policies())
+        self.lab.write_policies(self.policies(), self.names[0])
 
     def write_labels(self):
         for pod in (self.lab.a, self.lab.b):
             pod.labels["role"] = self.role
-        self.lab.write_inventory()
+        self.lab.write_inventory(self.names[1])
+
+    def delete(self, is_inventory, is_renamed):
+        """The policies' file or the pods'; for a moment there is none. What is written next has the name of before or
+        another: such a step needs withdraw_ms."""
+        os.unlink(os.path.join(self.lab.inventory if is_inventory else self.lab.policies, self.names[is_inventory]))
+        time.sleep(self.chance.random() * 0.01)
+        if is_renamed:
+            self.names[is_inventory] = f"{'zy'[self.names[is_inventory][0] == 'z']}{is_inventory}.json"
 
     def write_many_pods(self):
         """Adds or removes 520 pods of role x: the set of that role gets another size, and therefore another name."""
@@ -193,6 +208,8 @@ class Versions:
     def step(self):
         """Writes the files' next version: one random kind of change."""
         kind = self.chance.choice(self.kinds)
+        if self.has_deletions and self.chance.random() < 0.7:
+            self.delete(kind in self.OF_PODS, self.chance.random() < 0.5)
         if kind == "ways":
             self.is_one_way = not self.is_one_way
         if kind in ("edit", "both"):
@@ -204,8 +221,8 @@ class Versions:
         if kind in ("many pods", "many pods and labels"):
             self.has_many_pods = not self.has_many_pods
             self.write_many_pods()
-        if kind in ("labels", "both", "many pods and labels"):
+        if kind in self.OF_PODS or kind == "both":
             self.role = "y" if self.role == "x" else "x"
             self.write_labels()
-        if kind not in ("labels", "many pods", "many pods and labels"):
+        if kind not in self.OF_PODS and kind != "many pods":
             self.write_policies()

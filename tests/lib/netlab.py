@@ -258,6 +258,12 @@ class Lab:
                    for d in (self.policies, self.inventory) for n in os.listdir(d) if not n.endswith(".new")}
         return listed == present
 
+    def has_read_all(self):
+        """Whether every file that is there is in force as it is now; what was deleted may be in force still."""
+        told = {f["file"]: f["modified_ns"] for f in self.status().get("files", []) if f["state"] == "in force"}
+        return all(told.get(os.path.join(d, n)) == os.stat(os.path.join(d, n)).st_mtime_ns
+                   for d in (self.policies, self.inventory) for n in os.listdir(d))
+
     def is_saved(self):
         """Whether the state directory has everything that is in force."""
         return self.is_up_to_date() and self.status().get("state") == "saved"

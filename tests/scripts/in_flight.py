@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The in-flight guarantee (docs/architecture.md), measured with thousands of policy edits, label changes and moves
-between sets under a flood of new flows: a packet that both the old and the new version forbid never passes, and one
-that both allow is never refused. The control does the same with whole-table transactions, which must leak."""
+between sets, and files that are deleted and written again, under a flood of new flows: a packet that both the old and
+the new version forbid never passes, and one that both allow is never refused. The control does the same with
+whole-table transactions, which must leak."""
 import os
 import random
 import sys
@@ -27,20 +28,21 @@ def run_edits(lab, versions, n, is_enough):
     done = 0
     for done in range(1, n + 1):
         versions.step()
-        wait_for(lab.is_up_to_date, 60, f"edit {done} to be applied")
+        wait_for(lab.has_read_all if versions.has_deletions else lab.is_up_to_date, 60, f"edit {done} to be applied")
         if done % 25 == 0 and is_enough():
             break
     return done
 
 
-def measure(family, edits, *options, mode="routed", is_naive=False):
-    with separate_processors() as core, FloodLab(mode) as lab:
+def measure(family, edits, *options, mode="routed", is_naive=False, withdraw_ms=0):
+    with separate_processors() as core, FloodLab(mode, withdraw_ms=withdraw_ms) as lab:
         versions = Versions(lab, random.Random(SEED), BLOCKS)
         if is_naive:  # egress allows after BLOCKS rules what ingress forbids
             versions.kinds, versions.open_side = ["edit"], "egress"
             versions.write_policies()
         else:
-            versions.kinds += ["many pods", "many pods and labels"]
+            versions.kinds += [] if withdraw_ms else ["many pods", "many pods and labels"]
+            versions.has_deletions = withdraw_ms > 0
         lab.start(*options)
         lab.count()
         lab.start_flood(family, PORTS, FLOWS, core)
@@ -76,6 +78,11 @@ def guarantee_tracked():
     guarantee("ip", EDITS // 4, mode="tracked")
 
 
+def guarantee_deleted():
+    """in flight: the same, and files are deleted, and written again under the same or another name"""
+    guarantee("ip", EDITS // 4, withdraw_ms=60000)  # the longest: a busy machine must not fail it
+
+
 def naive_leaks():
     """in flight: whole-table transactions leak packets, and the test detects them"""
     passed, refused, _ = measure("ip", NAIVE_MOST, "--naive-transactions", is_naive=True)
@@ -84,6 +91,6 @@ def naive_leaks():
 
 
 print(f"# in_flight.py: NETPOL_SEED={SEED}")
-for case in (naive_leaks, guarantee_v4, guarantee_v6, guarantee_tracked):
+for case in (naive_leaks, guarantee_v4, guarantee_v6, guarantee_tracked, guarantee_deleted):
     test(case)
 finish()

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""No gap: netpold is restarted, killed, reloaded, started from its state directory without a table, and upgraded, 200
-times each, under a flood of allowed and forbidden new flows. No forbidden packet passes, no allowed one is refused."""
+"""No gap: netpold is restarted, killed, reloaded, started from its state directory without a table, and upgraded, and
+all of its files are replaced by programs that delete files before they write them again, 200 times each, under a flood
+of allowed and forbidden new flows. No forbidden packet passes, no allowed one is refused."""
 import hashlib
 import json
 import os
@@ -12,8 +13,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from flood import FloodLab, Versions
-from netlab import NETPOLD, wait_for
+from flood import ALLOWED, FORBIDDEN, FloodLab, Versions
+from netlab import NETPOLD, Pod, wait_for
 from report import test, finish, equal, seed
 
 TIMES = int(os.environ.get("NETPOL_TIMES", 200))
@@ -167,6 +168,101 @@ def upgrades():
     equal(all(counts.values()) or TIMES < 10, True, f"both kinds of upgrade were done: {counts}")
 
 
-for case in (restarts, kills, reloads, before_parsing, cold_starts, upgrades):
+# ---- Files that are deleted and written again ----
+POLICIES, PODS = 300, 100
+
+
+def policy_files(i):
+    """{name: text}: a policy a file, each of which isolates b and allows one port from a. Of one that is missing the
+    port is refused; if all are missing everything passes. Every second policy moves from one file to another."""
+    return {(f"{'pq'[i % 2]}{k}.json" if k % 2 else f"p{k}.json"): json.dumps({
+        "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+        "metadata": {"name": f"p{k}", "namespace": "default"},
+        "spec": {"podSelector": {"matchLabels": {"pod": "b"}}, "ingress": [
+            {"from": [{"podSelector": {"matchLabels": {"pod": "a"}}}],
+             "ports": [{"protocol": "UDP", "port": p} for p in [ALLOWED + k] + ([5000 + i] if k % 50 == 0 else [])]}]}})
+        for k in range(POLICIES)}
+
+
+def inventory_files(lab, i):
+    """{name: text}: a pod a file. Without b nothing is isolated; without a all that it sends is refused."""
+    pods = [lab.a, lab.b] + [Pod("default", f"c{k}", [f"10.250.0.{k}"], {"pod": f"c{k}"}) for k in range(PODS)]
+    return {f"{'pq'[i % 2]}{p.name}.json": json.dumps(p.manifest()) for p in pods}
+
+
+def write_in_place(path, text):
+    with open(path, "w") as f:
+        f.write(text)
+
+
+def rsync(folder, files, pause):
+    """by rsync --delete: what is not there any more is deleted, then the rest renamed over"""
+    for name in set(os.listdir(folder)) - set(files):
+        os.unlink(f"{folder}/{name}")
+    pause()
+    for name, text in files.items():
+        write_in_place(f"{folder}/.{name}.Xy12", text)
+        os.rename(f"{folder}/.{name}.Xy12", f"{folder}/{name}")
+
+
+def git_checkout(folder, files, pause):
+    """by git checkout: what only the old branch has is deleted, then each file is deleted and created"""
+    for name in set(os.listdir(folder)) - set(files):
+        os.unlink(f"{folder}/{name}")
+    pause()
+    for name, text in files.items():
+        if os.path.exists(f"{folder}/{name}"):
+            os.unlink(f"{folder}/{name}")
+        write_in_place(f"{folder}/{name}", text)
+
+
+def remove_and_copy(folder, files, pause):
+    """by rm *; cp: all is deleted, then written"""
+    for name in os.listdir(folder):
+        os.unlink(f"{folder}/{name}")
+    pause()
+    for name, text in files.items():
+        write_in_place(f"{folder}/{name}", text)
+
+
+def replaced(way, withdraw_ms, is_enough=lambda lab: False):
+    """((forbidden that passed, allowed that were refused), contradictions that the log has)"""
+    chance = random.Random(SEED)
+    with FloodLab(withdraw_ms=withdraw_ms) as lab:
+        for folder, files in ((lab.policies, policy_files(0)), (lab.inventory, inventory_files(lab, 0))):
+            for name, text in files.items():
+                lab.put(f"{folder}/{name}", text)
+        lab.start()
+        wait_for(lab.has_read_all, 60, "the first files")
+        lab.count()
+        lab.start_flood("ip", (*range(ALLOWED, ALLOWED + POLICIES), *[FORBIDDEN] * 30), 64)
+        start, done = time.monotonic(), 0
+        while done < TIMES and not is_enough(lab):
+            done += 1
+            way(lab.policies, policy_files(done), lambda: time.sleep(chance.random() * 0.06))
+            way(lab.inventory, inventory_files(lab, done), lambda: time.sleep(chance.random() * 0.06))
+            wait_for(lab.has_read_all, 60, "the new files")
+        seconds = time.monotonic() - start
+        lab.stop_flood()
+        print(f"# no_gap.py: {done} times replaced, {way.__doc__}; withdraw_ms {withdraw_ms}, in {seconds:.0f} s, "
+              f"{lab.evaluated()} packets evaluated: forbidden that passed, allowed that were refused {lab.leaks()}")
+        equal(lab.evaluated() > 100 * done, True, f"over {100 * done} packets evaluated; it was {lab.evaluated()}")
+        return lab.leaks(), [line for line in lab.log().splitlines() if "defined" in line]
+
+
+def replacements(way):
+    """Nothing opens. With the longest withdraw_ms: a busy machine must not fail it."""
+    equal(replaced(way, 60000), ((0, 0), []), "((passed, refused), contradictions)")
+
+
+def replaced_at_once():
+    """no gap: policies and pods replaced by rm *; cp with withdraw_ms = 0 open, and the test detects it"""
+    (passed, _), _ = replaced(remove_and_copy, 0, lambda lab: lab.leaks()[0] > 0)
+    equal(passed > 0, True, "forbidden packets passed; with 0 the test proves nothing")
+
+
+for case in (restarts, kills, reloads, before_parsing, cold_starts, upgrades, replaced_at_once):
     test(case)
+for way in (rsync, git_checkout, remove_and_copy):
+    test(replacements, way, name=f"no gap: {POLICIES} policies and {PODS} pods replaced, {way.__doc__}")
 finish()

@@ -217,6 +217,58 @@ def conflicts():
         equal("192.0.2.0/24" in table(lab), True, "the cidr_set's last definition stays in force")
 
 
+def told_state(lab, name):
+    return {os.path.basename(f["file"]): f["state"] for f in lab.status()["files"]}.get(name)
+
+
+def set_withdraw_ms(lab, milliseconds):
+    conf = open(lab.conf).read().split("withdraw_ms")[0]
+    lab.put(lab.conf, conf + f"withdraw_ms = {milliseconds};\n")
+    lab.daemon.send_signal(signal.SIGHUP)
+
+
+def deleted_files():
+    """service: what a deleted file said stays for withdraw_ms; what takes its place counts at once"""
+    withdrawn, kept = "deleted, in force until withdraw_ms has passed", lambda: os.listdir(f"{lab.state}/policies")
+    with new_lab(conf="withdraw_ms = 60000;\n") as lab:
+        lab.write_policy_file("a.yaml", deny("a") + "---\n" + deny("more", "nobody"))
+        wait_for_isolated(lab, [A], "good")
+        wait_for(lab.is_saved, 60, "the saving")
+        os.unlink(f"{lab.policies}/a.yaml")
+        wait_for(lambda: told_state(lab, "a.yaml") == withdrawn, 60, "the state of the file")
+        equal(withdrawn in lab.ctl("status").stdout, True, "netpolctl")
+        lab.write_policy_file("z.yaml", deny("a", "b"))
+        wait_for_isolated(lab, [B], "of the same name, from another file")
+        lab.write_policy_file("y.yaml", deny("b", "a"))
+        wait_for_isolated(lab, [A, B], "another")
+        wait_for(lambda: told_state(lab, "y.yaml") == "in force", 60, "the status")
+        equal((lab.status()["counts"]["policies"], lab.status()["errors"]), (3, 0), "the deleted file's other policy")
+        equal("a.yaml" in kept(), True, "the saved copy")
+        lab.pods["default/c"] = lab.pods.pop("default/a")
+        lab.pods["default/c"].name, lab.pods["default/c"].labels = "c", {"pod": "c"}
+        lab.write_inventory("new.json")
+        os.unlink(f"{lab.inventory}/pods.json")
+        wait_for_isolated(lab, [B], "the address belongs to the new pod")
+        wait_for(lambda: told_state(lab, "pods.json") == withdrawn, 60, "the inventory's state")
+        os.unlink(f"{lab.inventory}/new.json")
+        wait_for(lambda: told_state(lab, "new.json") == withdrawn, 60, "the inventory's state")
+        equal((isolated(lab), lab.status()["diagnostics"]), ({B}, []), "no inventory at all")
+        set_withdraw_ms(lab, 0)
+        wait_for_isolated(lab, [], "by a reload")
+        wait_for(lambda: told_state(lab, "a.yaml") is None, 60, "that it is forgotten")
+        equal(lab.status()["counts"]["policies"], 2)
+        wait_for(lambda: "a.yaml" not in kept(), 60, "that the saved copy is removed")
+        set_withdraw_ms(lab, 300)
+        lab.pods["default/c"].labels = {"pod": "a"}
+        lab.write_inventory()
+        wait_for_isolated(lab, [A, B], "back")
+        os.unlink(f"{lab.policies}/z.yaml")
+        wait_for_isolated(lab, [A], "by itself")
+        os.rename(lab.policies, lab.policies + ".away")
+        os.unlink(f"{lab.inventory}/pods.json")
+        wait_for_isolated(lab, [], "beside a directory that is away")
+
+
 def failed_export():
     """service: an inventory that is an error page, empty or truncated is an error, and its last good version stays"""
     with new_lab() as lab:
@@ -627,7 +679,7 @@ def same_as_from_scratch():
 
 
 for case in (notices_files, slow_writer, directories, config_map, bad_files, unexpected_files, ignored_names, conflicts,
-             failed_export, failed_policies, emptied, overflow, burst, status_answers, messages_once, metrics, signals,
+             deleted_files, failed_export, failed_policies, emptied, overflow, burst, status_answers, messages_once, metrics, signals,
              adopts, repairs,
              last_good_survives_restart, own_changes, other_tables, once, same_as_from_scratch):
     test(case)
