@@ -13,7 +13,7 @@ const char *const HEALTH_TEXT[] = {"ok", "degraded", "unhealthy", NULL};
 static bool is_about_form(const Diag *diag)
 {
 	static const char *const codes[] = {
-		"no-spec", "metadata", "old-cidr", PARSE_CODE_EMPTY_LIST};
+		"no-spec", "metadata", "legacy-cidr", PARSE_CODE_EMPTY_LIST};
 
 	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
 		if (strcmp(diag->code, codes[i]) == 0)

@@ -167,7 +167,7 @@ Test(model, of_pods_with_one_name_the_latest_wins)
 	cr_assert_eq(model_counts(model).pods, 1);
 	cr_assert_eq(model_counts(model).duplicates, 1);
 	model_warn_duplicates(model, &diags);
-	cr_assert_eq(diags.list.n, 2);
+	cr_assert_eq(diags.list.n, 1, "the one that differs; two equal ones are no matter");
 
 	cr_assert_eq(replace_pod(model, old, NULL).pods.n, 0, "it had not won");
 	changes = replace_pod(model, same_version, NULL);
