@@ -93,7 +93,7 @@ static const char *policies_text(const char *names)
 		if (*at >= 'a')
 			buf_printf(&buf,
 				"---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
-				"metadata: {name: %c, namespace: n}\n"
+				"metadata: {name: \"%c\", namespace: \"n\"}\n"
 				"spec: {podSelector: {matchLabels: {is: \"%c\"}}}\n",
 				*at, at[1] >= '0' && at[1] <= '9' ? at[1] : '0');
 	return buf_text(&buf);
