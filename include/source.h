@@ -112,6 +112,11 @@ uint64_t source_dir_next_withdrawal(const SourceDir *dir);
  */
 bool source_dir_is_current(const SourceDir *dir);
 /*
+ * Adds a warning for each feed of the directory that promised to come by and did not: see
+ * daemon/source/alive.c. now_s: seconds since the epoch.
+ */
+void source_dir_check_feeds(const SourceDir *dir, int64_t now_s, Diags *diags);
+/*
  * About the directory itself: missing, unreadable, writable by everybody; warnings of its restored
  * files, and of names that are not read although somebody may believe it. Valid until the next
  * refresh.

@@ -3,6 +3,7 @@
 #include "base.h"
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 void buf_add_n(Buf *buf, const char *text, size_t n)
 {
@@ -270,4 +271,15 @@ void text_add_json(Buf *buf, const char *text)
 			buf_add_n(buf, s, n);
 	}
 	buf_add(buf, "\"");
+}
+
+const char *text_of_time(Arena *arena, int64_t seconds)
+{
+	struct tm tm;
+	time_t at = (time_t)seconds;
+	char text[32];
+
+	if (!gmtime_r(&at, &tm) || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		return arena_printf(arena, "%lld s", (long long)seconds);
+	return arena_strdup(arena, text);
 }

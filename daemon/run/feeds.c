@@ -13,6 +13,8 @@ struct Feeds {
 	SourceKind *kinds; /* of each directory */
 	SourceDir **dirs;
 	size_t n;
+	Arena *arena; /* of `stopped` */
+	Diags stopped;
 };
 
 static void free_dirs(Feeds *feeds)
@@ -30,8 +32,10 @@ Feeds *feeds_new(void)
 
 Feeds *feeds_free(Feeds *feeds)
 {
-	if (feeds)
+	if (feeds) {
 		free_dirs(feeds);
+		arena_free(feeds->arena);
+	}
 	free(feeds);
 	return NULL;
 }
@@ -57,7 +61,9 @@ void feeds_set(Feeds *feeds, const Settings *settings)
 		{SOURCE_POLICIES, settings->policies}, {SOURCE_INVENTORY, settings->inventory}};
 	Feeds new = {.kinds = memory_calloc(ARRAY_SIZE(wanted), sizeof(SourceKind)),
 		.dirs = memory_calloc(ARRAY_SIZE(wanted), sizeof(SourceDir *)),
-		.n = ARRAY_SIZE(wanted)};
+		.n = ARRAY_SIZE(wanted),
+		.arena = feeds->arena,
+		.stopped = feeds->stopped};
 
 	for (size_t i = 0; i < new.n; i++) {
 		new.kinds[i] = wanted[i].kind;
@@ -97,6 +103,20 @@ int feeds_refresh(Feeds *feeds, uint64_t now_ms, void (*on_stage)(void *context)
 		on_stage(context);
 	}
 	return r;
+}
+
+void feeds_check(Feeds *feeds, int64_t now_s)
+{
+	arena_free(feeds->arena);
+	feeds->arena = arena_new();
+	feeds->stopped = (Diags){.arena = feeds->arena};
+	for (size_t i = 0; i < feeds->n; i++)
+		source_dir_check_feeds(feeds->dirs[i], now_s, &feeds->stopped);
+}
+
+const Diags *feeds_stopped(const Feeds *feeds)
+{
+	return &feeds->stopped;
 }
 
 uint64_t feeds_next_withdrawal(const Feeds *feeds)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/stat.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -27,6 +28,18 @@ static pid_t find_holder(int fd)
 	return fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? lock.l_pid : 0;
 }
 
+/*
+ * The lock belongs to whoever the directory belongs to. Root may run `netpold --once` in the
+ * directory of the service, which must be able to open the file afterwards.
+ */
+static void give_to_owner(int fd, const char *runtime)
+{
+	struct stat st;
+
+	if (stat(runtime, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) < 0)
+		return; /* not root: then the file is its owner's already */
+}
+
 int lock_take(const char *runtime, pid_t *ret_holder)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -37,6 +50,7 @@ int lock_take(const char *runtime, pid_t *ret_holder)
 	fd = open_lock(runtime, O_RDWR | O_CREAT);
 	if (fd < 0)
 		return -errno;
+	give_to_owner(fd, runtime);
 	if (fcntl(fd, F_SETLK, &lock) == 0)
 		return 0; /* closing the file would release the lock: it stays open */
 	error = errno;

@@ -101,6 +101,13 @@ static void on_notification(void *context)
 		reporter_report(d->reporter);
 }
 
+/* Kernel and files were looked at now. */
+static void note_check(Daemon *d)
+{
+	d->checked_at = time(NULL);
+	feeds_check(d->feeds, d->checked_at);
+}
+
 /* ---- Update ---- */
 static void start_from_scratch(Daemon *d)
 {
@@ -197,7 +204,7 @@ static int update(Daemon *d)
 	if (r < 0)
 		log_line(LOG_WARNING, "watch", "watching the directories: %s", strerror(-r));
 	r = reconcile(d);
-	d->checked_at = time(NULL);
+	note_check(d);
 	notify_ready(d);
 	schedule_withdrawal(d, r == 0);
 	reporter_report(d->reporter);
@@ -266,7 +273,7 @@ static void check_health(Daemon *d)
 		state_keeper_retry(d->keeper);
 	if (faults_is_empty(&d->faults))
 		notify_send("WATCHDOG=1");
-	d->checked_at = time(NULL);
+	note_check(d);
 	reporter_report(d->reporter);
 }
 
@@ -320,6 +327,7 @@ static const Diags *collect_diags(Daemon *d, Arena *arena, const char *error)
 
 	*diags = (Diags){.arena = arena, .max = DIAGS_ALL_MAX};
 	diags_append(diags, pipeline_diags(d->pipeline));
+	diags_append(diags, feeds_stopped(d->feeds));
 	if (error)
 		DIAG_WARNING(diags, ((Origin){.file = d->settings->state}), "state",
 			"a restart would find what was kept before",
@@ -488,7 +496,7 @@ static int run_once(Daemon *d)
 
 	if (r == 0)
 		r = reconcile(d);
-	d->checked_at = time(NULL);
+	note_check(d);
 	if (r < 0)
 		log_line(LOG_ERR, "failed", "%s", strerror(-r));
 	if (!has_components)

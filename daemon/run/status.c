@@ -2,7 +2,6 @@
 /* A Status as text: status.json, netpol.prom, and one line for systemctl. Pure. */
 #include "totals.h"
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 static void add_text(Buf *buf, const char *key, const char *text)
@@ -64,16 +63,9 @@ static void add_diags(Buf *buf, const Diags *diags)
 		diags && diags->list.n ? "\n  " : "", diags ? diags->n_dropped : 0);
 }
 
-static const char *time_text(Arena *arena, int64_t seconds)
+static const char *time_or_never(Arena *arena, int64_t seconds)
 {
-	struct tm tm;
-	time_t at = (time_t)seconds;
-	char text[32];
-
-	if (seconds == 0 || !gmtime_r(&at, &tm))
-		return "never";
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	return arena_strdup(arena, text);
+	return seconds ? text_of_time(arena, seconds) : "never";
 }
 
 const char *status_json(Arena *arena, const Status *status)
@@ -87,7 +79,7 @@ const char *status_json(Arena *arena, const Status *status)
 	add_text(&buf, "health", HEALTH_TEXT[status_health(arena, status, &reasons)]);
 	add_list(&buf, "reasons", &reasons);
 	buf_printf(&buf, "  \"pid\": %d,\n", (int)getpid());
-	add_text(&buf, "checked_at", time_text(arena, status->checked_at));
+	add_text(&buf, "checked_at", time_or_never(arena, status->checked_at));
 	buf_printf(&buf, "  \"check_seconds\": %u,\n", status->check_s);
 	add_text(&buf, "node", status->node);
 	add_text(&buf, "table", status->table);
@@ -97,7 +89,7 @@ const char *status_json(Arena *arena, const Status *status)
 	buf_printf(&buf, "  \"generation\": %llu,\n  \"repairs\": %llu,\n  \"cut_flows\": %llu,\n",
 		(unsigned long long)status->generation, (unsigned long long)status->repairs,
 		(unsigned long long)status->killed);
-	add_text(&buf, "applied_at", time_text(arena, status->applied_at));
+	add_text(&buf, "applied_at", time_or_never(arena, status->applied_at));
 	buf_printf(&buf,
 		"  \"last_change\": {\"milliseconds\": %u, \"transactions\": %u, \"elements\": "
 		"%u},\n",

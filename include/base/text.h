@@ -38,3 +38,5 @@ void text_add_json(Buf *buf, const char *text);
  * text out of a file cannot send escape sequences to a terminal. Returns `text`.
  */
 char *text_printable(char *text);
+/* RFC 3339, in UTC; seconds since the epoch. */
+const char *text_of_time(Arena *arena, int64_t seconds);
