@@ -62,6 +62,22 @@ static bool is_known_version(const char *version)
 	       text_is_equal(version, "extensions/v1beta1");
 }
 
+/* Of networking.k8s.io/v1 all kinds are known (Kubernetes 1.36): another one is a mistake. */
+static bool is_unknown_of_networking(const char *version, const char *kind)
+{
+	static const char *const kinds[] = {
+		"NetworkPolicy", "Ingress", "IngressClass", "IPAddress", "ServiceCIDR"};
+	size_t n = strlen(kind);
+
+	if (!text_is_equal(version, "networking.k8s.io/v1"))
+		return false;
+	n -= kinds_is_list(kind) ? strlen("List") : 0;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (strlen(kinds[i]) == n && memcmp(kinds[i], kind, n) == 0)
+			return false;
+	return true;
+}
+
 /* Custom resources that isolate pods, too. Nearly all are called ...NetworkPolicy. */
 static bool is_other_policy(const char *kind)
 {
@@ -86,6 +102,8 @@ ObjectClass kinds_classify(const char *version, const char *kind)
 		return OBJECT_LIST;
 	if (is_builtin_group(version) && kinds_nearest(kind))
 		return OBJECT_MISSPELT;
+	if (is_unknown_of_networking(version, kind))
+		return OBJECT_UNKNOWN_KIND;
 	if (kinds_is_list(kind))
 		return OBJECT_LIST;
 	if (is_other_policy(kind))

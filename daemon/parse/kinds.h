@@ -13,6 +13,7 @@ typedef enum ObjectClass {
 	OBJECT_NO_VERSION,	/* NetworkPolicy without apiVersion */
 	OBJECT_UNKNOWN_VERSION, /* NetworkPolicy, of a version that Kubernetes does not have */
 	OBJECT_MISSPELT,	/* almost NetworkPolicy, NetworkPolicyList or List */
+	OBJECT_UNKNOWN_KIND,	/* a kind that networking.k8s.io/v1 does not have */
 	OBJECT_FAILED_EXPORT,	/* Status, Table, ...: an answer of the API server, no object */
 	/* skipped */
 	OBJECT_NOT_ENFORCED, /* another engine's policy */

@@ -3,7 +3,8 @@
  * Objects by apiVersion and kind: see objects.h. Lists are taken apart as kubectl does
  * (FlattenListVisitor in cli-runtime/pkg/resource/visitor.go): an object with items is a list,
  * at any depth; an item without apiVersion and kind has those of its list, without "List"
- * (decodeToList in apimachinery/pkg/apis/meta/v1/unstructured/helpers.go).
+ * (decodeToList in apimachinery/pkg/apis/meta/v1/unstructured/helpers.go). A List in a List is
+ * taken apart too, although kubectl refuses it.
  */
 #include "objects.h"
 #include "documents.h"
@@ -100,6 +101,14 @@ static void report_no_kind(Objects *o, const Node *node)
 			"is this a Kubernetes manifest?", "kind: Required value");
 }
 
+/* Of the field; of an item that has it from its list: of the item. */
+static Origin origin_of(const Node *node, const char *key)
+{
+	const Node *value = node_get(node, key);
+
+	return value ? value->origin : node->origin;
+}
+
 static void report_error(Objects *o, const Node *node, Header header, ObjectClass class)
 {
 	Diags *diags = o->reader->diags;
@@ -108,19 +117,19 @@ static void report_error(Objects *o, const Node *node, Header header, ObjectClas
 		DIAG_ERROR(diags, node->origin, "required",
 			"write apiVersion: networking.k8s.io/v1", "apiVersion: Required value");
 	else if (class == OBJECT_UNKNOWN_VERSION)
-		DIAG_ERROR(diags,
-			node_get(node, "apiVersion") ? node_get(node, "apiVersion")->origin
-						     : node->origin,
-			"unknown-version", "did you mean \"networking.k8s.io/v1\"?",
+		DIAG_ERROR(diags, origin_of(node, "apiVersion"), "unknown-version",
+			"did you mean \"networking.k8s.io/v1\"?",
 			"NetworkPolicy of apiVersion \"%s\": netpol reads " READ_VERSIONS,
 			header.version);
 	else if (class == OBJECT_MISSPELT)
-		DIAG_ERROR(diags,
-			node_get(node, "kind") ? node_get(node, "kind")->origin : node->origin,
-			"unknown-kind",
+		DIAG_ERROR(diags, origin_of(node, "kind"), "unknown-kind",
 			arena_printf(o->reader->arena, "did you mean \"%s\"?",
 				kinds_nearest(header.kind)),
 			"unknown kind \"%s\"", header.kind);
+	else if (class == OBJECT_UNKNOWN_KIND)
+		DIAG_ERROR(diags, origin_of(node, "kind"), "unknown-kind",
+			"its policies are of kind NetworkPolicy",
+			"networking.k8s.io/v1 has no kind \"%s\"", header.kind);
 	else
 		DIAG_ERROR(diags, node->origin, "failed-export",
 			"export the objects: kubectl get networkpolicy -A -o yaml", "%s: %s",
