@@ -81,7 +81,8 @@ typedef struct Source {
 	/* pods that kubelet has from a file or URL of its own node: all that it knows of just after
 	   it was started, until it has asked the API server */
 	size_t n_static_pods;
-	Origin empty_list; /* while parsing: the first list without items; line 0: none */
+	Origin empty_list; /* the first list without items; line 0: none */
+	Origin list; /* SOURCE_POLICIES: the first list, with items or without; line 0: none */
 	/*
 	 * Written by the module source, after parsing. The version of a file that was deleted also
 	 * loses from `policies` and `sets`, above, what another file defines.

@@ -72,6 +72,8 @@ static void read_list(Objects *o, const Node *list, Header header)
 	const Node *items = node_field(o->reader, list, "items", NODE_LIST);
 	Header defaults = item_header(o, header);
 
+	if (!o->source->list.line)
+		o->source->list = list->origin;
 	if (!node_has(list, "items"))
 		DIAG_ERROR(o->reader->diags, list->origin, "required", "has the export failed?",
 			"%s without items", header.kind);

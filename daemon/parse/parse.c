@@ -125,6 +125,11 @@ static bool names_cidr_set(const Source *source)
 	return false;
 }
 
+static Origin origin_in(const Source *source, Origin origin)
+{
+	return (Origin){source->file, origin.line, origin.column};
+}
+
 /*
  * The trees and a first Source are in scratch; the policies, a small part of that, are copied into
  * the result.
@@ -140,6 +145,8 @@ static void parse_policies(const Parsing *p)
 			policy_copy(source->arena, parsed->policies.at[i], source->file));
 	source->uses_cidr_sets = names_cidr_set(parsed);
 	source->says_nothing = parsed->says_nothing;
+	source->empty_list = origin_in(source, parsed->empty_list);
+	source->list = origin_in(source, parsed->list);
 	for (size_t i = 0; i < parsed->sets.n; i++)
 		VEC_PUSH(source->arena, &source->sets,
 			cidr_set_copy(source->arena, parsed->sets.at[i], source->file));

@@ -5,8 +5,8 @@
  * other's changes for tampering and undo them.
  *
  * The lock is a record lock (fcntl F_SETLK) on the file `lock` in the runtime directory, which only
- * its owner and root may open: the kernel releases it when the process ends, however it ends, and names the
- * holder's pid to whoever asks. run_holder() in run.h asks; netpolctl needs it too.
+ * its owner and root may open: the kernel releases it when the process ends, however it ends, and
+ * names the holder's pid to whoever asks. run_holder() in run.h asks; netpolctl needs it too.
  */
 #include <sys/types.h>
 

@@ -24,6 +24,9 @@ void emptied_check(const Source *accepted, Source *next)
 			"an empty list, as kubectl prints when it fails, in place of %u objects",
 			accepted->policies.n + accepted->sets.n + accepted->pods.n +
 				accepted->namespaces.n);
+	} else if (next->list.line && !says_something(next) && accepted->policies.n > 0) {
+		DIAG_ERROR(&next->diags, next->list, "emptied", HINT,
+			"a list without NetworkPolicies, in place of %u", accepted->policies.n);
 	} else if (has_only_static_pods(next) && accepted->n_static_pods < accepted->pods.n) {
 		DIAG_ERROR(&next->diags, next->pods.at[0]->origin, "emptied", HINT,
 			"only static pods, as kubelet lists just after its start, in place of %u "

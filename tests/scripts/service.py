@@ -340,15 +340,16 @@ def emptied():
                             {"kubernetes.io/config.source": "file"}}, "status": {"phase": "Running"}}]
         empty = '{"apiVersion": "v1", "kind": "%s", "metadata": {"resourceVersion": ""}, "items": []}'
         for path, text in ((pods, empty % "PodList"), (pods, empty % "List"), (pods, json.dumps(static)),
-                           (policies, empty % "List")):
+                           (policies, good.replace("Namespace", "Service")), (policies, empty % "List")):
             lab.put(path, text)
-            wait_for(lambda: lab.status()["errors"] == 1, 60, f"the error about {text}")
+            wait_for(lambda: lab.status()["errors"] == 1 and path in lab.why(), 60, f"the error about {text}")
             error = next(d for d in lab.status()["diagnostics"] if "error" in d)
-            equal((isolated(lab), lab.status()["counts"]["pods"], "delete the file" in error), ({A}, 2, True),
-                  f"isolated addresses, number of pods, and whether the error has the hint, with {text}")
-            if path == pods:
-                lab.put(path, good)
-                wait_for(lambda: lab.status()["errors"] == 0, 60, "the error to go away")
+            equal((isolated(lab), lab.status()["counts"]["pods"], error.startswith(f"{path}:1:"),
+                   "delete the file" in error), ({A}, 2, True, True),
+                  f"isolated addresses, number of pods, whether the error has a place and the hint, with {text}")
+            lab.put(path, good if path == pods else deny("a"))
+            wait_for(lambda: lab.status()["errors"] == 0, 60, "the error to go away")
+        lab.put(policies, empty % "List")
         lab.put(pods, empty % "List")
         wait_for(lambda: lab.status()["errors"] == 2, 60, "the errors about both empty files")
         lab.stop()
@@ -440,6 +441,27 @@ def status_answers():
         os.unlink(lab.policies)
         os.rename(f"{lab.policies}.away", lab.policies)
         wait_for(lambda: answers(0, "ok"), 60, "ok: the directory is back")
+
+
+def stopped_feed():
+    """status: a feed that promised to come by and does not is a reason, until it comes by again"""
+    with new_lab(start=False) as lab:
+        os.mkdir(f"{lab.inventory}/.alive")
+        with open(f"{lab.inventory}/.alive/kubelet", "w") as f:
+            f.write("1000\n")
+        lab.write_policy_file("a.yaml", deny("a"))
+        lab.start(WATCHDOG_USEC="2000000")  # a health check each second
+        wait_for(lambda: lab.status()["health"] == "ok" and lab.status()["counts"]["policies"] == 1, 60,
+                 "a feed in time")
+        os.utime(f.name, (time.time() - 2000,) * 2)
+        wait_for(lambda: lab.status()["health"] == "degraded", 60, "the feed to be late")
+        equal(".alive/kubelet: warning: its feed promises to come by every 1000 s, and has not since 20" in lab.why(),
+              True, f"whether the reason names the feed: {lab.why()}")
+        os.utime(f.name)
+        wait_for(lambda: lab.status()["health"] == "ok", 60, "the feed to be in time again")
+        with open(f.name, "w") as f:
+            f.write("often\n")
+        wait_for(lambda: "does not say how often" in lab.why(), 60, "the promise without a number to be told")
 
 
 def messages_once():
@@ -681,8 +703,7 @@ def same_as_from_scratch():
 
 
 for case in (notices_files, slow_writer, directories, config_map, bad_files, unexpected_files, ignored_names, conflicts,
-             deleted_files, failed_export, failed_policies, emptied, overflow, burst, status_answers, messages_once, metrics, signals,
-             adopts, repairs,
-             last_good_survives_restart, own_changes, other_tables, once, same_as_from_scratch):
+             deleted_files, failed_export, failed_policies, emptied, overflow, burst, status_answers, stopped_feed,
+             messages_once, metrics, signals, adopts, repairs, last_good_survives_restart, own_changes, other_tables, once, same_as_from_scratch):
     test(case)
 finish()
