@@ -222,7 +222,34 @@ static bool read_policy_cidr(Reader *reader, const Node *node, const char *what,
 	return true;
 }
 
-/* validation.ValidateIPBlock: each except is a strict subset of the cidr. */
+/* Of a CIDR that was read: the prefix length as it is written. */
+static long written_prefix(const Node *node)
+{
+	const char *slash = strchr(node->text, '/');
+
+	assert(slash);
+	return strtol(slash + 1, NULL, 10);
+}
+
+/*
+ * validation.ValidateIPBlock: the except begins in the cidr, and has the longer prefix. It compares
+ * prefix lengths as they are written, so an IPv4-mapped except may reach beyond an IPv4 cidr: then
+ * nothing is left of the block.
+ */
+static bool is_strict_subset(const Node *item, Range range, const Node *cidr, Range block)
+{
+	return range.family == block.family && range_has(block, range.first) &&
+	       written_prefix(item) > written_prefix(cidr);
+}
+
+static const char *except_hint(Range range, Range block)
+{
+	bool is_subset = range_is_within(range, block) && !range_is_equal(range, block);
+
+	return is_subset ? "write both as IPv4" : NULL;
+}
+
+/* Each except is a strict subset of the cidr. */
 static bool read_except(Reader *reader, const Node *except, const Node *cidr, Block *block)
 {
 	for (size_t i = 0; i < node_count(except); i++) {
@@ -231,8 +258,9 @@ static bool read_except(Reader *reader, const Node *except, const Node *cidr, Bl
 
 		if (!read_policy_cidr(reader, item, "except", &range))
 			return false;
-		if (!range_is_within(range, block->range) || range_is_equal(range, block->range)) {
-			DIAG_ERROR(reader->diags, item->origin, "invalid-cidr", NULL,
+		if (!is_strict_subset(item, range, cidr, block->range)) {
+			DIAG_ERROR(reader->diags, item->origin, "invalid-cidr",
+				except_hint(range, block->range),
 				"except: Invalid value: \"%s\": must be a strict subset of `cidr` "
 				"(\"%s\")",
 				item->text, cidr->text);

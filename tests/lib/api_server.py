@@ -21,7 +21,11 @@ ADDRESS = "127.0.0.1"
 
 
 class ApiServer:
-    """with ApiServer() as server: the calling thread is in the server's network namespace meanwhile."""
+    """with ApiServer() as server: the calling thread is in the server's network namespace meanwhile.
+    options: of kube-apiserver."""
+
+    def __init__(self, *options):
+        self.options = options
 
     def __enter__(self):
         if not os.path.exists(f"{CLUSTER}/up"):
@@ -39,8 +43,8 @@ class ApiServer:
         return self
 
     def _start(self):
-        up = subprocess.run(["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$0" "$1" "$2"', f"{CLUSTER}/up",
-                             self.dir, ADDRESS], text=True, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+        up = subprocess.run(["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$0" "$@"', f"{CLUSTER}/up",
+                             self.dir, ADDRESS, *self.options], text=True, capture_output=True, stdin=subprocess.DEVNULL, check=False)
         if up.returncode != 0:
             raise AssertionError(f"the API server does not start: {up.stdout[-1000:]}{up.stderr[-1000:]}")
         with open(f"{self.dir}/kube-apiserver.pid") as f:
@@ -60,8 +64,8 @@ class ApiServer:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def create(self, text, kind, namespace):
-        """What it says of creating the NetworkPolicy, without doing it: (accepted, message, the object it would store).
-        kind: json or yaml."""
+        """What it says of creating the NetworkPolicy, without doing it: (accepted, message, the object it would store,
+        warnings). kind: json or yaml."""
         self.connection.request(
             "POST", f"/apis/networking.k8s.io/v1/namespaces/{urllib.parse.quote(namespace, safe='')}/networkpolicies"
             "?dryRun=All&fieldValidation=Strict", body=text.encode(),
@@ -71,5 +75,5 @@ class ApiServer:
         if response.status not in (201, 400, 409, 422):
             raise AssertionError(f"the API server answers {response.status}: {answer}\n{text}")
         if response.status == 201:
-            return True, "", answer
-        return False, answer.get("message", ""), None
+            return True, "", answer, [w.replace('\\"', '"') for w in response.headers.get_all("Warning", [])]
+        return False, answer.get("message", ""), None, []

@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from netlab import NETPOLCTL, Skip, TESTS, run
 from report import test, finish, equal, none_of, seed
 from api_server import ApiServer
-from api_verdicts import DOCUMENT, HEADING, Manifest, RULES, compare, document_rules, parse
+from api_verdicts import DOCUMENT, Manifest, compare, document_rules, parse
 from odd_manifests import OddManifests
 
 DATA = os.path.join(os.path.dirname(os.environ.get("NETPOL_CONFORMANCE", os.path.join(
@@ -27,6 +27,7 @@ DATA = os.path.join(os.path.dirname(os.environ.get("NETPOL_CONFORMANCE", os.path
 CHECKED = 60  # files that netpolctl itself reads
 SEED = seed()
 MANIFESTS = int(os.environ.get("NETPOL_MANIFESTS", 500))
+OPTIONS = os.environ.get("NETPOL_API_OPTIONS", "").split()  # of kube-apiserver
 
 
 def load():
@@ -43,7 +44,7 @@ def manifest_of(entry):
 
 def canonical_cidrs(warnings):
     """{as written: as read}, out of the warnings of API servers before 1.36."""
-    return dict(re.search(r'CIDR value ("[^"]*") .*?(?:should be|use) ("[^"]*")', w).group(1, 2)
+    return dict(re.search(r'CIDR value "([^"]*)" .*?(?:should be|use) "([^"]*)"', w).group(1, 2)
                 for w in warnings if "CIDR value" in w and "RFC 5952" not in w)
 
 
@@ -52,7 +53,9 @@ def recorded():
     entries = load()
     faults, counts = compare([manifest_of(entry) for entry in entries])
     none_of(faults, len(entries))
-    equal(counts, document_rules(), f"the manifests by rule, and the table \"{HEADING[3:]}\" of {DOCUMENT}")
+    said = document_rules()
+    none_of([f"\"{title}\": {counts.get(title)} manifests, {os.path.relpath(DOCUMENT)} says {said.get(title)}"
+             for title in counts | said if counts.get(title) != said.get(title)], len(counts))
     equal(len(entries) > 4000 and sum(e["accepted"] for e in entries) > 1000, True, "manifests")
 
 
@@ -64,8 +67,7 @@ def recorded_before_136():
         old = entry["as_1_35"]
         manifest = manifest_of(entry)
         manifest.accepted, manifest.stored = old["accepted"], old["stored"]
-        manifest.canonical = {json.loads(k): json.loads(v)
-                              for k, v in canonical_cidrs(old["warnings"]).items()}
+        manifest.canonical = canonical_cidrs(old["warnings"])
         manifests.append(manifest)
     faults, _ = compare(manifests)
     none_of(faults, len(entries))
@@ -96,10 +98,12 @@ def by_check():
 def live():
     """API server: random manifests get the verdict of a real one, and mean what it would store"""
     odd, manifests = OddManifests(SEED), []
-    with ApiServer() as server:
+    with ApiServer(*OPTIONS) as server:
         for i in range(MANIFESTS):
             text, kind, namespace = odd.manifest(i)
-            manifests.append(Manifest(f"random-{i}.{kind}", text, *server.create(text, kind, namespace)))
+            accepted, message, stored, warnings = server.create(text, kind, namespace)
+            manifests.append(Manifest(f"random-{i}.{kind}", text, accepted, message, stored,
+                                      canonical=canonical_cidrs(warnings)))
     faults, counts = compare(manifests)
     none_of(faults, len(manifests))
     n = sum(manifest.accepted for manifest in manifests)
