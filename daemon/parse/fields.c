@@ -128,6 +128,12 @@ static void read_rule(Reader *reader, const Node *node, Direction direction, con
 	Rule rule = {.origin = node->origin};
 	const Node *peers, *ports;
 
+	if (node->kind == NODE_NULL) { /* everybody, to the API server */
+		DIAG_ERROR(reader->diags, node->origin, "wrong-type",
+			"is something missing here? a rule for everybody is {}",
+			"a rule: expected a map, found null");
+		return;
+	}
 	if (!node_expect(reader, node, NODE_MAP, "a rule"))
 		return;
 	node_check_keys(reader, node, dialect->rule[direction]);

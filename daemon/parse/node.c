@@ -44,6 +44,8 @@ bool node_has(const Node *map, const char *key)
 
 static const char *kind_hint(NodeKind wanted, NodeKind found)
 {
+	if (found == NODE_NULL)
+		return "is something missing here?";
 	if (wanted == NODE_STRING && found < NODE_LIST)
 		return "write it in quotes";
 	if (wanted == NODE_INT && found == NODE_STRING)

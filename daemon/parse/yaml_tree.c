@@ -289,6 +289,28 @@ static void builder_end(void *handle)
 	yaml_parser_delete(&b->parser);
 }
 
+/*
+ * The text without byte order marks at the beginning of lines: files with a mark each that were
+ * put together. kubectl reads each document alone, with its mark; libyaml takes only one, at the
+ * beginning of the text.
+ */
+static const char *skip_boms(Arena *arena, const char *text, size_t *n)
+{
+	static const char bom[] = "\n\xef\xbb\xbf";
+	const char *end = text + *n, *found = memmem(text, *n, bom, 4);
+	Buf buf = {.arena = arena};
+
+	if (!found)
+		return text;
+	for (; found; found = memmem(text, (size_t)(end - text), bom, 4)) {
+		buf_add_n(&buf, text, (size_t)(found + 1 - text));
+		text = found + 4;
+	}
+	buf_add_n(&buf, text, (size_t)(end - text));
+	*n = buf.n;
+	return buf_text(&buf);
+}
+
 bool yaml_tree_read(Reader *reader, const char *text, size_t n, Rest rest, Documents *ret)
 {
 	Builder *b = ARENA_NEW(reader->arena, Builder);
@@ -302,6 +324,7 @@ bool yaml_tree_read(Reader *reader, const char *text, size_t n, Rest rest, Docum
 	n -= rest.at;
 	if (text_has_suffix(rest.origin.file, ".json"))
 		text = surrogates_join(reader->arena, text, &n);
+	text = skip_boms(reader->arena, text, &n);
 	yaml_parser_set_encoding(&b->parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&b->parser, (const unsigned char *)text, n);
 	return read_documents(b, ret);

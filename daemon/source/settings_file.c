@@ -71,6 +71,6 @@ int settings_load(
 		return PARSE_E_INVALID;
 	}
 	r = settings_parse(arena, origin.file, text, settings, diags);
-	diags_excerpt(diags, text, n);
+	diags_excerpt(diags, text + text_bom_size(text, n), n - text_bom_size(text, n));
 	return r;
 }
