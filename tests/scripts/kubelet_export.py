@@ -75,7 +75,7 @@ class Setup:
         return f"{self.dir.name}/inventory/kubelet.json"
 
     def content(self):
-        equal(os.listdir(f"{self.dir.name}/inventory"), ["kubelet.json"], "the files in the inventory")
+        equal(sorted(os.listdir(f"{self.dir.name}/inventory")), [".alive", "kubelet.json"], "the inventory's files")
         with open(self.path, "rb") as f:
             return f.read()
 
@@ -92,6 +92,8 @@ def writes_what_changed():
               "inode and time of a file whose content is the same")
         equal(t.export(body=pod_list("a", "b")).returncode, 0)
         equal(t.content(), pod_list("a", "b"))
+        with open(f"{t.dir.name}/inventory/.alive/kubelet") as f:
+            equal(f.read(), "30\n", "how often the exporter promises to come by")
         os.unlink(t.path)
         equal(t.export(body=pod_list("etcd", source="file")).returncode, 0, "exit status with static pods only")
         equal(t.content(), pod_list("etcd", source="file"))
@@ -109,7 +111,9 @@ def keeps_what_it_has():
                                 ("null", {"body": b'{"kind":"PodList","apiVersion":"v1","items":null}'}),
                                 ("static pods alone", {"body": pod_list("etcd", source="file")}),
                                 ("a certificate of another name", {"body": pod_list("b"), "name": "other.example"})):
+            os.utime(f"{t.dir.name}/inventory/.alive/kubelet", (0, 0))
             result = t.export(**arguments)
+            equal(os.stat(f"{t.dir.name}/inventory/.alive/kubelet").st_mtime, 0, f"a promise that was not kept, with {what}")
             equal((result.returncode != 0, bool(result.stderr), t.content()), (True, True, pod_list("a")),
                   f"(an error status, an error message, the inventory) with {what}")
         t.server.shutdown()
