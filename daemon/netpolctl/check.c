@@ -38,7 +38,7 @@ static int print_result(Ctl *ctl, const Diags *diags)
 			print_json_diag(&buf, &diags->list.at[i], i == 0);
 		printf("%s%s]\n", buf_text(&buf), diags->list.n ? "\n" : "");
 	} else {
-		ctl_print_diags(ctl, diags, stdout);
+		ctl_print_diags(ctl, diags, SEVERITY_NOTE, stdout);
 		print_count(diags->n_errors, "error");
 		if (ctl->is_strict)
 			print_count(diags->n_warnings, "warning");

@@ -8,7 +8,7 @@ int ctl_load_settings(Ctl *ctl)
 	Diags diags = {.arena = ctl->arena};
 	int r = settings_read(ctl->arena, &ctl->options, &ctl->settings, &diags);
 
-	ctl_print_diags(ctl, &diags, stderr);
+	ctl_print_diags(ctl, &diags, SEVERITY_WARNING, stderr);
 	return r;
 }
 
@@ -48,7 +48,7 @@ int ctl_load(Ctl *ctl)
 	r = ctl_load_snapshot(ctl);
 	if (r < 0)
 		return ctl_fail(strerror(-r));
-	ctl_print_diags(ctl, snapshot_diags(ctl->snapshot), stderr);
+	ctl_print_diags(ctl, snapshot_diags(ctl->snapshot), SEVERITY_WARNING, stderr);
 	for (int i = 0; i < 2; i++)
 		if (source_dir_diags(ctl->dirs[i])->n_errors)
 			return CTL_ERROR;

@@ -39,7 +39,8 @@ typedef struct Ctl {
 } Ctl;
 
 /* ---- output.c ---- */
-void ctl_print_diags(Ctl *ctl, const Diags *diags, FILE *to);
+/* Those that are at least so severe. Notes are for `check` alone. */
+void ctl_print_diags(Ctl *ctl, const Diags *diags, Severity least, FILE *to);
 int ctl_fail(const char *words); /* prints the error; returns CTL_ERROR */
 
 /* ---- files.c ---- */

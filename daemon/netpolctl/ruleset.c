@@ -50,7 +50,7 @@ int run_ruleset(Ctl *ctl)
 		return r;
 	options = settings_compile_options(&ctl->settings);
 	ruleset = compile(snapshot_model(ctl->snapshot), &options, &diags);
-	ctl_print_diags(ctl, &diags, stderr);
+	ctl_print_diags(ctl, &diags, SEVERITY_WARNING, stderr);
 	print_ruleset(ctl, ruleset_text(ctl, ruleset));
 	ruleset_unref(ruleset);
 	return CTL_OK;

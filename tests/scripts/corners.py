@@ -400,8 +400,7 @@ def host_with_capitals():
         lab.put(f"{lab.dir}/empty.conf", "")
         result = run("unshare", "--uts", "sh", "-c", 'hostname Worker-1 && exec "$@"', "sh", NETPOLCTL, "-c",
                      f"{lab.dir}/empty.conf", "--policies", lab.policies, "--inventory", lab.inventory, "ruleset")
-        equal((A in result.stdout, [d for d in result.stderr.splitlines() if ": note: " not in d]), (True, []),
-              f"whether a is isolated, errors and warnings: {result.stdout}")
+        equal((A in result.stdout, result.stderr), (True, ""), "whether a is isolated, errors and warnings")
 
 
 def large():
