@@ -9,8 +9,6 @@ const char *const BASE_CHAIN_NAME[BASE_CHAIN_N] = {"forward", "input", "output"}
 
 bool base_chain_is_used(const BaseOptions *base, BaseChain chain)
 {
-	if (table_is_bridge(base->kind))
-		return chain != BASE_OUTPUT;
 	return chain != BASE_OUTPUT || base->services.n > 0;
 }
 
