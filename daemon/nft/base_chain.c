@@ -92,7 +92,7 @@ static void render_link_to_node(Buf *buf, const BaseOptions *base)
 }
 
 /* ---- Routed packets: TABLE_INET ---- */
-#define ESTABLISHED "\t\tct state established,related "
+#define ESTABLISHED "\t\tct state established "
 
 /*
  * Accepts established flows. On bridges all but those of link-local addresses: each packet of these
@@ -111,6 +111,16 @@ static void render_established(Buf *buf, const BaseOptions *base)
 		is_in ? "ip6 daddr != " LINK_LOCAL " " : "");
 }
 
+/*
+ * Accepts ICMP errors about tracked flows. RELATED says more: it also holds for what a conntrack
+ * helper (FTP, TFTP, SIP) expects, and that is evaluated like every new flow. conntrack takes an
+ * ICMP packet for related only if it is an error about a tracked flow: no helper expects ICMP.
+ */
+static void render_errors(Buf *buf)
+{
+	buf_add(buf, "\t\tct state related meta l4proto { icmp, ipv6-icmp } accept\n");
+}
+
 static void render_services(Buf *buf, const Ranges *services)
 {
 	char text[RANGE_TEXT_SIZE];
@@ -126,6 +136,7 @@ static void render_routed(Buf *buf, const BaseOptions *base, BaseChain chain)
 	if (chain == BASE_INPUT)
 		render_link_to_node(buf, base);
 	render_established(buf, base);
+	render_errors(buf);
 	if (chain == BASE_OUTPUT)
 		buf_add(buf, "\t\tfib saddr type local accept\n"); /* the node's own processes */
 	if (chain == BASE_INPUT)
@@ -180,6 +191,8 @@ static void render_bridged(Buf *buf, const BaseOptions *base)
 	if (base->kind == TABLE_BRIDGE)
 		render_established(buf, base);
 	render_link(buf, base);
+	if (base->kind == TABLE_BRIDGE)
+		render_errors(buf); /* after the link rules: not those of link-local addresses */
 	if (base->kind == TABLE_TAGGED)
 		buf_add(buf, "\t\tether type != { 8021q, 8021ad } accept\n");
 }

@@ -4,9 +4,10 @@
  * base_chain: the chains at netfilter's hooks, as nft text; and which options a chain that the
  * kernel lists was written with.
  *
- * A base chain accepts established packets, looks up the packet's source in the egress map and its
- * destination in the ingress map, and accepts what neither map has. Its rules depend on BaseOptions
- * alone: the kind of table, whether each map has elements, service addresses.
+ * A base chain accepts established packets and ICMP errors about tracked flows, looks up the
+ * packet's source in the egress map and its destination in the ingress map, and accepts what
+ * neither map has. Its rules depend on BaseOptions alone: the kind of table, whether each map has
+ * elements, service addresses.
  *
  * The last two functions recognise options in listed text. They search for the same strings that
  * the render functions write; each string is defined once.

@@ -51,7 +51,7 @@ static void render_hook(Buf *buf, const char *hook, bool is_drop)
 {
 	buf_printf(buf,
 		"\tchain %s {\n\t\ttype filter hook %s priority filter - 5; policy accept;\n"
-		"\t\tct state established,related accept\n",
+		"\t\tct state established accept\n",
 		hook, hook);
 	for (size_t i = 0; i < STALE_SETS_N; i++)
 		render_stale_rules(buf, &STALE_SET[i], is_drop);

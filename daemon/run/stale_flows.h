@@ -2,10 +2,9 @@
 #pragma once
 /*
  * stale_flows: established flows that a change of policy forbids. Our tables filter the first
- * packet of a flow; the rule `ct state established,related accept` passes the others. So after a
- * change that may forbid something, all flows that the kernel tracks are evaluated against the
- * ruleset in force, and those that it forbids are killed (nft.h says how). All protocols are
- * treated alike.
+ * packet of a flow; the rule `ct state established accept` passes the others. So after a change
+ * that may forbid something, all flows that the kernel tracks are evaluated against the ruleset in
+ * force, and those that it forbids are killed (nft.h says how). All protocols are treated alike.
  *
  *            stale_flows_mark(), _schedule()          the timer           the walk has ended
  *     IDLE ---------------------------------> WAITING ---------> WALKING ------------------> IDLE

@@ -86,9 +86,142 @@ def errors_and_fragments(mode):
             equal(ask(lab, a, "udp", B, 9090, 9000), "allow", "fragments of an allowed flow")
             equal(ask(lab, a, "udp", B, 9091, 9000), "drop" if mode == "tracked" else "refused",
                   "fragments of a refused flow")
-            equal(ask(lab, a, "udp", B, 7), "refused", "the ICMP error of an allowed flow, to an isolated pod")
+            for address in (B, B6):
+                equal(ask(lab, a, "udp", address, 7), "refused", f"{address}'s ICMP error of an allowed flow")
         finally:
             server.end()
+
+
+# A TFTP server: it answers each request from a port of its own. Argument: ADDRESS
+TFTP_SERVER = """import socket, sys
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+s = socket.socket(family, socket.SOCK_DGRAM); s.bind((sys.argv[1], 69))
+print("ready", flush=True)
+while True:
+    request, client = s.recvfrom(99)
+    data = socket.socket(family, socket.SOCK_DGRAM); data.bind((sys.argv[1], 0)); data.connect(client)
+    data.send(b"data"); data.settimeout(5)
+    try: print(data.recv(9).decode(), flush=True)
+    except ConnectionRefusedError: print("refused", flush=True)
+    except TimeoutError: print("drop", flush=True)
+"""
+TFTP_CLIENT = """import socket, sys
+s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", int(sys.argv[2])))
+s.sendto(b"\\0\\1file\\0octet\\0", (sys.argv[1], 69))
+print("sent", flush=True)
+while True: s.sendto(b"allow", s.recvfrom(99)[1])
+"""
+# What makes conntrack expect the server's datagram to the client: {name: the rules}, for each address family
+EXPECTING = {
+    "a helper": """	ct helper tftp_%(ip)s {
+		type "tftp" protocol udp
+		l3proto %(ip)s
+	}
+	chain to_%(ip)s {
+		type filter hook prerouting priority 0; policy accept;
+		%(ip)s daddr %(server)s udp dport 69 ct helper set "tftp_%(ip)s"
+	}
+""",
+    "an expectation": """	ct expectation data_%(ip)s {
+		protocol udp
+		dport %(port)d
+		timeout 1m
+		size 12
+		l3proto %(ip)s
+	}
+	chain to_%(ip)s {
+		type filter hook prerouting priority 0; policy accept;
+		%(ip)s daddr %(server)s udp dport 69 ct expectation set "data_%(ip)s"
+	}
+"""}
+SEEN = """	chain seen {
+		type filter hook forward priority -300; policy accept;
+		ct state related meta l4proto udp counter
+	}
+"""
+
+
+def transfer(lab, client, server, address, what, port):
+    """The client asks the server at that address; returns what became of the server's datagram to the client, which is
+    RELATED to the client's: "allow", "refused" or "drop"."""
+    family = "bridge" if lab.mode == "tracked" else "inet"
+    rules = EXPECTING[what] % {"ip": "ip6" if ":" in address else "ip", "port": port, "server": address}
+    made = lab.in_node("nft", "-f", "-", input=f"table {family} expecting {{\n{rules}{SEEN}}}\n", check=False)
+    if "Could not process rule: " in made.stderr:
+        raise Skip(f"this kernel does not take {what} of conntrack: {made.stderr.strip().splitlines()[0]}")
+    equal((made.returncode, made.stderr), (0, ""), "exit status and errors of nft")
+    programs = [Program(server.netns, TFTP_SERVER, address)]
+    equal(programs[0].stdout.readline(), "ready\n")
+    programs.append(Program(client.netns, TFTP_CLIENT, address, port))
+    found = programs[0].stdout.readline().strip()
+    for program in programs:
+        program.end()
+    listing = lab.in_node("nft", "list", "chain", family, "expecting", "seen").stdout
+    lab.in_node("nft", "delete", "table", family, "expecting")
+    if lab.mode == "tracked" and "counter packets 0 " in listing:
+        raise Skip("this kernel calls no helpers for bridged packets")
+    equal("counter packets 0 " in listing, False, f"the server's datagram is related, by {what}: {listing}")
+    return found
+
+
+def expected_by_helpers(mode):
+    """FTP and TFTP helpers: what they expect is RELATED, and still needs a policy that allows it."""
+    lab, a, b, c = build(mode)
+    ports = iter(range(4000, 5000))
+    refused = "drop" if mode == "tracked" else "refused"
+    from_b = [{"from": [{"podSelector": {"matchLabels": {"pod": "b"}}}]}]
+    to_tftp = [{"ports": [{"port": 69, "protocol": "UDP"}]}]
+    with lab:
+        for what in list(EXPECTING)[:1 if mode == "tracked" else 2]:
+            for policies, wanted in (
+                    ([], "allow"),
+                    ([policy("a", {"pod": "a"}, ingress=[])], refused),
+                    ([policy("a", {"pod": "a"}, ingress=from_b)], "allow"),
+                    ([policy("b", {"pod": "b"}, policyTypes=["Ingress", "Egress"], ingress=to_tftp)], refused),
+                    ([policy("b", {"pod": "b"}, policyTypes=["Ingress", "Egress"], ingress=to_tftp,
+                             egress=[{}])], "allow")):
+                lab.write_policies(policies)
+                lab.apply()
+                for address in (B, B6):
+                    equal(transfer(lab, a, b, address, what, next(ports)), wanted,
+                          f"b's datagram to a's port, expected by {what}, to {address}, with {policies}")
+
+
+# Sends datagrams that are too large until the path's MTU is known. Argument: ADDRESS
+FIND_MTU = """import socket, sys, time
+is6 = ":" in sys.argv[1]
+s = socket.socket(socket.AF_INET6 if is6 else socket.AF_INET, socket.SOCK_DGRAM)
+level, discover, mtu = (41, 23, 24) if is6 else (0, 10, 14) # IPV6_MTU_DISCOVER, IPV6_MTU; IP_MTU_DISCOVER, IP_MTU
+s.setsockopt(level, discover, 2) # do not fragment
+s.connect((sys.argv[1], 9090))
+end = time.monotonic() + float(sys.argv[2])
+while s.getsockopt(level, mtu) == 1500 and time.monotonic() < end:
+    try: s.send(b"x" * 1400)
+    except OSError: pass
+    time.sleep(0.02)
+print(s.getsockopt(level, mtu))
+"""
+
+
+def path_mtu(mode):
+    """A router behind the node has a link with a small MTU; its ICMP errors must reach an isolated pod."""
+    lab, a, b, c = build(mode)
+    far = ("10.99.0.1", "fd99::1")
+    with lab:
+        router = lab.world("10.98.0.1", "fd98::1")
+        lab.inside(router, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1",
+                   "net.ipv4.icmp_ratemask=0", "net.ipv6.icmp.ratemask=")
+        lab.inside(router, "ip", "link", "add", "narrow", "mtu", "1300", "up", "type", "veth")
+        for address, gateway in zip(far, ("10.98.0.1", "fd98::1")):
+            lab.inside(router, "ip", "route", "add", address, "dev", "narrow")
+            lab.in_node("ip", "route", "add", address, "via", gateway, *(() if ":" in address else ("onlink",)),
+                        "dev", json.loads(lab.in_node("ip", "-j", "route", "get", gateway).stdout)[0]["dev"])
+        lab.write_policies([policy("a", {"pod": "a"}, policyTypes=["Ingress", "Egress"],
+                                   egress=[{"ports": [{"port": 9090, "protocol": "UDP"}]}])])
+        lab.apply()
+        for address in far:
+            equal(Program(a.netns, FIND_MTU, address, 30).answer().strip(), "1300", f"a's path MTU to {address}")
 
 
 def cold_neighbours(mode):
@@ -465,6 +598,8 @@ MODES = ("routed", "bridged", "tracked")
 for case, modes, title in (
         (services, MODES, "Services by DNAT, and the hairpin"),
         (errors_and_fragments, MODES, "ICMP errors of allowed flows pass; fragments get their flow's verdict"),
+        (path_mtu, MODES, "ICMP errors about the path's MTU reach isolated pods"),
+        (expected_by_helpers, MODES, "what a conntrack helper expects needs a policy that allows it"),
         (cold_neighbours, MODES[1:], "neighbour discovery and ARP pass under deny-all, with an empty cache"),
         (bridge_table_repaired, MODES[1:], "changes of the bridge table by others are undone"),
         (link_local, MODES[1:], "link-local, broadcast and multicast addresses do not bypass policies"),
