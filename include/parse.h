@@ -124,6 +124,7 @@ typedef enum BridgeMode {
 
 typedef struct Settings {
 	const char *node, *policies, *inventory, *state, *runtime, *table;
+	bool is_host_name;	   /* node is the host's name: nobody set another */
 	int enforce, deny, bridge; /* Enforce, Deny, BridgeMode */
 	Ranges service_cidrs;	   /* normalised */
 	int settle_ms;		   /* how long to debounce file events; milliseconds */
@@ -132,7 +133,7 @@ typedef struct Settings {
 
 extern const char *const BRIDGE_MODE_TEXT[]; /* by BridgeMode, NULL-terminated */
 
-/* The defaults, with this node's name, which is copied into the arena. */
+/* The defaults, with the host's name as the node's, which is copied into the arena. */
 void settings_default(Arena *arena, const char *node, Settings *ret_settings);
 /*
  * Parses the NUL-terminated text of netpol.conf. A valid key replaces its value in *settings, an

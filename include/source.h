@@ -29,6 +29,7 @@
  * says "thread-safe" or "any thread".
  */
 #include "parse.h"
+#include <limits.h>
 #include <sys/stat.h>
 
 #define SOURCE_FILES_MAX 100000 /* of one directory */
@@ -208,6 +209,8 @@ const Model *snapshot_model(const Snapshot *snapshot); /* borrowed; updated by e
 const Diags *snapshot_diags(const Snapshot *snapshot);
 
 /* ---- netpol.conf ---- */
+/* The host's name now, in small letters, as kubelet names its Node object. */
+void settings_host_name(char ret_name[HOST_NAME_MAX + 1]);
 /*
  * The defaults, with the host name as the node's, overlaid by what the file has. A missing file is
  * an error unless `may_be_absent`. Returns 0, or PARSE_E_INVALID with the errors in diags.

@@ -19,6 +19,7 @@ static const Schema SCHEMA = {(const Field[]){{.key = "node"}, {.key = "policies
 void settings_default(Arena *arena, const char *node, Settings *ret_settings)
 {
 	*ret_settings = (Settings){.node = arena_strdup(arena, node),
+		.is_host_name = true,
 		.policies = "/etc/netpol/conf.d",
 		.inventory = "/run/netpol/inventory",
 		.state = "/var/lib/netpol",
@@ -124,6 +125,7 @@ int settings_parse(
 		return PARSE_E_INVALID;
 	node_check_keys(&reader, root, &SCHEMA);
 	read_text(&reader, root, "node", false, &settings->node);
+	settings->is_host_name &= !node_get(root, "node");
 	read_text(&reader, root, "policies", true, &settings->policies);
 	read_text(&reader, root, "inventory", true, &settings->inventory);
 	read_text(&reader, root, "state", true, &settings->state);

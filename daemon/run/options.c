@@ -40,6 +40,7 @@ int settings_read(
 	replace(&ret_settings->policies, options->policies);
 	replace(&ret_settings->inventory, options->inventory);
 	replace(&ret_settings->node, options->node);
+	ret_settings->is_host_name &= !options->node;
 	replace(&ret_settings->runtime, options->runtime);
 	return r;
 }

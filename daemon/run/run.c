@@ -13,6 +13,7 @@
  *     sysctl timer                     update, if br_netfilter's sysctls were changed
  *     health timer, when idle          check; update from scratch after a fault; feed the watchdog
  *     SIGHUP                           reload the settings, update from scratch
+ *     another host name                the same, if it is the node's name
  *     SIGTERM, SIGINT                  save what is left, end; the tables stay in the kernel
  *
  * An update that the kernel refused is retried every second. The withdrawal timer is armed while
@@ -23,6 +24,7 @@
 #include "faults.h"
 #include "feeds.h"
 #include "health.h"
+#include "host_name.h"
 #include "lock.h"
 #include "log.h"
 #include "notify.h"
@@ -62,6 +64,7 @@ typedef struct Daemon {
 	StaleFlows *stale_flows;
 	Reporter *reporter;
 	Watch *watch;
+	HostName *host_name;
 	Tamper *tamper;
 	BridgeState bridge;
 	Faults faults;	    /* of the last update, and of the health check since */
@@ -365,7 +368,7 @@ static void fill_status(void *context, Arena *arena, Status *ret_status)
 		ret_status->saving = state_keeper_is_saved(d->keeper) ? "saved" : "saving";
 }
 
-/* ---- Signals ---- */
+/* ---- Reload ---- */
 /* 0 or PARSE_E_INVALID: the settings in force stay. */
 static int load_settings(Daemon *d)
 {
@@ -379,11 +382,8 @@ static int load_settings(Daemon *d)
 	return r;
 }
 
-static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
+static void reload(Daemon *d)
 {
-	Daemon *d = context;
-
-	(void)source, (void)info;
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_usec());
 	if (load_settings(d) != 0)
 		log_line(LOG_ERR, "settings", "the settings in force stay");
@@ -391,6 +391,26 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
 	update(d);
 	if (d->is_ready)
 		sd_notify(0, "READY=1");
+}
+
+static void on_host_name(void *context)
+{
+	Daemon *d = context;
+	char now[HOST_NAME_MAX + 1];
+
+	settings_host_name(now);
+	if (!d->settings->is_host_name || strcmp(now, d->settings->node) == 0)
+		return;
+	log_line(LOG_NOTICE, "host-name", "the host's name is now \"%s\", and was \"%s\"", now,
+		d->settings->node);
+	reload(d);
+}
+
+/* ---- Signals ---- */
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
+{
+	(void)source, (void)info;
+	reload(context);
 	return 0;
 }
 
@@ -461,6 +481,7 @@ static int make_components(Daemon *d)
 static void end(Daemon *d)
 {
 	d->watch = watch_free(d->watch);
+	d->host_name = host_name_free(d->host_name);
 	d->reporter = reporter_free(d->reporter);
 	d->keeper = state_keeper_free(d->keeper);
 	d->tamper = tamper_free(d->tamper);
@@ -521,7 +542,12 @@ static int start_loop(Daemon *d)
 	d->tamper =
 		tamper_new(d->event, d->nft, d->enforcer, d->settings->table, on_notification, d);
 	state_keeper_restore_tables(d->keeper);
-	return update(d);
+	r = update(d);
+	if (r != 0)
+		return r;
+	d->host_name = host_name_new(d->event, on_host_name, d);
+	on_host_name(d); /* it may have changed since the settings were read */
+	return 0;
 }
 
 static int run_loop(Daemon *d)

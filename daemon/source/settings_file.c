@@ -5,17 +5,16 @@
 #include "source.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define SETTINGS_BYTES_MAX ((size_t)1 << 20)
 
-/* In lower case, as kubelet names its Node object after the host name. */
-static void read_node_name(char ret_name[HOST_NAME_MAX + 1])
+void settings_host_name(char ret_name[HOST_NAME_MAX + 1])
 {
-	gethostname(ret_name, HOST_NAME_MAX);
+	*ret_name = '\0';
+	gethostname(ret_name, HOST_NAME_MAX + 1);
 	for (char *c = ret_name; *c; c++)
 		if (*c >= 'A' && *c <= 'Z')
 			*c |= 0x20;
@@ -48,13 +47,13 @@ static int read_small_file(Arena *arena, const char *path, const char **ret_text
 int settings_load(
 	Arena *arena, const char *path, bool may_be_absent, Settings *settings, Diags *diags)
 {
-	char host[HOST_NAME_MAX + 1] = "";
+	char host[HOST_NAME_MAX + 1];
 	const char *text = NULL;
 	size_t n = 0;
 	int r = read_small_file(arena, path, &text, &n);
 	Origin origin = {.file = arena_strdup(arena, path)};
 
-	read_node_name(host);
+	settings_host_name(host);
 	settings_default(arena, host, settings);
 	if (r == -ENOENT && may_be_absent)
 		return 0;

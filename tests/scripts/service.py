@@ -13,7 +13,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from chance import Chance
-from netlab import MODE, Lab, NETPOLD, wait_for
+from netlab import MODE, Lab, NETPOLD, run, wait_for
 from report import test, finish, equal, seed
 
 SEED = seed()
@@ -535,6 +535,44 @@ def signals():
         equal(isolated(lab), {A}, "isolated addresses after SIGTERM")
 
 
+def set_host_name(lab, name):
+    """In the UTS namespace of the test's own netpold."""
+    run("nsenter", "-t", str(lab.daemon.pid), "--uts", "sh", "-c", f"echo {name} >/proc/sys/kernel/hostname")
+
+
+def host_name():
+    """service: a host name that is set after the start becomes the node's name, unless node or --node is set"""
+    with_name = ("unshare", "--uts", "sh", "-c", 'echo localhost >/proc/sys/kernel/hostname; exec "$@"', "sh")
+    with new_lab(start=False) as lab:
+        conf = open(lab.conf).read()
+        without_node = conf.replace('node = "node-1";\n', "")
+        equal(without_node == conf, False, "whether the settings have a node that can be left out")
+        lab.put(lab.conf, without_node)
+        lab.write_policy_file("a.yaml", deny("a"))
+        lab.start(under=with_name)
+        equal((isolated(lab), lab.status()["node"], lab.status()["health"]), (set(), "localhost", "degraded"),
+              "isolated addresses, node and health while the host has another name")
+        set_host_name(lab, "Node-1")
+        wait_for_isolated(lab, [A], "the host got its name")
+        wait_for(lambda: (lab.status()["node"], lab.status()["health"]) == ("node-1", "ok"), 60,
+                 "the status to have the node's name, and to be ok")
+        set_host_name(lab, "node-2")
+        wait_for_isolated(lab, [], "the host got another name")
+        lab.stop()
+        for settings, options in ((conf, ()), (without_node, ("--node", "node-1"))):
+            lab.put(lab.conf, settings)
+            lab.start(*options, under=with_name)
+            wait_for_isolated(lab, [A], f"the node is set: {options or 'netpol.conf'}")
+            lab.put(lab.conf, settings + 'deny = "drop";\n')
+            set_host_name(lab, "node-2")
+            lab.write_policy_file("b.yaml", deny("b"))
+            wait_for_isolated(lab, [A, B], "another name, and a new policy")
+            equal((lab.status()["node"], "goto drop_" in table(lab)), ("node-1", False),
+                  "node, and whether the settings were read again")
+            lab.stop()
+            os.unlink(f"{lab.policies}/b.yaml")
+
+
 def adopts():
     """service: a restart adopts the existing table, applies changed files, and undoes changes of the table"""
     with new_lab() as lab:
@@ -704,6 +742,7 @@ def same_as_from_scratch():
 
 for case in (notices_files, slow_writer, directories, config_map, bad_files, unexpected_files, ignored_names, conflicts,
              deleted_files, failed_export, failed_policies, emptied, overflow, burst, status_answers, stopped_feed,
-             messages_once, metrics, signals, adopts, repairs, last_good_survives_restart, own_changes, other_tables, once, same_as_from_scratch):
+             messages_once, metrics, signals, host_name, adopts, repairs, last_good_survives_restart, own_changes,
+             other_tables, once, same_as_from_scratch):
     test(case)
 finish()
