@@ -176,7 +176,8 @@ void source_dir_take_unsaved(SourceDir *dir, StateText **list);
 /*
  * Once, after the first refresh and before the first snapshot_update. The saved version becomes the
  * accepted one of
- *   - each file that is broken now;
+ *   - each file that is broken now, and each policy file that has changed since: the snapshot may
+ *     find the new version in conflict with another file;
  *   - each saved file, if the directory cannot be read;
  *   - after a reboot (is_new_boot), each saved inventory file that does not exist yet, until it is
  *     written: the inventory is on a tmpfs, so an empty one does not mean "no pods".

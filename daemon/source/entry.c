@@ -248,14 +248,24 @@ void entry_restore(EntryTable *table, Entry *entry, Source *source)
 	assert(source->diags.n_errors == 0 && !entry->accepted && !entry->merged);
 	if (entry->current)
 		emptied_check(source, entry->current);
-	if (entry_good_current(entry)) { /* it says enough to replace the saved version */
+	if (!entry_good_current(entry)) {
+		entry_drop_text(entry);
+		clear_unsaved(table, entry);
+	} else if (source->policies.n == 0 && source->sets.n == 0) { /* it defines no names */
 		source_free(source);
 		return;
 	}
-	entry_drop_text(entry);
-	clear_unsaved(table, entry);
 	entry->accepted = source;
 	mark_changed(table, entry);
+}
+
+void entry_restore_current(Entry *entry)
+{
+	Source *good = entry_good_current(entry);
+
+	assert(!entry->merged);
+	if (good && !entry->accepted)
+		entry->accepted = good;
 }
 
 Source *entry_best_version(const Entry *entry)

@@ -119,10 +119,13 @@ void entry_forget_saved(EntryTable *table, const char *name);
 /* A new current version: takes over the source and the text. It may be found to be emptied. */
 void entry_set_current(EntryTable *table, Entry *entry, const SourceFile *file);
 /*
- * Takes over an error-free version from the state directory as the accepted one, unless the current
- * version is good: it has no errors, and does not look emptied beside the saved one.
+ * Takes over an error-free version from the state directory. It becomes the accepted one if the
+ * current version is not good (it has errors, or looks emptied beside the saved one); and if it is
+ * of a policy file, since the current version may be in conflict with another file.
  */
 void entry_restore(EntryTable *table, Entry *entry, Source *source);
+/* The current version, if it is good, is what the state directory has: it was accepted. */
+void entry_restore_current(Entry *entry);
 /* The current version, if it has no errors. NULL otherwise. */
 Source *entry_good_current(const Entry *entry);
 /* The current version if it has no errors, or else the accepted one, which may be NULL. */

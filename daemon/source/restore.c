@@ -3,6 +3,8 @@
  * Restore: at a start, loads accepted versions from the state directory:
  *
  *   - the last good version of a file that is broken now, or looks emptied (emptied.h);
+ *   - that of a policy file that has changed since, because only the merge finds out whether the
+ *     new version is in conflict with another file;
  *   - every saved file, if the directory itself cannot be read (it is missing, say);
  *   - after a reboot, every saved inventory that has no file yet. Inventories are on a tmpfs, which
  *     a reboot empties: an empty directory does not mean that there are no pods.
@@ -60,27 +62,37 @@ static int restore_version(const Restore *r, Entry *entry)
 	return 0;
 }
 
-/* Whether the saved version may be needed: to know, it must be loaded. */
-static bool may_be_bad(const Entry *entry)
+/*
+ * Whether the saved version may be needed: to know, it must be loaded. is_saved: the file's text is
+ * the saved one.
+ */
+static bool may_be_bad(const Restore *r, const Entry *entry, bool is_saved)
 {
 	const Source *good = entry_good_current(entry);
 
-	return !good || good->says_nothing || good->n_static_pods > 0;
+	if (!good || good->says_nothing || good->n_static_pods > 0)
+		return true;
+	return r->dir->kind == SOURCE_POLICIES && !is_saved;
 }
 
-/* A good file needs no restored version; and if its text is the saved one, no saving either. */
+/* A good file whose text is the saved one was in force, and needs no saving. */
 static int restore_entry(const Restore *r, Entry *entry)
 {
+	bool is_saved;
+
 	if (entry->accepted) /* by the call before, which failed at a later entry */
 		return 0;
-	if (may_be_bad(entry)) {
+	is_saved = state_read_stamp(r->folder, entry->name) == file_stat_stamp(&entry->stat);
+	if (may_be_bad(r, entry, is_saved)) {
 		int error = restore_version(r, entry);
 
 		if (error < 0 || !entry_good_current(entry))
 			return error;
 	}
-	if (state_read_stamp(r->folder, entry->name) == file_stat_stamp(&entry->stat))
+	if (is_saved) {
 		entry_drop_text(entry);
+		entry_restore_current(entry);
+	}
 	return 0;
 }
 

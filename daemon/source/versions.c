@@ -93,13 +93,27 @@ static void reject(Versions *v, const Names *names, Version *version, Origin ori
 	version->source = accepted;
 }
 
+/*
+ * Versions that were in force together define no name twice. Those of the state directory may: a
+ * crash may have come between the saving of two files. Then the first one defines the name.
+ */
+static void add_names_once(Versions *v, Names *names, Version *version)
+{
+	Policies not_merged = {};
+
+	names_add_missing_sets(names, version->source);
+	if (!version->has_names)
+		names_add_rest(names, version->source, v->arena, &not_merged);
+	version->has_names = true;
+}
+
 static void add_accepted(Versions *v, Names *names)
 {
 	for (size_t i = 0; i < v->list.n; i++) {
 		Version *version = &v->list.at[i];
 
 		if (version->source && !version_is_new(version) && !is_withdrawn(version))
-			add_names(names, version);
+			add_names_once(v, names, version);
 	}
 }
 

@@ -29,7 +29,8 @@
  *
  * It ends: each round but the last turns a new candidate into an accepted one, and accepted ones
  * are never rejected. They need not be: the accepted versions were in force together, so that they
- * do not contradict each other (for a set that went away since see cidr_sets.h).
+ * do not contradict each other (for a set that went away since see cidr_sets.h). Only those of the
+ * state directory may: of several that define one policy the first does, as in step 1.
  */
 #include "cidr_sets.h"
 #include "directory.h"

@@ -232,6 +232,45 @@ def deleted_while_stopped():
               ["p.yaml", "pods.json"], "the saved files")
 
 
+def conflict_over_restart():
+    """state: a file whose new version defines another file's policy keeps what was in force, over a restart too"""
+    with StateLab() as lab:
+        lab.write_policy_file("p.yaml", deny("a"))
+        lab.write_policy_file("q.yaml", deny("b"))
+        lab.start()
+        wait_for(lab.is_saved, 60, "the state to be saved")
+        lab.write_policy_file("p.yaml", deny("b"))
+        wait_for_diagnostic(lab, "default/b")
+        equal(isolated(lab), {A, B}, "isolated addresses: p.yaml's last good version, and q.yaml")
+        lab.power_cut()
+        lab.start()
+        equal(isolated(lab), {A, B}, "isolated addresses after a restart")
+        equal("p.yaml" in lab.why(), True, f"the status names the file: {lab.why()}")
+        os.unlink(f"{lab.policies}/q.yaml")
+        wait_for_isolated(lab, [B], "p.yaml as it is, without the other file")
+
+
+def conflict_in_state():
+    """state: two saved files that define the same policies, of broken files: each policy is in force once"""
+    with StateLab() as lab:
+        lab.write_policy_file("p.yaml", deny("a", "b"))
+        lab.start()
+        wait_for(lab.is_saved, 60, "the state to be saved")
+        lab.power_cut()
+        shutil.copy(f"{lab.state}/policies/p.yaml", f"{lab.state}/policies/q.yaml")
+        for broken in (("q.yaml", "p.yaml"), ("q.yaml",)):
+            for name in broken:
+                lab.write_policy_file(name, "kind: [")
+            lab.start()
+            equal((isolated(lab), lab.status()["counts"]["policies"]), ({A, B}, 2),
+                  f"isolated addresses, and the number of policies, with {broken} broken")
+            lab.write_policy_file("p.yaml", deny("a", "b"))
+            wait_for(lambda: lab.status()["errors"] == 1, 60, "p.yaml to be in force")
+            equal((isolated(lab), lab.status()["counts"]["policies"]), ({A, B}, 2), "the same, with p.yaml good")
+            wait_for(lambda: lab.status()["state"] == "saved", 60, "the state to be saved")
+            lab.power_cut()
+
+
 def ready():
     """notify: READY is sent after the first transaction, not before; RELOADING and READY before and after a reload"""
     with StateLab() as lab:
@@ -513,8 +552,9 @@ def removes():
         equal(lab.in_node(NETPOLD, "-c", lab.conf, "--remove").returncode, 0, "exit status of a second --remove")
 
 
-for case in (full_disk, saves_what_was_read, read_only, damaged, damaged_tables, deleted_while_stopped, ready, watchdog,
-             systemd_reads_nothing, periodic_check, periodic_check_while_files_change, no_descriptors, no_memory,
-             lost_notifications, map_sizes, set_sizes, removes):
+for case in (full_disk, saves_what_was_read, read_only, damaged, damaged_tables, deleted_while_stopped,
+             conflict_over_restart, conflict_in_state, ready, watchdog, systemd_reads_nothing,
+             periodic_check, periodic_check_while_files_change, no_descriptors, no_memory, lost_notifications, map_sizes, set_sizes,
+             removes):
     test(case)
 finish()
