@@ -95,20 +95,32 @@ static void render_link_to_node(Buf *buf, const BaseOptions *base)
 #define ESTABLISHED "\t\tct state established "
 
 /*
+ * A SYN without ACK begins a connection, whatever conntrack calls it, and is always evaluated. A
+ * SYN "from" B to A, forged or sent by B's pod, makes conntrack take the SYN of A to B for the
+ * other half of a simultaneous open, and so for established: A's policy would not be asked. Two
+ * rules, since one cannot say "no TCP, or TCP but no SYN", in the form in which nft lists them.
+ */
+static const char *const NO_SYN[] = {"meta l4proto != tcp ", "tcp flags != syn / syn,ack "};
+
+/*
  * Accepts established flows. On bridges all but those of link-local addresses: each packet of these
  * is evaluated, for the reason given at render_link_to_node.
  */
 static void render_established(Buf *buf, const BaseOptions *base)
 {
 	bool is_in = base->is_isolating[INGRESS], is_out = base->is_isolating[EGRESS];
+	bool is_link_local_apart = base->kind == TABLE_BRIDGE && (is_in || is_out);
 
-	if (base->kind != TABLE_BRIDGE || (!is_in && !is_out)) {
-		buf_add(buf, ESTABLISHED "accept\n");
-		return;
+	for (size_t i = 0; i < ARRAY_SIZE(NO_SYN); i++) {
+		if (!is_link_local_apart) {
+			buf_printf(buf, ESTABLISHED "%saccept\n", NO_SYN[i]);
+			continue;
+		}
+		buf_printf(buf, ESTABLISHED "meta protocol ip %saccept\n", NO_SYN[i]);
+		buf_printf(buf, ESTABLISHED "%s%s%saccept\n",
+			is_out ? "ip6 saddr != " LINK_LOCAL " " : "",
+			is_in ? "ip6 daddr != " LINK_LOCAL " " : "", NO_SYN[i]);
 	}
-	buf_add(buf, ESTABLISHED "meta protocol ip accept\n");
-	buf_printf(buf, ESTABLISHED "%s%saccept\n", is_out ? "ip6 saddr != " LINK_LOCAL " " : "",
-		is_in ? "ip6 daddr != " LINK_LOCAL " " : "");
 }
 
 /*

@@ -204,6 +204,73 @@ print(s.getsockopt(level, mtu))
 """
 
 
+# A SYN by a raw socket, with somebody else's source address. Arguments: SOURCE PORT DESTINATION PORT
+FORGE = """import socket, struct, sys
+source, sport, destination, dport = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+is6 = ":" in source
+family = socket.AF_INET6 if is6 else socket.AF_INET
+ends = socket.inet_pton(family, source) + socket.inet_pton(family, destination)
+tcp = struct.pack("!HHIIBBHHH", sport, dport, 1000, 0, 5 << 4, 2, 64240, 0, 0)
+summed = ends + struct.pack("!HH", 6, len(tcp)) + tcp
+total = sum(struct.unpack(f"!{len(summed) // 2}H", summed))
+total = (total & 0xffff) + (total >> 16)
+total = (total & 0xffff) + (total >> 16)
+tcp = tcp[:16] + struct.pack("!H", ~total & 0xffff) + tcp[18:]
+if is6:
+    ip = struct.pack("!IHBB", 6 << 28, len(tcp), 6, 64) + ends
+else:
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 1, 0, 64, 6, 0) + ends
+s = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
+s.sendto(ip + tcp, (destination, 0))
+print("sent", flush=True)
+"""
+# Connects from a port of its own. Arguments: DESTINATION PORT OWNPORT. Prints what became of it
+CONNECT = """import socket, sys
+s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_STREAM)
+s.bind(("", int(sys.argv[3])))
+s.settimeout(3)
+try:
+    s.connect((sys.argv[1], int(sys.argv[2])))
+    print("connected", flush=True)
+except TimeoutError:
+    print("silence", flush=True)
+except OSError:
+    print("refused", flush=True)
+"""
+# The attacker's own kernel does not answer the forged SYN, which would end what conntrack made of it
+SILENT = "table inet silent { chain in { type filter hook prerouting priority -300;\n" \
+         "tcp flags & (syn | ack) == syn drop; }; }\n"
+
+
+def forged_handshake(mode):
+    """The packet "from the server" makes a flow, of which the SYN to the server is an answer, a simultaneous open."""
+    lab, a, b, c = build(mode)
+    refused = "silence" if mode == "tracked" else "refused"
+    to_b = [{"to": [{"podSelector": {"matchLabels": {"pod": "b"}}}]}]
+    with lab:
+        for device in ("all", "default"):
+            lab.in_node("sysctl", "-qw", f"net.ipv4.conf.{device}.rp_filter=0")
+        run("ip", "netns", "exec", a.netns, "nft", "-f", "-", input=SILENT)
+        server = serve(lab, b, "::", 8080, 9090)
+        port = 5000
+        for egress, wanted in (([], refused), (to_b, "connected")):
+            lab.write_policies([policy("a", {"pod": "a"}, policyTypes=["Egress"], egress=egress)])
+            lab.apply()
+            for own, address in ((A, B), (A6, B6)):
+                for is_forged in (False, True):
+                    port += 1
+                    if is_forged:
+                        forger = Program(c.netns, FORGE, address, "8080", own, str(port))
+                        equal(forger.stdout.readline(), "sent\n", "the forged SYN")
+                        forger.end()
+                        time.sleep(0.3)
+                    client = Program(a.netns, CONNECT, address, "8080", str(port))
+                    equal(client.stdout.readline().strip(), wanted,
+                          f"a's connection to {address}, egress {egress}, after a forged SYN: {is_forged}")
+                    client.end()
+        server.end()
+
+
 def path_mtu(mode):
     """A router behind the node has a link with a small MTU; its ICMP errors must reach an isolated pod."""
     lab, a, b, c = build(mode)
@@ -599,6 +666,7 @@ for case, modes, title in (
         (services, MODES, "Services by DNAT, and the hairpin"),
         (errors_and_fragments, MODES, "ICMP errors of allowed flows pass; fragments get their flow's verdict"),
         (path_mtu, MODES, "ICMP errors about the path's MTU reach isolated pods"),
+        (forged_handshake, MODES, "a forged SYN from the server does not establish a forbidden flow"),
         (expected_by_helpers, MODES, "what a conntrack helper expects needs a policy that allows it"),
         (cold_neighbours, MODES[1:], "neighbour discovery and ARP pass under deny-all, with an empty cache"),
         (bridge_table_repaired, MODES[1:], "changes of the bridge table by others are undone"),

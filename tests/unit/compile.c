@@ -194,9 +194,13 @@ Test(compile, what_lives_in_an_arena_is_not_shared, .signal = SIGABRT)
 Test(compile, established_flows_on_a_bridge_go_on_but_for_link_local_ones)
 {
 	static const char *const established[] = {
-		"\t\tct state established meta protocol ip accept\n"
-		"\t\tct state established ip6 daddr != fe80::/10 accept\n",
-		"\t\tct state established accept\n"};
+		"\t\tct state established meta protocol ip meta l4proto != tcp accept\n"
+		"\t\tct state established ip6 daddr != fe80::/10 meta l4proto != tcp accept\n"
+		"\t\tct state established meta protocol ip tcp flags != syn / syn,ack accept\n"
+		"\t\tct state established ip6 daddr != fe80::/10 tcp flags != syn / syn,ack "
+		"accept\n",
+		"\t\tct state established meta l4proto != tcp accept\n"
+		"\t\tct state established tcp flags != syn / syn,ack accept\n"};
 	Source *sources[3];
 	Diags diags = {};
 	Ruleset *inet = run(model_of(false, sources), false, &diags), *bridge;
