@@ -109,7 +109,7 @@ PARTS = [
     script("corners", SANITIZED, cores=0.4, long=AGAIN),
     script("slow_disk", SANITIZED, cores=0.3, run={"NETPOL_CHANGES": "100"}, long=AGAIN),
     script("in_flight", SANITIZED, run=None, long=AGAIN),
-    unit("incremental", SANITIZED, run={"NETPOL_ROUNDS": "8"}, long=AGAIN),
+    unit("incremental", SANITIZED, run={"NETPOL_ROUNDS": "40"}),
     Part("fuzz", ["sh", "-c", 'cd "$NETPOL_BUILD/log" && "$OLDPWD/tests/fuzz/run" $NETPOL_FUZZ_SECONDS'], cores=1.5,
          run={"NETPOL_FUZZ_SECONDS": "3"}, long={"NETPOL_FUZZ_SECONDS": "60"}),
     build(CLANG, "clang"),

@@ -42,6 +42,21 @@ static inline unsigned seed_of_round(unsigned fixed, unsigned round)
 	return seed_running;
 }
 
+/* The number of rounds: NETPOL_ROUNDS, or else the default. */
+static inline unsigned seed_rounds(unsigned rounds_default)
+{
+	const char *text = getenv("NETPOL_ROUNDS");
+	unsigned long rounds = rounds_default;
+	char *end;
+
+	if (text) {
+		rounds = strtoul(text, &end, 10);
+		cr_assert(rounds > 0 && rounds <= UINT_MAX && !*end,
+			"NETPOL_ROUNDS is not a positive number: %s", text);
+	}
+	return (unsigned)rounds;
+}
+
 static inline void seed_end(void)
 {
 	seed_is_running = false;
