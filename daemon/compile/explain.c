@@ -235,17 +235,17 @@ static void add_reason(Why *w, Buf *buf)
 	const Fit best = best_fit(w);
 
 	if (best.score == 0) {
-		buf_add(buf, "    no rule comes near: none has this peer or this port\n");
+		buf_add(buf, "    no rule has this peer or this port\n");
 		return;
 	}
 	buf_printf(buf, "    %s rule at %s of %s/%s",
-		best.score == 3 ? "let through by the" : "nearest:",
+		best.score == 3 ? "allowed by the" : "nearest:",
 		place_text(w->arena, best.rule->origin), best.policy->namespace, best.policy->name);
 	if (best.score == 2) {
-		buf_add(buf, ": the peer is right, but its ports are ");
+		buf_add(buf, ": the peer matches, but its ports are ");
 		add_ports_text(w, buf, best.rule);
 	} else if (best.score == 1) {
-		buf_printf(buf, ": the port is right, but it is for %s ",
+		buf_printf(buf, ": the port matches, but it is for %s ",
 			w->direction == INGRESS ? "sources" : "destinations");
 		add_peers_text(w, buf, best.policy, best.rule);
 	}

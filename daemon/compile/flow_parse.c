@@ -14,8 +14,8 @@ static const char *find_pod(Explainer *x, const char *text, const Pod **ret_pod)
 	if (pod->addresses.n == 0)
 		return arena_printf(x->arena, "pod \"%s\" has no address yet", text);
 	if (!pod_is_live(pod))
-		return arena_printf(
-			x->arena, "pod \"%s\" has finished; its address may be another's", text);
+		return arena_printf(x->arena,
+			"pod \"%s\" has finished; its address may belong to another pod now", text);
 	*ret_pod = pod;
 	return NULL;
 }
@@ -34,8 +34,10 @@ static const char *find_endpoint(Explainer *x, const char *text, Endpoint *ret_e
 	} else if (address_parse(text, &endpoint.address)) {
 		if (address_is_link_local(endpoint.address))
 			return arena_printf(x->arena,
-				"\"%s\" is link-local: whose it is, no inventory says; beside "
-				"isolated pods it is refused between pods of a bridge",
+				"\"%s\" is link-local: the inventory does not say which pod has "
+				"it; "
+				"between pods on one bridge it is refused while any pod is "
+				"isolated",
 				text);
 		endpoint.pod = compiler_owner(x->compiler, endpoint.address);
 	} else {

@@ -46,7 +46,7 @@ static void warn_of(const Duplicate *duplicate, Diags *diags)
 		if (pod->withdrawn_at || pod_is_equal(pod, winner))
 			continue;
 		DIAG_WARNING(diags, winner->origin, "duplicate", NULL,
-			"pod \"%s/%s\" is also at %s:%u; this one counts: its "
+			"pod \"%s/%s\" is also at %s:%u; this one is used: its "
 			"resourceVersion is higher, or its file sorts last",
 			winner->namespace, winner->name, pod->origin.file, pod->origin.line);
 	}

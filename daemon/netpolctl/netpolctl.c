@@ -15,7 +15,7 @@ static const char USAGE[] =
 	"deny\n"
 	"  matrix PORT[/PROTO]             who reaches whom\n"
 	"  ruleset                         the nft text that the files compile to\n"
-	"  status                          how netpold is and what it holds: 0 ok, 1 unhealthy,\n"
+	"  status                          health, and what is in force: 0 ok, 1 unhealthy,\n"
 	"                                  2 not running, 3 degraded\n"
 	"\n"
 	"options:\n"

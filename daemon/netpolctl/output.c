@@ -11,7 +11,7 @@ void ctl_print_diags(Ctl *ctl, const Diags *diags, Severity least, FILE *to)
 		if (diags->list.at[i].severity >= least)
 			fputs(diag_block(ctl->arena, &diags->list.at[i], is_coloured), to);
 	if (diags->n_dropped)
-		fprintf(to, "netpolctl: %zu more are not shown\n", diags->n_dropped);
+		fprintf(to, "netpolctl: %zu more diagnostics are not shown\n", diags->n_dropped);
 }
 
 int ctl_fail(const char *words)

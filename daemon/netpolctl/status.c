@@ -117,12 +117,13 @@ static Answer find_answer(const Ctl *ctl, Report *report)
 
 	if (!is_running(ctl, report))
 		return (Answer){CTL_ERROR, "not running",
-			"the tables that it left in the kernel stay as they are"};
+			"the tables that it left in the kernel stay in force, but nothing updates "
+			"them"};
 	if (age > 2 * report->check_s + LATE_SECONDS)
 		return (Answer){CTL_NO, HEALTH_TEXT[HEALTH_UNHEALTHY],
 			arena_printf(ctl->arena,
-				"netpold looks after the tables every %d s, "
-				"but did so %ld s ago: it hangs",
+				"netpold checks its tables every %d s, "
+				"but the last check was %ld s ago: it hangs",
 				report->check_s, age)};
 	if (strcmp(report->health, HEALTH_TEXT[HEALTH_DEGRADED]) == 0)
 		exit_status = CTL_DEGRADED;
@@ -207,7 +208,8 @@ int run_status(Ctl *ctl)
 	r = read_report(ctl->arena, path, &report);
 	if (r < 0) {
 		fprintf(stderr, "netpolctl: not running: %s: %s\n", path,
-			r == -EBADMSG ? "not of this version of netpold" : strerror(-r));
+			r == -EBADMSG ? "it was not written by this version of netpold"
+				      : strerror(-r));
 		return CTL_ERROR;
 	}
 	answer = find_answer(ctl, &report);

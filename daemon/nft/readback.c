@@ -75,7 +75,7 @@ static void compare_block(
 	const char *block = listing_find(&r->listing, keyword, name);
 
 	if (block ? !listing_is_equal(block, buf_text(rendered)) : is_required)
-		report_mismatch(r, block ? "not as we wrote it:" : "missing:",
+		report_mismatch(r, block ? "changed:" : "missing:",
 			arena_printf(r->scratch, "%s %s", keyword, name));
 }
 
@@ -242,7 +242,8 @@ static void check_lookups(Reading *r)
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			if (r->base.is_empty[d][f] && r->held->verdicts[d][f].n > 0)
-				report_mismatch(r, "not asked: map", object_name_map(d, f, false));
+				report_mismatch(r, "no base chain looks up map",
+					object_name_map(d, f, false));
 }
 
 /*
@@ -257,7 +258,7 @@ static void check_capacity(Reading *r)
 		size_t size = wanted ? set_size(wanted) : 0;
 
 		if (size && set->elements.n + wanted->elements.n > size)
-			report_mismatch(r, "no room in set", set->name);
+			report_mismatch(r, "too small for the change: set", set->name);
 	}
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
@@ -265,7 +266,8 @@ static void check_capacity(Reading *r)
 
 			if (!r->base.is_large[d][f] && !r->wanted->base.is_large[d][f] &&
 				n > MAP_SMALL_SIZE)
-				report_mismatch(r, "no room in map", object_name_map(d, f, false));
+				report_mismatch(r, "too small for the change: map",
+					object_name_map(d, f, false));
 		}
 }
 

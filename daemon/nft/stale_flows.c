@@ -83,7 +83,7 @@ static int refuse_flows(Nft *nft, Arena *arena, const NftStaleTable *table, cons
 		return 0;
 	if (r != -ENOENT)
 		return kernel_refuse(nft, "cut", strerror(-r));
-	r = kernel_run(nft, "cut", stale_table_render(arena, &stale, table->is_drop));
+	r = kernel_run(nft, "stale flows", stale_table_render(arena, &stale, table->is_drop));
 	return r == 0 ? edit_sets_or_refuse(nft, arena, &stale, true, tuples) : r;
 }
 
@@ -140,7 +140,7 @@ static int review(Nft *nft, const NftStaleTable *tables, size_t n, NftAllows all
 		r = review_table(nft, arena, &stale, allows, context, &left);
 		n_left += left;
 		if (r == 0 && left == 0)
-			r = kernel_run(nft, "cut",
+			r = kernel_run(nft, "stale flows",
 				arena_printf(arena, "delete table %s\n",
 					render_table_name(arena, &stale)));
 	}

@@ -71,7 +71,7 @@ static bool fail(Inventory *v, const char *error, const char *hint)
 
 static const char *scalar_text(ScalarKind kind)
 {
-	static const char *const text[] = {"null", "a truth value", "a number", "a string"};
+	static const char *const text[] = {"null", "a boolean", "a number", "a string"};
 
 	return text[kind];
 }

@@ -129,7 +129,7 @@ static void add_item(Source *source, const Item *item, const char *kind)
 			"metadata.continue is set: this is one page of a list");
 	if (!kind)
 		DIAG_ERROR(&source->diags, item->pod.origin, "required", NULL,
-			"kind: Required value: an item of a List says what it is");
+			"kind: Required value: each item of a List has its own");
 	else if (is_one_of(LISTS, kind))
 		check_list(source, item, kind);
 	else if (!is_one_of(OBJECTS, kind))
@@ -156,7 +156,8 @@ static void report_no_inventory(Source *source, const InventoryDocument *documen
 	if (!kind && document->has_object)
 		DIAG_ERROR(&source->diags, origin, PARSE_CODE_NO_INVENTORY,
 			"export objects: kubectl get -o json, without --output-watch-events",
-			"an event of a watch (type, object): it tells a change, not what there is");
+			"a watch event (type, object): it describes a change, not the current "
+			"objects");
 	else
 		DIAG_ERROR(&source->diags, origin, PARSE_CODE_NO_INVENTORY,
 			kinds_failed_export(kind),

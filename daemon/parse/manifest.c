@@ -213,7 +213,7 @@ static void read_peer(Reader *reader, const Node *node, Rule *rule)
 		peer.pods = read_selector_field(reader, node, "podSelector");
 		if (!peer.namespaces && !peer.pods && errors == reader->diags->n_errors)
 			DIAG_ERROR(reader->diags, node->origin, "required",
-				"everybody is a rule without from/to",
+				"a rule without from/to matches every peer",
 				"Required value: must specify a peer");
 	}
 	VEC_PUSH(reader->arena, &rule->peers, peer);

@@ -8,8 +8,8 @@
 
 const char *node_kind_text(NodeKind kind)
 {
-	static const char *const text[] = {"null", "a string", "a whole number", "a number",
-		"a truth value", "a list", "a map"};
+	static const char *const text[] = {
+		"null", "a string", "a whole number", "a number", "a boolean", "a list", "a map"};
 
 	assert(kind < ARRAY_SIZE(text));
 	return text[kind];

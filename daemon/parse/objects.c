@@ -97,7 +97,8 @@ static void report_no_kind(Objects *o, const Node *node)
 	if (node_get(node, "type") && node_get(node, "object"))
 		DIAG_ERROR(o->reader->diags, node->origin, "watch-event",
 			"export objects: kubectl get -o json, without --output-watch-events",
-			"an event of a watch (type, object): it tells a change, not what there is");
+			"a watch event (type, object): it describes a change, not the current "
+			"objects");
 	else
 		DIAG_ERROR(o->reader->diags, node->origin, "required",
 			"is this a Kubernetes manifest?", "kind: Required value");

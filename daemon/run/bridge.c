@@ -41,7 +41,8 @@ static void use_off(BridgeState *state)
 {
 	state->mode = "off";
 	state->is_well = true;
-	snprintf(state->why, sizeof(state->why), "configured: bridged packets are not filtered");
+	snprintf(state->why, sizeof(state->why),
+		"bridge = \"off\" in netpol.conf: bridged packets are not filtered");
 }
 
 static void use_br_netfilter(BridgeState *state)
@@ -50,12 +51,12 @@ static void use_br_netfilter(BridgeState *state)
 	state->is_well = state->has_table = true;
 	state->options = (BridgeOptions){.is_tagged_filtered = state->seen.tagged == 1};
 	snprintf(state->why, sizeof(state->why),
-		"bridge-nf-call-iptables and -ip6tables are 1: bridged packets pass forward; "
-		"frames with a VLAN tag %s",
+		"bridge-nf-call-iptables and -ip6tables are 1: bridged packets are filtered by the "
+		"inet table; frames with a VLAN tag %s",
 		state->options.is_tagged_filtered
-			? "too"
-			: "do not, and are refused from and to isolated pods "
-			  "(net.bridge.bridge-nf-filter-vlan-tagged=1 has them filtered)");
+			? "are, too"
+			: "are not, and are dropped from and to isolated pods (to filter them, "
+			  "set net.bridge.bridge-nf-filter-vlan-tagged=1)");
 }
 
 static void use_conntrack(BridgeState *state, const char *because)
@@ -64,8 +65,8 @@ static void use_conntrack(BridgeState *state, const char *because)
 	state->is_well = state->has_table = true;
 	state->options = (BridgeOptions){.has_conntrack = true};
 	snprintf(state->why, sizeof(state->why),
-		"%s: bridged packets are filtered in a bridge table with nf_conntrack_bridge; what "
-		"is refused there is dropped, for the kernel rejects nothing at that hook",
+		"%s: bridged packets are filtered in a bridge table with nf_conntrack_bridge; "
+		"refused packets are dropped, since the kernel cannot reject at that hook",
 		because);
 }
 
@@ -80,11 +81,11 @@ static void use_none(BridgeState *state, const char *no_br_netfilter, const char
 {
 	state->mode = "none";
 	snprintf(state->why, sizeof(state->why),
-		"packets between pods on one bridge are not seen: %s%s%s (%s, or bridge = \"off\" "
-		"where pods are routed)",
+		"packets between pods on one bridge bypass the policies: %s%s%s (%s; if pods are "
+		"routed, set bridge = \"off\")",
 		no_br_netfilter, *no_br_netfilter && *no_conntrack ? "; " : "", no_conntrack,
 		*no_br_netfilter
-			? "modprobe br_netfilter and set both switches to 1"
+			? "modprobe br_netfilter, and set both sysctls to 1"
 			: "load module nf_conntrack_bridge, or set bridge = \"br_netfilter\"");
 }
 
@@ -108,11 +109,13 @@ void bridge_choose(
 	}
 	if (wanted != BRIDGE_BR_NETFILTER) {
 		if (is_tracking || nft_can_track_bridges(nft, table, &why)) {
-			use_conntrack(ret_state, *no_br_netfilter ? no_br_netfilter : "configured");
+			use_conntrack(ret_state, *no_br_netfilter
+							 ? no_br_netfilter
+							 : "bridge = \"conntrack\" in netpol.conf");
 			return;
 		}
 		snprintf(no_conntrack, sizeof(no_conntrack),
-			"module nf_conntrack_bridge is not to be had (%s)", why);
+			"module nf_conntrack_bridge is not available (%s)", why);
 	}
 	use_none(ret_state, no_br_netfilter, no_conntrack);
 }

@@ -171,9 +171,10 @@ const char *enforcer_check(Enforcer *e)
 		bool is_equal = false;
 
 		if (!table_is_known(e->tables[t]))
-			return "it is not known what the kernel holds";
+			return "it is unknown whether the table in the kernel is as netpold wrote "
+			       "it";
 		if (applied && nft_check(e->nft, applied, &is_equal) == 0 && !is_equal)
-			return "the table in the kernel is not the one that was written";
+			return "the table in the kernel is not as netpold wrote it";
 	}
 	nft_generation_mark(e->nft);
 	return NULL;

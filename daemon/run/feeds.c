@@ -150,8 +150,9 @@ bool feeds_are_known(const Feeds *feeds, bool is_in_force, Faults *faults)
 		if (source_dir_diags(dir)->n_errors == 0)
 			continue;
 		is_known &= !is_unknown;
-		faults_add(faults, "%s cannot be read, %s", source_dir_path(dir),
-			is_unknown ? "nothing is known of it: the kernel's table stays"
+		faults_add(faults, "%s cannot be read: %s", source_dir_path(dir),
+			is_unknown ? "no content of it is known yet, so the tables in the kernel "
+				     "stay as they are"
 				   : "what was read last stays in force");
 	}
 	return is_known;

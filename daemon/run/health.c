@@ -15,9 +15,9 @@ uint64_t health_interval_usec(void)
 static const char *compare_files(const HealthSubjects *s)
 {
 	if (!watch_is_alive(s->watch))
-		return "a directory is not watched any more, or is another one";
+		return "a directory has been replaced, or its inotify watch is gone";
 	if (!timer_is_armed(s->burst) && !feeds_are_current(s->feeds))
-		return "files are not what was read, and nothing told of it";
+		return "files have changed without an inotify event";
 	return NULL;
 }
 
@@ -34,7 +34,9 @@ static const char *check_files(const HealthSubjects *s)
 
 static const char *check_bridge(const HealthSubjects *s)
 {
-	return bridge_is_unchanged(s->bridge) ? NULL : "br_netfilter's switches were turned";
+	return bridge_is_unchanged(s->bridge)
+		       ? NULL
+		       : "br_netfilter's sysctls (net.bridge.bridge-nf-*) have changed";
 }
 
 const char *health_find_fault(const HealthSubjects *s)

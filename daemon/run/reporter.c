@@ -62,13 +62,13 @@ static void write_status(
 	int r;
 
 	if (mkdir(runtime, 0755) < 0 && errno != EEXIST)
-		log_line(LOG_WARNING, "status", "%s: %s", runtime, strerror(errno));
+		log_line(LOG_WARNING, "status", "cannot create %s: %s", runtime, strerror(errno));
 	r = replace_file(arena, runtime, RUN_STATUS_FILE, json);
 	if (r == 0)
 		r = replace_file(arena, runtime, RUN_METRICS_FILE, status_metrics(arena, status));
 	if (r < 0)
-		log_line(
-			LOG_WARNING, "status", "%s/" RUN_STATUS_FILE ": %s", runtime, strerror(-r));
+		log_line(LOG_WARNING, "status", "cannot write the status and the metrics to %s: %s",
+			runtime, strerror(-r));
 	notify_send("STATUS=%s", status_line(arena, status));
 }
 
@@ -102,7 +102,8 @@ static void log_status(Reporter *reporter, const Status *status)
 		if (is_new(reporter, now, message_key(arena, &diags->list.at[i])))
 			log_diag(&diags->list.at[i]);
 	if (diags->n_dropped && is_new(reporter, now, "dropped"))
-		log_line(LOG_WARNING, "dropped", "%zu more diagnostics", diags->n_dropped);
+		log_line(LOG_WARNING, "dropped", "%zu more diagnostics are not logged",
+			diags->n_dropped);
 	if (status->unhealthy && is_new(reporter, now, arena_strdup(arena, status->unhealthy)))
 		log_line(LOG_ERR, "unhealthy", "unhealthy: %s", status->unhealthy);
 	arena_free(reporter->logged_arena);

@@ -127,7 +127,9 @@ static int read_feeds(Daemon *d)
 	if (r == 0)
 		r = state_keeper_restore_files(d->keeper);
 	if (r < 0)
-		faults_add(&d->faults, "what is wanted could not be read, and is tried again: %s",
+		faults_add(&d->faults,
+			"policies and inventory could not be read (%s): the tables in the kernel "
+			"stay as they are, and netpold tries again",
 			strerror(-r));
 	return r;
 }
@@ -205,7 +207,10 @@ static int update(Daemon *d)
 	dirs = feeds_dirs(d->feeds, &n);
 	r = watch_arm(d->watch, dirs, n);
 	if (r < 0)
-		log_line(LOG_WARNING, "watch", "watching the directories: %s", strerror(-r));
+		log_line(LOG_WARNING, "watch",
+			"cannot watch the directories, so the periodic check has to find changes: "
+			"%s",
+			strerror(-r));
 	r = reconcile(d);
 	note_check(d);
 	notify_ready(d);
@@ -235,7 +240,9 @@ static void on_sysctl_time(void *context)
 	Daemon *d = context;
 
 	if (!bridge_is_unchanged(&d->bridge)) {
-		log_line(LOG_WARNING, "bridge", "somebody turned br_netfilter's switches");
+		log_line(LOG_WARNING, "bridge",
+			"br_netfilter's sysctls (net.bridge.bridge-nf-*) have changed: updating "
+			"the tables");
 		update(d);
 	}
 	timer_start(d->sysctl, SYSCTL_USEC);
@@ -333,8 +340,8 @@ static const Diags *collect_diags(Daemon *d, Arena *arena, const char *error)
 	diags_append(diags, feeds_stopped(d->feeds));
 	if (error)
 		DIAG_WARNING(diags, ((Origin){.file = d->settings->state}), "state",
-			"a restart would find what was kept before",
-			"what is in force cannot be kept here: %s", error);
+			"enforcement is not affected, but a restart would restore the older copies",
+			"the files and tables in force cannot be saved here: %s", error);
 	return diags;
 }
 
@@ -386,7 +393,8 @@ static void reload(Daemon *d)
 {
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_usec());
 	if (load_settings(d) != 0)
-		log_line(LOG_ERR, "settings", "the settings in force stay");
+		log_line(LOG_ERR, "settings",
+			"the new settings have errors: the previous settings stay in force");
 	start_from_scratch(d);
 	update(d);
 	if (d->is_ready)
@@ -506,7 +514,8 @@ static int run_remove(Daemon *d)
 	int r = tables_remove(d->nft, d->settings->table);
 
 	if (r > 0)
-		log_line(LOG_ERR, "refused", "the kernel refused: %s", nft_error(d->nft));
+		log_line(LOG_ERR, "refused", "the kernel refused to delete the tables: %s",
+			nft_error(d->nft));
 	return r != 0;
 }
 
@@ -519,7 +528,7 @@ static int run_once(Daemon *d)
 		r = reconcile(d);
 	note_check(d);
 	if (r < 0)
-		log_line(LOG_ERR, "failed", "%s", strerror(-r));
+		log_line(LOG_ERR, "failed", "cannot read or apply the files: %s", strerror(-r));
 	if (!has_components)
 		return 1;
 	reporter_report(d->reporter);
@@ -575,12 +584,14 @@ static int take_lock(const Daemon *d)
 	int r = lock_take(d->settings->runtime, &holder);
 
 	if (r == -EWOULDBLOCK)
-		log_line(LOG_ERR, "locked", "netpold already runs, as process %d, with %s: %s",
+		log_line(LOG_ERR, "locked",
+			"another netpold (process %d) uses the runtime directory %s: %s",
 			(int)holder, d->settings->runtime,
 			d->options->is_remove ? "stop it first"
 					      : "two would undo each other's changes");
 	else if (r < 0)
-		log_line(LOG_WARNING, "lock", "%s: another netpold could start beside this one: %s",
+		log_line(LOG_WARNING, "lock",
+			"cannot lock %s, so nothing prevents a second netpold from starting: %s",
 			d->settings->runtime, strerror(-r));
 	return r == -EWOULDBLOCK ? r : 0;
 }

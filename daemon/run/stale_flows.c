@@ -68,7 +68,10 @@ void stale_flows_review(StaleFlows *s)
 	size_t n = list_tables(s, tables);
 
 	if (nft_flows_review(s->nft, tables, n, is_allowed, s) != 0)
-		log_line(LOG_WARNING, "cut", "flows that are allowed again: %s", nft_error(s->nft));
+		log_line(LOG_WARNING, "cut",
+			"established flows that are allowed again stay blocked until the next "
+			"check: %s",
+			nft_error(s->nft));
 }
 
 /* ---- The walk ---- */
@@ -81,7 +84,8 @@ static void end_walk(StaleFlows *s)
 	nft_flows_end(s->nft);
 	s->n_killed_total += s->n_killed;
 	if (s->n_killed > 0) {
-		log_line(LOG_NOTICE, "cut", "%u established flows are forbidden now, and were cut",
+		log_line(LOG_NOTICE, "cut",
+			"%u established flows were killed, because they are forbidden now",
 			s->n_killed);
 		s->on_killed(s->context);
 	}
@@ -100,10 +104,12 @@ static int on_piece(sd_event_source *source, int fd, uint32_t events, void *cont
 	(void)source, (void)fd, (void)events;
 	s->n_killed += killed.n;
 	if (killed.is_refused)
-		log_line(LOG_WARNING, "cut", "what was cut may be taken up again: %s",
+		log_line(LOG_WARNING, "cut", "killed flows are not blocked, and may continue: %s",
 			nft_error(s->nft));
 	if (r < 0) {
-		log_line(LOG_WARNING, "cut", "looking for established flows that are forbidden: %s",
+		log_line(LOG_WARNING, "cut",
+			"cannot read all established flows, to find those that are forbidden now; "
+			"trying again: %s",
 			strerror(-r));
 		s->is_marked = true;
 	}
@@ -147,7 +153,9 @@ static void on_due(void *context)
 	r = start_walk(s);
 	if (r < 0) {
 		s->is_marked = true; /* the next change tries again */
-		log_line(LOG_WARNING, "cut", "established flows cannot be looked through: %s",
+		log_line(LOG_WARNING, "cut",
+			"cannot read the established flows; those that are forbidden now continue "
+			"until the next change: %s",
 			strerror(-r));
 	}
 }

@@ -47,11 +47,14 @@ static void load_table(const StateKeeper *k, KernelTable table, const char *text
 {
 	if (nft_load(k->nft, text) == 0)
 		log_line(LOG_NOTICE, "restored",
-			"table %s %s stands as it did last, before any file is read",
+			"table %s %s was restored from the state directory; it is in force until "
+			"the files are read",
 			TABLE_FAMILY[table], k->settings->table);
 	else
-		log_line(LOG_WARNING, "restored", "%s/%s is not taken: %s", k->settings->state,
-			TABLE_FILE[table], nft_error(k->nft));
+		log_line(LOG_WARNING, "restored",
+			"cannot restore a table from %s/%s: %s; the table is missing until the "
+			"files are read",
+			k->settings->state, TABLE_FILE[table], nft_error(k->nft));
 }
 
 /* A saved text that begins with another table's name is from before the setting `table` changed. */

@@ -122,7 +122,7 @@ static int adopt(const Change *c, const NftState *state)
 	Plan plan;
 	int r;
 
-	log_line(LOG_INFO, "adopt", "adopting the table that stands");
+	log_line(LOG_INFO, "adopt", "adopting the table that is in the kernel already");
 	/* an earlier netpold may have ended between its last change and the walk over the flows */
 	c->result->may_tighten = true;
 	plan_change(c->arena, state->held, c->wanted, &plan);
@@ -138,8 +138,9 @@ static int replace(const Change *c, const NftState *state)
 	int r = 0;
 	Plan plan;
 
-	log_line(LOG_WARNING, "replace", "the table is not as it was written (%s): replacing it",
-		state->mismatch ? state->mismatch : "it is gone");
+	log_line(LOG_WARNING, "replace",
+		"the table in the kernel is not as netpold wrote it (%s): replacing it",
+		state->mismatch ? state->mismatch : "it is missing");
 	if (state->has_fallback && !state->is_fallback_complete)
 		r = remove_fallback(c);
 	plan_replace(c->arena, c->wanted, &fallback, state->has_table, state->is_fallback_complete,
@@ -211,7 +212,8 @@ static int attempt(Table *table, const Ruleset *wanted, TableResult *result)
 
 	table->is_known = r == 0;
 	if (r > 0)
-		log_line(LOG_ERR, "refused", "the kernel refused: %s", nft_error(table->nft));
+		log_line(LOG_ERR, "refused", "the kernel refused a change: %s",
+			nft_error(table->nft));
 	return r > 0 ? RUN_E_REFUSED : r;
 }
 
@@ -273,7 +275,9 @@ void table_load_fallback(Table *table)
 	if (!table->applied)
 		return;
 	if (nft_load(table->nft, fallback_text(arena, table->applied)) != 0)
-		log_line(LOG_ERR, "refused", "isolated pods could not be guarded first: %s",
+		log_line(LOG_ERR, "refused",
+			"cannot load the fallback table, which protects isolated pods until the "
+			"repair is done: %s",
 			nft_error(table->nft));
 }
 

@@ -44,7 +44,9 @@ Tamper *tamper_new(sd_event *event, Nft *nft, Enforcer *enforcer, const char *ta
 	nft_generation_mark(nft);
 	if (r < 0)
 		log_line(LOG_WARNING, "watch",
-			"changes of the table by others will not be seen: %s", strerror(-r));
+			"cannot subscribe to nftables notifications, so the periodic check has to "
+			"find changes of the table by other programs: %s",
+			strerror(-r));
 	return tamper;
 }
 
@@ -86,8 +88,8 @@ TamperResult tamper_undo(Tamper *tamper)
 		return result;
 	repair(tamper, who, &result.is_refused);
 	log_line(LOG_WARNING, "repaired",
-		"somebody%s%s%s changed table \"%s\": isolated pods were safe after %u ms, "
-		"repaired after %u ms",
+		"another program%s%s%s changed table \"%s\": isolated pods were protected again "
+		"after %u ms, the table was repaired after %u ms",
 		*who ? " (" : "", who, *who ? ")" : "", tamper->table, record->safe_ms,
 		record->apply_ms);
 	return result;

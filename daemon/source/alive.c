@@ -42,13 +42,13 @@ static void check_feed(
 		.file = arena_printf(diags->arena, "%s/" ALIVE_FOLDER "/%s", dir->path, name)};
 
 	if (seconds <= 0)
-		DIAG_WARNING(diags, origin, "feed", "a number of seconds, as digits",
-			"it does not say how often its feed comes by");
+		DIAG_WARNING(diags, origin, "feed", "write the number of seconds as digits",
+			"the file does not say how often its feed touches it");
 	else if (now_s - (int64_t)st.st_mtim.tv_sec > seconds)
 		DIAG_WARNING(diags, origin, "feed",
-			"is it running? what it wrote last stays in force",
-			"its feed promises to come by every %ld s, and has not since %s", seconds,
-			text_of_time(diags->arena, (int64_t)st.st_mtim.tv_sec));
+			"is the feed running? what it wrote last stays in force",
+			"the feed promised to touch this file every %ld s, and has not since %s",
+			seconds, text_of_time(diags->arena, (int64_t)st.st_mtim.tv_sec));
 }
 
 void source_dir_check_feeds(const SourceDir *dir, int64_t now_s, Diags *diags)

@@ -164,9 +164,10 @@ void directory_warn_restored(SourceDir *dir)
 			continue;
 		origin.file = arena_printf(dir->diag_arena, "%s/%s", dir->path, entry->name);
 		DIAG_WARNING(&dir->diags, origin, "kept",
-			"if it will not be, remove its copy from the state directory and restart",
-			"not written again since this machine started: what it said before "
-			"stands");
+			"if it is gone for good, remove its copy from the state directory and "
+			"restart netpold",
+			"not written since this machine started: its content from before the "
+			"reboot stays in force");
 	}
 }
 

@@ -2,7 +2,7 @@
 /* New versions that say too little: see emptied.h. */
 #include "emptied.h"
 
-#define HINT "what the file said before stays in force; if all that is really gone, delete the file"
+#define HINT "the previous content stays in force; if its objects are really gone, delete the file"
 
 static bool says_something(const Source *source)
 {
@@ -21,16 +21,17 @@ void emptied_check(const Source *accepted, Source *next)
 	if (next->says_nothing && says_something(accepted)) {
 		diags_remove(&next->diags, PARSE_CODE_EMPTY_LIST);
 		DIAG_ERROR(&next->diags, next->empty_list, "emptied", HINT,
-			"an empty list, as kubectl prints when it fails, in place of %u objects",
+			"the list is empty, as when kubectl fails; before, the file had %u objects",
 			accepted->policies.n + accepted->sets.n + accepted->pods.n +
 				accepted->namespaces.n);
 	} else if (next->list.line && !says_something(next) && accepted->policies.n > 0) {
 		DIAG_ERROR(&next->diags, next->list, "emptied", HINT,
-			"a list without NetworkPolicies, in place of %u", accepted->policies.n);
+			"a list without NetworkPolicies; before, the file had %u",
+			accepted->policies.n);
 	} else if (has_only_static_pods(next) && accepted->n_static_pods < accepted->pods.n) {
 		DIAG_ERROR(&next->diags, next->pods.at[0]->origin, "emptied", HINT,
-			"only static pods, as kubelet lists just after its start, in place of %u "
-			"pods",
+			"only static pods, as kubelet lists them just after its start; before, the "
+			"file had %u pods",
 			accepted->pods.n);
 	}
 }

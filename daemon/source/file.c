@@ -59,10 +59,10 @@ static const char *stat_error(const struct stat *st, SourceKind kind)
 	if (S_ISDIR(st->st_mode))
 		return "it is a directory, not a file";
 	if (!S_ISREG(st->st_mode))
-		return "it is no regular file (a FIFO, device or socket)";
+		return "it is not a regular file (a FIFO, device or socket)";
 	if (st->st_mode & S_IWOTH)
-		return "everybody may write to it; a firewall does not take its rules from just "
-		       "anyone (chmod o-w)";
+		return "it is world-writable, and netpold reads no file that anyone may change "
+		       "(chmod o-w)";
 	if ((uint64_t)st->st_size > most)
 		return kind == SOURCE_POLICIES ? "larger than 16 MiB, the most a policy file may be"
 					       : "larger than 2 GiB, the most an inventory may be";

@@ -275,7 +275,7 @@ static int refresh_opened(SourceDir *dir, DIR *stream, bool is_full_scan, uint64
 	int r = 0;
 
 	if (fstat(dirfd(stream), &st) == 0 && st.st_mode & S_IWOTH)
-		directory_add_error(dir, "everybody may write to this directory (chmod o-w)");
+		directory_add_error(dir, "this directory is world-writable (chmod o-w)");
 	else
 		r = refresh_entries(dir, stream, is_full_scan, now_ms);
 	if (r == -EFBIG) {

@@ -180,10 +180,10 @@ static const char *check_trailer(const char *text, size_t n, size_t *ret_n)
 	uint64_t stamp;
 
 	if (n < TRAILER_SIZE)
-		return "it is cut short";
+		return "it is truncated";
 	last = text + n - TRAILER_SIZE;
 	if (strncmp(last, TRAILER_HEAD, sizeof(TRAILER_HEAD) - 1) != 0 || text[n - 1] != '\n')
-		return "it is cut short";
+		return "it is truncated";
 	stamp = strtoull(last + STAMP_AT, NULL, 16);
 	write_trailer(text, n - TRAILER_SIZE, stamp, trailer);
 	if (memcmp(last, trailer, TRAILER_SIZE) != 0)
@@ -209,7 +209,7 @@ static const char *read_checked(
 	if (fd < 0)
 		return strerror(errno);
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_mode & S_IWOTH)
-		why = "it is no regular file, or everybody may write to it";
+		why = "it is not a regular file, or it is world-writable";
 	else if ((uint64_t)st.st_size > PARSE_INVENTORY_BYTES_MAX + TRAILER_SIZE)
 		why = "it is too large";
 	else
@@ -232,7 +232,7 @@ static void warn_damaged(Diags *diags, const char *state, const char *name, cons
 	const char *what_instead)
 {
 	DIAG_WARNING(diags, ((Origin){.file = arena_printf(diags->arena, "%s/%s", state, name)}),
-		"state", what_instead, "what was kept here is damaged: %s", why);
+		"state", what_instead, "this saved copy is damaged: %s", why);
 }
 
 int state_load(const char *state, const char *name, Diags *diags, char **ret_text, size_t *ret_n)
@@ -253,8 +253,8 @@ int state_load(const char *state, const char *name, Diags *diags, char **ret_tex
 	/* without a file there is no warning: nothing was ever stored */
 	if (why && faccessat(folder, base, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		warn_damaged(diags, state, name, why,
-			why_older ? "there is no older version: it is as if it had never been kept"
-				  : "the version kept before it is used");
+			why_older ? "there is no older copy, so nothing is restored"
+				  : "the older copy is used");
 	close(folder);
 	return why && why_older ? -ENOENT : 0;
 }

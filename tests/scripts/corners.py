@@ -382,7 +382,7 @@ def switched_off():
             equal(lab.probe([flow]), ["drop"], "a bridge table's verdict")
         else:
             equal((lab.status()["bridge"], lab.status()["health"]), ("none", "unhealthy"), "without br_netfilter")
-            equal("nf_conntrack_bridge is not to be had" in lab.why(), True,
+            equal("nf_conntrack_bridge is not available" in lab.why(), True,
                   f"the status names the missing module: {lab.status()}")
         lab.switch_br_netfilter(1)
         wait_for(lambda: lab.status()["bridge"] == "br_netfilter", 60, "netpold to notice that br_netfilter is on")
@@ -420,7 +420,7 @@ def conntrack_not_there():
         lab.put(lab.conf, open(lab.conf).read().replace('"auto"', '"conntrack"'))
         lab.write_inventory()
         result = lab.apply(check=False)
-        equal((result.returncode, "module nf_conntrack_bridge is not to be had" in result.stderr), (1, True),
+        equal((result.returncode, "module nf_conntrack_bridge is not available" in result.stderr), (1, True),
               f"exit status, and whether the error names the module: {result.stderr}")
         equal(lab.in_node("nft", "list", "tables").stdout, "table inet netpol\n", "the table for routed packets")
 

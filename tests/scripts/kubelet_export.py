@@ -113,7 +113,8 @@ def keeps_what_it_has():
                                 ("a certificate of another name", {"body": pod_list("b"), "name": "other.example"})):
             os.utime(f"{t.dir.name}/inventory/.alive/kubelet", (0, 0))
             result = t.export(**arguments)
-            equal(os.stat(f"{t.dir.name}/inventory/.alive/kubelet").st_mtime, 0, f"a promise that was not kept, with {what}")
+            equal(os.stat(f"{t.dir.name}/inventory/.alive/kubelet").st_mtime, 0,
+                  f"the time of .alive/kubelet, which a failed export does not touch, with {what}")
             equal((result.returncode != 0, bool(result.stderr), t.content()), (True, True, pod_list("a")),
                   f"(an error status, an error message, the inventory) with {what}")
         t.server.shutdown()

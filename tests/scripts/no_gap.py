@@ -120,7 +120,7 @@ def cold_starts():
         set_gate(lab, False)
         wait_for(lambda: lab.status().get("generation", 0) > 0, 60, "the files to be read")
         if is_inventory_gone:
-            equal("not written again" in str(lab.status()["diagnostics"]), True,
+            equal("not written since this machine started" in str(lab.status()["diagnostics"]), True,
                   "the status says that the inventory is restored")
             versions.write_labels()
             wait_for(lambda: not lab.status()["diagnostics"], 60, "the new inventory to be in force")
@@ -143,7 +143,8 @@ def before_parsing():
         lab.start_without_waiting()
         wait_for(lambda: is_enforcing(lab), 60, "the restored table")
         equal(lab.status(), {}, "the status, which is written after the files are read")
-        wait_for(lambda: "stands as it did last" in lab.log(), 60, "the log to say that the table was restored")
+        wait_for(lambda: "was restored from the state directory" in lab.log(), 60,
+                 "the log to say that the table was restored")
         wait_for(lambda: lab.status().get("generation", 0) > 0, 60, "the files to be read")
 
 

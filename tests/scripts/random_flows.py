@@ -84,7 +84,7 @@ def check_reasons(explain, flows):
     """Every verdict of explain has a reason: the rule that allows the flow, or the one that nearly did."""
     for a, b, protocol, number in flows:
         output = explain(a, b, f"{number}/{protocol}").stdout
-        for verdict, reason in ((": allowed\n", "let through by the rule at "), (": denied\n", "    n")):
+        for verdict, reason in ((": allowed\n", "allowed by the rule at "), (": denied\n", "    n")):
             equal(output.count(reason), output.count(verdict), f"the number of reasons, one a verdict, in: {output}")
 
 

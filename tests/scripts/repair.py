@@ -53,7 +53,7 @@ def repair(lab, name, command, wanted):
     passed, safe, repaired = [], [], []
     for _ in range(ROUNDS):
         passed.append(tamper(lab, command))
-        times = re.findall(r"safe after (\d+) ms, repaired after (\d+) ms", lab.log())[-1]
+        times = re.findall(r"protected again after (\d+) ms, the table was repaired after (\d+) ms", lab.log())[-1]
         safe.append(int(times[0]))
         repaired.append(int(times[1]))
     equal(lab.listing(), wanted, f"the table after {command!r}")

@@ -186,13 +186,13 @@ def unexpected_files():
         wait_for_isolated(lab, [A], "a good file among the unexpected ones")
         wait_for(lambda: lab.status()["errors"] == 7, 60, f"seven errors, not {lab.status()['errors']}")
         text = "\n".join(lab.status()["diagnostics"])
-        for words in ("no regular file", "a directory", "leads out", "everybody may write", "16 MiB"):
+        for words in ("not a regular file", "a directory", "leads out", "world-writable", "16 MiB"):
             equal(words in text, True, f"the diagnostics contain {words!r}: {text}")
         os.chmod(f"{lab.policies}/open.yaml", 0o644)
         wait_for_isolated(lab, [A, B], "the file's permissions were corrected")
         os.chmod(lab.policies, 0o777)
         lab.write_policy_file("a.yaml", deny("a", "nobody"))
-        wait_for(lambda: "everybody may write to this directory" in str(lab.status()["diagnostics"]), 60,
+        wait_for(lambda: "this directory is world-writable" in str(lab.status()["diagnostics"]), 60,
                  "the error about the directory's permissions")
         equal(isolated(lab), {A, B}, "isolated addresses while everybody may write to the directory: as before")
 
@@ -428,7 +428,7 @@ def status_answers():
         lab.write_policy_file("a.yaml", deny("a"))
         wait_for(lambda: answers(0, "ok"), 60, "ok: a pod is isolated")
         second = lab.apply(check=False)
-        equal((second.returncode, f"already runs, as process {lab.daemon.pid}" in second.stderr), (1, True),
+        equal((second.returncode, f"another netpold (process {lab.daemon.pid})" in second.stderr), (1, True),
               f"a second netpold fails and names the first one: {second.stderr}")
         lab.stop(signal.SIGKILL)
         wait_for(lambda: answers(2, "not running", "stay"), 60, "not running: after a kill")
@@ -444,7 +444,7 @@ def status_answers():
 
 
 def stopped_feed():
-    """status: a feed that promised to come by and does not is a reason, until it comes by again"""
+    """status: a feed that stops touching its file in .alive is a reason, until it does so again"""
     with new_lab(start=False) as lab:
         os.mkdir(f"{lab.inventory}/.alive")
         with open(f"{lab.inventory}/.alive/kubelet", "w") as f:
@@ -455,13 +455,13 @@ def stopped_feed():
                  "a feed in time")
         os.utime(f.name, (time.time() - 2000,) * 2)
         wait_for(lambda: lab.status()["health"] == "degraded", 60, "the feed to be late")
-        equal(".alive/kubelet: warning: its feed promises to come by every 1000 s, and has not since 20" in lab.why(),
-              True, f"whether the reason names the feed: {lab.why()}")
+        wanted = ".alive/kubelet: warning: the feed promised to touch this file every 1000 s, and has not since 20"
+        equal(wanted in lab.why(), True, f"whether the reason names the feed: {lab.why()}")
         os.utime(f.name)
         wait_for(lambda: lab.status()["health"] == "ok", 60, "the feed to be in time again")
         with open(f.name, "w") as f:
             f.write("often\n")
-        wait_for(lambda: "does not say how often" in lab.why(), 60, "the promise without a number to be told")
+        wait_for(lambda: "does not say how often" in lab.why(), 60, "the warning about the promise without a number")
 
 
 def messages_once():
@@ -668,7 +668,7 @@ def last_good_survives_restart():
         with open(lab.state, "w") as f:
             f.write("no directory")
         lab.start()
-        wait_for(lambda: "cannot be kept" in str(lab.status()["diagnostics"]), 60,
+        wait_for(lambda: "cannot be saved here" in str(lab.status()["diagnostics"]), 60,
                  "the warning that the state directory cannot be used")
         equal(isolated(lab), {B}, "isolated addresses without a state directory: those of the good file")
 
