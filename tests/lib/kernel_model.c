@@ -83,7 +83,7 @@ Kernel *kernel_new(Arena *arena)
 	Kernel *k = ARENA_NEW(arena, Kernel);
 
 	*k = (Kernel){.arena = arena};
-	k->names[0] = "nothing";
+	k->names[0] = "the start";
 	return k;
 }
 
@@ -386,8 +386,8 @@ void kernel_load(Kernel *k, const Ruleset *ruleset)
 	end_instant(k, "load");
 }
 
-/* A verdict that moves is two operations of one transaction: a lookup finds the old or the new. */
-static bool is_half_a_move(const Commit *commit, size_t o)
+/* A verdict is replaced by two operations of one transaction: a lookup finds the old or the new. */
+static bool is_first_half_of_replacement(const Commit *commit, size_t o)
 {
 	const Op *op = &commit->ops.at[o], *next = o + 1 < commit->ops.n ? op + 1 : NULL;
 
@@ -405,7 +405,7 @@ void kernel_commit(Kernel *k, const Commit *commit)
 	}
 	for (size_t o = 0; o < commit->ops.n; o++) {
 		do_op(k, &commit->ops.at[o]);
-		if (!is_half_a_move(commit, o))
+		if (!is_first_half_of_replacement(commit, o))
 			end_instant(k, commit->name);
 	}
 }
@@ -442,8 +442,8 @@ bool kernel_is_first(const Kernel *k, int instant)
 /* ---- A packet in flight ---- */
 /*
  * The earliest instants at which the packet may have passed, and may be refused. The earliest is
- * enough, because a packet may also stay where it is until a later one. NEVER: it does not get
- * there. The functions below return NEVER if they are called with NEVER.
+ * enough, because the packet may be delayed where it is until any later one. NEVER: it cannot. The
+ * functions below return NEVER if they are called with NEVER.
  */
 typedef struct Times {
 	int passes, refused;
@@ -596,7 +596,7 @@ static const char *difference_of_maps(const ModelTable *t, const Ruleset *r)
 
 			if (!verdict != !map->chains[a] ||
 				(verdict && strcmp(verdict->chain, map->chains[a]->name) != 0))
-				return "a map";
+				return "the verdicts of a map";
 		}
 	}
 	return NULL;
@@ -643,13 +643,13 @@ const char *kernel_difference(const Kernel *k, const Ruleset *r)
 	const char *what;
 
 	if (!t || t->hooked == NEVER || t->unhooked != NEVER)
-		return "the table does not enforce";
+		return "the table is missing or not hooked";
 	if (COUNT(t->sets) != r->sets.n || COUNT(t->chains) != r->chains.n)
-		return "sets or chains are left";
+		return "another number of sets or chains";
 	if (COUNT(t->maps) != DIRECTION_N * FAMILY_N || t->is_standby)
-		return "maps are left";
+		return "another number of maps, or standby base chains";
 	if (!has_options(&t->options, &r->base))
-		return "the base chain";
+		return "the options of the base chains";
 	what = difference_of_sets(t, r);
 	return what ? what : difference_of_maps(t, r);
 }

@@ -25,10 +25,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SOURCE_PORTS 2048 /* if -n does not say */
+#define SOURCE_PORTS 2048 /* unless -n is given */
 #define FRAMES_MAX 65536
 #define BATCH 64
-#define FRAME_ROOM 128
+#define FRAME_SIZE_MAX 128
 
 static volatile sig_atomic_t stopped;
 
@@ -128,7 +128,7 @@ static int open_socket(const char *name, uint8_t ret_mac[6])
 
 int main(int argc, char **argv)
 {
-	static uint8_t frames[FRAMES_MAX][FRAME_ROOM];
+	static uint8_t frames[FRAMES_MAX][FRAME_SIZE_MAX];
 	static struct iovec parts[FRAMES_MAX];
 	static struct mmsghdr messages[FRAMES_MAX];
 	unsigned d[6];

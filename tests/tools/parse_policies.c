@@ -6,8 +6,7 @@
  *
  *     {"name": NAME, "diags": [[SEVERITY, CODE, TEXT]...], "policies": [TEXT...]}
  *
- * A policy's text has all that it means and nothing of how it was written: two files that mean the
- * same give the same texts.
+ * A policy's text has its meaning, not its form: files that mean the same have the same texts.
  */
 #include "parse.h"
 #include <stdio.h>

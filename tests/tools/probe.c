@@ -4,8 +4,8 @@
  *
  *     probe NODENS
  *
- * First forgets every connection that NODENS tracks: an earlier flow of the same ports would make a
- * new one an established one. Then reads flows from standard input, one a line:
+ * First deletes all conntrack entries of NODENS: with that of an earlier flow of the same ports, a
+ * new flow would be an established one. Then reads flows from standard input, one a line:
  *     SRCNS DSTNS tcp|udp|sctp|icmp SRCADDR DSTADDR PORT
  * (namespaces as in /run/netns) and prints for each, in order: allow, reject or drop.
  *
@@ -38,11 +38,12 @@
 #include <unistd.h>
 
 #define NAMESPACES_MAX 4096
-#define SILENCE_MS 600 /* this long nothing happens anywhere: what is open, is dropped */
-/* Between namespaces an ICMPv6 error can come back while connect() still holds the socket, and is
- * then only noted; the SYN that is sent again after a second gets it properly. */
+#define SILENCE_MS                                                                                 \
+	600 /* after so long without any event, flows without a result count as dropped */
+/* Between namespaces an ICMPv6 error can arrive while connect() holds the socket's lock. Then it is
+ * only a soft error; the one for the SYN that is retransmitted after a second is reported. */
 #define SILENCE_TCP6_MS 1600
-#define BATCH 400 /* flows under way at once */
+#define BATCH 400 /* flows in progress at once */
 
 typedef struct Namespace {
 	char name[64];
@@ -65,7 +66,7 @@ typedef struct Flow {
 	int port;
 	int client, server; /* sockets; -1: none. A server may be shared */
 	bool owns_server;
-	uint32_t mark; /* what tells this flow's raw packets from others' */
+	uint32_t mark; /* identifies this flow's raw packets */
 	Result result;
 } Flow;
 
@@ -355,7 +356,7 @@ static int fill_polls(Flow *flows, int n, struct pollfd *polls, Flow **refcount,
 		if (is(&flows[i], "tcp") && flows[i].to.any.sa_family == AF_INET6)
 			*ret_silence = SILENCE_TCP6_MS;
 		if (is(&flows[i], "sctp"))
-			continue; /* its arrival is seen by the server */
+			continue; /* the server sees it arrive */
 		refcount[count] = &flows[i];
 		polls[count++] = (struct pollfd){
 			.fd = flows[i].client, .events = is(&flows[i], "tcp") ? POLLOUT : POLLIN};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Preloaded into netpold (LD_PRELOAD): a disk that takes NETPOL_FSYNC_MS milliseconds to sync. What
- * a saving thread holds is then held through many changes of the main loop.
+ * Preloaded into netpold (LD_PRELOAD): a disk that takes NETPOL_FSYNC_MS milliseconds to sync. The
+ * saving thread then holds its references while the main loop makes many changes.
  */
 #include <stdlib.h>
 #include <sys/syscall.h>

@@ -143,7 +143,7 @@ Test(base, strmap_finds_thousands_of_keys)
 }
 
 /* ---- Addresses ---- */
-/* ParseCIDRSloppy of k8s.io/utils/net, and IPNet's text. */
+/* The results of ParseCIDRSloppy in k8s.io/utils/net, as IPNet.String() prints them. */
 Test(base, legacy_cidrs_are_read_as_api_servers_did)
 {
 	static const struct {
@@ -221,7 +221,7 @@ static Range random_block(unsigned *seed)
 	return (Range){first, first + ((AddressValue)1 << bits) - 1, FAMILY_IPV4};
 }
 
-/* Against a check of every address. Both ends of the address space are in it. */
+/* Compares with a check of every address, at both ends of the address space. */
 Test(base, subtracting_agrees_with_a_check_of_every_address)
 {
 	unsigned seed = seed_of_round(1, 0);
@@ -312,7 +312,7 @@ Test(base, a_full_list_drops_notes_before_warnings_before_errors)
 	cr_assert_eq(all.n_errors, 1);
 }
 
-/* A list that has dropped errors still has them when it is copied. */
+/* A copy counts the errors that did not fit into the original list. */
 Test(base, errors_beyond_the_limit_are_counted_in_copies)
 {
 	Diags diags = {.arena = arena}, copy = {.arena = arena};
@@ -354,7 +354,7 @@ static int compare_ints(const void *left, const void *right)
 	return *(const int *)left - *(const int *)right;
 }
 
-/* One letter a step: l, r, or b for both, with the item. */
+/* Each step as text: l (left), r (right) or b (both), and the item. */
 static const char *merged(const int *left, size_t n_left, const int *right, size_t n_right)
 {
 	Merge walk = {.compare = compare_ints, .size = sizeof(int)};
@@ -370,7 +370,7 @@ static const char *merged(const int *left, size_t n_left, const int *right, size
 			  *(const int *)walk.left == *(const int *)walk.right);
 	}
 	cr_assert(!walk.left && !walk.right);
-	cr_assert_not(merge_next(&walk), "an ended walk stays ended");
+	cr_assert_not(merge_next(&walk), "a walk that has ended does not continue");
 	return buf_text(&buf);
 }
 
@@ -395,7 +395,7 @@ Test(base, merge_takes_empty_arrays)
 	cr_expect_str_eq(merged(a, 0, a + 1, 1), "r6");
 }
 
-/* Against membership in two bit sets. */
+/* Compares with two bit sets. */
 Test(base, merge_agrees_with_sets)
 {
 	unsigned seed = seed_of_round(11, 0);
@@ -447,7 +447,7 @@ Test(base, merge_asserts_that_no_item_is_in_one_array_twice, .signal = SIGABRT)
 }
 
 /* ---- HashTable ---- */
-/* Against an array of flags: items share hashes, and are added and removed at random. */
+/* Compares with an array of flags. Items share hashes, and are added and removed at random. */
 Test(base, a_hash_table_has_what_was_added_and_not_removed)
 {
 	static int items[64];
@@ -495,7 +495,7 @@ Test(base, a_hash_table_asserts_that_a_removed_item_is_in_it, .signal = SIGABRT)
 
 /* ---- ConflictMap ---- */
 typedef struct Claimant {
-	char keys[2][2]; /* a letter each */
+	char keys[2][2]; /* that it claims, a letter each */
 	int rank;
 } Claimant;
 
@@ -518,7 +518,7 @@ static bool ranks_higher(const void *a, const void *b)
 
 static const ConflictKind BY_LETTER = {key_size, has_key, ranks_higher};
 
-/* The best of the items that claim the key, and their number. NULL in `at` is no item. */
+/* The highest-ranking item that claims the key, and how many claim it. at[i] may be NULL. */
 static const Claimant *winner_of(Claimant *const *at, size_t n, const char *key, size_t *ret_n)
 {
 	const Claimant *best = NULL;
@@ -550,7 +550,7 @@ static void expect_winners(const ConflictMap *map, Claimant *const *at, size_t n
 	cr_assert_eq(winners, keys);
 }
 
-Test(base, the_best_item_of_a_key_wins_after_any_changes)
+Test(base, the_highest_ranking_item_wins_after_any_changes)
 {
 	static Claimant items[2][24];
 	Claimant *at[ARRAY_SIZE(items[0])] = {};

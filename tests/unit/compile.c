@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* compile and ruleset: the order of files, owners of addresses, sharing of chains and sets, names.
+/* compile and ruleset: the order of files, which pod owns an address, shared chains and sets,
+ * names.
  */
 #include "compile.h"
 #include "nft.h"
@@ -104,46 +105,47 @@ Test(compile, the_order_of_files_does_not_matter)
 }
 
 /* A unicast frame whose IPv6 address is not link-local. */
-#define IS_TOLD "meta pkttype other @nh,192,32 & 0xffc00000 != 0xfe800000 accept\n"
+#define UNICAST_ACCEPT "meta pkttype other @nh,192,32 & 0xffc00000 != 0xfe800000 accept\n"
 
 /* A table for tagged frames refuses those of isolated pods, unless br_netfilter filters them. */
-Test(compile, tagged_frames_are_refused_from_and_to_isolated_pods_alone)
+Test(compile, tagged_frames_are_refused_only_from_and_to_isolated_pods)
 {
 	Source *sources[3];
 	Model *model = model_of(false, sources);
 	Diags diags = {};
-	Ruleset *inet = run(model, false, &diags), *refused, *judged, *again;
+	Ruleset *inet = run(model, false, &diags), *refused, *filtered, *again;
 	const Verdicts *verdicts;
 	const char *text;
 
 	refused = compile_bridge(inet, &(BridgeOptions){});
-	judged = compile_bridge(inet, &(BridgeOptions){.is_tagged_filtered = true});
+	filtered = compile_bridge(inet, &(BridgeOptions){.is_tagged_filtered = true});
 	verdicts = &refused->verdicts[INGRESS][FAMILY_IPV4];
 	cr_assert_eq(verdicts->n, inet->verdicts[INGRESS][FAMILY_IPV4].n);
 	cr_assert_eq(refused->chains.n, 1);
-	cr_assert_eq(refused->chains.at[0]->rules.n, 0, "the chain lets nobody in");
+	cr_assert_eq(refused->chains.at[0]->rules.n, 0, "the chain accepts nothing");
 	cr_assert(refused->chains.at[0]->is_drop);
 	for (size_t i = 0; i < verdicts->n; i++)
 		cr_assert_str_eq(verdicts->at[i].chain, refused->chains.at[0]->name);
 	cr_assert_eq(refused->sets.n, 2, "no set but self4 and self6");
-	cr_assert_eq(judged->chains.n, 0);
-	cr_assert_eq(judged->verdicts[INGRESS][FAMILY_IPV4].n, 0);
-	text = strstr(nft_ruleset_text(arena, judged), "\t\tmeta protocol { 8021q, 8021ad } drop\n"
-						       "\t\tip6 daddr fe80::/10 ");
-	cr_assert_not_null(text, "what names no pod is refused beside isolated ones all the same");
+	cr_assert_eq(filtered->chains.n, 0);
+	cr_assert_eq(filtered->verdicts[INGRESS][FAMILY_IPV4].n, 0);
+	text = strstr(nft_ruleset_text(arena, filtered),
+		"\t\tmeta protocol { 8021q, 8021ad } drop\n"
+		"\t\tip6 daddr fe80::/10 ");
+	cr_assert_not_null(text, "link-local packets are refused while a pod is isolated");
 	cr_assert_not_null(strstr(text, "\t\tether type != { 8021q, 8021ad } accept\n"));
-	text = strstr(nft_ruleset_text(arena, judged), "\t\tmeta protocol ip6 " IS_TOLD);
-	cr_assert_not_null(text, "where all are judged, no tag is looked at");
+	text = strstr(nft_ruleset_text(arena, filtered), "\t\tmeta protocol ip6 " UNICAST_ACCEPT);
+	cr_assert_not_null(text, "where all frames are filtered, the rule does not match the tag");
 	again = compile_bridge(inet, &(BridgeOptions){.is_tagged_filtered = true});
-	cr_assert(ruleset_is_equal(judged, again));
+	cr_assert(ruleset_is_equal(filtered, again));
 	again->base.is_isolating[INGRESS] = false;
-	cr_assert_not(ruleset_is_equal(judged, again));
-	text = strstr(nft_ruleset_text(arena, refused), "\t\tether type ip6 " IS_TOLD);
+	cr_assert_not(ruleset_is_equal(filtered, again));
+	text = strstr(nft_ruleset_text(arena, refused), "\t\tether type ip6 " UNICAST_ACCEPT);
 	cr_assert_not_null(text);
 	ruleset_unref(inet);
 	ruleset_unref(again);
 	ruleset_unref(refused);
-	ruleset_unref(judged);
+	ruleset_unref(filtered);
 	for (int i = 0; i < 3; i++)
 		source_free(sources[i]);
 }
@@ -151,7 +153,7 @@ Test(compile, tagged_frames_are_refused_from_and_to_isolated_pods_alone)
 static const BridgeOptions BRIDGES[] = {{}, {.is_tagged_filtered = true}, {.has_conntrack = true}};
 
 /* The saving thread prints a ruleset that the main loop has already replaced. */
-Test(compile, a_referenced_ruleset_outlives_its_makers)
+Test(compile, a_referenced_ruleset_outlives_what_it_was_made_from)
 {
 	enum { N = ARRAY_SIZE(BRIDGES) + 2 };
 	Ruleset *made[N];
@@ -179,8 +181,8 @@ Test(compile, a_referenced_ruleset_outlives_its_makers)
 	}
 }
 
-/* A set in an arena is freed with it: set_ref asserts that nobody shares it. */
-Test(compile, what_lives_in_an_arena_is_not_shared, .signal = SIGABRT)
+/* A set in an arena is freed with the arena: set_ref() asserts that no reference is taken. */
+Test(compile, a_set_in_an_arena_cannot_be_referenced, .signal = SIGABRT)
 {
 	Source *sources[3];
 	Diags diags = {};
@@ -191,7 +193,7 @@ Test(compile, what_lives_in_an_arena_is_not_shared, .signal = SIGABRT)
 }
 
 /* No map can match link-local flows, so every packet of them is filtered, established or not. */
-Test(compile, established_flows_on_a_bridge_go_on_but_for_link_local_ones)
+Test(compile, established_flows_on_a_bridge_are_accepted_unless_link_local)
 {
 	static const char *const established[] = {
 		"\t\tct state established meta protocol ip meta l4proto != tcp accept\n"
@@ -227,7 +229,7 @@ Test(compile, only_local_pods_and_one_chain_for_the_same_rules)
 	cr_expect_eq(local->verdicts[INGRESS][FAMILY_IPV4].n, 2); /* a or d, and b */
 	cr_expect_eq(all->verdicts[INGRESS][FAMILY_IPV4].n, 3);
 	cr_expect_eq(local->verdicts[EGRESS][FAMILY_IPV4].n, 0);
-	cr_expect_eq(all->chains.n, 1, "p1 and p2 say the same");
+	cr_expect_eq(all->chains.n, 1, "p1 and p2 have the same rules");
 	ruleset_unref(local);
 	ruleset_unref(all);
 	for (int i = 0; i < 3; i++)
@@ -267,8 +269,8 @@ Test(compile, an_address_of_two_pods_is_the_later_ones)
 		source_free(sources[i]);
 }
 
-/* The node of a pod that is in several files with these versions: that of the winning entry. */
-static const char *node_of_twice(const char *const files[3], const char *const versions[3])
+/* A pod is in three files, with these versions: the node of the entry that wins. */
+static const char *node_of_duplicate(const char *const files[3], const char *const versions[3])
 {
 	Model *model = model_new(arena);
 	Diags diags = {.arena = arena};
@@ -298,9 +300,9 @@ Test(compile, a_pod_of_several_files_is_the_newest_then_the_last_files)
 {
 	static const char *const files[] = {"/x/b.json", "/x/c.json", "/x/a.json"};
 
-	cr_expect_str_eq(node_of_twice(files, (const char *const[]){"7", "9", "10"}), "2");
-	cr_expect_str_eq(node_of_twice(files, (const char *const[]){"8", "0", "3"}), "0");
-	cr_expect_str_eq(node_of_twice(files, (const char *const[]){"5", "5", "5"}), "1");
+	cr_expect_str_eq(node_of_duplicate(files, (const char *const[]){"7", "9", "10"}), "2");
+	cr_expect_str_eq(node_of_duplicate(files, (const char *const[]){"8", "0", "3"}), "0");
+	cr_expect_str_eq(node_of_duplicate(files, (const char *const[]){"5", "5", "5"}), "1");
 }
 
 static void expect_name(const char *name, ObjectName wanted)
@@ -324,7 +326,7 @@ static void expect_names(const char *name, ObjectName wanted)
 }
 
 /* nft_read recognises the objects in the kernel by their names alone. */
-Test(compile, names_of_objects_are_parsed_as_they_are_made)
+Test(compile, a_parsed_name_gives_what_it_was_made_from)
 {
 	static const char *const others[] = {"", "self", "self5", "self4_", "ingress", "ingress5",
 		"ingress4_nex", "pods_", "pods5_", "in", "out", "moving4_", "forward", "refuse_in",
@@ -360,11 +362,12 @@ Test(compile, names_of_objects_are_parsed_as_they_are_made)
 	cr_expect_str_eq(object_name_table(arena, "netpol", TABLE_FALLBACK), "netpol_guard");
 }
 
-/* Whatever the base chains are rendered from is a difference; the planner switches them then. */
-Test(compile, base_options_are_equal_if_every_field_is)
+/* base_is_equal() compares every field that base chains are rendered from: if one differs, the
+ * plan replaces the base chains. */
+Test(compile, base_options_are_equal_if_every_rendered_field_is)
 {
 	const BaseOptions one = {.table = "netpol"};
-	BaseOptions two = {.table = "netpol_guard"}; /* which enforces the same */
+	BaseOptions two = {.table = "netpol_guard"}; /* the name makes no difference */
 	Range services;
 
 	cr_expect(base_is_equal(&one, &two));
@@ -407,7 +410,7 @@ Test(compile, comments_are_safe)
 	}
 }
 
-/* Packets to a service address are not translated yet, and filtered later. */
+/* A packet to a service address is filtered after DNAT, so before it passes. */
 static void expect_services_pass(Ruleset *ruleset)
 {
 	Tuple tuple = {.protocol = 6, .port = 80};
@@ -421,7 +424,7 @@ static void expect_services_pass(Ruleset *ruleset)
 	cr_expect(ruleset_allows(ruleset, &tuple));
 }
 
-/* Established flows are checked by ruleset_allows. */
+/* ruleset_allows() decides which established flows are reset. */
 Test(compile, a_flow_is_evaluated_as_its_packets_are_filtered)
 {
 	static const struct {
@@ -540,7 +543,7 @@ Test(compile, exclusive_selections_of_a_group_are_one_set)
 }
 
 /* A selection that two groups use is stored once. */
-Test(compile, a_selection_of_several_is_a_set_of_its_own)
+Test(compile, a_selection_of_several_groups_is_a_set_of_its_own)
 {
 	Cluster *cluster = cluster_new();
 
@@ -627,9 +630,9 @@ Test(compile, many_selections_are_split_into_sets_of_bounded_size)
 	cluster_free(cluster);
 }
 
-/* ---- Namespaces that no file describes ---- */
-static const char DESCRIBED[] = "{\"kind\":\"NamespaceList\",\"items\":[{\"metadata\":{\"name\":"
-				"\"other\"}},{\"metadata\":{\"name\":\"n\"}}]}";
+/* ---- Namespaces without a Namespace object ---- */
+static const char OBJECTS[] = "{\"kind\":\"NamespaceList\",\"items\":[{\"metadata\":{\"name\":"
+			      "\"other\"}},{\"metadata\":{\"name\":\"n\"}}]}";
 static const char BY_LABELS[] =
 	"policies = ( { name = \"p\"; namespace = \"n\"; ingress = ( { from = ( { namespaces = "
 	"\"team!=a\"; }, { namespaces = \"!team\"; } ); }, { from = ( { namespaces = "
@@ -648,15 +651,15 @@ static size_t count_selected(const Ruleset *ruleset)
 	return n;
 }
 
-/* The object of a namespace comes, without a label, and goes: as if its labels had changed. */
+/* A Namespace object without labels is added and deleted: both change what is selected. */
 Test(compile, an_object_without_labels_makes_the_labels_known)
 {
 	Cluster *cluster = cluster_new();
 	const CompileOptions options = {.node = "w", .table = "netpol"};
 	Compiler *compiler = compiler_new(cluster->model, &options);
-	Source *described = parse(SOURCE_INVENTORY, "n.json", DESCRIBED);
+	Source *source = parse(SOURCE_INVENTORY, "n.json", OBJECTS);
 	InventoryPart objects = {
-		.namespaces = described->namespaces.at, .n_namespaces = described->namespaces.n};
+		.namespaces = source->namespaces.at, .n_namespaces = source->namespaces.n};
 	Changes first = {.arena = arena}, come = {.arena = arena}, go = {.arena = arena};
 	Ruleset *ruleset;
 
@@ -675,7 +678,7 @@ Test(compile, an_object_without_labels_makes_the_labels_known)
 	cr_expect_eq(count_selected(ruleset), 0);
 	ruleset_unref(ruleset);
 	compiler_free(compiler);
-	source_free(described);
+	source_free(source);
 	cluster_free(cluster);
 }
 
@@ -701,14 +704,14 @@ static void add_pods(Cluster *cluster, const char *namespace)
 	add(cluster->model, source);
 }
 
-Test(compile, a_policy_that_asks_for_unknown_labels_is_warned_of_once)
+Test(compile, a_policy_that_selects_unknown_labels_gets_one_warning)
 {
 	Cluster *cluster = cluster_new();
 	const Diags *diags;
 
 	add_policies(cluster, BY_LABELS);
 	diags = unknown_labels(cluster);
-	cr_assert_eq(diags->list.n, 1, "not of q, which asks for names only");
+	cr_assert_eq(diags->list.n, 1, "q selects namespaces by name only");
 	cr_expect_eq(diags->list.at[0].severity, SEVERITY_WARNING);
 	cr_expect_eq(diags->list.at[0].origin.line, 1);
 	cr_expect(strstr(diags->list.at[0].message, "\"n/p\""));
@@ -723,8 +726,8 @@ Test(compile, a_policy_that_asks_for_unknown_labels_is_warned_of_once)
 	cluster_free(cluster);
 }
 
-/* Neither what is not in force, nor what the name alone decides. */
-Test(compile, what_unknown_labels_do_not_decide_is_not_warned_of)
+/* Rules that are not in force, and selectors that the namespace's name decides. */
+Test(compile, no_warning_where_unknown_labels_decide_nothing)
 {
 	Cluster *cluster = cluster_new();
 
@@ -741,7 +744,7 @@ Test(compile, what_unknown_labels_do_not_decide_is_not_warned_of)
 }
 
 /* The number of warnings is bounded, the number of policies is not. */
-Test(compile, the_policies_that_are_not_named_are_counted)
+Test(compile, warnings_beyond_the_limit_are_counted)
 {
 	Cluster *cluster = cluster_new();
 	const Diags *diags;

@@ -118,13 +118,14 @@ Test(feeds, a_policy_in_two_directories_is_a_duplicate, .init = set_up, .fini = 
 	update();
 	write_file(0, "z.yaml", policy_text("a"));
 	update();
-	expect_counts(1, 0, 1); /* the accepted one stays, in whichever directory */
+	expect_counts(1, 0, 1); /* the accepted one stays in force, whichever directory it is in */
 	remove_file(0, "z.yaml");
 	update();
 	expect_counts(1, 0, 0);
 }
 
-Test(feeds, a_directory_of_the_same_path_is_kept, .init = set_up, .fini = tear_down)
+Test(feeds, new_settings_reuse_a_directory_of_the_same_kind_and_path, .init = set_up,
+	.fini = tear_down)
 {
 	Feeds *feeds = feeds_new();
 	Settings settings = {.policies = folder_path(0), .inventory = folder_path(1)};

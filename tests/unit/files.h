@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
-/* Policies and inventory in a folder of the test's own: written, read, left behind. */
+/* Policies and inventory in a temporary folder of the test. */
 #include "source.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 static Arena *arena;				/* of the texts */
-static char root[] = "/tmp/netpol-unit-XXXXXX"; /* mkdtemp's template, and then the folder */
+static char root[] = "/tmp/netpol-unit-XXXXXX"; /* mkdtemp()'s template, then the folder */
 
 static inline void files_begin(void)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * grace: the wait of the in-flight guarantee, which returns when every packet that was inside a
- * hook has left it. The machine is one of the test's own: the linker leads what asks the kernel
- * (which processors there are, to run on one, membarrier) here (tests/meson.build). And nft_apply
- * waits when, and only when, a commit says so, and at the right moment.
+ * grace: the grace period of the in-flight guarantee, which ends when every packet that was inside
+ * a hook has left it; and whether nft_apply() waits for it exactly when a commit needs it. The
+ * linker replaces the system calls (which processors there are, the affinity, membarrier) by those
+ * of a simulated machine (tests/meson.build).
  */
 #include "../../daemon/nft/grace_period.h"
 #include "../../daemon/nft/kernel.h"
@@ -22,14 +22,14 @@
 
 /* ---- The machine ---- */
 static struct Machine {
-	bool is_real;			  /* the one that the test runs on */
-	long configured;		  /* processors that there may be */
-	bool is_online[PROCESSORS_MAX];	  /* runs packets */
-	bool is_ours[PROCESSORS_MAX];	  /* our cpuset has it */
-	int refuses;			  /* with this error instead of EINVAL */
+	bool is_real;			/* system calls go to the kernel */
+	long configured;		/* possible processors */
+	bool is_online[PROCESSORS_MAX]; /* may run a hook */
+	bool is_ours[PROCESSORS_MAX];	/* in our cpuset */
+	int refuses; /* errno of sched_setaffinity() outside the cpuset; 0: EINVAL */
 	bool is_realtime, has_membarrier; /* PREEMPT_RT; membarrier works (not with nohz_full) */
 
-	/* what was done with it */
+	/* what the code under test did */
 	bool is_visited[PROCESSORS_MAX];
 	cpu_set_t *affinity; /* of the caller, now */
 	unsigned barriers, pauses;
@@ -52,7 +52,8 @@ static bool may_run_on(long i)
 	return m.is_online[i] && m.is_ours[i];
 }
 
-/* Succeeds, as the kernel does, if one of the set will do; and the caller runs there on return. */
+/* As the kernel: succeeds if one processor of the set is online and in the cpuset, and the caller
+ * runs there when it returns. */
 int __wrap_sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *set)
 {
 	bool is_possible = false;
@@ -115,7 +116,8 @@ long __wrap_syscall(long number, ...)
 	command = va_arg(list, int);
 	va_end(list);
 	cr_assert_eq(number, SYS_membarrier);
-	cr_assert_eq(command, MEMBARRIER_CMD_GLOBAL, "the one that waits for all RCU readers");
+	cr_assert_eq(command, MEMBARRIER_CMD_GLOBAL,
+		"MEMBARRIER_CMD_GLOBAL alone waits for all RCU readers");
 	m.barriers++;
 	errno = EINVAL;
 	return m.has_membarrier ? 0 : -1;
@@ -141,7 +143,7 @@ static void machine(long configured)
 		m.is_online[i] = m.is_ours[i] = true;
 }
 
-/* Waits on it. In the end the caller may run where it might before. */
+/* Waits, and checks that the caller's affinity is restored. */
 static void wait_there(void)
 {
 	size_t size = CPU_ALLOC_SIZE(PROCESSORS_MAX);
@@ -149,7 +151,7 @@ static void wait_there(void)
 
 	memcpy(before, m.affinity, size);
 	grace_period_wait();
-	cr_assert(CPU_EQUAL_S(size, before, m.affinity), "the affinity is another afterwards");
+	cr_assert(CPU_EQUAL_S(size, before, m.affinity), "the affinity was not restored");
 	CPU_FREE(before);
 	CPU_FREE(m.affinity);
 }
@@ -158,14 +160,15 @@ static void expect_all_visited(void)
 {
 	for (long i = 0; i < m.configured; i++)
 		cr_assert_eq(m.is_visited[i], m.is_online[i], "processor %ld", i);
-	cr_assert_eq(m.barriers + m.pauses, 0, "which takes milliseconds, for nothing");
+	cr_assert_eq(m.barriers + m.pauses, 0,
+		"all processors were visited, so nothing else need be waited for");
 }
 
-/* Where not all can be visited. */
+/* If not all processors can be visited. */
 static void expect_barrier(void)
 {
 	cr_assert_eq(m.barriers, 1);
-	cr_assert_eq(m.pauses, 0, "for nothing");
+	cr_assert_eq(m.pauses, 0, "membarrier has waited already");
 }
 
 /* ---- Waiting ---- */
@@ -176,7 +179,7 @@ Test(grace, every_processor_is_visited)
 	expect_all_visited();
 }
 
-Test(grace, processors_that_are_off_are_not_waited_for)
+Test(grace, offline_processors_are_not_visited)
 {
 	machine(8);
 	m.is_online[0] = m.is_online[4] = m.is_online[7] = false;
@@ -184,14 +187,14 @@ Test(grace, processors_that_are_off_are_not_waited_for)
 	expect_all_visited();
 }
 
-Test(grace, a_machine_has_more_processors_than_a_cpu_set)
+Test(grace, more_processors_than_a_cpu_set_t_has_are_visited)
 {
 	machine(3000);
 	wait_there();
 	expect_all_visited();
 }
 
-Test(grace, processors_that_come_are_visited_the_next_time)
+Test(grace, a_processor_that_comes_online_is_visited_next_time)
 {
 	machine(8);
 	m.is_online[5] = false;
@@ -201,7 +204,7 @@ Test(grace, processors_that_come_are_visited_the_next_time)
 	expect_all_visited();
 }
 
-Test(grace, outside_of_our_cpuset_membarrier_waits)
+Test(grace, membarrier_waits_if_a_processor_is_outside_the_cpuset)
 {
 	machine(8);
 	m.is_ours[6] = false;
@@ -209,7 +212,7 @@ Test(grace, outside_of_our_cpuset_membarrier_waits)
 	expect_barrier();
 }
 
-Test(grace, where_another_processor_is_refused_membarrier_waits)
+Test(grace, membarrier_waits_if_the_affinity_may_not_be_set)
 {
 	machine(8);
 	m.is_ours[0] = false;
@@ -218,8 +221,9 @@ Test(grace, where_another_processor_is_refused_membarrier_waits)
 	expect_barrier();
 }
 
-/* There a packet may be preempted inside a hook: to run on its processor says nothing. */
-Test(grace, on_a_realtime_kernel_membarrier_waits)
+/* With PREEMPT_RT a packet may be preempted inside a hook, so running on its processor proves
+ * nothing. */
+Test(grace, membarrier_waits_on_a_realtime_kernel)
 {
 	machine(8);
 	m.is_realtime = true;
@@ -227,7 +231,7 @@ Test(grace, on_a_realtime_kernel_membarrier_waits)
 	expect_barrier();
 }
 
-Test(grace, without_membarrier_time_has_to_do)
+Test(grace, without_membarrier_a_fixed_time_is_waited)
 {
 	machine(8);
 	m.is_ours[6] = m.has_membarrier = false;
@@ -236,8 +240,8 @@ Test(grace, without_membarrier_time_has_to_do)
 	cr_assert_geq(m.pause_ns, 50 * 1000 * 1000);
 }
 
-/* Where the machine lets it: in a cpuset some processors are out of reach, and membarrier waits. */
-Test(grace, this_machine_is_visited)
+/* With the real system calls. If a cpuset excludes some processors, membarrier waits. */
+Test(grace, the_processors_of_this_machine_are_visited)
 {
 	cpu_set_t before, after;
 	long online = __real_sysconf(_SC_NPROCESSORS_ONLN), visited = 0;
@@ -254,7 +258,7 @@ Test(grace, this_machine_is_visited)
 
 /* ---- When nft_apply waits ---- */
 static Arena *arena;
-static Buf order; /* what was done, word by word */
+static Buf order; /* a word for each step */
 
 void __real_grace_period_wait(void);
 void __wrap_grace_period_wait(void);
@@ -303,8 +307,8 @@ static void add_commit(Plan *plan, bool needs_grace_period, OpKind kind)
 	VEC_PUSH(arena, &plan->commits, commit);
 }
 
-/* As late as can be: what is rendered does not depend on packets. */
-Test(grace, nft_apply_waits_before_the_commits_that_say_so)
+/* The wait comes after rendering, which takes time and does not depend on packets. */
+Test(grace, nft_apply_waits_before_the_commits_that_need_it)
 {
 	Nft nft = {};
 	Plan plan = {};

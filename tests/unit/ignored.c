@@ -35,7 +35,7 @@ static void refresh(void)
 	snapshot_update(snapshot, &changes);
 }
 
-/* The names that are warned of, each after a blank. */
+/* The names with a warning, each after a blank. */
 static const char *warned(void)
 {
 	const Diags *diags = snapshot_diags(snapshot);
@@ -77,7 +77,7 @@ Test(ignored, a_warning_comes_and_goes_with_the_name)
 	refresh();
 	cr_expect_str_eq(warned(), " a.YAML");
 
-	/* another file is pending: the warning stands */
+	/* another file is read: the warning stays */
 	put(0, "b.conf", "# nothing\n");
 	source_dir_mark(dirs[0], "b.conf");
 	refresh();
@@ -95,8 +95,8 @@ Test(ignored, a_warning_comes_and_goes_with_the_name)
 	cr_expect_str_eq(warned(), "");
 }
 
-/* With 100,000 files a full scan at each event would take longer than all else. */
-Test(ignored, a_warning_makes_no_full_scan)
+/* With 100,000 files a full scan at each event would take most of the time. */
+Test(ignored, a_warning_causes_no_full_scan)
 {
 	put(0, "a.YAML", "");
 	refresh();
@@ -109,7 +109,7 @@ Test(ignored, a_warning_makes_no_full_scan)
 	cr_expect_eq(source_dir_count(dirs[0]), 0, "the directory was scanned");
 }
 
-/* Twenty are named. When one of them goes, another one takes its place, by a full scan. */
+/* Twenty get a warning of their own. When one is deleted, a full scan finds another one. */
 Test(ignored, many_names_are_counted)
 {
 	const Diags *diags;

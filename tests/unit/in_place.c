@@ -195,7 +195,7 @@ Test(in_place, the_order_of_pods_does_not_matter, .init = set_up, .fini = tear_d
 	cr_expect_eq(changes.pods.n, 0);
 }
 
-Test(in_place, superseded_pods_are_freed_in_the_end, .init = set_up, .fini = tear_down)
+Test(in_place, superseded_pods_are_freed_eventually, .init = set_up, .fini = tear_down)
 {
 	Line lines[PODS];
 	bool has_moved = false;
@@ -231,7 +231,7 @@ static size_t count_unsaved(const char *has)
 	return n;
 }
 
-/* kubelet lists its pods in another order each time it is asked. */
+/* kubelet lists its pods in another order at each request. */
 Test(in_place, another_order_is_not_saved, .init = set_up, .fini = tear_down)
 {
 	Line lines[PODS], one;
@@ -256,13 +256,13 @@ Test(in_place, another_order_is_not_saved, .init = set_up, .fini = tear_down)
 	cr_expect_eq(count_unsaved(""), 0);
 }
 
-/* Of two pods of one name their places decide which is in force: neither may stay as it was. */
-Test(in_place, a_duplicate_pod_does_not_stay, .init = set_up, .fini = tear_down)
+/* If two pods have one name, their order decides which is in force: neither may be reused. */
+Test(in_place, a_duplicate_pod_is_not_reused, .init = set_up, .fini = tear_down)
 {
 	Line lines[PODS];
 
 	fill(lines);
-	lines[3] = (Line){5, 1, 0}; /* as 5 is, before it */
+	lines[3] = (Line){5, 1, 0}; /* the name of the pod at 5, before it */
 	read_again(lines, PODS);
 	cr_expect_str_eq(label(5), "0");
 	for (int round = 0; round < 4; round++) {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * incremental: after any sequence of changes to the files, the ruleset that was updated change by
- * change equals the one that a fresh start makes of the files: to the byte, and in every warning.
- * In half of the rounds deleted files stay in force for a while; then it is so once all of them
- * have been forgotten.
+ * incremental: after any sequence of changes to the files, the updated ruleset equals the one that
+ * a fresh start makes of the files, to the byte, and so do the warnings. In half of the rounds
+ * deleted files stay in force for a while: then the two are compared when none is left.
  */
 #include "files.h"
 #include "seed.h"
@@ -12,7 +11,7 @@
 #include <string.h>
 
 #define NODES 6
-#define SPACES 4
+#define NAMESPACES 4
 #define FILES 8		   /* of policies */
 #define ROUNDS_DEFAULT 100 /* NETPOL_ROUNDS sets another number */
 #define ROUNDS_WITH_ALL_CASES 20
@@ -41,7 +40,7 @@ static void add_pod(Buf *buf, int node)
 		"\"dns\",\"protocol\":\"UDP\",\"containerPort\":53}]}]},\"status\":{\"phase\":\"%"
 		"s\","
 		"\"startTime\":\"2026-01-%02dT00:00:00Z\"",
-		roll(12), roll(SPACES), roll(3), roll(3), roll(3), node,
+		roll(12), roll(NAMESPACES), roll(3), roll(3), roll(3), node,
 		roll(8) ? "" : ",\"hostNetwork\":true", 80 + roll(2), phases[roll(5)], 1 + roll(3));
 	if (roll(8))
 		buf_printf(buf, ",\"podIPs\":[{\"ip\":\"10.0.0.%d\"}", 1 + roll(40));
@@ -50,7 +49,7 @@ static void add_pod(Buf *buf, int node)
 	buf_add(buf, "}}");
 }
 
-/* Most of a file stays: pods come, go, change, and change places. */
+/* Most of a file stays: some pods are added, deleted, changed and moved. */
 #define PODS_MAX 10
 static const char *pods_of[NODES][PODS_MAX];
 
@@ -60,7 +59,7 @@ static const char *team_text(void)
 	return roll(3) ? arena_printf(arena, "\"team\":\"%d\"", roll(2)) : "";
 }
 
-/* Or a namespace, as in a list of both by kubectl. */
+/* Or a namespace, as in a list of both that kubectl prints. */
 static const char *new_pod(int node)
 {
 	Buf buf = {.arena = arena};
@@ -69,7 +68,7 @@ static const char *new_pod(int node)
 		buf_printf(&buf,
 			"{\"kind\":\"Namespace\",\"metadata\":{\"name\":\"n%d\","
 			"\"resourceVersion\":\"%d\",\"labels\":{%s}}}",
-			roll(SPACES), roll(2), team_text());
+			roll(NAMESPACES), roll(2), team_text());
 	else
 		add_pod(&buf, node);
 	return buf_text(&buf);
@@ -112,18 +111,18 @@ static const char *pods_text(int node)
 	return buf_text(&buf);
 }
 
-/* Enough pods that a set gets the next size (set_size). */
-#define CROWD (512 + 4)
-static int in_crowd;
+/* So many pods that a set needs the next size (set_size). */
+#define LARGE (512 + 4)
+static int n_large;
 
-static const char *crowd_text(void)
+static const char *large_text(void)
 {
 	Buf buf = {.arena = arena};
-	int n = in_crowd + roll(17) - 8;
+	int n = n_large + roll(17) - 8;
 
-	in_crowd = n < CROWD - 32 || n > CROWD ? CROWD - 16 : n;
+	n_large = n < LARGE - 32 || n > LARGE ? LARGE - 16 : n;
 	buf_add(&buf, "{\"kind\":\"PodList\",\"items\":[");
-	for (int i = 0; i < in_crowd; i++)
+	for (int i = 0; i < n_large; i++)
 		buf_printf(&buf,
 			"%s{\"metadata\":{\"name\":\"c%d\",\"namespace\":\"n0\",\"labels\":{"
 			"\"a\":\"%d\"}},\"spec\":{\"nodeName\":\"node%d\"},\"status\":{\"phase\":"
@@ -138,7 +137,7 @@ static const char *namespaces_text(void)
 	Buf buf = {.arena = arena};
 
 	buf_add(&buf, "{\"kind\":\"NamespaceList\",\"items\":[");
-	for (int i = 0, n = 0; i < SPACES; i++)
+	for (int i = 0, n = 0; i < NAMESPACES; i++)
 		if (roll(3))
 			buf_printf(&buf, "%s{\"metadata\":{\"name\":\"n%d\",\"labels\":{%s}}}",
 				n++ ? "," : "", i, team_text());
@@ -157,11 +156,11 @@ static const char *namespace_selector(void)
 	case 1:
 		return "!team";
 	case 2:
-		return arena_printf(arena, "%s%s=n%d", name, roll(2) ? "!" : "", roll(SPACES));
+		return arena_printf(arena, "%s%s=n%d", name, roll(2) ? "!" : "", roll(NAMESPACES));
 	case 3:
-		return arena_printf(arena, "%s=n%d,team!=%d", name, roll(SPACES), roll(2));
+		return arena_printf(arena, "%s=n%d,team!=%d", name, roll(NAMESPACES), roll(2));
 	case 4:
-		return arena_printf(arena, "%s notin (n1,n%d),!team", name, roll(SPACES));
+		return arena_printf(arena, "%s notin (n1,n%d),!team", name, roll(NAMESPACES));
 	default:
 		return arena_printf(arena, "team=%d", roll(2));
 	}
@@ -221,7 +220,7 @@ static const char *policies_text(int file)
 	buf_add(&buf, "policies = ( ");
 	for (int i = 0; i < n; i++) {
 		buf_printf(&buf, "%s{ name = \"x%d\"; namespace = \"n%d\"; pods = \"%s\";\n",
-			i ? ",\n" : "", roll(4) ? 10 * file + i : roll(20), roll(SPACES),
+			i ? ",\n" : "", roll(4) ? 10 * file + i : roll(20), roll(NAMESPACES),
 			roll(3) ? arena_printf(arena, "a=%d", roll(3)) : "");
 		buf_add(&buf, "ingress = ( ");
 		add_rule(&buf, "from");
@@ -237,56 +236,56 @@ static const char *policies_text(int file)
 	return buf_text(&buf);
 }
 
-/* ---- Two ways to one ruleset ---- */
-typedef struct Way {
+/* ---- From files to a ruleset ---- */
+typedef struct Pipeline {
 	SourceDir *dirs[2];
 	Snapshot *snapshot;
 	Compiler *compiler;
-} Way;
+} Pipeline;
 
-static Way way_new(bool is_all)
+static Pipeline pipeline_new(bool is_all)
 {
-	Way way = {};
+	Pipeline pipeline = {};
 	CompileOptions options = {.node = "node0", .is_all = is_all, .table = "netpol"};
 
-	dirs_new(way.dirs, false);
-	way.snapshot = snapshot_new(way.dirs, 2);
-	cr_assert(way.snapshot);
-	way.compiler = compiler_new(snapshot_model(way.snapshot), &options);
-	cr_assert(way.compiler);
-	return way;
+	dirs_new(pipeline.dirs, false);
+	pipeline.snapshot = snapshot_new(pipeline.dirs, 2);
+	cr_assert(pipeline.snapshot);
+	pipeline.compiler = compiler_new(snapshot_model(pipeline.snapshot), &options);
+	cr_assert(pipeline.compiler);
+	return pipeline;
 }
 
-static void way_free(Way *way)
+static void pipeline_free(Pipeline *pipeline)
 {
-	compiler_free(way->compiler);
-	snapshot_free(way->snapshot);
-	dirs_free(way->dirs);
+	compiler_free(pipeline->compiler);
+	snapshot_free(pipeline->snapshot);
+	dirs_free(pipeline->dirs);
 }
 
-static Ruleset *go(Way *way)
+static Ruleset *pipeline_update(Pipeline *pipeline)
 {
 	Arena *scratch = arena_new();
 	Changes changes = {.arena = scratch};
 	Ruleset *ruleset = NULL;
 
 	for (int i = 0; i < 2; i++)
-		cr_assert_eq(source_dir_refresh(way->dirs[i], now_ms), 0);
-	snapshot_update(way->snapshot, &changes);
-	ruleset = compiler_update(way->compiler, &changes);
+		cr_assert_eq(source_dir_refresh(pipeline->dirs[i], now_ms), 0);
+	snapshot_update(pipeline->snapshot, &changes);
+	ruleset = compiler_update(pipeline->compiler, &changes);
 	arena_free(scratch);
 	return ruleset;
 }
 
-static const char *all_text(const Way *way, const Ruleset *ruleset)
+static const char *all_text(const Pipeline *pipeline, const Ruleset *ruleset)
 {
 	Buf buf = {.arena = arena};
 	Diags diags = {.arena = arena};
 	Texts lines = {}; /* in no order */
 
 	buf_add(&buf, nft_ruleset_text(arena, ruleset));
-	diags_append(&diags, snapshot_diags(way->snapshot));
-	compiler_warn(way->compiler, &diags);
+	diags_append(&diags, snapshot_diags(pipeline->snapshot));
+	compiler_warn(pipeline->compiler, &diags);
 	for (size_t i = 0; i < diags.list.n; i++)
 		VEC_PUSH(arena, &lines, diag_line(arena, &diags.list.at[i]));
 	if (lines.n)
@@ -296,7 +295,7 @@ static const char *all_text(const Way *way, const Ruleset *ruleset)
 	return buf_text(&buf);
 }
 
-static bool are_equal(const Way *one, const Ruleset *x, const Way *two, const Ruleset *y)
+static bool are_equal(const Pipeline *one, const Ruleset *x, const Pipeline *two, const Ruleset *y)
 {
 	return strcmp(all_text(one, x), all_text(two, y)) == 0;
 }
@@ -331,54 +330,56 @@ static const char *difference(const char *wanted, const char *found)
 }
 
 /* ---- Events ---- */
-static void touch(Way *way, int dir, const char *name, const char *text)
+static void change_file(Pipeline *pipeline, int dir, const char *name, const char *text)
 {
 	if (text)
 		put(dir, name, text);
 	else
 		unlink(path(dir, name));
-	source_dir_mark(way->dirs[dir], name);
+	source_dir_mark(pipeline->dirs[dir], name);
 	if (roll(2))
-		source_dir_prefetch(way->dirs[dir]); /* a later change may supersede it */
+		source_dir_prefetch(pipeline->dirs[dir]); /* a later change may supersede it */
 }
 
 /*
- * has_conflicts: files that are broken, or contradict each other. What stays in force then depends
- * on the last valid content, which a fresh start does not know.
+ * Files may be broken or contradict each other. Then the last valid content is in force, which a
+ * fresh start does not know: is_clean().
  */
-static void event(Way *way)
+static void event(Pipeline *pipeline)
 {
 	int i;
 
 	switch (roll(12)) {
-	case 0: /* a namespace in two files, too */
-		touch(way, 1, roll(2) ? "namespaces.json" : "again.json",
+	case 0: /* also one namespace in two files */
+		change_file(pipeline, 1, roll(2) ? "namespaces.json" : "again.json",
 			roll(4) ? namespaces_text() : NULL);
 		break;
 	case 1:
 	case 2:
 		i = roll(FILES);
-		touch(way, 0, arena_printf(arena, "%d.conf", i), roll(4) ? policies_text(i) : NULL);
+		change_file(pipeline, 0, arena_printf(arena, "%d.conf", i),
+			roll(4) ? policies_text(i) : NULL);
 		break;
 	case 3:
 	case 4:
-		touch(way, 1, "crowd.json", crowd_text());
+		change_file(pipeline, 1, "large.json", large_text());
 		break;
 	default:
 		i = roll(NODES);
-		touch(way, 1, arena_printf(arena, "node%d.json", i), roll(6) ? pods_text(i) : NULL);
+		change_file(pipeline, 1, arena_printf(arena, "node%d.json", i),
+			roll(6) ? pods_text(i) : NULL);
 	}
 }
 
-static bool is_anything_withdrawn(const Way *way)
+static bool is_anything_withdrawn(const Pipeline *pipeline)
 {
-	return source_dir_next_withdrawal(way->dirs[0]) != SOURCE_NEVER ||
-	       source_dir_next_withdrawal(way->dirs[1]) != SOURCE_NEVER;
+	return source_dir_next_withdrawal(pipeline->dirs[0]) != SOURCE_NEVER ||
+	       source_dir_next_withdrawal(pipeline->dirs[1]) != SOURCE_NEVER;
 }
 
-static bool is_clean(const Way *way)
+static bool is_clean(const Pipeline *pipeline)
 {
-	return snapshot_diags(way->snapshot)->n_errors == 0;
+	return snapshot_diags(pipeline->snapshot)->n_errors == 0;
 }
 
 static bool has(const Elements *elements, const Element *wanted)
@@ -387,7 +388,7 @@ static bool has(const Elements *elements, const Element *wanted)
 	       bsearch(wanted, elements->at, elements->n, sizeof(Element), element_compare);
 }
 
-/* If a set has edit_of, its lists of added and removed elements are right. */
+/* If a set has edit_of, checks its lists of added and removed elements. Returns how many have. */
 static unsigned check_edits(const Ruleset *old, const Ruleset *new)
 {
 	unsigned n = 0;
@@ -409,7 +410,7 @@ static unsigned check_edits(const Ruleset *old, const Ruleset *new)
 	return n;
 }
 
-/* A set that keeps its name keeps its size, which has room for old and new elements together. */
+/* A set of the same name has the same size, enough for old and new elements together. */
 static void check_sizes(const Ruleset *old, const Ruleset *new)
 {
 	for (size_t i = 0; i < new->sets.n; i++) {
@@ -448,15 +449,15 @@ static void check_step(const Ruleset *old, const Ruleset *new, const char *old_t
 	cr_assert_eq(plan.commits.n == 0, ruleset_is_equal(old, new));
 }
 
-/* Counts what occurred: the test fails if an interesting case never did. */
+/* How often each rare case occurred. */
 typedef struct Seen {
 	unsigned n_compared, n_edits, n_resized, n_withdrawn;
 	unsigned n_unknown; /* warnings of namespaces without labels */
 } Seen;
 
-static unsigned count_unknown(const Way *way)
+static unsigned count_unknown(const Pipeline *pipeline)
 {
-	const Diags *diags = snapshot_diags(way->snapshot);
+	const Diags *diags = snapshot_diags(pipeline->snapshot);
 	unsigned n = 0;
 
 	for (size_t i = 0; i < diags->list.n; i++)
@@ -464,49 +465,49 @@ static unsigned count_unknown(const Way *way)
 	return n;
 }
 
-static void play(bool is_all, bool is_withdrawing, Seen *seen)
+static void play_round(bool is_all, bool is_withdrawing, Seen *seen)
 {
-	Way way;
-	Ruleset *held;
+	Pipeline pipeline;
+	Ruleset *updated;
 
 	files_clear();
 	memset(pods_of, 0, sizeof(pods_of));
-	in_crowd = 0;
-	way = way_new(is_all);
+	n_large = 0;
+	pipeline = pipeline_new(is_all);
 	for (int i = 0; i < 2; i++)
-		source_dir_set_withdraw_ms(way.dirs[i], is_withdrawing ? WITHDRAW_MS : 0);
-	held = go(&way);
+		source_dir_set_withdraw_ms(pipeline.dirs[i], is_withdrawing ? WITHDRAW_MS : 0);
+	updated = pipeline_update(&pipeline);
 	for (int e = 0; e < EVENTS; e++) {
-		const char *old_text = nft_ruleset_text(arena, held);
+		const char *old_text = nft_ruleset_text(arena, updated);
 		Ruleset *new, *fresh;
-		Way again;
+		Pipeline again;
 
 		for (int n = 1 + roll(3); n > 0; n--)
-			event(&way);
+			event(&pipeline);
 		now_ms += (uint64_t)roll(3 * WITHDRAW_MS);
-		new = go(&way);
-		check_step(held, new, old_text);
-		seen->n_edits += check_edits(held, new);
-		check_sizes(held, new);
-		seen->n_resized += count_resized(held, new);
-		ruleset_unref(held);
-		held = new;
-		seen->n_withdrawn += is_anything_withdrawn(&way);
-		if (!is_clean(&way) || is_anything_withdrawn(&way))
+		new = pipeline_update(&pipeline);
+		check_step(updated, new, old_text);
+		seen->n_edits += check_edits(updated, new);
+		check_sizes(updated, new);
+		seen->n_resized += count_resized(updated, new);
+		ruleset_unref(updated);
+		updated = new;
+		seen->n_withdrawn += is_anything_withdrawn(&pipeline);
+		if (!is_clean(&pipeline) || is_anything_withdrawn(&pipeline))
 			continue;
-		again = way_new(is_all);
-		fresh = go(&again);
-		cr_assert(are_equal(&way, held, &again, fresh),
-			"event %d: not what a fresh start makes:\n%s", e,
-			difference(all_text(&again, fresh), all_text(&way, held)));
-		cr_assert(ruleset_is_equal(held, fresh));
+		again = pipeline_new(is_all);
+		fresh = pipeline_update(&again);
+		cr_assert(are_equal(&pipeline, updated, &again, fresh),
+			"event %d: a fresh start makes another ruleset:\n%s", e,
+			difference(all_text(&again, fresh), all_text(&pipeline, updated)));
+		cr_assert(ruleset_is_equal(updated, fresh));
 		seen->n_compared++;
-		seen->n_unknown += count_unknown(&way);
+		seen->n_unknown += count_unknown(&pipeline);
 		ruleset_unref(fresh);
-		way_free(&again);
+		pipeline_free(&again);
 	}
-	ruleset_unref(held);
-	way_free(&way);
+	ruleset_unref(updated);
+	pipeline_free(&pipeline);
 }
 
 static void end(void)
@@ -535,7 +536,7 @@ Test(incremental, an_updated_ruleset_equals_one_from_scratch, .init = files_begi
 	for (unsigned round = 0; round < rounds; round++) {
 		arena = arena_new();
 		seed = seed_of_round(1, round);
-		play(seed % 2, seed / 2 % 2, &all);
+		play_round(seed % 2, seed / 2 % 2, &all);
 		arena_free(arena);
 	}
 	seed_end();

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The out-of-memory policy of base.h. While one file is read any allocation may fail: the result is
- * -ENOMEM, what was in force stays, and a second try gives what it would have given without the
- * failure. Anywhere else the process ends. A lack of file descriptors is an error that is returned.
+ * -ENOMEM, what was in force stays, and a second try has the result that it would have had without
+ * the failure. Anywhere else the process ends. A lack of file descriptors is an error that is
+ * returned.
  */
 #include "files.h"
 #include "compile.h"
@@ -17,7 +18,7 @@
 
 /*
  * ---- Allocations that fail ----
- * The linker leads netpol's own calls here, not those of libraries (tests/meson.build).
+ * The linker replaces netpol's calls by these, but not those of libraries (tests/meson.build).
  */
 typedef enum Where { WHILE_READING, ELSEWHERE } Where;
 
@@ -156,8 +157,9 @@ static const char MANIFEST[] =
 	"spec:\n  podSelector: {matchExpressions: [{key: a, operator: In, values: ['9', '1']}]}\n"
 	"  egress:\n  - to: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}]\n"
 	"  - to: [{podSelector: {}}]\n    ports: [{port: web}]\n  policyTypes: [Egress]\n";
-/* the policy's name is that of POLICY: rejected while that file is there */
-static const char TAKEN[] = "policies = ( { name = \"x\"; namespace = \"n0\"; pods = \"\"; } );\n";
+/* has POLICY's name: rejected while the file with POLICY exists */
+static const char SAME_NAME[] =
+	"policies = ( { name = \"x\"; namespace = \"n0\"; pods = \"\"; } );\n";
 static const char NAMESPACES[] =
 	"{\"kind\":\"NamespaceList\",\"items\":[{\"metadata\":{\"name\":\"n1\",\"labels\":{"
 	"\"team\":\"red\"}}}]}";
@@ -182,7 +184,7 @@ static void make_burst(int i)
 		change_file(1, "again.json", pods_text(2)); /* a duplicate of every pod */
 		break;
 	case 4:
-		change_file(0, "z.conf", TAKEN);
+		change_file(0, "z.conf", SAME_NAME);
 		break;
 	case 5:
 		change_file(0, "x.conf", NULL);
@@ -196,36 +198,36 @@ static void make_burst(int i)
 #define BURSTS 7
 #define BURSTS_THAT_WRITE 5 /* those after them only remove files */
 
-/* ---- What netpold does with a burst ---- */
-typedef struct Way {
+/* ---- From a burst to a ruleset ---- */
+typedef struct Pipeline {
 	SourceDir *dirs[2];
 	Snapshot *snapshot;
 	Compiler *compiler;
-	Ruleset *held;
-} Way;
+	Ruleset *applied;
+} Pipeline;
 
-static Way way_new(void)
+static Pipeline pipeline_new(void)
 {
-	Way way = {};
+	Pipeline pipeline = {};
 
-	dirs_new(way.dirs, true);
-	way.held = ruleset_new();
-	way.held->base.table = "netpol"; /* which planning a change asks for */
-	ruleset_sort(way.held);
-	cr_assert(way.held);
-	return way;
+	dirs_new(pipeline.dirs, true);
+	pipeline.applied = ruleset_new();
+	pipeline.applied->base.table = "netpol"; /* plan_change() needs it */
+	ruleset_sort(pipeline.applied);
+	cr_assert(pipeline.applied);
+	return pipeline;
 }
 
-static void way_free(Way *way)
+static void pipeline_free(Pipeline *pipeline)
 {
-	ruleset_unref(way->held);
-	compiler_free(way->compiler);
-	snapshot_free(way->snapshot);
-	dirs_free(way->dirs);
+	ruleset_unref(pipeline->applied);
+	compiler_free(pipeline->compiler);
+	snapshot_free(pipeline->snapshot);
+	dirs_free(pipeline->dirs);
 }
 
-/* As netpold does it. On an error (-errno) the snapshot and the ruleset are as before. */
-static int reconcile(Way *way)
+/* As in netpold. On an error (-errno) the snapshot and the ruleset are as before. */
+static int reconcile(Pipeline *pipeline)
 {
 	ARENA_CLEANUP Arena *scratch = arena_new();
 	CompileOptions options = {.node = "node", .table = "netpol"};
@@ -235,65 +237,65 @@ static int reconcile(Way *way)
 	int r = 0;
 
 	for (int i = 0; r == 0 && i < 2; i++)
-		r = source_dir_refresh(way->dirs[i], 0);
+		r = source_dir_refresh(pipeline->dirs[i], 0);
 	if (r < 0)
 		return r;
-	if (!way->snapshot) {
-		way->snapshot = snapshot_new(way->dirs, 2);
-		way->compiler = compiler_new(snapshot_model(way->snapshot), &options);
+	if (!pipeline->snapshot) {
+		pipeline->snapshot = snapshot_new(pipeline->dirs, 2);
+		pipeline->compiler = compiler_new(snapshot_model(pipeline->snapshot), &options);
 	}
-	snapshot_update(way->snapshot, &changes);
-	ruleset = compiler_update(way->compiler, &changes);
-	plan_change(scratch, way->held, ruleset, &plan);
-	ruleset_unref(way->held);
-	way->held = ruleset;
+	snapshot_update(pipeline->snapshot, &changes);
+	ruleset = compiler_update(pipeline->compiler, &changes);
+	plan_change(scratch, pipeline->applied, ruleset, &plan);
+	ruleset_unref(pipeline->applied);
+	pipeline->applied = ruleset;
 	return 0;
 }
 
-static const char *text_of(const Way *way)
+static const char *text_of(const Pipeline *pipeline)
 {
-	return nft_ruleset_text(arena, way->held);
+	return nft_ruleset_text(arena, pipeline->applied);
 }
 
-static void take_unsaved(Way *way)
+static void take_unsaved(Pipeline *pipeline)
 {
 	StateText *list = NULL;
 
 	for (int i = 0; i < 2; i++)
-		source_dir_take_unsaved(way->dirs[i], &list);
+		source_dir_take_unsaved(pipeline->dirs[i], &list);
 	for (StateText *next; list; list = next) {
 		next = list->next;
 		state_text_free(list);
 	}
 }
 
-static int process_burst(Way *way)
+static int process_burst(Pipeline *pipeline)
 {
 	int r;
 
 	for (size_t i = 0; i < n_events; i++)
-		source_dir_mark(way->dirs[events[i].dir], events[i].name);
+		source_dir_mark(pipeline->dirs[events[i].dir], events[i].name);
 	for (int i = 0; i < 2; i++)
-		source_dir_prefetch(way->dirs[i]);
-	r = reconcile(way);
+		source_dir_prefetch(pipeline->dirs[i]);
+	r = reconcile(pipeline);
 	if (r == 0)
-		take_unsaved(way);
+		take_unsaved(pipeline);
 	return r;
 }
 
-/* The allocation after the first k of reading fails. True: there were more than k. */
-static bool process_with_failure(Way *way, long k)
+/* While reading, k allocations succeed and the next one fails. False: there were only k. */
+static bool process_with_failure(Pipeline *pipeline, long k)
 {
-	const char *before = text_of(way);
+	const char *before = text_of(pipeline);
 	int r;
 
 	fail_after(WHILE_READING, k);
-	r = process_burst(way);
+	r = process_burst(pipeline);
 	until_failure = -1;
 	cr_assert(r == 0 || (r == -ENOMEM && has_failed));
 	if (r < 0) {
-		cr_assert_str_eq(text_of(way), before);
-		cr_assert_eq(process_burst(way), 0);
+		cr_assert_str_eq(text_of(pipeline), before);
+		cr_assert_eq(process_burst(pipeline), 0);
 	}
 	return has_failed;
 }
@@ -301,32 +303,32 @@ static bool process_with_failure(Way *way, long k)
 /* The ruleset after each burst when nothing fails. */
 static const char *wanted[BURSTS];
 
-static Way begin(void)
+static Pipeline begin(void)
 {
 	files_clear();
-	return way_new();
+	return pipeline_new();
 }
 
-static void expect(const Way *way, int burst, long k)
+static void expect(const Pipeline *pipeline, int burst, long k)
 {
 	if (!wanted[burst])
-		wanted[burst] = text_of(way);
-	cr_assert_str_eq(text_of(way), wanted[burst], "burst %d, failure %ld", burst, k);
+		wanted[burst] = text_of(pipeline);
+	cr_assert_str_eq(text_of(pipeline), wanted[burst], "burst %d, failure %ld", burst, k);
 }
 
-/* True: reading the last burst took more than k allocations. */
+/* As process_with_failure() for the last burst. */
 static bool play(int last, long k)
 {
-	Way way = begin();
-	bool had_so_many = false;
+	Pipeline pipeline = begin();
+	bool has_failed_once = false;
 
 	for (int e = 0; e <= last; e++) {
 		make_burst(e);
-		had_so_many = process_with_failure(&way, e == last ? k : -1);
+		has_failed_once = process_with_failure(&pipeline, e == last ? k : -1);
 	}
-	expect(&way, last, k);
-	way_free(&way);
-	return had_so_many;
+	expect(&pipeline, last, k);
+	pipeline_free(&pipeline);
+	return has_failed_once;
 }
 
 /* ---- Reading a file ---- */
@@ -355,7 +357,7 @@ static const char *source_text(const Source *source)
 	return buf_text(&buf);
 }
 
-/* The source as text; NULL: the k-th allocation failed. */
+/* k allocations succeed. The source as text; NULL: the next one failed. */
 static const char *read_with(int dir, const char *name, Arena *scratch, long k)
 {
 	int fd = open(folder(dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
@@ -412,17 +414,18 @@ Test(memory, a_file_that_could_not_be_read_is_read_later, .init = set_up, .fini 
 }
 
 /* ---- Anywhere else ---- */
-/* The exit status of a process whose k-th allocation outside of reading fails. */
+/* The exit status of a process in which k allocations outside of reading succeed and the next one
+ * fails; 0: there were only k. */
 static int end_of_process(int last, long k)
 {
-	Way way = begin();
+	Pipeline pipeline = begin();
 	struct rlimit none = {};
 	pid_t child;
 	int status;
 
 	for (int e = 0; e < last; e++) {
 		make_burst(e);
-		cr_assert_eq(process_burst(&way), 0);
+		cr_assert_eq(process_burst(&pipeline), 0);
 	}
 	make_burst(last);
 	child = fork();
@@ -430,10 +433,10 @@ static int end_of_process(int last, long k)
 		setrlimit(RLIMIT_CORE, &none);
 		dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
 		fail_after(ELSEWHERE, k);
-		_exit(process_burst(&way) == 0 ? (has_failed ? 1 : 0) : 2);
+		_exit(process_burst(&pipeline) == 0 ? (has_failed ? 1 : 0) : 2);
 	}
 	cr_assert(child > 0 && waitpid(child, &status, 0) == child);
-	way_free(&way);
+	pipeline_free(&pipeline);
 	return status;
 }
 
@@ -455,32 +458,32 @@ Test(memory, any_other_allocation_that_fails_ends_the_process, .init = set_up, .
 	}
 }
 
-Test(memory, the_heap_ends_the_process, .signal = SIGABRT)
+Test(memory, a_failed_heap_allocation_ends_the_process, .signal = SIGABRT)
 {
 	fail_after(ELSEWHERE, 0);
 	memory_alloc(1);
 }
 
-Test(memory, a_directory_ends_the_process, .signal = SIGABRT)
+Test(memory, a_directory_without_memory_ends_the_process, .signal = SIGABRT)
 {
 	fail_after(ELSEWHERE, 1); /* its path */
 	source_dir_new(SOURCE_POLICIES, "/nowhere", true);
 }
 
-Test(memory, a_text_to_be_saved_ends_the_process, .signal = SIGABRT)
+Test(memory, a_text_to_be_saved_without_memory_ends_the_process, .signal = SIGABRT)
 {
 	fail_after(ELSEWHERE, 1); /* its name */
 	state_text_new("boot", NULL, 0);
 }
 
-Test(memory, a_ruleset_ends_the_process, .signal = SIGABRT)
+Test(memory, a_ruleset_without_memory_ends_the_process, .signal = SIGABRT)
 {
 	fail_after(ELSEWHERE, 1); /* its arena */
 	ruleset_new();
 }
 
 /* ---- Descriptors ---- */
-static int reconcile_with_descriptors(Way *way, rlim_t more)
+static int reconcile_with_descriptors(Pipeline *pipeline, rlim_t more)
 {
 	struct rlimit before, few;
 	int r, lowest = dup(0);
@@ -490,7 +493,7 @@ static int reconcile_with_descriptors(Way *way, rlim_t more)
 	few = before;
 	few.rlim_cur = (rlim_t)lowest + more;
 	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
-	r = reconcile(way);
+	r = reconcile(pipeline);
 	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
 	return r;
 }
@@ -501,32 +504,32 @@ Test(memory, a_lack_of_descriptors_is_an_error, .init = set_up, .fini = tear_dow
 
 	cr_assert_not(play(0, -1));
 	for (rlim_t more = 0; more < 8; more++) {
-		Way way = begin();
+		Pipeline pipeline = begin();
 		int r;
 
 		make_burst(0);
-		r = reconcile_with_descriptors(&way, more);
+		r = reconcile_with_descriptors(&pipeline, more);
 		cr_assert(r == 0 || r == -EMFILE, "%d", r);
 		n_refused += r < 0;
 		if (r < 0)
-			cr_assert_eq(reconcile(&way), 0);
-		expect(&way, 0, (long)more);
-		way_free(&way);
+			cr_assert_eq(reconcile(&pipeline), 0);
+		expect(&pipeline, 0, (long)more);
+		pipeline_free(&pipeline);
 	}
 	cr_assert(n_refused > 1 && n_refused < 8);
 }
 
-/* libc's opendir fails with ENOMEM as the kernel's open does. */
+/* opendir() allocates: it fails with ENOMEM as open() may. */
 Test(memory, a_directory_that_could_not_be_opened_is_opened_later, .init = set_up,
 	.fini = tear_down)
 {
-	Way way = begin();
+	Pipeline pipeline = begin();
 
 	make_burst(0);
 	is_without_streams = true;
-	cr_assert_eq(reconcile(&way), -ENOMEM);
+	cr_assert_eq(reconcile(&pipeline), -ENOMEM);
 	is_without_streams = false;
-	cr_assert_eq(reconcile(&way), 0);
-	cr_assert_eq(source_dir_count(way.dirs[0]), 1);
-	way_free(&way);
+	cr_assert_eq(reconcile(&pipeline), 0);
+	cr_assert_eq(source_dir_count(pipeline.dirs[0]), 1);
+	pipeline_free(&pipeline);
 }

@@ -63,7 +63,7 @@ Test(model, selectors_match_as_the_api_says)
 	}
 }
 
-Test(model, selectors_print_to_what_parses_back)
+Test(model, a_printed_selector_parses_to_the_same)
 {
 	static const char *const texts[] = {
 		"b=1,a=2", "x in (c,a,b)", "!k,k2", "z notin (q)", "a in (a)"};
@@ -80,7 +80,7 @@ Test(model, selectors_print_to_what_parses_back)
 	}
 }
 
-Test(model, equal_selectors_print_alike)
+Test(model, equal_selectors_have_the_same_text)
 {
 	Selector one = {}, two = {};
 	size_t at;
@@ -90,7 +90,7 @@ Test(model, equal_selectors_print_alike)
 	cr_assert_str_eq(selector_text(arena, &one), selector_text(arena, &two));
 }
 
-Test(model, bad_selectors_say_where)
+Test(model, errors_of_selectors_name_the_position)
 {
 	static const struct {
 		const char *text;
@@ -109,7 +109,7 @@ Test(model, bad_selectors_say_where)
 	}
 }
 
-Test(model, pods_without_address_or_finished_do_not_count)
+Test(model, pods_that_have_finished_or_have_no_address_are_not_live)
 {
 	Pod pod = {.phase = PHASE_RUNNING};
 
@@ -167,9 +167,9 @@ Test(model, of_pods_with_one_name_the_latest_wins)
 	cr_assert_eq(model_counts(model).pods, 1);
 	cr_assert_eq(model_counts(model).duplicates, 1);
 	model_warn_duplicates(model, &diags);
-	cr_assert_eq(diags.list.n, 1, "the one that differs; two equal ones are no matter");
+	cr_assert_eq(diags.list.n, 1, "only the duplicate that differs gets a warning");
 
-	cr_assert_eq(replace_pod(model, old, NULL).pods.n, 0, "it had not won");
+	cr_assert_eq(replace_pod(model, old, NULL).pods.n, 0, "it was not in force");
 	changes = replace_pod(model, same_version, NULL);
 	cr_assert_eq(changes.pods.n, 1);
 	cr_assert_eq(changes.pods.at[0].before, same_version);
@@ -195,7 +195,7 @@ Test(model, changes_of_a_pod_that_moves_between_files_are_in_order)
 	cr_assert_eq(changes.pods.at[1].after, new);
 }
 
-Test(model, a_namespace_lives_until_the_purge_after_its_last_object)
+Test(model, a_namespace_is_freed_by_the_purge_after_its_last_object)
 {
 	Model *model = model_new(arena);
 	const Pod *only = pod("p", "a", 1);
@@ -214,14 +214,14 @@ Test(model, a_namespace_lives_until_the_purge_after_its_last_object)
 	cr_assert_eq(model_namespace_index(model, "n"), namespace, "the changes point to it");
 	replace_pod(model, NULL, only);
 	model_purge(model);
-	cr_assert_eq(model_namespace_index(model, "n"), namespace, "it is in use again");
+	cr_assert_eq(model_namespace_index(model, "n"), namespace, "it has a pod again");
 	replace_pod(model, only, NULL);
 	model_purge(model);
 	cr_assert_null(model_namespace_index(model, "n"));
 	cr_assert_eq(model_counts(model).namespaces, 0);
 }
 
-/* ---- Namespaces that no file describes ---- */
+/* ---- Namespaces without a Namespace object ---- */
 static const Namespace *namespace_of(const char *text) /* NULL: unknown labels */
 {
 	Namespace *new = ARENA_NEW(arena, Namespace);

@@ -41,7 +41,7 @@ static Source *spec(const char *text)
 	return good(SOURCE_POLICIES, "f.yaml", whole);
 }
 
-/* Objects of other kinds are a note each: a file full of them hides no error. */
+/* Each object of another kind is a note; many of them must not displace an error. */
 Test(parse, an_error_after_many_notes_counts)
 {
 	static const char note[] = "kind: ConfigMap\napiVersion: v1\n---\n";
@@ -119,8 +119,8 @@ Test(parse, ports_are_defaulted)
 	source_free(source);
 }
 
-/* As in the API server, where an absent text is an empty one. */
-Test(parse, an_empty_namespace_is_absent)
+/* The API server does not distinguish an absent string from an empty one. */
+Test(parse, an_empty_namespace_means_default)
 {
 	static const char *const metadata[] = {
 		"{name: x}", "{name: x, namespace: }", "{name: x, namespace: ''}"};
@@ -160,9 +160,9 @@ Test(parse, lists_documents_and_json)
 	source_free(source);
 }
 
-/* yajl reads .json files; a comment at the end is no JSON, so libyaml reads the file then. Both
- * give the same policies, and the same diagnostics with the same line and column. */
-Test(parse, json_is_read_as_the_yaml_that_it_is)
+/* yajl reads .json files; with a comment at the end it is not JSON, and libyaml reads it. Policies
+ * and diagnostics are the same, with the same lines and columns. */
+Test(parse, json_is_read_like_the_same_text_as_yaml)
 {
 	static const char *const specs[] = {"{\"podSelector\":{}}",
 		"{\"podSelector\":{\"matchLabels\":{\"\\u0061\":\"\\\"\\\\\\/"
@@ -233,7 +233,7 @@ Test(parse, unquoted_ports_are_read_as_yaml_1_1)
 	}
 }
 
-/* In JSON 80.0 and 8e1 are no whole numbers to the API server. */
+/* The API server takes 80.0 and 8e1 in JSON for no whole numbers. */
 Test(parse, json_ports_are_written_as_whole_numbers)
 {
 	static const char *const numbers[] = {"80.0", "8e1", "8E1", "1e400"};
@@ -409,8 +409,8 @@ Test(parse, kubelets_pod_list_has_its_kind_last_and_none_on_items)
 	source_free(source);
 }
 
-/* Fields that are not read may be nested, and have keys of the same names as those that are. */
-Test(parse, what_is_skipped_sets_no_field)
+/* A skipped field may contain keys with the names of fields that are read. */
+Test(parse, keys_inside_skipped_fields_are_not_read)
 {
 	Source *source = good(SOURCE_INVENTORY, "pods.json",
 		"{\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\",\"managedFields\":[{\"x\":{\"y\":{}"
@@ -427,7 +427,7 @@ Test(parse, what_is_skipped_sets_no_field)
 	source_free(source);
 }
 
-/* An init container's ports end with it; restartPolicy Always makes it a sidecar, which stays. */
+/* An init container ends before the pod runs, unless restartPolicy Always makes it a sidecar. */
 Test(parse, ports_of_init_containers_count_for_sidecars_only)
 {
 	Source *source = good(SOURCE_INVENTORY, "pods.json",
@@ -447,7 +447,7 @@ Test(parse, ports_of_init_containers_count_for_sidecars_only)
 	source_free(source);
 }
 
-/* The kernel sees IPv4 packets; a label without a value has the empty one, as the API stores it. */
+/* The packets of an IPv4-mapped address are IPv4. The API stores a null label value as "". */
 Test(parse, a_mapped_address_is_ipv4)
 {
 	Source *source = good(SOURCE_INVENTORY, "f.yaml",
@@ -502,8 +502,8 @@ Test(parse, failed_exports_are_errors)
 }
 
 /*
- * kubectl prints an empty list, with exit status 1, when the API server does not answer. What was
- * written on purpose (comments alone, other objects) is something else.
+ * kubectl prints an empty list, with exit status 1, when the API server does not answer. A file
+ * of comments or of other objects was written on purpose.
  */
 #define POLICY                                                                                     \
 	"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: x}\nspec: {}\n"
@@ -555,7 +555,7 @@ Test(parse, an_empty_list_says_nothing)
 	}
 }
 
-/* The text with ' in place of ", to be read more easily. */
+/* Parses the text with " for each ', which makes the texts below readable. */
 static Source *parse_quoted(SourceKind kind, const char *file, const char *text)
 {
 	char quoted[2048];
@@ -612,11 +612,11 @@ Test(parse, a_json_stream_is_several_documents)
 		"ab");
 }
 
-/* kubectl takes lists in lists apart, of whatever kind they are. */
-Test(parse, lists_in_lists_are_taken_apart)
+/* kubectl flattens lists of any kind. */
+Test(parse, nested_lists_are_flattened)
 {
 	static const char *const inventories[][2] = {
-		/* a list's own labels, before and after its items, are nobody's */
+		/* the labels of a list, before or after its items, are not those of a pod */
 		{"{'kind':'List','items':[" POD_OF(
 			 "a") ",{'metadata':{'labels':{'x':'y','app':'l'}},"
 			      "'items':[" POD_OF(
@@ -649,7 +649,8 @@ Test(parse, lists_in_lists_are_taken_apart)
 		"abcd");
 }
 
-/* What may have been a pod is no other object, and what is no inventory is not an empty one. */
+/* An item that may have been a pod is not skipped; a text that is no inventory is not an empty one.
+ */
 Test(parse, inventories_that_may_lack_pods_are_errors)
 {
 	static const char *const texts[] = {"{'kind':'List','items':[{'kind':'pod'}]}",
@@ -717,8 +718,8 @@ Test(parse, a_key_does_not_end_at_a_nul)
 	source_free(source);
 }
 
-/* libconfig alone reads 4294967376 as 80, and ends a string at its "\x00". */
-Test(parse, a_libconfig_text_is_not_cut_or_wrapped)
+/* libconfig by itself reads 4294967376 as 80, and ends a string at "\x00". */
+Test(parse, a_libconfig_text_is_not_truncated_or_wrapped)
 {
 	static const struct {
 		const char *selector, *port;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Pending names and prefetched files: whatever was prefetched, a refresh gives what is on disk. To
- * change a file without a change of its times, as two writes within one tick of the file system's
- * clock do, the tests write to a mapped page: only the first write to it after the mapping updates
- * the times.
+ * Pending names and prefetched files: a refresh reads what is on disk, whatever was prefetched. Two
+ * writes within one tick of the file system's clock leave the same times. To do that, the tests
+ * write to a mapped page: only the first write after the mapping updates the times.
  */
 #include "source.h"
 #include <criterion/criterion.h>
@@ -24,8 +23,9 @@ static SourceDir *dir;
 static char *page; /* the file */
 
 /*
- * readdir returns FILE_NAME twice, as it may if the file is replaced during the scan. The linker
- * leads calls here (tests/meson.build); meson builds with 64-bit file offsets, hence the name.
+ * readdir() returns FILE_NAME twice, as it may if the file is replaced during the scan. The linker
+ * replaces calls by this (tests/meson.build); meson builds with 64-bit file offsets, hence the
+ * name.
  */
 static bool is_duplicating;
 static struct dirent *last_read; /* of this scan */
@@ -115,7 +115,7 @@ static void tear_down(void)
 	cr_expect_eq(system(command), 0);
 }
 
-Test(pending, a_prefetch_shows_only_after_the_refresh, .init = set_up, .fini = tear_down)
+Test(pending, a_prefetched_file_is_used_by_the_next_refresh, .init = set_up, .fini = tear_down)
 {
 	put('2');
 	source_dir_mark(dir, FILE_NAME);
@@ -131,12 +131,12 @@ Test(pending, a_prefetched_file_is_not_read_again, .init = set_up, .fini = tear_
 	write_mapped('2');
 	source_dir_mark(dir, FILE_NAME);
 	source_dir_prefetch(dir);
-	write_mapped('3'); /* without an event */
+	write_mapped('3'); /* no event follows */
 	refresh();
 	cr_expect_eq(version(), '2');
 }
 
-Test(pending, an_event_drops_what_was_prefetched, .init = set_up, .fini = tear_down)
+Test(pending, an_event_discards_the_prefetched_file, .init = set_up, .fini = tear_down)
 {
 	struct stat before, after;
 
@@ -155,7 +155,7 @@ Test(pending, an_event_drops_what_was_prefetched, .init = set_up, .fini = tear_d
 	write_mapped('4');
 	source_dir_mark(dir, FILE_NAME);
 	refresh();
-	cr_expect_eq(version(), '4', "whatever its times say");
+	cr_expect_eq(version(), '4', "an event suffices: the times are not compared");
 }
 
 Test(pending, a_file_that_was_replaced_since_is_read, .init = set_up, .fini = tear_down)
@@ -163,7 +163,7 @@ Test(pending, a_file_that_was_replaced_since_is_read, .init = set_up, .fini = te
 	put('2');
 	source_dir_mark(dir, FILE_NAME);
 	source_dir_prefetch(dir);
-	put('3'); /* the event is still on its way */
+	put('3'); /* its event was not read yet */
 	refresh();
 	cr_expect_eq(version(), '3');
 }
@@ -202,15 +202,15 @@ Test(pending, a_file_being_written_is_not_read, .init = set_up, .fini = tear_dow
 	cr_expect_eq(version(), '2');
 }
 
-/* The second entry would have its own version of the file, and be forgotten by the next scan. */
-Test(pending, a_name_that_readdir_gives_twice_is_one_file, .init = set_up, .fini = tear_down)
+/* Two entries of one file would each have a version, and the next scan would remove one. */
+Test(pending, a_name_that_readdir_returns_twice_is_one_file, .init = set_up, .fini = tear_down)
 {
 	SourceDir *other = source_dir_new(SOURCE_INVENTORY, root, false);
 
 	last_read = NULL;
 	is_duplicating = true;
 	cr_assert_eq(source_dir_refresh(other, 0), 0);
-	cr_assert_not(is_duplicating, "the name came twice");
+	cr_assert_not(is_duplicating, "readdir() returned the name twice");
 	cr_expect_eq(source_dir_count(other), 1);
 	cr_expect_eq(source_dir_file(other, 0).current->pods.n, 1);
 	source_dir_free(other);

@@ -54,7 +54,7 @@ static bool needs_set(const Ruleset *r, const char *name)
 	return false;
 }
 
-static void add_members(unsigned *seed, Ruleset *r, unsigned members[SETS])
+static void add_members(Ruleset *r, const unsigned members[SETS])
 {
 	for (int s = 0; s < SETS; s++) {
 		Set set = {.name = arena_printf(arena, "pods4_%d", s), .kind = SET_PODS};
@@ -67,38 +67,36 @@ static void add_members(unsigned *seed, Ruleset *r, unsigned members[SETS])
 					(Element){.address = model_address(a)});
 		ruleset_add_set(r, set);
 	}
-	(void)seed;
 }
 
-/* What a ruleset is made from. It is changed a little each time, so that all kinds of plans occur.
- */
-typedef struct Recipe {
+/* What a ruleset is made from. Each change is small, so that all kinds of plans occur. */
+typedef struct Spec {
 	unsigned members[SETS], chain_seed[DIRECTION_N][MODEL_ADDRESSES];
 	bool is_isolated[DIRECTION_N][MODEL_ADDRESSES];
-	bool is_large; /* the ingress map counts as large */
-} Recipe;
+	bool is_large; /* the ingress map has no size */
+} Spec;
 
-static Recipe random_recipe(unsigned *seed)
+static Spec random_spec(unsigned *seed)
 {
-	Recipe recipe;
-	int share = rand_r(seed) % 4; /* of pods that are isolated; 0: the maps are empty */
+	Spec spec;
+	int thirds = rand_r(seed) % 4; /* of the pods are isolated; 0: the maps are empty */
 
-	recipe.is_large = rand_r(seed) % 3 == 0;
+	spec.is_large = rand_r(seed) % 3 == 0;
 	for (int s = 0; s < SETS; s++)
-		recipe.members[s] = (unsigned)rand_r(seed) % (1u << MODEL_ADDRESSES);
+		spec.members[s] = (unsigned)rand_r(seed) % (1u << MODEL_ADDRESSES);
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (int a = 0; a < MODEL_ADDRESSES; a++) {
-			recipe.is_isolated[d][a] = rand_r(seed) % 3 < share;
-			recipe.chain_seed[d][a] = (unsigned)rand_r(seed) % 5;
+			spec.is_isolated[d][a] = rand_r(seed) % 3 < thirds;
+			spec.chain_seed[d][a] = (unsigned)rand_r(seed) % 5;
 		}
-	return recipe;
+	return spec;
 }
 
 /* An address moves from one set to another; it may have been in either. */
-static void move_member(unsigned *seed, Recipe *recipe, int a)
+static void move_member(unsigned *seed, Spec *spec, int a)
 {
-	unsigned *one = &recipe->members[rand_r(seed) % SETS],
-		 *other = &recipe->members[rand_r(seed) % SETS], bit = 1u << a;
+	unsigned *one = &spec->members[rand_r(seed) % SETS],
+		 *other = &spec->members[rand_r(seed) % SETS], bit = 1u << a;
 
 	if (!(*one & bit) == !(*other & bit))
 		*one ^= bit;
@@ -106,46 +104,46 @@ static void move_member(unsigned *seed, Recipe *recipe, int a)
 	*other ^= bit;
 }
 
-/* A pod of this node comes or goes: its isolation and memberships change together. */
-static void come_or_go(unsigned *seed, Recipe *recipe, int a)
+/* Adds or deletes a pod of this node: its isolation and memberships change together. */
+static void add_or_delete_pod(unsigned *seed, Spec *spec, int a)
 {
 	bool is_there = false;
 
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
-		is_there |= recipe->is_isolated[d][a];
+		is_there |= spec->is_isolated[d][a];
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
-		recipe->is_isolated[d][a] = !is_there && rand_r(seed) % 2;
+		spec->is_isolated[d][a] = !is_there && rand_r(seed) % 2;
 	for (int s = 0; s < SETS; s++) {
-		recipe->members[s] &= ~(1u << a);
+		spec->members[s] &= ~(1u << a);
 		if (!is_there && rand_r(seed) % 2)
-			recipe->members[s] |= 1u << a;
+			spec->members[s] |= 1u << a;
 	}
 }
 
-static Recipe changed(unsigned *seed, Recipe recipe)
+static Spec changed(unsigned *seed, Spec spec)
 {
 	if (rand_r(seed) % 4 == 0) {
-		come_or_go(seed, &recipe, 0);
-		return recipe;
+		add_or_delete_pod(seed, &spec, 0);
+		return spec;
 	}
-	recipe.is_large ^= rand_r(seed) % 5 == 0;
+	spec.is_large ^= rand_r(seed) % 5 == 0;
 	for (int n = 1 + rand_r(seed) % 4 * (rand_r(seed) % 2); n > 0; n--) {
 		int kind = rand_r(seed) % 4, d = rand_r(seed) % 2,
 		    a = rand_r(seed) % MODEL_ADDRESSES;
 
 		if (kind == 0)
-			recipe.members[rand_r(seed) % SETS] ^= 1u << a;
+			spec.members[rand_r(seed) % SETS] ^= 1u << a;
 		else if (kind == 1)
-			move_member(seed, &recipe, a);
+			move_member(seed, &spec, a);
 		else if (kind == 2)
-			recipe.is_isolated[d][a] = !recipe.is_isolated[d][a];
+			spec.is_isolated[d][a] = !spec.is_isolated[d][a];
 		else
-			recipe.chain_seed[d][a] = (unsigned)rand_r(seed) % 5;
+			spec.chain_seed[d][a] = (unsigned)rand_r(seed) % 5;
 	}
-	return recipe;
+	return spec;
 }
 
-static Ruleset *cook(const Recipe *recipe)
+static Ruleset *ruleset_from(const Spec *spec)
 {
 	Ruleset *r = ruleset_new();
 	Set *self;
@@ -155,10 +153,10 @@ static Ruleset *cook(const Recipe *recipe)
 	self = ruleset_add_self(r, FAMILY_IPV4);
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (int a = 0; a < MODEL_ADDRESSES; a++) {
-			unsigned seed = recipe->chain_seed[d][a];
+			unsigned seed = spec->chain_seed[d][a];
 			Chain chain;
 
-			if (!recipe->is_isolated[d][a])
+			if (!spec->is_isolated[d][a])
 				continue;
 			chain = random_chain(&seed, d);
 			if (!has_chain(r, chain.name))
@@ -167,9 +165,9 @@ static Ruleset *cook(const Recipe *recipe)
 				(Verdict){model_address(a), chain.name});
 			VEC_PUSH(arena, &self->elements, (Element){.address = model_address(a)});
 		}
-	add_members(NULL, r, (unsigned *)recipe->members);
+	add_members(r, spec->members);
 	ruleset_sort(r);
-	r->base.is_large[INGRESS][FAMILY_IPV4] = recipe->is_large;
+	r->base.is_large[INGRESS][FAMILY_IPV4] = spec->is_large;
 	return r;
 }
 
@@ -268,7 +266,7 @@ static Run run_begin(unsigned round, const Ruleset *first)
 	return run;
 }
 
-/* Ends the stage; the next one begins with its last ruleset. */
+/* Ends the stage. The next one begins with the ruleset that is in force now. */
 static void run_end_stage(Run *run)
 {
 	Stage *stage = &run->stages[run->n];
@@ -276,7 +274,8 @@ static void run_end_stage(Run *run)
 
 	stage->last = kernel_now(run->kernel);
 	cr_assert_arr_eq(&now, &last, sizeof(now),
-		"round %u, stage %d: the end allows something else", run->round, run->n);
+		"round %u, stage %d: the model allows something else than the ruleset", run->round,
+		run->n);
 	cr_assert_lt(++run->n, STAGES_MAX);
 	run_add_version(run, last);
 }
@@ -307,7 +306,7 @@ static void check_flight(Run *run, int entered, int last, int from, int to)
 		outcome = kernel_outcome(run->kernel, flow, entered, last);
 		cr_assert(is_allowed ? !outcome.may_be_refused : !outcome.may_pass,
 			"round %u: %d -> %d port %d is %s, but may be %s: "
-			"it came during %s (%d), and stayed until %s (%d)",
+			"it entered during %s (%d), and left by %s (%d)",
 			run->round, flow.from, flow.to, flow.port,
 			is_allowed ? "allowed" : "forbidden",
 			is_allowed ? "refused" : "let through",
@@ -343,27 +342,28 @@ static void run_ends_with(const Run *run, const Ruleset *ruleset)
 {
 	const char *what = kernel_difference(run->kernel, ruleset);
 
-	cr_assert_null(what, "round %u: the end is not the new ruleset: %s", run->round, what);
+	cr_assert_null(
+		what, "round %u: the kernel does not hold the new ruleset: %s", run->round, what);
 	cr_assert_eq(kernel_count_tables(run->kernel), 1);
 }
 
 /* ---- Changes ---- */
 typedef struct Versions {
-	Recipe recipes[3];
+	Spec specs[3];
 	Ruleset *at[3];
 	Truth truth[3];
 } Versions;
 
-/* Each ruleset differs from the one before by a few changes. */
+/* Each ruleset differs a little from the one before. */
 static Versions make_versions(unsigned round)
 {
 	unsigned seed = round;
-	Recipe recipe = random_recipe(&seed);
+	Spec spec = random_spec(&seed);
 	Versions v;
 
-	for (size_t i = 0; i < ARRAY_SIZE(v.at); i++, recipe = changed(&seed, recipe)) {
-		v.recipes[i] = recipe;
-		v.at[i] = cook(&recipe);
+	for (size_t i = 0; i < ARRAY_SIZE(v.at); i++, spec = changed(&seed, spec)) {
+		v.specs[i] = spec;
+		v.at[i] = ruleset_from(&spec);
 		v.truth[i] = truth_of(v.at[i]);
 	}
 	return v;
@@ -385,7 +385,7 @@ static bool is_in_place(const Plan *plan)
 	return is_so;
 }
 
-/* A packet may see both changes, if no grace period separates them. */
+/* Two changes: a packet may see both if no grace period separates them. */
 static void check_changes(unsigned round, unsigned ways[2])
 {
 	Versions v = make_versions(round);
@@ -409,8 +409,8 @@ static void check_changes(unsigned round, unsigned ways[2])
 /* The fallback table of a change to `new`: the same ruleset in another table, or its lockdown. */
 static Ruleset *fallback_of(const Versions *v, int i, bool is_lockdown)
 {
-	Ruleset *fallback =
-		is_lockdown ? ruleset_lockdown(v->at[i], "netpol_guard") : cook(&v->recipes[i]);
+	Ruleset *fallback = is_lockdown ? ruleset_lockdown(v->at[i], "netpol_guard")
+					: ruleset_from(&v->specs[i]);
 
 	fallback->base.table = "netpol_guard";
 	return fallback;
@@ -438,8 +438,8 @@ static void check_create_and_remove(unsigned round)
 	free_versions(&v);
 }
 
-/* The daemon ended somewhere in the middle of a plan. */
-static Run run_begin_half_way(unsigned round, const Versions *v)
+/* Begins with a table that a netpold left when it was killed in the middle of a plan. */
+static Run run_begin_after_crash(unsigned round, const Versions *v)
 {
 	Run run = run_begin(round, v->at[0]);
 	unsigned seed = round;
@@ -453,12 +453,12 @@ static Run run_begin_half_way(unsigned round, const Versions *v)
 	return run;
 }
 
-/* has_fallback: the fallback table was loaded just before, as a repair does. */
+/* has_fallback: the fallback table was loaded just before, as in a repair. */
 static void check_replace(unsigned round, bool is_lockdown, bool has_table, bool has_fallback)
 {
 	Versions v = make_versions(round);
 	Ruleset *new = v.at[2], *fallback = fallback_of(&v, 2, is_lockdown);
-	Run run = has_table ? run_begin_half_way(round, &v) : run_begin(round, NULL);
+	Run run = has_table ? run_begin_after_crash(round, &v) : run_begin(round, NULL);
 	Truth lockdown = truth_of(fallback);
 	Plan plan;
 
@@ -478,8 +478,7 @@ static void check_replace(unsigned round, bool is_lockdown, bool has_table, bool
 	free_versions(&v);
 }
 
-/* The existing table is adopted and changed while a fallback table exists, which is then removed.
- */
+/* The existing table is adopted and changed, and then a left fallback table is removed. */
 static void check_adoption(unsigned round, bool is_lockdown)
 {
 	Versions v = make_versions(round);
@@ -518,8 +517,8 @@ Test(plan, changes_keep_the_guarantee)
 	unsigned ways[2] = {};
 
 	EACH_ROUND(4000, check_changes(round, ways));
-	cr_assert_gt(ways[false], 100, "the detour was hardly taken");
-	cr_assert_gt(ways[true], 100, "the way in place was hardly taken");
+	cr_assert_gt(ways[false], 100, "few changes used standby objects");
+	cr_assert_gt(ways[true], 100, "few changes were made in place");
 }
 
 Test(plan, the_first_table_and_its_removal_keep_the_guarantee)
@@ -537,7 +536,7 @@ Test(plan, replacing_a_table_behind_a_fallback_just_loaded_keeps_the_guarantee)
 	EACH_ROUND(600, check_replace(round, round % 2, true, true));
 }
 
-Test(plan, making_a_lost_table_again_behind_its_fallback_keeps_the_guarantee)
+Test(plan, recreating_a_deleted_table_behind_its_fallback_keeps_the_guarantee)
 {
 	EACH_ROUND(600, check_replace(round, round % 2, false, true));
 }
@@ -547,13 +546,13 @@ Test(plan, removing_a_fallback_after_a_change_keeps_the_guarantee)
 	EACH_ROUND(600, check_adoption(round, round % 2));
 }
 
-Test(plan, equal_rulesets_differ_in_nothing)
+Test(plan, equal_rulesets_need_no_commit)
 {
 	unsigned seed = 3;
 
 	arena = arena_new();
-	Recipe recipe = random_recipe(&seed);
-	Ruleset *one = cook(&recipe), *two = cook(&recipe);
+	Spec spec = random_spec(&seed);
+	Ruleset *one = ruleset_from(&spec), *two = ruleset_from(&spec);
 	Plan plan;
 
 	plan_change(arena, one, two, &plan);
@@ -569,22 +568,22 @@ Test(plan, lockdown_refuses_isolated_pods_and_no_others)
 {
 	for (unsigned round = 1; round <= 200; round++) {
 		unsigned seed = round;
-		Recipe recipe = random_recipe(&seed);
+		Spec spec = random_spec(&seed);
 		Ruleset *ruleset, *lockdown;
 		Kernel *k;
 
 		arena = arena_new();
-		ruleset = cook(&recipe);
+		ruleset = ruleset_from(&spec);
 		lockdown = ruleset_lockdown(ruleset, "guard");
 		k = kernel_new(arena);
 		kernel_load(k, lockdown);
 		EACH_FLOW(flow)
 		{
 			int from = flow.from, to = flow.to;
-			bool is_self = from == to && (recipe.is_isolated[EGRESS][from] ||
-							     recipe.is_isolated[INGRESS][from]);
-			bool is_open = !recipe.is_isolated[EGRESS][from] &&
-				       !recipe.is_isolated[INGRESS][to];
+			bool is_self = from == to && (spec.is_isolated[EGRESS][from] ||
+							     spec.is_isolated[INGRESS][from]);
+			bool is_open =
+				!spec.is_isolated[EGRESS][from] && !spec.is_isolated[INGRESS][to];
 
 			cr_assert_eq(kernel_outcome(k, flow, kernel_now(k), kernel_now(k)).may_pass,
 				is_self || is_open, "round %u: %d -> %d", round, from, to);

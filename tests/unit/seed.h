@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * seed: the seed of a random unit test. Each test has a fixed one, so that every run does the same;
- * NETPOL_SEED=N takes its place. A test that fails prints the command that repeats it, which
+ * seed: the seed of a random unit test. Each test has a fixed one, so that all runs are the same;
+ * NETPOL_SEED=N replaces it. A test that fails prints the command that repeats it, which
  * begins with the round that failed.
  *
  *	Test(suite, name, .fini = seed_report)
@@ -15,7 +15,7 @@
  *	}
  *
  * Criterion runs .fini after a failed cr_assert() too: if seed_end() was not reached, the test has
- * failed. It does not run after a crash: then the whole test is to be repeated, with the same seed.
+ * failed. It does not run after a crash: then repeat the whole test, with the same seed.
  */
 #include <criterion/criterion.h>
 #include <limits.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The state directory: a load gives the whole text that was stored, or the whole version before it,
- * or nothing; never a part of one.
+ * The state directory: a load returns the whole text that was stored, or the whole version before
+ * it, or nothing, but never a part of a text.
  */
 #include "source.h"
 #include <criterion/criterion.h>
@@ -92,7 +92,7 @@ static void write_file(const char *name, const char *bytes, size_t n)
 	close(fd);
 }
 
-Test(state, load_gives_what_was_stored, .init = set_up, .fini = tear_down)
+Test(state, load_returns_what_was_stored, .init = set_up, .fini = tear_down)
 {
 	static const char unusual[] = "a\0b\n\n# netpol state, sha256 x";
 
@@ -105,7 +105,7 @@ Test(state, load_gives_what_was_stored, .init = set_up, .fini = tear_down)
 	expect("policies/a.yaml", "new", 3, 0);
 }
 
-Test(state, a_removed_text_goes_with_its_older_version, .init = set_up, .fini = tear_down)
+Test(state, removing_a_text_removes_its_older_version, .init = set_up, .fini = tear_down)
 {
 	StateText none = {.name = (char *)"policies/a.yaml"};
 
@@ -115,7 +115,7 @@ Test(state, a_removed_text_goes_with_its_older_version, .init = set_up, .fini = 
 	cr_expect_eq(state_store(state, &none), 0);
 	expect("policies/a.yaml", NULL, 0, 0);
 	cr_expect_neq(access(path("policies/a.yaml~"), F_OK), 0);
-	cr_expect_eq(state_store(state, &none), 0, "twice is no error");
+	cr_expect_eq(state_store(state, &none), 0, "removing it again is no error");
 }
 
 Test(state, a_truncated_text_is_replaced_by_the_older_one, .init = set_up, .fini = tear_down)
@@ -126,8 +126,8 @@ Test(state, a_truncated_text_is_replaced_by_the_older_one, .init = set_up, .fini
 	store("ruleset/inet.nft", "older", 5, 0);
 	store("ruleset/inet.nft", "newer", 5, 0);
 	n = read_file("ruleset/inet.nft", whole, sizeof(whole));
-	for (size_t cut = 0; cut < n; cut++) {
-		write_file("ruleset/inet.nft", whole, cut);
+	for (size_t length = 0; length < n; length++) {
+		write_file("ruleset/inet.nft", whole, length);
 		expect("ruleset/inet.nft", "older", 5, 1);
 	}
 	write_file("ruleset/inet.nft~", whole, n / 2);
@@ -151,7 +151,7 @@ Test(state, a_change_of_any_byte_is_detected, .init = set_up, .fini = tear_down)
 		whole[i] ^= 1;
 		found = load("boot", &found_n, &warnings);
 		cr_assert_eq(found_n, 5);
-		/* the checksum does not cover the stamp: 16 digits that harm nothing */
+		/* the checksum does not cover the stamp, which has 16 digits */
 		harmless += strcmp(found, "newer") == 0 && warnings == 0;
 		cr_assert_str_eq(found, warnings ? "older" : "newer", "byte %zu", i);
 		free(found);
@@ -159,7 +159,7 @@ Test(state, a_change_of_any_byte_is_detected, .init = set_up, .fini = tear_down)
 	cr_expect_leq(harmless, 16);
 }
 
-Test(state, a_text_that_everybody_may_write_is_not_used, .init = set_up, .fini = tear_down)
+Test(state, a_world_writable_text_or_a_link_is_not_used, .init = set_up, .fini = tear_down)
 {
 	store("boot", "mine", 4, 0);
 	cr_assert_eq(chmod(path("boot"), 0666), 0);
@@ -170,8 +170,9 @@ Test(state, a_text_that_everybody_may_write_is_not_used, .init = set_up, .fini =
 	expect("boot", NULL, 0, 1);
 }
 
-/* What cannot be opened now must not count as never stored: after a reboot that would open pods. */
-Test(state, used_up_descriptors_are_no_missing_text, .init = set_up, .fini = tear_down)
+/* A text that cannot be opened now was stored all the same. After a reboot, to take it for missing
+ * would leave pods without their policies. */
+Test(state, without_descriptors_a_text_is_not_taken_for_missing, .init = set_up, .fini = tear_down)
 {
 	struct rlimit all, none;
 	Arena *arena = arena_new();

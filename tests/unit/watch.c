@@ -3,8 +3,8 @@
  * watch: notifications of changes to our tables (table_watch.h), as they may arrive: a
  * transaction's messages in pieces, between which netpold reads.
  *
- * A socket of the test plays the kernel, which needs root. It does so in a network namespace of its
- * own, where no other process changes tables. No table is changed.
+ * The test sends the kernel's messages from a socket of its own, which needs root, in a network
+ * namespace of its own, where no other process changes tables. No table is changed.
  */
 #include "../../daemon/nft/table_watch.h"
 #include <arpa/inet.h>
@@ -78,7 +78,7 @@ static void notify_end(const char *process, uint32_t number)
 	notify(header);
 }
 
-/* "nobody": the author is not known. */
+/* who: "nobody" if the author is unknown. */
 static void expect(NftNotice notice, const char *who)
 {
 	char found[NFT_WHO_SIZE] = "nobody";
@@ -114,7 +114,8 @@ Test(watch, ignores_other_tables_and_their_authors)
 	notify_end("nft", 4711);
 	notify_table("our");
 	notify_end("iptables-nft", 2);
-	cr_expect_eq(table_watch_count_foreign(watch), 0, "nothing is read before it is asked for");
+	cr_expect_eq(table_watch_count_foreign(watch), 0,
+		"nothing is read before the notice is asked for");
 	expect(NFT_NOTICE_TAMPERED, "nft, process 4711");
 	cr_expect_eq(table_watch_count_foreign(watch), 3);
 	notify_table("our");

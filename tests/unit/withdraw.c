@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Deleted files: what they said stays in force until withdraw_ms have passed, but whatever a file
- * that is there says wins at once, name by name and address by address. The clock is the test's.
+ * Deleted files: their content stays in force until withdraw_ms have passed. What an existing file
+ * defines takes its place at once, for each name and each address. The test sets the clock.
  */
 #include "compile.h"
 #include "files.h"
@@ -58,8 +58,8 @@ static void update_at(uint64_t at_ms)
 	update();
 }
 
-/* As a restart of the pipeline does it: everything is merged anew. */
-static void begin_again(void)
+/* As pipeline_reset() in netpold: all files are merged again. */
+static void merge_again(void)
 {
 	CompileOptions options = {.node = "node", .table = "netpol"};
 
@@ -152,7 +152,7 @@ static size_t count_forgotten(int dir, const char *name)
 	return n;
 }
 
-Test(withdraw, a_deleted_file_stays_until_its_time, .init = set_up, .fini = tear_down)
+Test(withdraw, a_deleted_file_stays_in_force_until_its_deadline, .init = set_up, .fini = tear_down)
 {
 	write_file(0, "x.yaml", policies_text("a b"));
 	update();
@@ -165,7 +165,7 @@ Test(withdraw, a_deleted_file_stays_until_its_time, .init = set_up, .fini = tear
 	cr_expect(file(0, "x.yaml")->is_withdrawn);
 	cr_expect(file(0, "x.yaml")->accepted);
 	cr_expect_eq(source_dir_next_withdrawal(dirs[0]), 6000 + MS);
-	cr_expect(source_dir_is_current(dirs[0]), "a withdrawn file is no lost event");
+	cr_expect(source_dir_is_current(dirs[0]), "a withdrawn file is not taken for a lost event");
 	cr_expect_eq(count_forgotten(0, "x.yaml"), 0);
 	update_at(6000 + MS - 1);
 	cr_expect_str_eq(in_force(), "a:x.yaml b:x.yaml");
@@ -177,7 +177,7 @@ Test(withdraw, a_deleted_file_stays_until_its_time, .init = set_up, .fini = tear
 	cr_expect_eq(count_forgotten(0, "x.yaml"), 1);
 }
 
-Test(withdraw, zero_is_at_once, .init = set_up, .fini = tear_down)
+Test(withdraw, with_zero_a_deletion_takes_effect_at_once, .init = set_up, .fini = tear_down)
 {
 	source_dir_set_withdraw_ms(dirs[0], 0);
 	write_file(0, "x.yaml", policies_text("a"));
@@ -188,8 +188,8 @@ Test(withdraw, zero_is_at_once, .init = set_up, .fini = tear_down)
 	cr_expect_eq(source_dir_count(dirs[0]), 0);
 }
 
-/* A reload may bring another withdraw_ms; also for what is gone already. */
-Test(withdraw, the_time_may_change_meanwhile, .init = set_up, .fini = tear_down)
+/* A reload may change withdraw_ms, also for files that are deleted already. */
+Test(withdraw, a_reload_moves_the_deadline, .init = set_up, .fini = tear_down)
 {
 	write_file(0, "x.yaml", policies_text("a"));
 	update();
@@ -204,8 +204,8 @@ Test(withdraw, the_time_may_change_meanwhile, .init = set_up, .fini = tear_down)
 	cr_expect_str_eq(in_force(), "");
 }
 
-/* Also by a look at the whole directory, and after everything was merged anew. */
-Test(withdraw, a_full_scan_does_the_same, .init = set_up, .fini = tear_down)
+/* Also if a full scan finds the deletion, and after all files were merged again. */
+Test(withdraw, a_full_scan_keeps_the_deadline, .init = set_up, .fini = tear_down)
 {
 	write_file(0, "x.yaml", policies_text("a"));
 	write_file(0, "y.yaml", policies_text("b"));
@@ -216,11 +216,11 @@ Test(withdraw, a_full_scan_does_the_same, .init = set_up, .fini = tear_down)
 	cr_expect_str_eq(in_force(), "a:x.yaml b:y.yaml");
 	cr_expect_eq(source_dir_next_withdrawal(dirs[0]), 6000 + MS);
 	now_ms = 6500;
-	begin_again();
+	merge_again();
 	cr_expect_str_eq(in_force(), "a:x.yaml b:y.yaml");
 	put(0, "y.yaml", policies_text("a b"));
 	now_ms = 6600;
-	begin_again();
+	merge_again();
 	cr_expect_str_eq(in_force(), "a:y.yaml b:y.yaml");
 	cr_expect_eq(count_errors(), 0);
 	source_dir_mark(dirs[0], NULL);
@@ -245,8 +245,8 @@ Test(withdraw, a_file_that_comes_back_is_read_at_once, .init = set_up, .fini = t
 	cr_expect_str_eq(in_force(), "a:x.yaml");
 }
 
-/* Its event may be on the way still when its time has come. */
-Test(withdraw, a_file_that_is_back_without_an_event_is_not_forgotten, .init = set_up,
+/* Its event may not have been read yet when its deadline comes. */
+Test(withdraw, a_file_that_is_back_without_an_event_stays_in_force, .init = set_up,
 	.fini = tear_down)
 {
 	write_file(0, "x.yaml", policies_text("a"));
@@ -260,7 +260,7 @@ Test(withdraw, a_file_that_is_back_without_an_event_is_not_forgotten, .init = se
 	cr_expect_str_eq(policy("a")->pods.list.at[0].values.at[0], "1");
 }
 
-/* A slow writer: the file is there, and what it says is not known yet. */
+/* A slow writer: the file exists, and its content is not known yet. */
 Test(withdraw, a_file_that_is_being_written_has_no_deadline, .init = set_up, .fini = tear_down)
 {
 	write_file(0, "x.yaml", policies_text("a"));
@@ -273,12 +273,13 @@ Test(withdraw, a_file_that_is_being_written_has_no_deadline, .init = set_up, .fi
 	cr_expect_eq(source_dir_next_withdrawal(dirs[0]), SOURCE_NEVER);
 	write_file(0, "y.yaml", policies_text("a2"));
 	update_at(9000);
-	cr_expect_str_eq(in_force(), "a:y.yaml", "it still makes no duplicate");
+	cr_expect_str_eq(in_force(), "a:y.yaml", "a withdrawn file is no duplicate");
 	cr_expect_eq(count_errors(), 0);
 	delete_file(0, "y.yaml");
-	delete_file(0, "x.yaml"); /* never read */
+	delete_file(0, "x.yaml"); /* its new content was never read */
 	update_at(9100);
-	cr_expect_eq(source_dir_next_withdrawal(dirs[0]), 9100 + MS, "a time of its own");
+	cr_expect_eq(source_dir_next_withdrawal(dirs[0]), 9100 + MS,
+		"the second deletion has its own deadline");
 	update_at(9100 + MS);
 	cr_expect_str_eq(in_force(), "");
 }
@@ -306,13 +307,13 @@ Test(withdraw, a_file_that_was_just_created_is_not_back_yet, .init = set_up, .fi
 		cr_expect_str_eq(in_force(), "b:x.yaml");
 		update_at(now_ms + 1);
 		cr_expect(file(0, "x.yaml") && file(0, "x.yaml")->current->policies.n == 0,
-			"it is empty, and was read");
+			"after its deadline the empty file is read");
 		cr_expect_eq(source_dir_next_withdrawal(dirs[0]), SOURCE_NEVER);
 	}
 }
 
-/* What a symbolic link leads to may have the very stat of before. */
-Test(withdraw, a_link_that_is_back_is_there, .init = set_up, .fini = tear_down)
+/* The target of a symbolic link may have the same times and inode as before. */
+Test(withdraw, a_symlink_that_is_back_is_not_withdrawn, .init = set_up, .fini = tear_down)
 {
 	put(0, ".target", policies_text("a"));
 	for (int i = 0; i < 2; i++) {
@@ -322,7 +323,7 @@ Test(withdraw, a_link_that_is_back_is_there, .init = set_up, .fini = tear_down)
 		cr_expect_not(file(0, "x.yaml")->is_withdrawn);
 		write_file(0, "y.yaml", policies_text("a"));
 		update();
-		cr_expect_eq(count_errors(), 1, "two files that are there");
+		cr_expect_eq(count_errors(), 1, "two existing files with the same policy");
 		delete_file(0, "y.yaml");
 		update();
 		cr_assert_eq(unlink(path(0, "x.yaml")), 0);
@@ -332,8 +333,8 @@ Test(withdraw, a_link_that_is_back_is_there, .init = set_up, .fini = tear_down)
 	}
 }
 
-/* Neither was it in force, nor is it going to be. */
-Test(withdraw, what_never_was_in_force_leaves_at_once, .init = set_up, .fini = tear_down)
+/* A file without any valid version has nothing that could stay in force. */
+Test(withdraw, a_file_that_was_never_valid_is_removed_at_once, .init = set_up, .fini = tear_down)
 {
 	write_file(0, "broken.yaml", "kind: [");
 	write_file(0, "x.yaml", policies_text("a"));
@@ -367,9 +368,9 @@ Test(withdraw, a_renamed_file_changes_nothing, .init = set_up, .fini = tear_down
 	cr_expect_eq(source_dir_count(dirs[0]), 1);
 }
 
-/* Policy by policy; an edit counts at once, and what was lost does not come back by another edit.
- */
-Test(withdraw, a_present_file_wins_name_by_name, .init = set_up, .fini = tear_down)
+/* For each policy. An edit takes effect at once; a policy that another file took over does not come
+ * back when that file is edited. */
+Test(withdraw, an_existing_file_wins_for_each_name, .init = set_up, .fini = tear_down)
 {
 	write_file(0, "x.yaml", policies_text("a b c"));
 	update();
@@ -383,7 +384,7 @@ Test(withdraw, a_present_file_wins_name_by_name, .init = set_up, .fini = tear_do
 	cr_expect_eq(changes.policies.n, 2);
 	write_file(0, "y.yaml", policies_text("b d"));
 	update_at(6200);
-	cr_expect_str_eq(in_force(), "b:y.yaml c:x.yaml d:y.yaml", "an edit is not delayed");
+	cr_expect_str_eq(in_force(), "b:y.yaml c:x.yaml d:y.yaml", "an edit takes effect at once");
 	delete_file(0, "y.yaml");
 	write_file(0, "z.yaml", policies_text("c d"));
 	update_at(6300);
@@ -395,8 +396,8 @@ Test(withdraw, a_present_file_wins_name_by_name, .init = set_up, .fini = tear_do
 	cr_expect_eq(count_errors(), 0);
 }
 
-/* Two files that are there contradict each other as ever. */
-Test(withdraw, among_present_files_the_newcomer_is_at_fault, .init = set_up, .fini = tear_down)
+/* Conflicts between existing files are errors, as ever. */
+Test(withdraw, of_two_existing_files_the_newer_is_rejected, .init = set_up, .fini = tear_down)
 {
 	write_file(0, "x.yaml", policies_text("a b"));
 	update();
@@ -407,13 +408,13 @@ Test(withdraw, among_present_files_the_newcomer_is_at_fault, .init = set_up, .fi
 	write_file(0, "x.yaml", policies_text("a1 b1"));
 	update_at(6200);
 	cr_expect_eq(count_errors(), 1);
-	cr_expect_str_eq(in_force(), "a:y.yaml b:x.yaml", "what x.yaml had not lost");
+	cr_expect_str_eq(in_force(), "a:y.yaml b:x.yaml", "b, which y.yaml does not define");
 	cr_expect_str_eq(policy("b")->pods.list.at[0].values.at[0], "0");
 	write_file(0, "x.yaml", "kind: [");
 	update_at(9000);
 	cr_expect_str_eq(in_force(), "a:y.yaml b:x.yaml");
 	now_ms = 9100;
-	begin_again();
+	merge_again();
 	cr_expect_str_eq(in_force(), "a:y.yaml b:x.yaml");
 	delete_file(0, "y.yaml");
 	write_file(0, "x.yaml", policies_text("a b1"));
@@ -443,7 +444,7 @@ static unsigned set_range(void)
 	return set ? (unsigned)(set->ranges.at[0].first >> 8) & 255 : 0;
 }
 
-Test(withdraw, cidr_sets_of_present_files_win, .init = set_up, .fini = tear_down)
+Test(withdraw, cidr_sets_of_existing_files_win, .init = set_up, .fini = tear_down)
 {
 	write_file(0, "set.conf", set_text("10.0.1.0/24"));
 	write_file(0, "use.conf", user_text("a"));
@@ -451,22 +452,22 @@ Test(withdraw, cidr_sets_of_present_files_win, .init = set_up, .fini = tear_down
 	delete_file(0, "set.conf");
 	write_file(0, "new.conf", user_text("b"));
 	update_at(6000);
-	cr_expect_eq(count_errors(), 0, "the set is defined still");
+	cr_expect_eq(count_errors(), 0, "the set is still defined");
 	cr_expect_eq(set_range(), 1);
 	write_file(0, "z.conf", set_text("10.0.2.0/24"));
 	update_at(6100);
 	cr_expect_eq(count_errors(), 0);
 	cr_expect_eq(set_range(), 2);
-	cr_expect_eq(changes.policies.n, 2, "both that name it");
+	cr_expect_eq(changes.policies.n, 2, "both policies that name the set");
 	delete_file(0, "z.conf");
 	update_at(6200);
-	cr_expect_eq(set_range(), 2, "not the one before");
+	cr_expect_eq(set_range(), 2, "the new definition");
 	update_at(6000 + MS);
 	cr_expect_eq(count_errors(), 0);
 	cr_expect_eq(set_range(), 2);
 	update_at(6200 + MS);
-	cr_expect_eq(count_errors(), 1, "not defined any more");
-	cr_expect_eq(set_range(), 2, "its last definition");
+	cr_expect_eq(count_errors(), 1, "the set is not defined any more");
+	cr_expect_eq(set_range(), 2, "the last definition stays in force");
 }
 
 /* ---- Inventory ---- */
@@ -507,7 +508,7 @@ static bool is_isolated(int address)
 		       arena_printf(arena, "10.0.0.%d : goto in", address)) != NULL;
 }
 
-Test(withdraw, pods_stay_until_their_time, .init = set_up, .fini = tear_down)
+Test(withdraw, pods_stay_until_their_deadline, .init = set_up, .fini = tear_down)
 {
 	write_file(0, "x.yaml", policies_text("a"));
 	write_file(1, "p.json", pod_text_of("p", 0, 1, 1));
@@ -517,7 +518,7 @@ Test(withdraw, pods_stay_until_their_time, .init = set_up, .fini = tear_down)
 	update_at(6000);
 	cr_expect_str_eq(owner(1), "p/0");
 	cr_expect(is_isolated(1));
-	begin_again();
+	merge_again();
 	cr_expect(is_isolated(1));
 	write_file(1, "p.json", pod_text_of("p", 0, 1, 1));
 	update_at(6100);
@@ -533,7 +534,7 @@ Test(withdraw, pods_stay_until_their_time, .init = set_up, .fini = tear_down)
 	cr_expect_eq(count_warnings(), 0);
 }
 
-/* The file is far longer than before: so much so that it could be updated in place. */
+/* The file is much longer than before, so that its pods could be updated in place. */
 Test(withdraw, a_longer_file_that_comes_back_is_not_withdrawn, .init = set_up, .fini = tear_down)
 {
 	Buf buf = {.arena = arena};
@@ -575,8 +576,7 @@ Test(withdraw, a_pod_of_the_same_name_wins_at_once, .init = set_up, .fini = tear
 }
 
 /* In one update with the deletion, and in a later one. */
-Test(withdraw, an_address_that_is_used_again_is_the_new_pods_at_once, .init = set_up,
-	.fini = tear_down)
+Test(withdraw, a_reused_address_belongs_to_the_new_pod_at_once, .init = set_up, .fini = tear_down)
 {
 	write_file(0, "x.yaml", policies_text("a1"));
 	write_file(1, "p.json", pod_text_of("p", 0, 1, 9));
@@ -598,8 +598,9 @@ Test(withdraw, an_address_that_is_used_again_is_the_new_pods_at_once, .init = se
 	cr_expect(is_isolated(1) && !is_isolated(2));
 }
 
-/* They were in conflict before, and the deleted one had it. */
-Test(withdraw, an_address_of_two_pods_is_the_present_ones, .init = set_up, .fini = tear_down)
+/* Both pods claimed it before, and it belonged to the deleted one. */
+Test(withdraw, a_shared_address_goes_to_the_pod_of_an_existing_file, .init = set_up,
+	.fini = tear_down)
 {
 	write_file(0, "x.yaml", policies_text("a1"));
 	write_file(1, "z.json", pod_text_of("z", 0, 1, 9));
@@ -616,8 +617,8 @@ Test(withdraw, an_address_of_two_pods_is_the_present_ones, .init = set_up, .fini
 	cr_expect_str_eq(owner(1), "b/1");
 }
 
-/* As if the file was renamed twice: what was there last counts, wherever the files sort. */
-Test(withdraw, of_two_deleted_files_the_later_one_counts, .init = set_up, .fini = tear_down)
+/* As if the file was renamed twice: the file that was deleted last wins, wherever it sorts. */
+Test(withdraw, of_two_deleted_files_the_later_deletion_wins, .init = set_up, .fini = tear_down)
 {
 	write_file(0, "x.yaml", policies_text("a1"));
 	write_file(1, "z.json", pod_text_of("p", 0, 1, 9));
@@ -638,13 +639,13 @@ Test(withdraw, of_two_deleted_files_the_later_one_counts, .init = set_up, .fini 
 	cr_expect_str_eq(owner(2), "c/1");
 	write_file(1, "z.json", "broken");
 	update_at(6300);
-	cr_expect(is_isolated(1), "the last good version of z.json is from before");
+	cr_expect(is_isolated(1), "the last good version of z.json is older");
 	write_file(1, "z.json", pod_text_of("p", 2, 1, 1));
 	update_at(6400);
 	cr_expect_str_eq(owner(1), "p/2");
 }
 
-Test(withdraw, namespaces_stay_and_present_ones_win, .init = set_up, .fini = tear_down)
+Test(withdraw, namespaces_stay_and_existing_ones_win, .init = set_up, .fini = tear_down)
 {
 	static const char text[] = "{\"kind\":\"Namespace\",\"metadata\":{\"name\":\"n\","
 				   "\"resourceVersion\":\"%d\",\"labels\":{\"is\":\"%d\"}}}";
@@ -665,8 +666,8 @@ Test(withdraw, namespaces_stay_and_present_ones_win, .init = set_up, .fini = tea
 	cr_expect_null(labels_get(&model_namespace(model, "n")->labels, "is"));
 }
 
-/* A directory that is away as a whole: nobody can tell which files are gone. */
-Test(withdraw, a_directory_that_is_away_has_no_deadlines, .init = set_up, .fini = tear_down)
+/* If the whole directory is missing, it is unknown which files were deleted. */
+Test(withdraw, files_of_a_missing_directory_have_no_deadlines, .init = set_up, .fini = tear_down)
 {
 	const char *away = arena_printf(arena, "%s.away", folder(0));
 
