@@ -516,6 +516,8 @@ static int run_remove(Daemon *d)
 	if (r > 0)
 		log_line(LOG_ERR, "refused", "the kernel refused to delete the tables: %s",
 			nft_error(d->nft));
+	else if (r < 0)
+		log_line(LOG_ERR, "failed", "cannot delete the tables: %s", strerror(-r));
 	return r != 0;
 }
 
