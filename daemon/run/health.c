@@ -14,6 +14,8 @@ uint64_t health_interval_usec(void)
 
 static const char *compare_files(const HealthSubjects *s)
 {
+	if (watch_trouble(s->watch))
+		return NULL; /* then all files are looked at every second */
 	if (!watch_is_alive(s->watch))
 		return "a directory has been replaced, or its inotify watch is gone";
 	if (!timer_is_armed(s->burst) && !feeds_are_current(s->feeds))

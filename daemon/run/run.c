@@ -10,6 +10,7 @@
  *     burst, withdrawal, retry timer   update: feeds -> pipeline -> enforcer -> state keeper,
  *                                      stale flows, report
  *     notification of our tables       repair, before everything else
+ *     retry timer                      update of all files, while inotify does not watch them
  *     sysctl timer                     update, if br_netfilter's sysctls were changed
  *     health timer, when idle          check; update from scratch after a fault; feed the watchdog
  *     SIGHUP                           reload the settings, update from scratch
@@ -25,6 +26,7 @@
 #include "feeds.h"
 #include "health.h"
 #include "host_name.h"
+#include "limits.h"
 #include "lock.h"
 #include "log.h"
 #include "notify.h"
@@ -70,6 +72,7 @@ typedef struct Daemon {
 	Faults faults;	    /* of the last update, and of the health check since */
 	int64_t checked_at; /* of the last update or health check; seconds since the epoch */
 	bool is_ready;	    /* READY=1 was sent */
+	bool is_unwatched;  /* the last update could not watch all directories */
 } Daemon;
 
 /* ---- Foreign changes of our tables ---- */
@@ -130,7 +133,7 @@ static int read_feeds(Daemon *d)
 		faults_add(&d->faults,
 			"policies and inventory could not be read (%s): the tables in the kernel "
 			"stay as they are, and netpold tries again",
-			strerror(-r));
+			error_text(-r));
 	return r;
 }
 
@@ -196,28 +199,36 @@ static void notify_ready(Daemon *d)
 	d->is_ready = true;
 }
 
+/*
+ * Before the reading, so that a change while we read is another event. Without a watch, and when it
+ * has come back, names do not tell what changed.
+ */
+static void watch_feeds(Daemon *d)
+{
+	bool was_unwatched = d->is_unwatched;
+	SourceDir *const *dirs;
+	size_t n;
+
+	dirs = feeds_dirs(d->feeds, &n);
+	watch_arm(d->watch, dirs, n);
+	d->is_unwatched = watch_trouble(d->watch) != NULL;
+	if (d->is_unwatched || was_unwatched)
+		feeds_mark_all(d->feeds);
+}
+
 /* Errors as of reconcile(). */
 static int update(Daemon *d)
 {
-	SourceDir *const *dirs;
-	size_t n;
 	int r;
 
-	/* before the reading, so that a change while we read is another event */
-	dirs = feeds_dirs(d->feeds, &n);
-	r = watch_arm(d->watch, dirs, n);
-	if (r < 0)
-		log_line(LOG_WARNING, "watch",
-			"cannot watch the directories, so the periodic check has to find changes: "
-			"%s",
-			strerror(-r));
+	watch_feeds(d);
 	r = reconcile(d);
 	note_check(d);
 	notify_ready(d);
 	schedule_withdrawal(d, r == 0);
 	reporter_report(d->reporter);
 	after_change(d);
-	if (r != 0)
+	if (r != 0 || d->is_unwatched)
 		timer_start(d->retry, RETRY_USEC);
 	return r;
 }
@@ -330,7 +341,7 @@ static void on_saved(void *context)
 	reporter_report(d->reporter);
 }
 
-/* The pipeline's diagnostics, and the state keeper's error, if any, as a warning. */
+/* The pipeline's diagnostics; the state keeper's error and missing watches as warnings. */
 static const Diags *collect_diags(Daemon *d, Arena *arena, const char *error)
 {
 	Diags *diags = ARENA_NEW(arena, Diags);
@@ -338,6 +349,10 @@ static const Diags *collect_diags(Daemon *d, Arena *arena, const char *error)
 	*diags = (Diags){.arena = arena, .max = DIAGS_ALL_MAX};
 	diags_append(diags, pipeline_diags(d->pipeline));
 	diags_append(diags, feeds_stopped(d->feeds));
+	if (d->is_unwatched)
+		DIAG_WARNING(diags, ((Origin){.file = d->settings->policies}), "watch",
+			"until then netpold looks at all files every second",
+			"changes of files are not reported: %s", watch_trouble(d->watch));
 	if (error)
 		DIAG_WARNING(diags, ((Origin){.file = d->settings->state}), "state",
 			"enforcement is not affected, but a restart would restore the older copies",
@@ -450,9 +465,10 @@ static int open_event_loop(Daemon *d)
 		r = sd_event_add_signal(d->event, NULL, SIGTERM, on_stop, d);
 	if (r >= 0)
 		r = sd_event_add_signal(d->event, NULL, SIGINT, on_stop, d);
-	if (r >= 0)
-		r = watch_new(d->event, on_files_changed, d, &d->watch);
-	return r < 0 ? r : 0;
+	if (r < 0)
+		return r;
+	d->watch = watch_new(d->event, on_files_changed, d);
+	return 0;
 }
 
 static void make_timers(Daemon *d)
@@ -566,7 +582,7 @@ static int run_loop(Daemon *d)
 	int r = start_loop(d);
 
 	if (r < 0)
-		log_line(LOG_ERR, "failed", "cannot start: %s", strerror(-r));
+		log_line(LOG_ERR, "failed", "cannot start: %s", error_text(-r));
 	if (r != 0) /* the first update failed: systemd shall show that, and start us again */
 		return 1;
 	return sd_event_loop(d->event) < 0;
@@ -612,7 +628,7 @@ int daemon_run(const DaemonOptions *options)
 	if (r == 0)
 		r = nft_open(&d.nft);
 	if (r < 0 && r != -EWOULDBLOCK) /* that was logged */
-		log_line(LOG_ERR, "failed", "cannot start: %s", strerror(-r));
+		log_line(LOG_ERR, "failed", "cannot start: %s", error_text(-r));
 	r = r != 0 ? 1 : run(&d);
 	end(&d);
 	return r;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* inotify events -> marks in the SourceDirs. */
 #include "watch.h"
+#include "limits.h"
 #include <assert.h>
 #include <errno.h>
 #include <libgen.h>
@@ -24,8 +25,10 @@ typedef struct WatchedDir {
 } WatchedDir;
 
 struct Watch {
-	int fd;
+	sd_event *event;
+	int fd; /* -1: no inotify instance was to be had */
 	sd_event_source *source;
+	const char *trouble; /* of the last watch_arm(); NULL: none */
 	void (*on_change)(void *context);
 	void *context;
 	WatchedDir *dirs; /* n of them */
@@ -149,25 +152,33 @@ static int on_inotify(sd_event_source *source, int fd, uint32_t events, void *co
 	return 0;
 }
 
-int watch_new(sd_event *event, void (*on_change)(void *context), void *context, Watch **ret_watch)
+Watch *watch_new(sd_event *event, void (*on_change)(void *context), void *context)
 {
 	Watch *watch = MEMORY_NEW(Watch);
-	int r;
 
-	*watch = (Watch){.on_change = on_change, .context = context};
-	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	r = watch->fd < 0
-		    ? -errno
-		    : sd_event_add_io(event, &watch->source, watch->fd, EPOLLIN, on_inotify, watch);
-	if (r < 0) {
-		watch_free(watch);
-		return r;
-	}
-	*ret_watch = watch;
-	return 0;
+	*watch = (Watch){.event = event, .fd = -1, .on_change = on_change, .context = context};
+	return watch;
 }
 
 /* ---- Watching ---- */
+/* The inotify instance, unless there is one. 0 or -errno. */
+static int open_inotify(Watch *watch)
+{
+	int r;
+
+	if (watch->fd >= 0)
+		return 0;
+	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (watch->fd < 0)
+		return -errno;
+	r = sd_event_add_io(watch->event, &watch->source, watch->fd, EPOLLIN, on_inotify, watch);
+	if (r < 0) {
+		close(watch->fd);
+		watch->fd = -1;
+	}
+	return r < 0 ? r : 0;
+}
+
 /* The nearest ancestor that exists: there the missing part of the path will appear. */
 static int watch_ancestor(int fd, const char *path)
 {
@@ -189,24 +200,38 @@ static int watch_ancestor(int fd, const char *path)
 	}
 }
 
-int watch_arm(Watch *watch, SourceDir *const *dirs, size_t n)
+/* 0 or -errno. That a directory is missing is no error. */
+static int watch_directory(int fd, WatchedDir *watched)
 {
-	int result = 0;
+	const char *path = source_dir_path(watched->dir);
+	int r = watch_ancestor(fd, path);
+
+	watched->wd = inotify_add_watch(fd, path, FILE_EVENTS);
+	if (watched->wd < 0 && errno != ENOENT && errno != ENOTDIR)
+		return r ? r : -errno;
+	return r;
+}
+
+void watch_arm(Watch *watch, SourceDir *const *dirs, size_t n)
+{
+	int opened = open_inotify(watch), first = opened;
 
 	assert(n > 0);
 	watch->dirs = memory_grow(watch->dirs, n, sizeof(WatchedDir));
 	watch->n = n;
 	for (size_t i = 0; i < n; i++) {
-		const char *path = source_dir_path(dirs[i]);
-		int r = watch_ancestor(watch->fd, path);
+		int r;
 
-		result = result ? result : r;
-		watch->dirs[i] = (WatchedDir){
-			.dir = dirs[i], .wd = inotify_add_watch(watch->fd, path, FILE_EVENTS)};
-		if (watch->dirs[i].wd < 0 && errno != ENOENT && errno != ENOTDIR)
-			result = result ? result : -errno;
+		watch->dirs[i] = (WatchedDir){.dir = dirs[i], .wd = -1};
+		r = opened < 0 ? 0 : watch_directory(watch->fd, &watch->dirs[i]);
+		first = first ? first : r;
 	}
-	return result;
+	watch->trouble = first ? inotify_error_text(-first) : NULL;
+}
+
+const char *watch_trouble(const Watch *watch)
+{
+	return watch->trouble;
 }
 
 /* inotify returns the same descriptor for an inode that is watched already. */

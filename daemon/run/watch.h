@@ -11,21 +11,25 @@
  * an event again. A watch that is in place already stays.
  *
  * What may go wrong: the event queue overflows. Then everything is marked. An event that the kernel
- * does not report (a mount over the directory) is found by the health check.
+ * does not report (a mount over the directory) is found by the health check. A limit of inotify or
+ * of descriptors is reached: then watch_trouble() says so, run.c looks at all files every second,
+ * and each watch_arm() tries again.
  */
 #include "run.h"
 #include <systemd/sd-event.h>
 
 typedef struct Watch Watch;
 
-/* 0 or -errno. */
-int watch_new(sd_event *event, void (*on_change)(void *context), void *context, Watch **ret_watch);
+/* Watches nothing before watch_arm(). Borrows the event loop. */
+Watch *watch_new(sd_event *event, void (*on_change)(void *context), void *context);
 Watch *watch_free(Watch *watch);
 /*
- * Watches these n directories, which are borrowed until the next call. 0, or the first -errno; the
- * others are watched all the same.
+ * Watches these n directories, which are borrowed until the next call. After an error with one of
+ * them the others are watched all the same.
  */
-int watch_arm(Watch *watch, SourceDir *const *dirs, size_t n);
+void watch_arm(Watch *watch, SourceDir *const *dirs, size_t n);
+/* Why the last watch_arm() could not watch everything; NULL: it could. A static text. */
+const char *watch_trouble(const Watch *watch);
 /* Whether each watch still is on the directory that its path names. */
 bool watch_is_alive(const Watch *watch);
 /* Whether there are events that the loop has not read yet. */

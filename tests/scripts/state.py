@@ -385,8 +385,9 @@ def no_descriptors():
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (lowest + more, before[1]))
             lab.write_policy_file("p.yaml", deny(*("a" if more % 2 else "ab")))
             if more == 0:
-                wait_for(lambda: "could not be read (Too many open files)" in lab.log(), 60,
-                         "the error about a file that cannot be opened")
+                # in the log alone: status.json cannot be opened either
+                wait_for(lambda: re.search("could not be read \\(.*LimitNOFILE=", lab.log()), 60,
+                         "the error about a file that cannot be opened, with the limit's name")
             else:
                 time.sleep(0.3)
             equal(A in isolated(lab), True, f"a is isolated as before, with {more} free descriptors")
@@ -394,6 +395,40 @@ def no_descriptors():
             wait_for_isolated(lab, [A] if more % 2 else [A, B], f"after {more} free descriptors there are many again")
             wait_for(lambda: lab.status()["health"] == "ok", 60, "the status to be ok again")
         equal(lab.status()["repairs"], 0, "the number of repairs")
+
+
+def no_watch():
+    """state: while inotify's limits allow no watch, changes are found all the same, and the status names the limit"""
+    for limit, most, name in (("max_inotify_instances", 0, "fs.inotify.max_user_instances"),
+                              ("max_inotify_watches", 0, "fs.inotify.max_user_watches"),
+                              ("max_inotify_watches", 2, "fs.inotify.max_user_watches")):
+        with StateLab() as lab:
+            sysctl = f"/proc/sys/user/{limit}"  # of a user namespace, in which these limits are its own
+            lab.write_policy_file("p.yaml", deny("a"))
+            lab.start(under=("unshare", "--user", "--map-root-user", "--net", "sh", "-c",
+                             f'echo {most} >{sysctl}; exec "$@"', "sh"))
+            inside = ("nsenter", "-t", str(lab.daemon.pid), "--user", "--net", "--preserve-credentials")
+
+            def wait_inside(wanted, what):
+                def is_there():
+                    text = run(*inside, "nft", "list", "map", "inet", "netpol", "ingress4", check=False).stdout
+                    return {a for a in (A, B) if f"{a} : goto" in text} == set(wanted)
+                wait_for(is_there, 60, f"the isolated addresses to be {sorted(wanted)}: {what}, {limit} {most}")
+
+            wait_inside([A], "at the start")
+            equal((lab.status()["health"], name in lab.why()), ("degraded", True),
+                  f"health, and whether the limit is the reason: {lab.why()}")
+            lab.write_policy_file("p.yaml", deny("a", "b"))
+            wait_inside([A, B], "an edit")
+            os.unlink(f"{lab.policies}/p.yaml")
+            lab.write_policy_file("q.yaml", deny("b"))
+            wait_inside([B], "a deletion and a new file")
+            equal((lab.log().count(name), "nothing told of it" in lab.log()), (1, False),
+                  f"lines about it in the log, and whether there are others: {lab.log()}")
+            run(*inside, "sh", "-c", f"echo 1000 >{sysctl}")
+            wait_for(lambda: lab.status()["health"] == "ok", 60, "the status to be ok when the limit is raised")
+            lab.write_policy_file("q.yaml", deny("a"))
+            wait_inside([A], "an edit that inotify reports")
 
 
 def many_sets(n):
@@ -555,8 +590,8 @@ def removes():
 
 
 for case in (full_disk, saves_what_was_read, read_only, damaged, damaged_tables, deleted_while_stopped,
-             conflict_over_restart, conflict_in_state, ready, watchdog, systemd_reads_nothing,
-             periodic_check, periodic_check_while_files_change, no_descriptors, no_memory, lost_notifications, map_sizes, set_sizes,
-             removes):
+             conflict_over_restart, conflict_in_state, ready, watchdog, systemd_reads_nothing, periodic_check,
+             periodic_check_while_files_change, no_descriptors, no_watch, no_memory, lost_notifications, map_sizes,
+             set_sizes, removes):
     test(case)
 finish()
