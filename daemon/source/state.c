@@ -134,7 +134,9 @@ static int rename_temp(int folder, const char *base)
 
 	if (older_name(base, older)) {
 		unlinkat(folder, older, 0);
-		linkat(folder, base, folder, older, 0); /* fails if this is the first version */
+		/* the first version has none before it; without hard links (vfat) none is kept */
+		if (linkat(folder, base, folder, older, 0) < 0 && errno != ENOENT && errno != EPERM)
+			return -errno;
 	}
 	if (renameat(folder, TEMP_NAME, folder, base) < 0)
 		return -errno;
