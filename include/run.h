@@ -91,6 +91,12 @@ int daemon_run(const DaemonOptions *options);
  */
 int run_holder(const char *runtime, pid_t *ret_pid);
 
+/*
+ * Whether what the state directory has is from before a reboot: source_dir_restore() wants to know.
+ * Returns 0, or -errno as state_load(): call it again.
+ */
+int run_find_new_boot(const char *state, Diags *diags, bool *ret_is_new);
+
 /* ---- Status ---- */
 /*
  * What an operator must know first. Degraded: the tables are as netpold wants them, but something

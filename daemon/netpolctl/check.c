@@ -184,8 +184,9 @@ int run_check(Ctl *ctl)
 		return check_paths(ctl);
 	if (ctl_load_settings(ctl) != 0)
 		return CTL_NO;
-	r = ctl_load_snapshot(ctl);
+	r = ctl_read_directories(ctl);
 	if (r < 0)
 		return ctl_fail(strerror(-r));
+	ctl->snapshot = ctl_merge(ctl->dirs, 2);
 	return print_result(ctl, snapshot_diags(ctl->snapshot));
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Settings, directories, snapshot. */
 #include "netpolctl.h"
-#include <string.h>
 
 int ctl_load_settings(Ctl *ctl)
 {
@@ -22,37 +21,17 @@ Snapshot *ctl_merge(SourceDir *const *dirs, size_t n)
 	return snapshot;
 }
 
-int ctl_load_snapshot(Ctl *ctl)
+int ctl_read_directories(Ctl *ctl)
 {
 	const char *paths[2] = {ctl->settings.policies, ctl->settings.inventory};
+	int r = 0;
 
-	for (int i = 0; i < 2; i++) {
-		int r;
-
+	for (int i = 0; r == 0 && i < 2; i++) {
 		ctl->dirs[i] = source_dir_new(
 			i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, paths[i], false);
 		r = source_dir_refresh(ctl->dirs[i], 0);
-		if (r < 0)
-			return r;
 	}
-	ctl->snapshot = ctl_merge(ctl->dirs, 2);
-	return 0;
-}
-
-int ctl_load(Ctl *ctl)
-{
-	int r;
-
-	if (ctl_load_settings(ctl) != 0)
-		return CTL_ERROR;
-	r = ctl_load_snapshot(ctl);
-	if (r < 0)
-		return ctl_fail(strerror(-r));
-	ctl_print_diags(ctl, snapshot_diags(ctl->snapshot), SEVERITY_WARNING, stderr);
-	for (int i = 0; i < 2; i++)
-		if (source_dir_diags(ctl->dirs[i])->n_errors)
-			return CTL_ERROR;
-	return 0;
+	return r;
 }
 
 void ctl_free(Ctl *ctl)

@@ -14,9 +14,12 @@ static const char USAGE[] =
 	"  explain --batch                 reads \"SRC DST PORT/PROTO\" lines, prints allow or "
 	"deny\n"
 	"  matrix PORT[/PROTO]             who reaches whom\n"
-	"  ruleset                         the nft text that the files compile to\n"
+	"  ruleset                         the nft text\n"
 	"  status                          health, and what is in force: 0 ok, 1 unhealthy,\n"
 	"                                  2 not running, 3 degraded\n"
+	"\n"
+	"explain, matrix and ruleset answer from what netpold has in force, which is not what the\n"
+	"files say where one is broken, or missing after a reboot; --files: from the files alone.\n"
 	"\n"
 	"options:\n"
 	"  -c, --conf FILE      netpol.conf (default " RUN_CONF_DEFAULT ")\n"
@@ -24,14 +27,15 @@ static const char USAGE[] =
 	"      --inventory DIR\n"
 	"      --node NAME\n"
 	"      --runtime DIR\n"
+	"      --files          see above\n"
 	"  -o text|json\n"
 	"      --version\n";
 
-enum { OPTION_BATCH = OPTION_OWN, OPTION_STRICT, OPTION_VERSION };
+enum { OPTION_BATCH = OPTION_OWN, OPTION_STRICT, OPTION_FILES, OPTION_VERSION };
 
 static const struct option OPTIONS[] = {SETTINGS_OPTIONS_LONG,
 	{"output", required_argument, NULL, 'o'}, {"batch", no_argument, NULL, OPTION_BATCH},
-	{"strict", no_argument, NULL, OPTION_STRICT},
+	{"strict", no_argument, NULL, OPTION_STRICT}, {"files", no_argument, NULL, OPTION_FILES},
 	{"version", no_argument, NULL, OPTION_VERSION}, {"help", no_argument, NULL, 'h'}, {}};
 
 static const struct {
@@ -57,6 +61,8 @@ static int take_option(Ctl *ctl, int c)
 		ctl->is_batch = true;
 	} else if (c == OPTION_STRICT) {
 		ctl->is_strict = true;
+	} else if (c == OPTION_FILES) {
+		ctl->is_files = true;
 	} else if (c == OPTION_VERSION) {
 		puts("netpolctl " RUN_VERSION);
 		return CTL_OK;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * netpolctl: checks, explains and prints what the files say. A command is one function in one file
- * (check.c, explain.c, matrix.c, ruleset.c, status.c) and one row in netpolctl.c; what they share
- * is in files.c (settings, directories, snapshot) and output.c (diagnostics, errors).
+ * netpolctl: checks the files, and explains and prints what is in force. A command is one function
+ * in one file (check.c, explain.c, matrix.c, ruleset.c, status.c) and one row in netpolctl.c; what
+ * they share is in files.c (settings, directories), in_force.c (which versions of the files),
+ * report.c (what netpold says of itself) and output.c (diagnostics, errors).
  *
  * netpolctl.c makes a Ctl from the command line, calls the command with it, and frees it. A command
- * loads what it needs, in this order: ctl_load_settings(), ctl_load_snapshot(); ctl_load() does
- * both and prints their diagnostics. Nothing here talks to the kernel; `status` reads the file that
- * netpold writes, and asks its lock whether it runs.
+ * loads what it needs, by ctl_load_settings() and ctl_read_directories(), or by ctl_load(). Nothing
+ * here talks to the kernel: what is in force is known from the files, the state directory, and the
+ * status file that netpold writes; netpold's lock says whether it runs.
  *
  * Output for programs is on standard output (-o json), diagnostics and errors on standard error.
  */
@@ -28,12 +29,12 @@ enum {
 typedef struct Ctl {
 	Arena *arena; /* of everything below that is not freed otherwise */
 	SettingsOptions options;
-	bool is_json, is_batch, is_strict;
+	bool is_json, is_batch, is_strict, is_files;
 	char **arguments; /* of the command, n of them */
 	int n;
 	/* by ctl_load_settings() */
 	Settings settings;
-	/* by ctl_load_snapshot(); the caller of the command frees them with ctl_free() */
+	/* by ctl_read_directories(), ctl_load(); freed by ctl_free(), after the command */
 	SourceDir *dirs[2]; /* policies, inventory */
 	Snapshot *snapshot;
 } Ctl;
@@ -48,15 +49,18 @@ int ctl_fail(const char *words); /* prints the error; returns CTL_ERROR */
 int ctl_load_settings(Ctl *ctl);
 /* A snapshot of the n directories, which the caller frees. */
 Snapshot *ctl_merge(SourceDir *const *dirs, size_t n);
-/* Reads and merges the directories of the settings. Prints nothing. 0 or -errno. */
-int ctl_load_snapshot(Ctl *ctl);
+/* Reads the directories of the settings. Prints nothing. 0 or -errno. */
+int ctl_read_directories(Ctl *ctl);
+void ctl_free(Ctl *ctl);
+
+/* ---- in_force.c ---- */
 /*
- * Loads settings and snapshot and prints their diagnostics. Files with errors do not fail the
- * command: their last good versions are not known here, so the other files count alone. A directory
- * that cannot be read does, since any answer would be wrong. Returns 0 or an exit status.
+ * Loads the settings, and a snapshot of the versions of the files that netpold has in force; with
+ * is_files, or if these are not known, of the files alone, where one with an error is left out. The
+ * diagnostics, and which of the two it is, are printed. A directory that cannot be read, and of
+ * which nothing is saved, is a failure. Returns 0 or an exit status.
  */
 int ctl_load(Ctl *ctl);
-void ctl_free(Ctl *ctl);
 
 /* ---- The commands ---- */
 int run_check(Ctl *ctl);

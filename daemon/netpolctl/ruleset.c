@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* netpolctl ruleset: the nft text that the files compile to. */
+/* netpolctl ruleset: the nft text of what is in force. */
 #include "netpolctl.h"
 
 static void print_ruleset(Ctl *ctl, const char *text)

@@ -4,102 +4,20 @@
  * that has ended, or hangs, leaves its last words there.
  */
 #include "netpolctl.h"
+#include "report.h"
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <time.h>
 
 /* How late a health check may be: the machine may be busy, or reading a large inventory. */
 #define LATE_SECONDS 60
 
-/* What is read from status.json, which has one key a line. */
-typedef struct Report {
-	VEC(const char *) lines;
-	char *health, *checked_at;
-	Texts reasons;
-	int pid, check_s;
-} Report;
-
 typedef struct Answer {
 	int exit_status;
 	const char *health, *reason; /* reason may be NULL */
 } Answer;
 
-/* ---- Reading ---- */
-static bool is_of_key(const char *line, const char *key)
-{
-	size_t n = strlen(key);
-
-	return strncmp(line, "  \"", 3) == 0 && strncmp(line + 3, key, n) == 0 &&
-	       line[3 + n] == '"';
-}
-
-/* The next string of JSON text, without its escapes, and *json behind it; NULL: there is none. */
-static char *next_string(Arena *arena, const char **json)
-{
-	const char *from = strchr(*json, '"');
-	char *text, *to;
-
-	if (!from)
-		return NULL;
-	text = to = arena_strdup(arena, ++from);
-	for (; *from && *from != '"'; from++) {
-		from += *from == '\\' && from[1];
-		*to++ = *from;
-	}
-	*to = '\0';
-	*json = *from ? from + 1 : from;
-	return text;
-}
-
-static void take_line(Report *report, Arena *arena, const char *line)
-{
-	const char *value = strchr(line, ':'), *reason;
-
-	VEC_PUSH(arena, &report->lines, line);
-	if (!value)
-		return;
-	if (is_of_key(line, "health"))
-		report->health = next_string(arena, &value);
-	else if (is_of_key(line, "checked_at"))
-		report->checked_at = next_string(arena, &value);
-	else if (is_of_key(line, "pid"))
-		report->pid = atoi(value + 1);
-	else if (is_of_key(line, "check_seconds"))
-		report->check_s = atoi(value + 1);
-	else if (is_of_key(line, "reasons"))
-		while ((reason = next_string(arena, &value)))
-			VEC_PUSH(arena, &report->reasons, reason);
-}
-
-static int read_report(Arena *arena, const char *path, Report *report)
-{
-	FILE *file = fopen(path, "re");
-	char *line = NULL;
-	size_t capacity = 0;
-
-	if (!file)
-		return -errno;
-	while (getline(&line, &capacity, file) > 0)
-		take_line(report, arena, arena_strdup(arena, line));
-	free(line);
-	fclose(file);
-	return report->health && report->checked_at ? 0 : -EBADMSG;
-}
-
 /* ---- What is true now ---- */
-/* Only root may ask the lock; anybody may ask whether the process exists. */
-static bool is_running(const Ctl *ctl, Report *report)
-{
-	pid_t holder;
-
-	if (run_holder(ctl->settings.runtime, &holder) == 0) {
-		report->pid = holder ? holder : report->pid;
-		return holder != 0;
-	}
-	return report->pid > 0 && (kill(report->pid, 0) == 0 || errno == EPERM);
-}
-
 /* Seconds since the last check; negative: unknown. */
 static long age_of(const Report *report)
 {
@@ -115,7 +33,7 @@ static Answer find_answer(const Ctl *ctl, Report *report)
 	long age = age_of(report);
 	int exit_status = CTL_OK;
 
-	if (!is_running(ctl, report))
+	if (!report_is_running(report, ctl->settings.runtime))
 		return (Answer){CTL_ERROR, "not running",
 			"the tables that it left in the kernel stay in force, but nothing updates "
 			"them"};
@@ -166,7 +84,7 @@ static bool is_in_head(const char *line)
 		"health", "reasons", "pid", "checked_at", "check_seconds"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-		if (is_of_key(line, keys[i]))
+		if (report_is_of_key(line, keys[i]))
 			return true;
 	return false;
 }
@@ -187,7 +105,7 @@ static void print_text(const Report *report, const Answer *answer)
 static void print_json(const Report *report, const Answer *answer)
 {
 	for (size_t i = 0; i < report->lines.n; i++)
-		if (is_of_key(report->lines.at[i], "health"))
+		if (report_is_of_key(report->lines.at[i], "health"))
 			printf("  \"health\": \"%s\",\n", answer->health);
 		else
 			fputs(report->lines.at[i], stdout);
@@ -195,8 +113,7 @@ static void print_json(const Report *report, const Answer *answer)
 
 int run_status(Ctl *ctl)
 {
-	Report report = {};
-	const char *path;
+	Report report;
 	Answer answer;
 	int r;
 
@@ -204,10 +121,9 @@ int run_status(Ctl *ctl)
 		return CTL_USAGE;
 	if (ctl_load_settings(ctl) != 0)
 		return CTL_ERROR;
-	path = arena_printf(ctl->arena, "%s/" RUN_STATUS_FILE, ctl->settings.runtime);
-	r = read_report(ctl->arena, path, &report);
+	r = report_read(ctl->arena, ctl->settings.runtime, &report);
 	if (r < 0) {
-		fprintf(stderr, "netpolctl: not running: %s: %s\n", path,
+		fprintf(stderr, "netpolctl: not running: %s: %s\n", report.path,
 			r == -EBADMSG ? "it was not written by this version of netpold"
 				      : strerror(-r));
 		return CTL_ERROR;

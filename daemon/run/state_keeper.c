@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What survives netpold: restored at the start, saved after each change. */
 #include "state_keeper.h"
+#include "boot.h"
 #include "log.h"
 #include "saver.h"
 #include "timer.h"
 #include <errno.h>
 #include <string.h>
 #include <syslog.h>
-#include <systemd/sd-id128.h>
 
 /* How long after a change its tables are saved: a second, and 50 us for each ruleset_cost(). */
 #define TABLES_USEC (1000 * 1000)
 #define TABLES_USEC_COST 50
 #define TABLES_ACCURACY_USEC (50 * 1000)
-#define BOOT_NAME "boot"
 
 static const char *const TABLE_FILE[KERNEL_TABLE_N] = {"ruleset/inet.nft", "ruleset/bridge.nft"};
 static const char *const TABLE_FAMILY[KERNEL_TABLE_N] = {"inet", "bridge"};
@@ -84,28 +83,6 @@ void state_keeper_restore_tables(StateKeeper *k)
 }
 
 /* ---- The start: files ---- */
-static const char *boot_text(char ret[SD_ID128_STRING_MAX])
-{
-	sd_id128_t boot;
-
-	return sd_id128_get_boot(&boot) < 0 ? "" : sd_id128_to_string(boot, ret);
-}
-
-/* Whether what was saved is from before a reboot. Returns 0, or -errno: call it again. */
-static int find_new_boot(const StateKeeper *k, Diags *diags, bool *ret_is_new)
-{
-	char now[SD_ID128_STRING_MAX], *then;
-	size_t n;
-	int r = state_load(k->settings->state, BOOT_NAME, diags, &then, &n);
-
-	*ret_is_new = false;
-	if (r < 0)
-		return r == -ENOENT ? 0 : r; /* none: the first start */
-	*ret_is_new = strcmp(then, boot_text(now)) != 0;
-	free(then);
-	return 0;
-}
-
 int state_keeper_restore_files(StateKeeper *k)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
@@ -115,7 +92,7 @@ int state_keeper_restore_files(StateKeeper *k)
 
 	if (k->are_files_restored)
 		return 0;
-	r = find_new_boot(k, &diags, &is_new_boot);
+	r = run_find_new_boot(k->settings->state, &diags, &is_new_boot);
 	if (r == 0)
 		r = feeds_restore(k->feeds, k->settings->state, is_new_boot, &diags);
 	log_diags(&diags);
@@ -138,7 +115,7 @@ static void append(StateText **list, StateText *text)
  */
 static void add_boot(StateKeeper *k, StateText **list)
 {
-	char boot[SD_ID128_STRING_MAX];
+	char boot[BOOT_TEXT_SIZE];
 	char *text;
 
 	if (k->is_boot_saved || feeds_have_restored(k->feeds))

@@ -22,6 +22,15 @@ static void add_list(Buf *buf, const char *key, const Texts *texts)
 	buf_add(buf, "],\n");
 }
 
+static void add_directories(Buf *buf, const Status *status)
+{
+	Texts paths = {};
+
+	for (size_t i = 0; i < status->n_dirs; i++)
+		VEC_PUSH(buf->arena, &paths, source_dir_path(status->dirs[i]));
+	add_list(buf, "directories", &paths);
+}
+
 static const char *file_state(const SourceDirFile *file)
 {
 	if (file->is_withdrawn)
@@ -86,6 +95,7 @@ const char *status_json(Arena *arena, const Status *status)
 	add_text(&buf, "bridge", status->bridge);
 	add_text(&buf, "bridge_why", status->bridge_why);
 	add_text(&buf, "state", status->saving);
+	add_directories(&buf, status);
 	buf_printf(&buf, "  \"generation\": %llu,\n  \"repairs\": %llu,\n  \"cut_flows\": %llu,\n",
 		(unsigned long long)status->generation, (unsigned long long)status->repairs,
 		(unsigned long long)status->killed);

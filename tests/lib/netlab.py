@@ -5,6 +5,7 @@ A lab makes its namespaces (named np<pid>-...) and a temporary directory; close(
 network is not touched.
 """
 import functools
+import hashlib
 import itertools
 import json
 import os
@@ -236,6 +237,15 @@ class Lab:
             if status not in (0, -sig):
                 raise RuntimeError(f"netpold ended with status {status}: {self.log()[-6000:]}")
 
+    def reboot(self):
+        """Simulates a reboot while netpold runs: kills it, and deletes the kernel's tables and the inventory, which is
+        on a tmpfs."""
+        self.stop(signal.SIGKILL)
+        self.in_node("nft", "flush", "ruleset")
+        for name in os.listdir(self.inventory):
+            os.unlink(os.path.join(self.inventory, name))
+        write_state(os.path.join(self.state, "boot"), "another boot")
+
     def log(self):
         with open(os.path.join(self.dir, "netpold.log")) as f:
             return f.read()
@@ -312,6 +322,12 @@ def can_track_bridges():
     """Whether the kernel accepts `ct state` in a bridge table; tried in a new namespace, as netpold does."""
     return run("unshare", "-n", "nft", "table bridge t { chain c { type filter hook forward priority 0; "
                "ct state new accept; }; }", check=False).returncode == 0
+
+
+def write_state(path, text):
+    """Writes a file of the state directory as netpold does, with its checksum."""
+    with open(path, "w") as f:
+        f.write(f"{text}\n# netpol state, sha256 {hashlib.sha256(text.encode()).hexdigest()} of {0:016x}\n")
 
 
 def wait_for(condition, seconds, what):

@@ -70,8 +70,8 @@ def through_explain():
                 Lab.put(f"{d}/p/p.json", policy_list(step))
                 wanted = list(cells(step, pods))
                 text = "".join(f"{s.key} {t.key} {port}/{proto}\n" for s, t, proto, port, _ in wanted)
-                result = run(NETPOLCTL, "-c", f"{d}/netpol.conf", "--policies", f"{d}/p", "--inventory", f"{d}/i",
-                             "explain", "--batch", input=text, check=False)
+                result = run(NETPOLCTL, "-c", f"{d}/netpol.conf", "--files", "--policies", f"{d}/p",
+                             "--inventory", f"{d}/i", "explain", "--batch", input=text, check=False)
                 equal(result.returncode, 0, result.stderr[:300])
                 for (s, t, proto, port, allowed), found in zip(wanted, result.stdout.split()):
                     n += 1

@@ -39,8 +39,8 @@ def check(name):
 
 def ruleset(name):
     directory = os.path.join(GOLDEN, "ruleset", name)
-    result = run(NETPOLCTL, "-c", "netpol.conf", "--policies", "conf.d", "--inventory", "inventory", "ruleset",
-                 cwd=directory, check=False)
+    result = run(NETPOLCTL, "-c", "netpol.conf", "--files", "--policies", "conf.d", "--inventory", "inventory",
+                 "ruleset", cwd=directory, check=False)
     equal(result.returncode, 0, result.stderr)
     warnings = os.path.join(directory, "ruleset.err")
     if result.stderr and UPDATE or os.path.exists(warnings):
@@ -54,7 +54,7 @@ def commands(name):
     directory, answers = os.path.join(GOLDEN, name), []
     with open(os.path.join(directory, "commands")) as f:
         for line in f.read().splitlines():
-            result = run(NETPOLCTL, "-c", "netpol.conf", "--policies", "conf.d", "--inventory", "inventory",
+            result = run(NETPOLCTL, "-c", "netpol.conf", "--files", "--policies", "conf.d", "--inventory", "inventory",
                          *line.split(), cwd=directory, check=False)
             answers.append(f"$ netpolctl {line}\n{result.stdout}{result.stderr}[{result.returncode}]\n")
     compare(os.path.join(directory, "answers"), "".join(answers))

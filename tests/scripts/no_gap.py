@@ -3,7 +3,6 @@
 """No gap: netpold is restarted, killed, reloaded, started from its state directory without a table, and upgraded, and
 all of its files are replaced by programs that delete files before they write them again, 200 times each, under a flood
 of allowed and forbidden new flows. No forbidden packet passes, no allowed one is refused."""
-import hashlib
 import json
 import os
 import random
@@ -14,7 +13,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from flood import ALLOWED, FORBIDDEN, FloodLab, Versions
-from netlab import NETPOLD, Pod, wait_for
+from netlab import NETPOLD, Pod, wait_for, write_state
 from report import test, finish, equal, seed
 
 TIMES = int(os.environ.get("NETPOL_TIMES", 200))
@@ -90,12 +89,6 @@ def set_gate(lab, is_closed):
 
 def is_enforcing(lab):
     return "vmap" in lab.in_node("nft", "list", "chain", "inet", "netpol", "forward", check=False).stdout
-
-
-def write_state(path, text):
-    """Writes a file of the state directory as netpold does, with its checksum."""
-    with open(path, "w") as f:
-        f.write(f"{text}\n# netpol state, sha256 {hashlib.sha256(text.encode()).hexdigest()} of {0:016x}\n")
 
 
 def reboot(lab, is_inventory_gone):

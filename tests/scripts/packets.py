@@ -9,7 +9,7 @@ import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from netlab import Lab, NODE_ADDRESSES, TESTS
+from netlab import Lab, NODE_ADDRESSES, TESTS, wait_for
 from report import test, no_difference, equal, finish
 
 CONF_D = os.path.join(os.path.dirname(TESTS), "conf.d")
@@ -170,15 +170,52 @@ def shipped(mode):
     check_flows(lab_of(mode), SHIPPED)
 
 
-def explain_agrees(mode):
-    lab, lines, wanted = lab_of(mode), [], []
+def check_explain(lab):
+    """What explain answers to every flow that the cases send."""
+    lines, wanted = [], []
     for source, destination, port, protocol, verdict, families in FULL_EXAMPLE + OR_AND + SHIPPED:
-        for family in families if protocol != "icmp" else ():
+        for family in families:
             _, _, _, a, b, _ = flow(lab, source, destination, port, protocol, family)
             lines.append(f"{a} {b} {port}/{protocol}\n")
             wanted.append("allow" if verdict == "allow" else "deny")
     result = lab.ctl("explain", "--batch", input="".join(lines))
     no_difference(result.stdout.split(), wanted, lines)
+    return result.stderr
+
+
+def explain_agrees(mode):
+    check_explain(lab_of(mode))
+
+
+def break_policies(lab):
+    for name in os.listdir(lab.policies):
+        lab.write_policy_file(name, "kind: [\n" if name.endswith("yaml") else "policies = (\n")
+
+
+def explain_agrees_in_force(mode):
+    """With every policy file broken; and then after a reboot, which has emptied the inventory, too."""
+    lab = lab_of(mode)
+    number = len(os.listdir(lab.policies))
+    try:
+        lab.start()
+        wait_for(lab.is_saved, 60, "the state to be saved")
+        break_policies(lab)
+        wait_for(lambda: str(lab.status()["files"]).count("last good version in force") == number, 60,
+                 "the broken files")
+        for what in ("with broken files", "after a reboot"):
+            if what == "after a reboot":
+                lab.reboot()
+                lab.start()
+            check_flows(lab, FULL_EXAMPLE + OR_AND + SHIPPED)
+            told = check_explain(lab)
+            equal((told.count(": its last good version"), "pods.json: its saved version" in told),
+                  (number, what == "after a reboot"), f"the files that explain says are others, {what}: {told}")
+    finally:
+        lab.stop()
+        for name in os.listdir(CONF_D):
+            shutil.copy(os.path.join(CONF_D, name), lab.policies)
+        lab.write_inventory()
+        lab.apply()
 
 
 def drop(mode):
@@ -206,6 +243,7 @@ for mode in ("routed", "bridged", "tracked"):
                         (or_and, "OR of entries, AND within an entry"),
                         (shipped, "default deny, DNS egress, blocks with except"),
                         (explain_agrees, "explain and the kernel agree"),
+                        (explain_agrees_in_force, "they agree with broken files, and without the inventory"),
                         (drop, 'deny = "drop" refuses the same flows, without an answer'),
                         (no_other_tables, "no other table is created")):
         test(case, mode, name=f"{mode}: {title}")

@@ -28,7 +28,7 @@ def answer(files, inventory, *command, **more):
             for name, text in content.items():
                 Lab.put(f"{d}/{folder}/{name}", text)
         Lab.put(f"{d}/netpol.conf", "")
-        result = run(NETPOLCTL, "-c", f"{d}/netpol.conf", "--policies", f"{d}/p", "--inventory", f"{d}/i",
+        result = run(NETPOLCTL, "-c", f"{d}/netpol.conf", "--files", "--policies", f"{d}/p", "--inventory", f"{d}/i",
                      "--node", "node-1", *command, check=False, **more)
         equal(result.returncode, 0, f"netpolctl's exit status: {result.stderr[:400]}")
         equal("error" in result.stderr, False, f"netpolctl reports errors: {result.stderr[:400]}")

@@ -97,7 +97,7 @@ def explain_round(chance, d):
     text = "".join(f"{a} {b} {number}/{protocol}\n" for a, b, protocol, number in flows)
 
     def explain(*flow, **options):
-        return run(NETPOLCTL, "-c", f"{d}/netpol.conf", "--policies", f"{d}/p", "--inventory", f"{d}/i",
+        return run(NETPOLCTL, "-c", f"{d}/netpol.conf", "--files", "--policies", f"{d}/p", "--inventory", f"{d}/i",
                    "explain", *flow, check=False, **options)
 
     result = explain("--batch", input=text)

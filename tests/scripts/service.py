@@ -13,7 +13,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from chance import Chance
-from netlab import MODE, Lab, NETPOLD, run, wait_for
+from netlab import MODE, Lab, NETPOLCTL, NETPOLD, run, wait_for
 from report import test, finish, equal, seed
 
 SEED = seed()
@@ -397,6 +397,92 @@ def burst():
         equal({**status, "checked_at": ""}, {**lab.status(), "checked_at": ""}, "netpolctl -o json status")
 
 
+FROM_OUTSIDE = ("explain", "203.0.113.9", "default/a", "80")
+
+
+def answers_in_force():
+    """answers: explain, matrix and ruleset are of what netpold has in force, and say which files say something else"""
+    with new_lab() as lab:
+        def answers(verdict, *words, options=()):
+            explained = lab.ctl(*options, *FROM_OUTSIDE)
+            matrix = lab.ctl("-o", "json", *options, "matrix", "80")
+            ruleset = lab.ctl(*options, "ruleset")
+            rows = {"deny": ["..", "X."], "allow": ["..", ".."]}[verdict]
+            equal([explained.stdout.split(" ")[0], json.loads(matrix.stdout)["rows"], f"{A} : goto" in ruleset.stdout],
+                  [verdict, rows, verdict == "deny"], f"explain, matrix, ruleset; {explained.stderr}")
+            for told in (explained.stderr, matrix.stderr, ruleset.stderr):
+                equal([w for w in words if w not in told], [], f"what is missing in: {told}")
+            return explained.stderr
+
+        in_force = f"netpolctl: answered from what netpold, process {lab.daemon.pid}, has in force"
+        policy, inventory = f"{lab.policies}/a.yaml", f"{lab.inventory}/pods.json"
+        lab.write_policy_file("a.yaml", deny("a"))
+        wait_for_isolated(lab, [A], "a good file")
+        wait_for(lab.is_saved, 60, "the state to be saved")
+        told = [line for line in answers("deny").splitlines() if line.startswith("netpolctl:")]
+        equal(told, [in_force], "on standard error, when the files are in force as they are")
+        lab.write_policy_file("a.yaml", "kind: [\n")
+        wait_for(lambda: lab.status()["errors"] == 1, 60, "the broken file")
+        answers("deny", f"{in_force}; the files say something else:\n  {policy}: its last good version\n")
+        equal("netpolctl:" in answers("allow", options=("--files",)), False, "--files names the version")
+        lab.write_policy_file("a.yaml", '{"apiVersion": "v1", "kind": "List", "items": []}')
+        wait_for(lambda: "empty" in lab.why(), 60, "the emptied file")
+        answers("deny", f"  {policy}: its last good version\n")
+        lab.write_policy_file("a.yaml", deny("b"))
+        wait_for_isolated(lab, [B], "a good file")
+        lab.write_policy_file("b.yaml", deny("a"))
+        wait_for_isolated(lab, [A, B], "another good file")
+        wait_for(lab.is_saved, 60, "the state to be saved")
+        lab.write_policy_file("b.yaml", deny("b"))
+        wait_for(lambda: lab.status()["errors"] == 1, 60, "the file that is in conflict with another")
+        told = lab.ctl(*FROM_OUTSIDE)
+        equal((told.stdout.split(" ")[0], "b.yaml: its last good version\n" in told.stderr), ("deny", True),
+              told.stderr)
+        os.unlink(f"{lab.policies}/b.yaml")
+        lab.write_policy_file("a.yaml", deny("a"))
+        wait_for_isolated(lab, [A], "one good file")
+        lab.put(inventory, "<html>")
+        wait_for(lambda: lab.status()["errors"] == 1, 60, "the broken inventory")
+        answers("deny", f"  {inventory}: its last good version\n")
+
+
+def answers_without_netpold():
+    """answers: without netpold, without its state, or for other directories they are of the files, and say so"""
+    with new_lab() as lab:
+        lab.write_policy_file("a.yaml", deny("a"))
+        wait_for(lab.is_saved, 60, "the state to be saved")
+        lab.write_policy_file("a.yaml", "kind: [\n")
+        wait_for(lambda: lab.status()["errors"] == 1, 60, "the broken file")
+        files = "netpolctl: answered from the files alone: "
+        left_out = f"  {lab.policies}/a.yaml: left out, it has an error"
+
+        def ask(**who):
+            return run(f"{lab.dir}/netpolctl", "-c", lab.conf, *FROM_OUTSIDE, check=False, **who)
+
+        def answers(why, **who):
+            told = ask(**who)
+            equal((told.stdout.split(" ")[0], [w for w in (files + why, left_out) if w not in told.stderr]),
+                  ("allow", []), told.stderr)
+
+        shutil.copy(NETPOLCTL, lab.dir)
+        nobody = {"user": 65534, "group": 65534, "extra_groups": []}
+        for path in (lab.dir, lab.runtime):
+            os.chmod(path, 0o755)
+        os.chmod(f"{lab.state}/policies", 0o700)
+        answers(f"{lab.state}/policies: Permission denied (only root may read it); but for:\n", **nobody)
+        os.chmod(f"{lab.state}/policies", 0o755)
+        told = ask(**nobody)
+        equal(told.stdout.split(" ")[0], "deny", f"anybody who may read the state is answered from it: {told.stderr}")
+        shutil.copytree(lab.policies, f"{lab.dir}/other")
+        told = lab.ctl("--policies", f"{lab.dir}/other", *FROM_OUTSIDE)
+        equal((told.stdout.split(" ")[0], "reads other directories than these" in told.stderr), ("allow", True),
+              told.stderr)
+        lab.stop(signal.SIGKILL)
+        answers("netpold does not run; but for:\n")
+        os.unlink(f"{lab.runtime}/status.json")
+        answers("netpold does not run; but for:\n")
+
+
 def status_answers():
     """status: ok, degraded, unhealthy and not running, each with its exit status and its first reason"""
     with new_lab() as lab:
@@ -741,8 +827,9 @@ def same_as_from_scratch():
 
 
 for case in (notices_files, slow_writer, directories, config_map, bad_files, unexpected_files, ignored_names, conflicts,
-             deleted_files, failed_export, failed_policies, emptied, overflow, burst, status_answers, stopped_feed,
-             messages_once, metrics, signals, host_name, adopts, repairs, last_good_survives_restart, own_changes,
+             deleted_files, failed_export, failed_policies, emptied, overflow, burst, answers_in_force,
+             answers_without_netpold, status_answers, stopped_feed, messages_once, metrics, signals, host_name, adopts, repairs,
+             last_good_survives_restart, own_changes,
              other_tables, once, same_as_from_scratch):
     test(case)
 finish()

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reads status.json, which has one key a line, and asks netpold's lock. */
+#include "report.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+bool report_is_of_key(const char *line, const char *key)
+{
+	size_t n = strlen(key);
+
+	return strncmp(line, "  \"", 3) == 0 && strncmp(line + 3, key, n) == 0 &&
+	       line[3 + n] == '"';
+}
+
+/* The next string of JSON text, without its escapes, and *json behind it; NULL: there is none. */
+static char *next_string(Arena *arena, const char **json)
+{
+	const char *from = strchr(*json, '"');
+	char *text, *to;
+
+	if (!from)
+		return NULL;
+	text = to = arena_strdup(arena, ++from);
+	for (; *from && *from != '"'; from++) {
+		from += *from == '\\' && from[1];
+		*to++ = *from;
+	}
+	*to = '\0';
+	*json = *from ? from + 1 : from;
+	return text;
+}
+
+static void take_list(Texts *list, Arena *arena, const char *value)
+{
+	const char *text;
+
+	while ((text = next_string(arena, &value)))
+		VEC_PUSH(arena, list, text);
+}
+
+static void take_line(Report *report, Arena *arena, const char *line)
+{
+	const char *value = strchr(line, ':');
+
+	VEC_PUSH(arena, &report->lines, line);
+	if (!value)
+		return;
+	if (report_is_of_key(line, "health"))
+		report->health = next_string(arena, &value);
+	else if (report_is_of_key(line, "checked_at"))
+		report->checked_at = next_string(arena, &value);
+	else if (report_is_of_key(line, "state"))
+		report->state = next_string(arena, &value);
+	else if (report_is_of_key(line, "pid"))
+		report->pid = atoi(value + 1);
+	else if (report_is_of_key(line, "check_seconds"))
+		report->check_s = atoi(value + 1);
+	else if (report_is_of_key(line, "reasons"))
+		take_list(&report->reasons, arena, value);
+	else if (report_is_of_key(line, "directories"))
+		take_list(&report->directories, arena, value);
+}
+
+int report_read(Arena *arena, const char *runtime, Report *ret_report)
+{
+	Report report = {.path = arena_printf(arena, "%s/" RUN_STATUS_FILE, runtime)};
+	FILE *file = fopen(report.path, "re");
+	char *line = NULL;
+	size_t capacity = 0;
+	int error = errno;
+
+	while (file && getline(&line, &capacity, file) > 0)
+		take_line(&report, arena, arena_strdup(arena, line));
+	free(line);
+	if (file)
+		fclose(file);
+	*ret_report = report;
+	if (!file)
+		return -error;
+	return report.health && report.checked_at ? 0 : -EBADMSG;
+}
+
+/* Only root may ask the lock; anybody may ask whether the process exists. */
+bool report_is_running(Report *report, const char *runtime)
+{
+	pid_t holder;
+
+	if (run_holder(runtime, &holder) == 0) {
+		report->pid = holder ? holder : report->pid;
+		return holder != 0;
+	}
+	return report->pid > 0 && (kill(report->pid, 0) == 0 || errno == EPERM);
+}
