@@ -50,7 +50,8 @@ static const char *why_unknown(Ctl *ctl, Report *report)
 
 	if (r < 0 && r != -ENOENT)
 		return arena_printf(ctl->arena, "%s: %s", report->path,
-			r == -EBADMSG ? "not of this version of netpold" : strerror(-r));
+			r == -EBADMSG ? "it was not written by this version of netpold"
+				      : strerror(-r));
 	if (r < 0 || !report_is_running(report, ctl->settings.runtime))
 		return "netpold does not run";
 	if (!reads_our_directories(ctl, report))
