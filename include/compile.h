@@ -97,15 +97,19 @@ typedef struct Flow {
 
 typedef struct Explainer Explainer;
 
-/* For any flow of the model, wherever its pods run. Borrows the model. */
-Explainer *explainer_new(const Model *model);
+/*
+ * For any flow of the model, wherever its pods run. services: service_cidrs of netpol.conf. Borrows
+ * the model, and the ranges themselves.
+ */
+Explainer *explainer_new(const Model *model, const Ranges *services);
 Explainer *explainer_free(Explainer *explainer); /* takes NULL; returns NULL */
 
 /*
  * source, destination: "namespace/pod" or an address; port: "80/TCP", "53/udp", "http" or "icmp".
  * A pod stands for its first address; if the other end is of another family, for its first address
  * of that family. 0 or COMPILE_E_UNKNOWN; then *ret_error has the reason (static, or the
- * explainer's memory).
+ * explainer's memory): there is no such pod or port, or there can be no verdict, since the address
+ * is a Service's, a loopback or a multicast address, or the like.
  */
 int explain_parse(Explainer *explainer, const char *source, const char *destination,
 	const char *port, Flow *ret_flow, const char **ret_error);

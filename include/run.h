@@ -74,6 +74,17 @@ int settings_read(
 /* What the settings mean for the compiler. Borrows their texts. */
 CompileOptions settings_compile_options(const Settings *settings);
 
+/* ---- Standard output ---- */
+#define OUTPUT_FAILED 2 /* the exit status of both programs if it could not be written */
+
+/* Call it before the first byte is printed. */
+void output_begin(void);
+/*
+ * Call it last: writes what is buffered and closes standard output. Returns the exit status; if not
+ * all could be written, prints why and returns OUTPUT_FAILED.
+ */
+int output_end(const char *program, int exit_status);
+
 /* ---- netpold ---- */
 typedef struct DaemonOptions {
 	SettingsOptions settings;

@@ -93,11 +93,6 @@ Address address_unmapped(Address address)
 	return address;
 }
 
-bool address_is_link_local(Address address)
-{
-	return address.family == FAMILY_IPV6 && address.value >> 118 == 0xfe80 >> 6;
-}
-
 /* The bits beyond the prefix. Prefix 0 is a case of its own: in C, a shift by 128 is undefined. */
 static AddressValue host_mask(Family family, unsigned prefix)
 {

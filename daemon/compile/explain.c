@@ -18,14 +18,17 @@ Explainer *explainer_free(Explainer *explainer)
 	return NULL;
 }
 
-Explainer *explainer_new(const Model *model)
+Explainer *explainer_new(const Model *model, const Ranges *services)
 {
 	const CompileOptions options = {.node = "", .is_all = true, .table = "netpol"};
 	Arena *arena = arena_new();
 	Explainer *x = ARENA_NEW(arena, Explainer);
 	Changes changes = {.arena = arena_child(arena)};
 
-	*x = (Explainer){.arena = arena, .model = model, .compiler = compiler_new(model, &options)};
+	*x = (Explainer){.arena = arena,
+		.model = model,
+		.compiler = compiler_new(model, &options),
+		.services = *services};
 	model_list_changes(model, &changes);
 	x->ruleset = compiler_update(x->compiler, &changes);
 	arena_free(changes.arena);
@@ -322,6 +325,17 @@ static void add_isolating(Why *w, Buf *buf)
 	}
 }
 
+/* kube-proxy translates the address before it is filtered, so the verdict would be of another. */
+static void add_service_hint(Why *w, Buf *buf)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	if (w->direction == EGRESS && !w->other->pod && may_be_service(w->other->address))
+		buf_printf(buf,
+			"    if %s is a Service's address, ask for a pod of the Service instead\n",
+			address_text(w->other->address, text));
+}
+
 static void add_direction(Why *w, Buf *buf, const Evaluation *evaluation)
 {
 	buf_printf(buf, "  %s of ", direction_text(w->direction));
@@ -337,6 +351,7 @@ static void add_direction(Why *w, Buf *buf, const Evaluation *evaluation)
 	add_isolating(w, buf);
 	buf_add(buf, "\n");
 	add_reason(w, buf);
+	add_service_hint(w, buf);
 	if (!evaluation->is_allowed)
 		add_unknown_labels(w, buf);
 }

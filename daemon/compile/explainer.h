@@ -8,7 +8,22 @@ struct Explainer {
 	const Model *model;
 	Compiler *compiler;
 	Ruleset *ruleset; /* for all pods, wherever they run */
+	Ranges services;  /* borrowed */
 };
+
+/* ---- no_verdict.c ---- */
+/* NULL, or why there is no verdict for this address, which is no pod's; in x->arena. */
+const char *why_no_verdict(Explainer *x, Address address, bool is_source);
+/* Whether an address that is no pod's may be a Service's, which service_cidrs does not have. */
+bool may_be_service(Address address);
+
+/* ---- near_names.c: why there is no such name, and what was probably meant; in x->arena ---- */
+const char *why_no_pod(Explainer *x, const char *namespace, const char *pod);
+const char *why_no_endpoint(Explainer *x, const char *text);
+/* destination may be NULL: it is no pod */
+const char *why_no_port(Explainer *x, const char *text, Protocol protocol, const Pod *destination);
+
+/* ---- explain.c ---- */
 
 /* Whether flows of the protocol have port numbers. */
 bool flow_has_ports(uint8_t protocol);

@@ -9,8 +9,10 @@ static const char *find_pod(Explainer *x, const char *text, const Pod **ret_pod)
 	const char *namespace = arena_strndup(x->arena, text, (size_t)(slash - text));
 	const Pod *pod = model_pod(x->model, namespace, slash + 1);
 
+	if (!*namespace || !slash[1])
+		return why_no_endpoint(x, text);
 	if (!pod)
-		return arena_printf(x->arena, "no pod \"%s\" in the inventory", text);
+		return why_no_pod(x, namespace, slash + 1);
 	if (pod->addresses.n == 0)
 		return arena_printf(x->arena, "pod \"%s\" has no address yet", text);
 	if (!pod_is_live(pod))
@@ -20,7 +22,8 @@ static const char *find_pod(Explainer *x, const char *text, const Pod **ret_pod)
 	return NULL;
 }
 
-static const char *find_endpoint(Explainer *x, const char *text, Endpoint *ret_endpoint)
+static const char *find_endpoint(
+	Explainer *x, const char *text, bool is_source, Endpoint *ret_endpoint)
 {
 	Endpoint endpoint = {};
 	const char *error;
@@ -32,17 +35,12 @@ static const char *find_endpoint(Explainer *x, const char *text, Endpoint *ret_e
 		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): find_pod found an address */
 		endpoint.address = endpoint.pod->addresses.at[0];
 	} else if (address_parse(text, &endpoint.address)) {
-		if (address_is_link_local(endpoint.address))
-			return arena_printf(x->arena,
-				"\"%s\" is link-local: the inventory does not say which pod has "
-				"it; "
-				"between pods on one bridge it is refused while any pod is "
-				"isolated",
-				text);
 		endpoint.pod = compiler_owner(x->compiler, endpoint.address);
+		error = endpoint.pod ? NULL : why_no_verdict(x, endpoint.address, is_source);
+		if (error)
+			return error;
 	} else {
-		return arena_printf(
-			x->arena, "\"%s\" is neither namespace/pod nor an address", text);
+		return why_no_endpoint(x, text);
 	}
 	*ret_endpoint = endpoint;
 	return NULL;
@@ -119,10 +117,7 @@ static const char *parse_port_number(Explainer *x, const char *text, Flow *flow)
 			return NULL;
 		}
 	}
-	return arena_printf(x->arena,
-		"\"%s\" is neither a port number nor a named %s port of the "
-		"destination",
-		text, protocol_text((Protocol)flow->protocol));
+	return why_no_port(x, text, (Protocol)flow->protocol, pod);
 }
 
 static const char *parse_port(Explainer *x, const char *text, Flow *flow)
@@ -145,10 +140,10 @@ int explain_parse(Explainer *x, const char *source, const char *destination, con
 	Flow *ret_flow, const char **ret_error)
 {
 	Flow flow = {};
-	const char *error = find_endpoint(x, source, &flow.source);
+	const char *error = find_endpoint(x, source, true, &flow.source);
 
 	if (!error)
-		error = find_endpoint(x, destination, &flow.destination);
+		error = find_endpoint(x, destination, false, &flow.destination);
 	if (!error && !align_families(&flow, is_by_name(source), is_by_name(destination)))
 		error = "the two have no address family in common";
 	if (!error)

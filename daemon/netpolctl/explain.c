@@ -9,7 +9,7 @@ static int explain_batch(Ctl *ctl, Explainer *explainer)
 	size_t capacity = 0;
 	int status = CTL_OK;
 
-	while (getline(&line, &capacity, stdin) > 0) {
+	while (!ferror(stdout) && getline(&line, &capacity, stdin) > 0) {
 		char *rest = NULL;
 		const char *source = strtok_r(line, " \t\r\n", &rest),
 			   *error = "expected SRC DST PORT";
@@ -55,12 +55,10 @@ int run_explain(Ctl *ctl)
 	Explainer *explainer;
 	int r;
 
-	if (ctl->n != (ctl->is_batch ? 0 : 3))
-		return CTL_USAGE;
 	r = ctl_load(ctl);
 	if (r != 0)
 		return r;
-	explainer = explainer_new(snapshot_model(ctl->snapshot));
+	explainer = explainer_new(snapshot_model(ctl->snapshot), &ctl->settings.service_cidrs);
 	r = ctl->is_batch ? explain_batch(ctl, explainer) : explain_one(ctl, explainer);
 	explainer_free(explainer);
 	return r;

@@ -66,12 +66,10 @@ int run_matrix(Ctl *ctl)
 	Pods all = {}, pods = {};
 	int r;
 
-	if (ctl->n != 1)
-		return CTL_USAGE;
 	r = ctl_load(ctl);
 	if (r != 0)
 		return r;
-	explainer = explainer_new(snapshot_model(ctl->snapshot));
+	explainer = explainer_new(snapshot_model(ctl->snapshot), &ctl->settings.service_cidrs);
 	model_list_pods(snapshot_model(ctl->snapshot), ctl->arena, &all);
 	for (size_t i = 0; i < all.n; i++)
 		if (pod_is_live(all.at[i]))

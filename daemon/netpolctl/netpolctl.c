@@ -8,8 +8,8 @@ static const char USAGE[] =
 	"usage: netpolctl [options] COMMAND\n"
 	"\n"
 	"  check [--strict] [PATH...]      validate files; 0 clean, 1 errors (--strict: or "
-	"warnings), 2 usage\n"
-	"  explain SRC DST PORT[/PROTO]    allow or deny, and why; 0 allow, 1 deny, 2 error\n"
+	"warnings)\n"
+	"  explain SRC DST PORT[/PROTO]    allow or deny, and why; 0 allow, 1 deny\n"
 	"          SRC, DST: namespace/pod or an address; PORT: a number, a port's name, or icmp\n"
 	"  explain --batch                 reads \"SRC DST PORT/PROTO\" lines, prints allow or "
 	"deny\n"
@@ -20,6 +20,7 @@ static const char USAGE[] =
 	"\n"
 	"explain, matrix and ruleset answer from what netpold has in force, which is not what the\n"
 	"files say where one is broken, or missing after a reboot; --files: from the files alone.\n"
+	"Exit status 2, of any command: no answer, and the reason is on standard error.\n"
 	"\n"
 	"options:\n"
 	"  -c, --conf FILE      netpol.conf (default " RUN_CONF_DEFAULT ")\n"
@@ -38,16 +39,41 @@ static const struct option OPTIONS[] = {SETTINGS_OPTIONS_LONG,
 	{"strict", no_argument, NULL, OPTION_STRICT}, {"files", no_argument, NULL, OPTION_FILES},
 	{"version", no_argument, NULL, OPTION_VERSION}, {"help", no_argument, NULL, 'h'}, {}};
 
+/* Options of single commands; the others are for all. */
+enum { TAKES_BATCH = 1, TAKES_STRICT = 2 };
+
 static const struct {
 	const char *name;
-	int (*run)(Ctl *ctl); /* an exit status, or CTL_USAGE */
-} COMMANDS[] = {{"check", run_check}, {"explain", run_explain}, {"matrix", run_matrix},
-	{"ruleset", run_ruleset}, {"status", run_status}};
+	int (*run)(Ctl *ctl); /* an exit status */
+	int options;
+	int n; /* of arguments; -1: any number */
+	const char *arguments, *example;
+} COMMANDS[] = {
+	{"check", run_check, TAKES_STRICT, -1, "[PATH...]", "check conf.d"},
+	{"explain", run_explain, TAKES_BATCH, 3, "SRC DST PORT[/PROTO]",
+		"explain shop/cart shop/web 8080/TCP"},
+	{"matrix", run_matrix, 0, 1, "PORT[/PROTO]", "matrix 8080/TCP"},
+	{"ruleset", run_ruleset, 0, 0, "no arguments", "ruleset"},
+	{"status", run_status, 0, 0, "no arguments", "status"},
+};
 
-static int usage(void)
+/* These print what is wrong, and return CTL_ERROR. */
+static int see_help(void)
 {
-	fputs(USAGE, stderr);
+	fputs("netpolctl: netpolctl --help has the commands and options\n", stderr);
 	return CTL_ERROR;
+}
+
+__attribute__((format(printf, 1, 2))) static int wrong(const char *format, ...)
+{
+	va_list args;
+
+	fputs("netpolctl: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputs("\n", stderr);
+	return see_help();
 }
 
 /* -1: go on; else the exit status. */
@@ -57,6 +83,8 @@ static int take_option(Ctl *ctl, int c)
 		return -1;
 	if (c == 'o' && (strcmp(optarg, "json") == 0 || strcmp(optarg, "text") == 0)) {
 		ctl->is_json = strcmp(optarg, "json") == 0;
+	} else if (c == 'o') {
+		return wrong("-o: text or json, not \"%s\"", optarg);
 	} else if (c == OPTION_BATCH) {
 		ctl->is_batch = true;
 	} else if (c == OPTION_STRICT) {
@@ -70,9 +98,45 @@ static int take_option(Ctl *ctl, int c)
 		fputs(USAGE, stdout);
 		return CTL_OK;
 	} else {
-		return usage();
+		return see_help(); /* getopt_long() has printed what is wrong */
 	}
 	return -1;
+}
+
+static int unknown_command(const char *name)
+{
+	const char *names[ARRAY_SIZE(COMMANDS) + 1] = {};
+	const char *near;
+
+	for (size_t i = 0; i < ARRAY_SIZE(COMMANDS); i++)
+		names[i] = COMMANDS[i].name;
+	near = text_nearest(name, names);
+	return near ? wrong("unknown command \"%s\"; did you mean \"%s\"?", name, near)
+		    : wrong("unknown command \"%s\"", name);
+}
+
+/* Whether the command takes these options and arguments; if not, says what is wrong. */
+static bool is_well_called(const Ctl *ctl, size_t command)
+{
+	const char *name = COMMANDS[command].name;
+	int n = ctl->is_batch ? 0 : COMMANDS[command].n;
+
+	if (ctl->is_batch && !(COMMANDS[command].options & TAKES_BATCH))
+		wrong("--batch is for explain, not for %s", name);
+	else if (ctl->is_strict && !(COMMANDS[command].options & TAKES_STRICT))
+		wrong("--strict is for check, not for %s", name);
+	else if (ctl->n > n && ctl->is_batch)
+		wrong("superfluous argument \"%s\": with --batch explain reads standard input",
+			ctl->arguments[0]);
+	else if (n >= 0 && ctl->n > n)
+		wrong("superfluous argument \"%s\": %s takes %s", ctl->arguments[n], name,
+			COMMANDS[command].arguments);
+	else if (ctl->n < n)
+		wrong("missing argument: %s takes %s, for example: netpolctl %s", name,
+			COMMANDS[command].arguments, COMMANDS[command].example);
+	else
+		return true;
+	return false;
 }
 
 static int run_command(Ctl *ctl)
@@ -82,30 +146,29 @@ static int run_command(Ctl *ctl)
 	ctl->arguments++;
 	ctl->n--;
 	for (size_t i = 0; i < ARRAY_SIZE(COMMANDS); i++)
-		if (strcmp(COMMANDS[i].name, name) == 0) {
-			int r = COMMANDS[i].run(ctl);
-
-			return r == CTL_USAGE ? usage() : r;
-		}
-	fprintf(stderr, "netpolctl: unknown command \"%s\"\n", name);
-	return usage();
+		if (strcmp(COMMANDS[i].name, name) == 0)
+			return is_well_called(ctl, i) ? COMMANDS[i].run(ctl) : CTL_ERROR;
+	return unknown_command(name);
 }
 
 int main(int argc, char **argv)
 {
+	static char name[] = "netpolctl";
 	ARENA_CLEANUP Arena *arena = arena_new();
 	Ctl ctl = {.arena = arena, .options = SETTINGS_OPTIONS_DEFAULT};
 	int c, r = -1;
 
+	output_begin();
+	argv[0] = name; /* getopt_long()'s messages begin with it */
 	while (r < 0 && (c = getopt_long(argc, argv, "c:o:h", OPTIONS, NULL)) != -1)
 		r = take_option(&ctl, c);
-	if (r < 0 && optind == argc)
-		r = usage();
+	if (r < 0 && optind >= argc)
+		r = wrong("missing command: check, explain, matrix, ruleset or status");
 	if (r < 0) {
 		ctl.arguments = argv + optind;
 		ctl.n = argc - optind;
 		r = run_command(&ctl);
 	}
 	ctl_free(&ctl);
-	return r;
+	return output_end("netpolctl", r);
 }

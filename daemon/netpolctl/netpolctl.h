@@ -4,7 +4,7 @@
  * netpolctl: checks the files, and explains and prints what is in force. A command is one function
  * in one file (check.c, explain.c, matrix.c, ruleset.c, status.c) and one row in netpolctl.c; what
  * they share is in files.c (settings, directories), in_force.c (which versions of the files),
- * report.c (what netpold says of itself) and output.c (diagnostics, errors).
+ * report.c (what netpold says of itself) and print.c (diagnostics, errors).
  *
  * netpolctl.c makes a Ctl from the command line, calls the command with it, and frees it. A command
  * loads what it needs, by ctl_load_settings() and ctl_read_directories(), or by ctl_load(). Nothing
@@ -17,20 +17,19 @@
 #include "run.h"
 #include <stdio.h>
 
-/* What a command returns: an exit status, or that it was called wrongly. */
+/* Exit statuses; docs/service.md has the table. */
 enum {
 	CTL_OK = 0,
-	CTL_NO = 1,	  /* errors in files, denied, unhealthy */
-	CTL_ERROR = 2,	  /* no answer, or netpold does not run; the reason is printed */
-	CTL_DEGRADED = 3, /* status: degraded */
-	CTL_USAGE = -1	  /* the usage is printed, and the exit status is CTL_ERROR */
+	CTL_NO = 1,	 /* errors in files, denied, unhealthy */
+	CTL_ERROR = 2,	 /* no answer, wrong use, or netpold does not run; the reason is printed */
+	CTL_DEGRADED = 3 /* status: degraded */
 };
 
 typedef struct Ctl {
 	Arena *arena; /* of everything below that is not freed otherwise */
 	SettingsOptions options;
 	bool is_json, is_batch, is_strict, is_files;
-	char **arguments; /* of the command, n of them */
+	char **arguments; /* of the command, n of them, as many as it takes */
 	int n;
 	/* by ctl_load_settings() */
 	Settings settings;
@@ -39,7 +38,7 @@ typedef struct Ctl {
 	Snapshot *snapshot;
 } Ctl;
 
-/* ---- output.c ---- */
+/* ---- print.c ---- */
 /* Those that are at least so severe. Notes are for `check` alone. */
 void ctl_print_diags(Ctl *ctl, const Diags *diags, Severity least, FILE *to);
 int ctl_fail(const char *words); /* prints the error; returns CTL_ERROR */

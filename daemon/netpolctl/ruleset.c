@@ -43,8 +43,6 @@ int run_ruleset(Ctl *ctl)
 	Ruleset *ruleset;
 	int r;
 
-	if (ctl->n != 0)
-		return CTL_USAGE;
 	r = ctl_load(ctl);
 	if (r != 0)
 		return r;

@@ -117,8 +117,6 @@ int run_status(Ctl *ctl)
 	Answer answer;
 	int r;
 
-	if (ctl->n != 0)
-		return CTL_USAGE;
 	if (ctl_load_settings(ctl) != 0)
 		return CTL_ERROR;
 	r = report_read(ctl->arena, ctl->settings.runtime, &report);

@@ -37,10 +37,9 @@ typedef VEC(Range) Ranges;
 bool address_parse(const char *text, Address *ret_address); /* no leading zeros, no zone */
 const char *address_text(Address address, char ret_text[ADDRESS_TEXT_SIZE]);
 bool address_is_equal(Address a, Address b);
-int address_compare(Address a, Address b);   /* by family, then value */
-bool address_is_mapped(Address address);     /* ::ffff:0:0/96, RFC 4291 section 2.5.5.2 */
-Address address_unmapped(Address address);   /* a mapped one as IPv4, others as they are */
-bool address_is_link_local(Address address); /* fe80::/10, RFC 4291 section 2.5.6 */
+int address_compare(Address a, Address b); /* by family, then value */
+bool address_is_mapped(Address address);   /* ::ffff:0:0/96, RFC 4291 section 2.5.5.2 */
+Address address_unmapped(Address address); /* a mapped one as IPv4, others as they are */
 /* Writes network byte order; returns the number of bytes, 4 or 16. */
 size_t address_bytes(Address address, uint8_t ret_bytes[16]);
 Address address_from_bytes(Family family, const uint8_t *bytes);

@@ -6,10 +6,11 @@ there is one, what netpolctl says of them; answers in golden/ctl and golden/unkn
 each line of commands. --update rewrites them: read the difference before you commit it."""
 import os
 import re
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from netlab import NETPOLCTL, TESTS, run
+from netlab import NETPOLCTL, NETPOLD, TESTS, run
 from report import test, finish, equal
 
 UPDATE = "--update" in sys.argv
@@ -60,6 +61,37 @@ def commands(name):
     compare(os.path.join(directory, "answers"), "".join(answers))
 
 
+def unwritable():
+    """golden: an answer that cannot be written is a failure, with a message: a full device, a reader that has gone"""
+    ctl = [NETPOLCTL, "-c", "netpol.conf", "--files", "--policies", "conf.d", "--inventory", "inventory"]
+    flow = "10.0.0.1 10.0.0.2 80\n"
+    for command, text in ((ctl + ["matrix", "80"], None), (ctl + ["ruleset"], None),
+                          (ctl + ["-o", "json", "check"], None), (ctl + ["explain"] + flow.split(), None), (ctl + ["explain", "--batch"], flow),
+                          (ctl + ["explain", "--batch"], flow * 200000), ([NETPOLCTL, "--version"], None),
+                          ([NETPOLCTL, "--help"], None), ([NETPOLD, "--version"], None), ([NETPOLD, "--help"], None)):
+        reader, writer = os.pipe()
+        os.close(reader)
+        for output in (os.open("/dev/full", os.O_WRONLY), writer):
+            result = subprocess.run(command, cwd=os.path.join(GOLDEN, "ctl"), input=text, stdout=output,
+                                    stderr=subprocess.PIPE, text=True)
+            os.close(output)
+            said = result.stderr.splitlines()[-1:]
+            equal((result.returncode, len(said) == 1 and said[0].split(": ")[:2]),
+                  (2, [os.path.basename(command[0]), "standard output"]), f"{' '.join(command)}: {result.stderr}")
+    closed = run("sh", "-c", f"'{NETPOLCTL}' --version >&-", check=False)
+    equal((closed.returncode, "standard output: Bad file descriptor" in closed.stderr), (2, True), closed.stderr)
+
+
+def wrong_use():
+    """golden: wrong options and arguments of netpold are named"""
+    for arguments, words in ((["now"], "it takes options only, no argument: now"),
+                             (["--once", "--remove"], "--once or --remove, not both"),
+                             (["--onec"], "unrecognized option '--onec'")):
+        result = run(NETPOLD, *arguments, check=False)
+        equal((result.returncode, result.stderr),
+              (2, f"netpold: {words}\nnetpold: netpold --help has the options\n"), arguments)
+
+
 def shipped():
     """golden: every example in conf.d is valid"""
     result = run(NETPOLCTL, "-c", "tests/golden/netpol.conf", "check", "conf.d",
@@ -72,5 +104,6 @@ for directory in ("check", "ruleset"):
         test({"check": check, "ruleset": ruleset}[directory], case, name=f"golden: {directory}/{case}")
 test(commands, "ctl", name="golden: explain, matrix and their JSON output are as recorded")
 test(commands, "unknown-labels", name="golden: namespaces without a Namespace object")
-test(shipped)
+for case in (shipped, unwritable, wrong_use):
+    test(case)
 finish(update="rewrite the golden files")

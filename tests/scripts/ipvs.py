@@ -63,6 +63,12 @@ def services(mode, version):
             equal(ask(lab, pods["c"], "tcp", to_a, 80) != "allow", True, "a's ingress refuses all, also c")
             equal(ask(lab, pods["e"], "tcp", to_a, 80) != "allow", True, "e's egress refuses a")
             equal(ask(lab, pods["a"], "tcp", to_b, 80) != "allow", True, "a's egress refuses all, also b")
+            for name, backend, verdict in (("c", "b", 0), ("e", "b", 0), ("d", "b", 1), ("c", "a", 1), ("e", "a", 1),
+                                           ("a", "b", 1)):
+                equal(lab.ctl("explain", f"default/{name}", f"default/{backend}", "8080").returncode, verdict,
+                      f"explain of {name} to the backend {backend}")
+            told = lab.ctl("explain", "default/c", to_b, "80")
+            equal((told.returncode, "judged by the backend" in told.stderr), (2, True), f"explain: {told.stderr}")
             equal(ask_from(lab.node, "tcp", to_a, 80), "allow", "the node's own processes to the Service of a")
             equal(ask(lab, pods["a"], "tcp", "192.168.50.1" if version == 4 else "fd50::1", 10250), "refused",
                   "a to an address of the node that belongs to no Service: evaluated at input")

@@ -828,8 +828,7 @@ def same_as_from_scratch():
 
 for case in (notices_files, slow_writer, directories, config_map, bad_files, unexpected_files, ignored_names, conflicts,
              deleted_files, failed_export, failed_policies, emptied, overflow, burst, answers_in_force,
-             answers_without_netpold, status_answers, stopped_feed, messages_once, metrics, signals, host_name, adopts, repairs,
-             last_good_survives_restart, own_changes,
-             other_tables, once, same_as_from_scratch):
+             answers_without_netpold, status_answers, stopped_feed, messages_once, metrics, signals, host_name, adopts,
+             repairs, last_good_survives_restart, own_changes, other_tables, once, same_as_from_scratch):
     test(case)
 finish()

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Addresses about which neither policies nor the inventory say anything. */
+#include "explainer.h"
+
+static const char LOOPBACK[] = "a loopback address: its packets stay within the pod, or within the "
+			       "node, and are not filtered";
+static const char MULTICAST[] = "a multicast address: the inventory does not say which pods "
+				"receive its packets";
+static const char UNSPECIFIED[] = "the unspecified address: no connection is to it or from it";
+
+static const struct {
+	const char *cidr, *words;
+} SPECIAL[] = {{"127.0.0.0/8", LOOPBACK}, {"::1/128", LOOPBACK}, {"224.0.0.0/4", MULTICAST},
+	{"ff00::/8", MULTICAST}, {"0.0.0.0/32", UNSPECIFIED}, {"::/128", UNSPECIFIED},
+	{"255.255.255.255/32",
+		"the broadcast address: the inventory does not say which pods receive its packets"},
+	{"fe80::/10",
+		"link-local: the inventory does not say which pod has it; between pods on one "
+		"bridge it is refused while any pod is isolated"}};
+
+static const char *special_words(Address address)
+{
+	Range range;
+
+	for (size_t i = 0; i < ARRAY_SIZE(SPECIAL); i++)
+		if (!range_parse_cidr(SPECIAL[i].cidr, &range) && range.family == address.family &&
+			range_has(range, address.value))
+			return SPECIAL[i].words;
+	return NULL;
+}
+
+static const char *mapped_words(Arena *arena, Address address)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	return arena_printf(arena, "an IPv4-mapped address, and its packets are IPv4: ask for %s",
+		address_text(address_unmapped(address), text));
+}
+
+/*
+ * kube-proxy translates the address before it is filtered, or, in IPVS mode, service_cidrs exempts
+ * it until it is translated. The Service objects, which name the backends, are not read.
+ */
+static const char *service_words(const Explainer *x, Address address, bool is_source)
+{
+	if (!ranges_have(&x->services, address))
+		return NULL;
+	return is_source ? "a Service's address (service_cidrs): no connection begins there"
+			 : "a Service's address (service_cidrs): a connection to it is judged by "
+			   "the backend that it goes to; ask for a pod of the Service";
+}
+
+bool may_be_service(Address address)
+{
+	static const char *const private[] = {
+		"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"};
+	Range range;
+
+	for (size_t i = 0; i < ARRAY_SIZE(private); i++)
+		if (!range_parse_cidr(private[i], &range) && range.family == address.family &&
+			range_has(range, address.value))
+			return true;
+	return false;
+}
+
+const char *why_no_verdict(Explainer *x, Address address, bool is_source)
+{
+	const char *words;
+	char text[ADDRESS_TEXT_SIZE];
+
+	if (address_is_mapped(address))
+		words = mapped_words(x->arena, address);
+	else
+		words = special_words(address);
+	if (!words)
+		words = service_words(x, address, is_source);
+	if (!words)
+		return NULL;
+	return arena_printf(x->arena, "\"%s\" is %s", address_text(address, text), words);
+}
