@@ -131,10 +131,24 @@ static void print_differences(const Texts *words)
 		fprintf(stderr, "  and %u files more\n", words->n - WORDS_MAX);
 }
 
-static void print_version(const Ctl *ctl, const Report *report, const char *why_files)
+/* Why the kernel may have something else than what the answer is from. */
+static void print_doubts(const Report *report)
 {
 	bool is_saved = !report->state || strcmp(report->state, "saved") == 0 ||
 			strcmp(report->state, "saving") == 0;
+
+	if (!is_saved)
+		fprintf(stderr, "netpolctl: netpold may have newer versions in force: %s\n",
+			report->state);
+	if (strcmp(report->health, HEALTH_TEXT[HEALTH_UNHEALTHY]) == 0)
+		fprintf(stderr,
+			"netpolctl: netpold is unhealthy, the kernel may have something else in "
+			"force: %s\n",
+			report->reasons.n ? report->reasons.at[0] : "no reason is told");
+}
+
+static void print_version(const Ctl *ctl, const Report *report, const char *why_files)
+{
 	Texts words = {};
 
 	list_differences(ctl, &words);
@@ -146,9 +160,8 @@ static void print_version(const Ctl *ctl, const Report *report, const char *why_
 			"netpolctl: answered from what netpold, process %d, has in force%s\n",
 			report->pid, words.n ? "; the files say something else:" : "");
 	print_differences(&words);
-	if (!why_files && !is_saved)
-		fprintf(stderr, "netpolctl: netpold may have newer versions in force: %s\n",
-			report->state);
+	if (!why_files)
+		print_doubts(report);
 }
 
 int ctl_load(Ctl *ctl)

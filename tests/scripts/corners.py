@@ -68,6 +68,12 @@ def services(mode):
             equal(ask(lab, a, "tcp", "10.96.0.12", 80), "refused",
                   "a to the Service of the pod on another node: a's egress refuses all")
             equal(ask(lab, far, "tcp", B, 8080), "refused", "the pod on another node to b, whose ingress refuses it")
+            for source, backend, verdict in (("a", "a", 0), ("c", "b", 0), ("c", "a", 1), ("a", "b", 1), ("d", "far", 0),
+                                             ("d", "b", 1), ("a", "far", 1), ("far", "b", 1)):
+                equal(lab.ctl("explain", f"default/{source}", f"default/{backend}", "8080").returncode, verdict,
+                      f"explain of {source} to the backend {backend}")
+            told = lab.ctl("explain", "default/d", "10.96.0.11", "80").stdout
+            equal("if 10.96.0.11 is a Service's address, ask for a pod of the Service instead" in told, True, told)
             equal("kube-proxy" in lab.in_node("nft", "list", "tables").stdout, True, "kube-proxy's table is left")
         finally:
             for server in servers:

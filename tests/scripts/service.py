@@ -444,6 +444,10 @@ def answers_in_force():
         lab.put(inventory, "<html>")
         wait_for(lambda: lab.status()["errors"] == 1, 60, "the broken inventory")
         answers("deny", f"  {inventory}: its last good version\n")
+        os.rename(lab.inventory, lab.inventory + ".away")
+        wait_for(lambda: lab.status()["health"] == "unhealthy", 60, "the missing inventory")
+        answers("deny", f"  {inventory}: its saved version, there is no file to read\n",
+                f"netpolctl: netpold is unhealthy, the kernel may have something else in force: {lab.inventory}")
 
 
 def answers_without_netpold():

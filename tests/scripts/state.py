@@ -107,6 +107,8 @@ def full_disk():
         lab.write_policy_file("p.yaml", deny("a", "b"))
         wait_for_isolated(lab, [A, B], "a change with a full disk")
         wait_for_diagnostic(lab, "No space left on device")
+        told = lab.ctl("matrix", "80").stderr
+        equal("netpold may have newer versions in force: policies/p.yaml: No space left on device" in told, True, told)
         equal((lab.status()["health"], "cannot be saved here" in lab.why()), ("degraded", True),
               f"health with a full disk, and whether the disk is the reason: {lab.why()}")
         lab.power_cut()
