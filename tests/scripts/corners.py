@@ -458,17 +458,20 @@ v6 = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); v6.setsockopt(socket.IPP
 v6.bind(("::", 5000))
 print("ready", flush=True)
 while True:
-    for s in select.select([v4, v6], [], [])[0]:
+    for s in select.select([v6, v4], [], [])[0]: # in this order: "end" comes by IPv4, after all others
         print(s.recvfrom(99)[0].decode(), flush=True)
 """
-# Sends a datagram with the target's name to port 5000 of each target. Arguments: OWN-ADDRESS TARGET...
-SEND_ANY = """import socket, sys
+# Sends a datagram with the target's name to port 5000 of each target. Arguments: OWN-ADDRESS TARGET... Ends when no
+# datagram waits for neighbour discovery.
+SEND_ANY = """import socket, subprocess, sys, time
 v4 = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); v4.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
 v4.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(sys.argv[1]))
 v6 = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 for to in sys.argv[2:]:
     where = (to, 5000, 0, socket.if_nametoindex("eth0"))
     (v6.sendto(to.encode(), where) if ":" in to else v4.sendto(to.encode(), where[:2]))
+while "INCOMPLETE" in subprocess.run(["ip", "neighbour"], capture_output=True, text=True).stdout:
+    time.sleep(0.01)
 """
 SEND_END = """import socket, sys
 socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"end", (sys.argv[1], 5000))
