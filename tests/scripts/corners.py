@@ -608,7 +608,8 @@ def host_with_capitals():
         lab.write_policies([deny_all("a", {"pod": "a"})])
         lab.put(f"{lab.dir}/empty.conf", "")
         result = run("unshare", "--uts", "sh", "-c", 'hostname Worker-1 && exec "$@"', "sh", NETPOLCTL, "-c",
-                     f"{lab.dir}/empty.conf", "--policies", lab.policies, "--inventory", lab.inventory, "ruleset")
+                     f"{lab.dir}/empty.conf", "--files", "--policies", lab.policies, "--inventory", lab.inventory,
+                     "ruleset")
         equal((A in result.stdout, result.stderr), (True, ""), "whether a is isolated, errors and warnings")
 
 
