@@ -32,8 +32,8 @@ while True:
 
 def policy(name, pods, **spec):
     """pods: the matchLabels of the podSelector."""
-    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name},
-            "spec": {"podSelector": {"matchLabels": pods}, **spec}}
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+            "metadata": {"name": name, "namespace": "default"}, "spec": {"podSelector": {"matchLabels": pods}, **spec}}
 
 
 def deny_all(name, pods):

@@ -21,7 +21,7 @@ A, B = "10.244.1.10", "10.244.1.11"
 
 
 def deny(name, selector=None):
-    return (f"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: {name}}}\n"
+    return (f"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: {name}, namespace: default}}\n"
             f"spec: {{podSelector: {{matchLabels: {{pod: {selector or name}}}}}}}\n")
 
 

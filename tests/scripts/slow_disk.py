@@ -19,7 +19,7 @@ PODS = 3  # each is isolated or not, which makes 2 ** PODS versions
 TABLES = {"inet": "ruleset/inet.nft", "bridge": "ruleset/bridge.nft"}
 POLICY = """apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
-metadata: {name: p}
+metadata: {name: p, namespace: default}
 spec:
   podSelector: {matchLabels: {isolated: "yes"}}
   policyTypes: [Ingress, Egress]

@@ -21,7 +21,8 @@ WATCHDOG_USEC = 400000
 
 
 def deny(*pods):
-    return "---\n".join(f"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: {p}}}\n"
+    return "---\n".join("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
+                        f"metadata: {{name: {p}, namespace: default}}\n"
                         f"spec: {{podSelector: {{matchLabels: {{pod: {p}}}}}}}\n" for p in pods)
 
 
@@ -138,7 +139,7 @@ def saves_what_was_read():
         lab.write_policy_file("p.yaml", deny("b"))
         wait_for_isolated(lab, [B], "a good file, with a full disk")
         lab.write_policy_file("p.yaml", "kind: [")
-        wait_for_diagnostic(lab, "p.yaml")
+        wait_for_diagnostic(lab, "p.yaml:2:")
         os.unlink(f"{lab.state}/filler")
         lab.write_policy_file("q.yaml", deny())
         wait_for(lambda: lab.status()["state"] == "saved", 60, "the state to be saved")
@@ -436,7 +437,7 @@ def no_watch():
 def many_sets(n):
     """n policies for pod b, each with a set of its own that contains all pods."""
     return "---\n".join(
-        f"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: p{i}}}\nspec:\n"
+        f"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: p{i}, namespace: default}}\nspec:\n"
         "  podSelector: {matchLabels: {pod: b}}\n  ingress:\n"
         f"  - from: [{{podSelector: {{matchExpressions: [{{key: pod, operator: NotIn, values: [x{i}]}}]}}}}]\n"
         f"    ports: [{{port: {1000 + i}}}]\n" for i in range(n))
