@@ -17,6 +17,7 @@ from netlab import NETPOLD, Pod, wait_for, write_state
 from report import test, finish, equal, seed
 
 TIMES = int(os.environ.get("NETPOL_TIMES", 200))
+REPLACEMENTS = max(TIMES // 4, 5)  # of all files
 SEED = seed()
 
 
@@ -219,7 +220,7 @@ def remove_and_copy(folder, files, pause):
         write_in_place(f"{folder}/{name}", text)
 
 
-def replaced(way, withdraw_ms, is_enough=lambda lab: False):
+def replaced(way, withdraw_ms, times, is_enough=lambda lab: False):
     """((forbidden that passed, allowed that were refused), contradictions that the log has)"""
     chance = random.Random(SEED)
     with FloodLab(withdraw_ms=withdraw_ms) as lab:
@@ -231,7 +232,7 @@ def replaced(way, withdraw_ms, is_enough=lambda lab: False):
         lab.count()
         lab.start_flood("ip", (*range(ALLOWED, ALLOWED + POLICIES), *[FORBIDDEN] * 30), 64)
         start, done = time.monotonic(), 0
-        while done < TIMES and not is_enough(lab):
+        while done < times and not is_enough(lab):
             done += 1
             way(lab.policies, policy_files(done), lambda: time.sleep(chance.random() * 0.06))
             way(lab.inventory, inventory_files(lab, done), lambda: time.sleep(chance.random() * 0.06))
@@ -246,12 +247,12 @@ def replaced(way, withdraw_ms, is_enough=lambda lab: False):
 
 def replacements(way):
     """Nothing opens. With the longest withdraw_ms: a busy machine must not fail it."""
-    equal(replaced(way, 60000), ((0, 0), []), "((passed, refused), contradictions)")
+    equal(replaced(way, 60000, REPLACEMENTS), ((0, 0), []), "((passed, refused), contradictions)")
 
 
 def replaced_at_once():
     """no gap: policies and pods replaced by rm *; cp with withdraw_ms = 0 open, and the test detects it"""
-    (passed, _), _ = replaced(remove_and_copy, 0, lambda lab: lab.leaks()[0] > 0)
+    (passed, _), _ = replaced(remove_and_copy, 0, max(TIMES, 60), lambda lab: lab.leaks()[0] > 0)
     equal(passed > 0, True, "forbidden packets passed; with 0 the test proves nothing")
 
 
