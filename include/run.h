@@ -117,6 +117,10 @@ typedef enum Health { HEALTH_OK, HEALTH_DEGRADED, HEALTH_UNHEALTHY } Health;
 
 extern const char *const HEALTH_TEXT[]; /* "ok", "degraded", "unhealthy" */
 
+typedef struct Totals {
+	size_t policies, pods, namespaces, isolated, sets, chains, elements, errors, warnings;
+} Totals;
+
 /* Borrows everything that it points to. */
 typedef struct Status {
 	uint64_t generation; /* changes applied since the start */
@@ -135,12 +139,16 @@ typedef struct Status {
 	SourceDir *const *dirs; /* n_dirs of them */
 	size_t n_dirs;
 	const Diags *diags;
+	/* by status_summarize() */
+	Totals totals;
+	Health health;
+	Texts reasons; /* why it is not HEALTH_OK, the most important first */
 } Status;
 
-/* Why it is not HEALTH_OK, the most important first: HEALTH_REASONS_MAX at most, in the arena. */
 #define HEALTH_REASONS_MAX 20
-Health status_health(Arena *arena, const Status *status, Texts *ret_reasons);
-/* The texts are in the arena. */
+/* Sets the last three, out of all the others. At most HEALTH_REASONS_MAX reasons, in the arena. */
+void status_summarize(Arena *arena, Status *status);
+/* Of a Status with its summary. The texts are in the arena. */
 const char *status_json(Arena *arena, const Status *status);
 const char *status_metrics(Arena *arena, const Status *status);
 const char *status_line(Arena *arena, const Status *status); /* for systemctl status */

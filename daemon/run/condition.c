@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ok, degraded or unhealthy, and why. Pure: a Status in, texts out. */
-#include "run.h"
 #include "totals.h"
 #include <string.h>
 
@@ -21,19 +20,13 @@ static bool is_about_form(const Diag *diag)
 	return false;
 }
 
-static void add(Arena *arena, Texts *reasons, const char *reason)
-{
-	if (reasons->n < HEALTH_REASONS_MAX)
-		VEC_PUSH(arena, reasons, reason);
-}
-
 static void add_diags(Arena *arena, Texts *reasons, const Diags *diags, Severity severity)
 {
-	for (size_t i = 0; i < diags->list.n; i++) {
+	for (size_t i = 0; i < diags->list.n && reasons->n < HEALTH_REASONS_MAX; i++) {
 		const Diag *diag = &diags->list.at[i];
 
 		if (diag->severity == severity && !is_about_form(diag))
-			add(arena, reasons, diag_line(arena, diag));
+			VEC_PUSH(arena, reasons, diag_line(arena, diag));
 	}
 }
 
@@ -41,27 +34,28 @@ static void add_diags(Arena *arena, Texts *reasons, const Diags *diags, Severity
  * True of a node whose pods no policy selects, too. But it is what a wrong label, a wrong namespace
  * or an inventory without this node's pods looks like.
  */
-static void add_nothing_isolated(Arena *arena, Texts *reasons, const Status *status)
+static void add_nothing_isolated(Arena *arena, Texts *reasons, const Totals *t)
 {
-	Totals t = totals_of(status);
-
-	if (t.policies > 0 && t.isolated == 0)
-		add(arena, reasons,
+	if (t->policies > 0 && t->isolated == 0 && reasons->n < HEALTH_REASONS_MAX)
+		VEC_PUSH(arena, reasons,
 			arena_printf(arena, "%zu %s in force, but no pod of this node is isolated",
-				t.policies, t.policies == 1 ? "policy is" : "policies are"));
+				t->policies, t->policies == 1 ? "policy is" : "policies are"));
 }
 
-Health status_health(Arena *arena, const Status *status, Texts *ret_reasons)
+void status_summarize(Arena *arena, Status *status)
 {
-	*ret_reasons = (Texts){};
+	Texts reasons = {};
+
+	status->totals = totals_of(status);
 	if (status->unhealthy)
-		add(arena, ret_reasons, status->unhealthy);
+		VEC_PUSH(arena, &reasons, status->unhealthy);
 	if (status->diags) {
-		add_diags(arena, ret_reasons, status->diags, SEVERITY_ERROR);
-		add_diags(arena, ret_reasons, status->diags, SEVERITY_WARNING);
+		add_diags(arena, &reasons, status->diags, SEVERITY_ERROR);
+		add_diags(arena, &reasons, status->diags, SEVERITY_WARNING);
 	}
-	add_nothing_isolated(arena, ret_reasons, status);
+	add_nothing_isolated(arena, &reasons, &status->totals);
+	status->reasons = reasons;
+	status->health = reasons.n ? HEALTH_DEGRADED : HEALTH_OK;
 	if (status->unhealthy)
-		return HEALTH_UNHEALTHY;
-	return ret_reasons->n ? HEALTH_DEGRADED : HEALTH_OK;
+		status->health = HEALTH_UNHEALTHY;
 }

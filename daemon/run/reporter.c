@@ -119,6 +119,7 @@ static void write_report(Reporter *reporter)
 	Status status;
 
 	reporter->fill(reporter->context, arena, &status);
+	status_summarize(arena, &status);
 	log_status(reporter, &status);
 	json = status_json(arena, &status);
 	if (text_is_equal(json, reporter->written))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A Status as text: status.json, netpol.prom, and one line for systemctl. Pure. */
-#include "totals.h"
+#include "run.h"
 #include <stdio.h>
 #include <unistd.h>
 
@@ -80,13 +80,12 @@ static const char *time_or_never(Arena *arena, int64_t seconds)
 const char *status_json(Arena *arena, const Status *status)
 {
 	Buf buf = {.arena = arena};
-	Totals t = totals_of(status);
-	Texts reasons;
+	Totals t = status->totals;
 
 	buf_add(&buf, "{\n");
 	add_text(&buf, "version", RUN_VERSION);
-	add_text(&buf, "health", HEALTH_TEXT[status_health(arena, status, &reasons)]);
-	add_list(&buf, "reasons", &reasons);
+	add_text(&buf, "health", HEALTH_TEXT[status->health]);
+	add_list(&buf, "reasons", &status->reasons);
 	buf_printf(&buf, "  \"pid\": %d,\n", (int)getpid());
 	add_text(&buf, "checked_at", time_or_never(arena, status->checked_at));
 	buf_printf(&buf, "  \"check_seconds\": %u,\n", status->check_s);
@@ -123,11 +122,8 @@ static void add_metric(
 		name, type, name, value);
 }
 
-static void add_health_metric(Buf *buf, Arena *arena, const Status *status)
+static void add_health_metric(Buf *buf, Health health)
 {
-	Texts reasons;
-	Health health = status_health(arena, status, &reasons);
-
 	buf_add(buf, "# HELP netpol_health Whether netpold is in that state: 1, or 0.\n"
 		     "# TYPE netpol_health gauge\n");
 	for (int i = 0; HEALTH_TEXT[i]; i++)
@@ -138,9 +134,9 @@ static void add_health_metric(Buf *buf, Arena *arena, const Status *status)
 const char *status_metrics(Arena *arena, const Status *status)
 {
 	Buf buf = {.arena = arena};
-	Totals t = totals_of(status);
+	Totals t = status->totals;
 
-	add_health_metric(&buf, arena, status);
+	add_health_metric(&buf, status->health);
 	add_metric(&buf, "last_check_timestamp_seconds", "gauge",
 		"When netpold last looked at the kernel and the files.",
 		(unsigned long long)status->checked_at);
@@ -166,18 +162,16 @@ const char *status_metrics(Arena *arena, const Status *status)
 
 const char *status_line(Arena *arena, const Status *status)
 {
-	Totals t = totals_of(status);
+	Totals t = status->totals;
 	Buf buf = {.arena = arena};
-	Texts reasons;
-	Health health = status_health(arena, status, &reasons);
 
-	if (health != HEALTH_OK)
-		buf_printf(&buf, "%s: %s", HEALTH_TEXT[health], reasons.at[0]);
-	if (reasons.n > 1)
-		buf_printf(&buf, " (and %u more)", reasons.n - 1);
+	if (status->health != HEALTH_OK)
+		buf_printf(&buf, "%s: %s", HEALTH_TEXT[status->health], status->reasons.at[0]);
+	if (status->reasons.n > 1)
+		buf_printf(&buf, " (and %u more)", status->reasons.n - 1);
 	buf_printf(&buf,
 		"%sgeneration %llu: %zu policies, %zu pods, %zu isolated addresses, bridge %s",
-		health != HEALTH_OK ? "; " : "", (unsigned long long)status->generation, t.policies,
-		t.pods, t.isolated, status->bridge);
+		status->health != HEALTH_OK ? "; " : "", (unsigned long long)status->generation,
+		t.policies, t.pods, t.isolated, status->bridge);
 	return buf_text(&buf);
 }
