@@ -13,8 +13,6 @@ struct Feeds {
 	SourceKind *kinds; /* of each directory */
 	SourceDir **dirs;
 	size_t n;
-	Arena *arena; /* of `stopped` */
-	Diags stopped;
 };
 
 static void free_dirs(Feeds *feeds)
@@ -32,10 +30,8 @@ Feeds *feeds_new(void)
 
 Feeds *feeds_free(Feeds *feeds)
 {
-	if (feeds) {
+	if (feeds)
 		free_dirs(feeds);
-		arena_free(feeds->arena);
-	}
 	free(feeds);
 	return NULL;
 }
@@ -61,9 +57,7 @@ void feeds_set(Feeds *feeds, const Settings *settings)
 		{SOURCE_POLICIES, settings->policies}, {SOURCE_INVENTORY, settings->inventory}};
 	Feeds new = {.kinds = memory_calloc(ARRAY_SIZE(wanted), sizeof(SourceKind)),
 		.dirs = memory_calloc(ARRAY_SIZE(wanted), sizeof(SourceDir *)),
-		.n = ARRAY_SIZE(wanted),
-		.arena = feeds->arena,
-		.stopped = feeds->stopped};
+		.n = ARRAY_SIZE(wanted)};
 
 	for (size_t i = 0; i < new.n; i++) {
 		new.kinds[i] = wanted[i].kind;
@@ -105,18 +99,10 @@ int feeds_refresh(Feeds *feeds, uint64_t now_ms, void (*on_stage)(void *context)
 	return r;
 }
 
-void feeds_check(Feeds *feeds, int64_t now_s)
+void feeds_check(const Feeds *feeds, int64_t now_s, Diags *diags)
 {
-	arena_free(feeds->arena);
-	feeds->arena = arena_new();
-	feeds->stopped = (Diags){.arena = feeds->arena};
 	for (size_t i = 0; i < feeds->n; i++)
-		source_dir_check_feeds(feeds->dirs[i], now_s, &feeds->stopped);
-}
-
-const Diags *feeds_stopped(const Feeds *feeds)
-{
-	return &feeds->stopped;
+		source_dir_check_feeds(feeds->dirs[i], now_s, diags);
 }
 
 uint64_t feeds_next_withdrawal(const Feeds *feeds)

@@ -39,9 +39,8 @@ void feeds_prefetch(Feeds *feeds);
 int feeds_refresh(Feeds *feeds, uint64_t now_ms, void (*on_stage)(void *context), void *context);
 /* When the next refresh is due for files that were deleted; SOURCE_NEVER: there are none. */
 uint64_t feeds_next_withdrawal(const Feeds *feeds);
-/* Looks which feeds have stopped: a warning each, in feeds_stopped() until the next look. */
-void feeds_check(Feeds *feeds, int64_t now_s);
-const Diags *feeds_stopped(const Feeds *feeds);
+/* Adds a warning for each feed that has stopped: source_dir_check_feeds(). */
+void feeds_check(const Feeds *feeds, int64_t now_s, Diags *diags);
 /* Whether a refresh would find nothing new. Reads no file. */
 bool feeds_are_current(const Feeds *feeds);
 /*

@@ -107,13 +107,6 @@ static void on_notification(void *context)
 		reporter_report(d->reporter);
 }
 
-/* Kernel and files were looked at now. */
-static void note_check(Daemon *d)
-{
-	d->checked_at = time(NULL);
-	feeds_check(d->feeds, d->checked_at);
-}
-
 /* ---- Update ---- */
 static void start_from_scratch(Daemon *d)
 {
@@ -223,7 +216,7 @@ static int update(Daemon *d)
 
 	watch_feeds(d);
 	r = reconcile(d);
-	note_check(d);
+	d->checked_at = time(NULL);
 	notify_ready(d);
 	schedule_withdrawal(d, r == 0);
 	reporter_report(d->reporter);
@@ -294,7 +287,7 @@ static void check_health(Daemon *d)
 		state_keeper_retry(d->keeper);
 	if (faults_is_empty(&d->faults))
 		notify_send("WATCHDOG=1");
-	note_check(d);
+	d->checked_at = time(NULL);
 	reporter_report(d->reporter);
 }
 
@@ -341,14 +334,14 @@ static void on_saved(void *context)
 	reporter_report(d->reporter);
 }
 
-/* The pipeline's diagnostics; the state keeper's error and missing watches as warnings. */
+/* The pipeline's diagnostics; stopped feeds, missing watches and the state keeper's error. */
 static const Diags *collect_diags(Daemon *d, Arena *arena, const char *error)
 {
 	Diags *diags = ARENA_NEW(arena, Diags);
 
 	*diags = (Diags){.arena = arena, .max = DIAGS_ALL_MAX};
 	diags_append(diags, pipeline_diags(d->pipeline));
-	diags_append(diags, feeds_stopped(d->feeds));
+	feeds_check(d->feeds, time(NULL), diags);
 	if (d->is_unwatched)
 		DIAG_WARNING(diags, ((Origin){.file = d->settings->policies}), "watch",
 			"until then netpold looks at all files every second",
@@ -544,7 +537,7 @@ static int run_once(Daemon *d)
 
 	if (r == 0)
 		r = reconcile(d);
-	note_check(d);
+	d->checked_at = time(NULL);
 	if (r < 0)
 		log_line(LOG_ERR, "failed", "cannot read or apply the files: %s", strerror(-r));
 	if (!has_components)

@@ -7,7 +7,6 @@
  */
 #include "directory.h"
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
