@@ -38,8 +38,14 @@ enum {
 
 /* The code of the diagnostic for a file that is no inventory at all, such as a policy. */
 #define PARSE_CODE_NO_INVENTORY "no-inventory"
-/* The code of the warning about a file that says nothing: see Source. */
+/*
+ * The codes of warnings about the form of a file whose content is enforced as it is written; the
+ * first one is about a file that says nothing: see Source.
+ */
 #define PARSE_CODE_EMPTY_LIST "empty-list"
+#define PARSE_CODE_NO_SPEC "no-spec"
+#define PARSE_CODE_METADATA "metadata"
+#define PARSE_CODE_LEGACY_CIDR "legacy-cidr"
 /* The code of the error for a file of policies that is a list of other objects, e.g. pods. */
 #define PARSE_CODE_OTHER_LIST "other-list"
 
@@ -109,6 +115,11 @@ int source_parse(SourceKind kind, const char *file, const char *text, size_t n, 
 Source *source_make_failed(const char *file, const char *why);
 /* Takes NULL; returns NULL. */
 Source *source_free(Source *source);
+/* Policies, cidr_sets, pods and namespaces, together. */
+static inline size_t source_count_objects(const Source *source)
+{
+	return (size_t)source->policies.n + source->sets.n + source->pods.n + source->namespaces.n;
+}
 /* Whether a directory's file of this name is read: not hidden, and a suffix of this kind. */
 bool source_name_is_read(SourceKind kind, const char *name);
 

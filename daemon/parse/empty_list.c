@@ -18,11 +18,9 @@ void empty_file_report(Source *source, SourceKind kind)
 void empty_list_check(Source *source, SourceKind kind)
 {
 	bool is_policies = kind == SOURCE_POLICIES;
-	bool has_content =
-		source->policies.n || source->sets.n || source->pods.n || source->namespaces.n;
 
-	source->says_nothing =
-		source->empty_list.line && !has_content && source->diags.n_errors == 0;
+	source->says_nothing = source->empty_list.line && source_count_objects(source) == 0 &&
+			       source->diags.n_errors == 0;
 	if (source->says_nothing)
 		DIAG_WARNING(&source->diags, source->empty_list, PARSE_CODE_EMPTY_LIST,
 			is_policies ? "kubectl prints one when it fails: has the export failed? to "

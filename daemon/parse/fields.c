@@ -221,7 +221,7 @@ static bool read_policy_cidr(Reader *reader, const Node *node, const char *what,
 	error = range_parse_cidr(node->text, ret_range);
 	if (!error || !range_parse_legacy_cidr(node->text, ret_range))
 		return fields_read_cidr(reader, node, what, ret_range);
-	DIAG_WARNING(reader->diags, node->origin, "legacy-cidr",
+	DIAG_WARNING(reader->diags, node->origin, PARSE_CODE_LEGACY_CIDR,
 		legacy_hint(reader, node->text, *ret_range),
 		"%s: \"%s\" is read as \"%s\"; API servers since 1.36 refuse it: %s", what,
 		node->text, cidr_text(reader, *ret_range), error);

@@ -254,7 +254,7 @@ void manifest_read_policy(Source *source, Reader *reader, const Node *node)
 			"kubectl would take the namespace of its context",
 			"no namespace, so it is \"default\"");
 	if (!node_get(node, "spec"))
-		DIAG_WARNING(reader->diags, node->origin, "no-spec", NULL,
+		DIAG_WARNING(reader->diags, node->origin, PARSE_CODE_NO_SPEC, NULL,
 			"no spec: this isolates every pod of namespace \"%s\"", policy->namespace);
 	read_spec(reader, spec, policy);
 	fields_read_types(reader, node_get(spec, "policyTypes"), "policyTypes", policy);

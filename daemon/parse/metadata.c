@@ -20,7 +20,7 @@ __attribute__((format(printf, 3, 4))) static void refuse(
 	va_start(arguments, format);
 	words = arena_vprintf(reader->arena, format, arguments);
 	va_end(arguments);
-	DIAG_WARNING(reader->diags, origin, "metadata",
+	DIAG_WARNING(reader->diags, origin, PARSE_CODE_METADATA,
 		"it is enforced, but `kubectl apply` would refuse it", "metadata.%s", words);
 }
 

@@ -11,8 +11,8 @@ const char *const HEALTH_TEXT[] = {"ok", "degraded", "unhealthy", NULL};
  */
 static bool is_about_form(const Diag *diag)
 {
-	static const char *const codes[] = {
-		"no-spec", "metadata", "legacy-cidr", PARSE_CODE_EMPTY_LIST};
+	static const char *const codes[] = {PARSE_CODE_NO_SPEC, PARSE_CODE_METADATA,
+		PARSE_CODE_LEGACY_CIDR, PARSE_CODE_EMPTY_LIST};
 
 	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
 		if (strcmp(diag->code, codes[i]) == 0)

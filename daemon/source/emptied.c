@@ -4,11 +4,6 @@
 
 #define HINT "the previous content stays in force; if its objects are really gone, delete the file"
 
-static bool says_something(const Source *source)
-{
-	return source->policies.n || source->sets.n || source->pods.n || source->namespaces.n;
-}
-
 static bool has_only_static_pods(const Source *source)
 {
 	return source->pods.n > 0 && source->n_static_pods == source->pods.n;
@@ -18,13 +13,13 @@ void emptied_check(const Source *accepted, Source *next)
 {
 	if (next->diags.n_errors > 0)
 		return;
-	if (next->says_nothing && says_something(accepted)) {
+	if (next->says_nothing && source_count_objects(accepted) > 0) {
 		diags_remove(&next->diags, PARSE_CODE_EMPTY_LIST);
 		DIAG_ERROR(&next->diags, next->empty_list, "emptied", HINT,
-			"the list is empty, as when kubectl fails; before, the file had %u objects",
-			accepted->policies.n + accepted->sets.n + accepted->pods.n +
-				accepted->namespaces.n);
-	} else if (next->list.line && !says_something(next) && accepted->policies.n > 0) {
+			"the list is empty, as when kubectl fails; before, the file had %zu "
+			"objects",
+			source_count_objects(accepted));
+	} else if (next->list.line && source_count_objects(next) == 0 && accepted->policies.n > 0) {
 		DIAG_ERROR(&next->diags, next->list, "emptied", HINT,
 			"a list without NetworkPolicies; before, the file had %u",
 			accepted->policies.n);

@@ -71,7 +71,7 @@ static const char *stat_error(const struct stat *st, SourceKind kind)
 
 /* ---- Reading ---- */
 /* Texts take whole pages, so that after free() the allocator can return all of them to the kernel,
- * whatever it has placed beside them. */
+ * whatever it has allocated in neighbouring pages. */
 #define PAGE ((size_t)4096)
 
 char *file_read_whole(int fd, size_t size, size_t *ret_n)
