@@ -18,13 +18,18 @@ static const struct {
 		"link-local: the inventory does not say which pod has it; between pods on one "
 		"bridge it is refused while any pod is isolated"}};
 
-static const char *special_words(Address address)
+static bool is_in(Address address, const char *cidr)
 {
 	Range range;
 
+	return !range_parse_cidr(cidr, &range) && range.family == address.family &&
+	       range_has(range, address.value);
+}
+
+static const char *special_words(Address address)
+{
 	for (size_t i = 0; i < ARRAY_SIZE(SPECIAL); i++)
-		if (!range_parse_cidr(SPECIAL[i].cidr, &range) && range.family == address.family &&
-			range_has(range, address.value))
+		if (is_in(address, SPECIAL[i].cidr))
 			return SPECIAL[i].words;
 	return NULL;
 }
@@ -54,11 +59,9 @@ bool may_be_service(Address address)
 {
 	static const char *const private[] = {
 		"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"};
-	Range range;
 
 	for (size_t i = 0; i < ARRAY_SIZE(private); i++)
-		if (!range_parse_cidr(private[i], &range) && range.family == address.family &&
-			range_has(range, address.value))
+		if (is_in(address, private[i]))
 			return true;
 	return false;
 }

@@ -49,9 +49,7 @@ static const char *why_unknown(Ctl *ctl, Report *report)
 	int r = report_read(ctl->arena, ctl->settings.runtime, report);
 
 	if (r < 0 && r != -ENOENT)
-		return arena_printf(ctl->arena, "%s: %s", report->path,
-			r == -EBADMSG ? "it was not written by this version of netpold"
-				      : strerror(-r));
+		return arena_printf(ctl->arena, "%s: %s", report->path, report_error_text(r));
 	if (r < 0 || !report_is_running(report, ctl->settings.runtime))
 		return "netpold does not run";
 	if (!reads_our_directories(ctl, report))

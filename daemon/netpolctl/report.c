@@ -82,6 +82,12 @@ int report_read(Arena *arena, const char *runtime, Report *ret_report)
 	return report.health && report.checked_at ? 0 : -EBADMSG;
 }
 
+const char *report_error_text(int error)
+{
+	return error == -EBADMSG ? "it was not written by this version of netpold"
+				 : strerror(-error);
+}
+
 /* Only root may ask the lock; anybody may ask whether the process exists. */
 bool report_is_running(Report *report, const char *runtime)
 {

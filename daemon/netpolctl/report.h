@@ -21,6 +21,8 @@ typedef struct Report {
  * version of netpold; or -errno.
  */
 int report_read(Arena *arena, const char *runtime, Report *ret_report);
+/* What an error of report_read() means. */
+const char *report_error_text(int error);
 /* Whether netpold runs. Sets report->pid to the process that the lock names. */
 bool report_is_running(Report *report, const char *runtime);
 /* Whether a line of status.json has this key, which is of the outermost object. */

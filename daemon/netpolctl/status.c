@@ -122,8 +122,7 @@ int run_status(Ctl *ctl)
 	r = report_read(ctl->arena, ctl->settings.runtime, &report);
 	if (r < 0) {
 		fprintf(stderr, "netpolctl: not running: %s: %s\n", report.path,
-			r == -EBADMSG ? "it was not written by this version of netpold"
-				      : strerror(-r));
+			report_error_text(r));
 		return CTL_ERROR;
 	}
 	answer = find_answer(ctl, &report);

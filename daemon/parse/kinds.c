@@ -38,6 +38,14 @@ const char *kinds_nearest(const char *kind)
 	return text_nearest(kind, words);
 }
 
+/* That netpol reads a NetworkPolicy of. */
+static const char *const VERSIONS[] = {"networking.k8s.io/v1", "extensions/v1beta1", NULL};
+
+static bool is_known_version(const char *version)
+{
+	return text_is_equal(version, VERSIONS[0]) || text_is_equal(version, VERSIONS[1]);
+}
+
 /*
  * Whether the API group may be one of Kubernetes' own, or is one that was misspelt: groups of
  * custom resources have a dot, and *.k8s.io needs an approval. policy.networking.k8s.io, of
@@ -45,7 +53,6 @@ const char *kinds_nearest(const char *kind)
  */
 static bool is_builtin_group(const char *version)
 {
-	static const char *const versions[] = {"networking.k8s.io/v1", "extensions/v1beta1", NULL};
 	size_t n = version ? strcspn(version, "/") : 0;
 
 	if (!version || !version[n] || !memchr(version, '.', n))
@@ -53,13 +60,7 @@ static bool is_builtin_group(const char *version)
 	if (strncmp(version, "policy.networking.k8s.io/", n + 1) == 0)
 		return false;
 	return (n >= 7 && memcmp(version + n - 7, ".k8s.io", 7) == 0) ||
-	       text_nearest(version, versions);
-}
-
-static bool is_known_version(const char *version)
-{
-	return text_is_equal(version, "networking.k8s.io/v1") ||
-	       text_is_equal(version, "extensions/v1beta1");
+	       text_nearest(version, VERSIONS);
 }
 
 /* Of networking.k8s.io/v1 all kinds are known (Kubernetes 1.36): another one is a mistake. */
