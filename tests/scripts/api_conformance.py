@@ -8,7 +8,6 @@ of docs/policies.md, with the number of those manifests; any other difference is
 
 Where a real API server is there (lib/api_server.py), NETPOL_MANIFESTS random manifests more are judged by it. NETPOL_SEED
 repeats them."""
-import json
 import os
 import random
 import re
@@ -16,25 +15,18 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from netlab import NETPOLCTL, Skip, TESTS, run
+from conformance_data import DATA, load
+from netlab import NETPOLCTL, run
 from report import test, finish, equal, none_of, seed
 from api_server import ApiServer
 from api_verdicts import DOCUMENT, Manifest, compare, document_rules, parse
 from odd_manifests import OddManifests
 
-DATA = os.path.join(os.path.dirname(os.environ.get("NETPOL_CONFORMANCE", os.path.join(
-    os.path.dirname(os.path.dirname(TESTS)), "shared", "conformance", "networkpolicy.json"))), "api-networkpolicy.json")
+API_DATA = os.path.join(os.path.dirname(DATA), "api-networkpolicy.json")
 CHECKED = 60  # files that netpolctl itself reads
 SEED = seed()
 MANIFESTS = int(os.environ.get("NETPOL_MANIFESTS", 500))
 OPTIONS = os.environ.get("NETPOL_API_OPTIONS", "").split()  # of kube-apiserver
-
-
-def load():
-    if not os.path.exists(DATA):
-        raise Skip(f"no conformance data at {DATA}")
-    with open(DATA) as f:
-        return json.load(f)
 
 
 def manifest_of(entry):
@@ -50,7 +42,7 @@ def canonical_cidrs(warnings):
 
 def recorded():
     """API server: 4,092 manifests get its verdict, and mean what it stores"""
-    entries = load()
+    entries = load(API_DATA)
     faults, counts = compare([manifest_of(entry) for entry in entries])
     none_of(faults, len(entries))
     said = document_rules()
@@ -61,7 +53,7 @@ def recorded():
 
 def recorded_before_136():
     """API server: what 1.35 takes and 1.36 refuses means what 1.35 reads, with a warning"""
-    entries = [e for e in load() if "as_1_35" in e]
+    entries = [e for e in load(API_DATA) if "as_1_35" in e]
     manifests = []
     for entry in entries:
         old = entry["as_1_35"]
@@ -79,7 +71,7 @@ def recorded_before_136():
 
 def by_check():
     """API server: netpolctl check and the parser agree"""
-    entries = random.Random(1).sample(load(), CHECKED)
+    entries = random.Random(1).sample(load(API_DATA), CHECKED)
     bad = []
     with tempfile.TemporaryDirectory() as d:
         with open(f"{d}/netpol.conf", "w"):

@@ -10,20 +10,12 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from netlab import Lab, Pod, NETPOLCTL, Skip, TESTS, run
+from conformance_data import DATA, load
+from netlab import Lab, Pod, NETPOLCTL, run
 from report import test, finish, equal, none_of, repeated_by
 
-DATA = os.environ.get("NETPOL_CONFORMANCE", os.path.join(
-    os.path.dirname(os.path.dirname(TESTS)), "shared", "conformance", "networkpolicy.json"))
 SAMPLE = int(os.environ.get("NETPOL_SAMPLE", 0))  # N: only every Nth case goes through the kernel
 QUICK = os.environ.get("NETPOL_QUICK")
-
-
-def load():
-    if not os.path.exists(DATA):
-        raise Skip(f"no conformance data at {DATA}")
-    with open(DATA) as f:
-        return json.load(f)
 
 
 def pods_of(cluster):
@@ -57,7 +49,7 @@ def differing(case, source, destination, protocol, port, found, is_allowed):
 
 def through_explain():
     """conformance: explain gives the recorded verdict for every cell"""
-    data, n, bad = load(), 0, []
+    data, n, bad = load(DATA), 0, []
     with tempfile.TemporaryDirectory() as d:
         for name in ("p", "i"):
             os.mkdir(f"{d}/{name}", 0o755)
@@ -82,7 +74,7 @@ def through_explain():
 
 
 def through_kernel(mode, nth):
-    data, n, bad = load(), 0, []
+    data, n, bad = load(DATA), 0, []
     by_cluster = {}
     for case in data["cases"][::nth]:
         for step in case["steps"]:

@@ -4,20 +4,22 @@
 #include "source.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static Arena *arena;				/* of the texts */
-static char root[] = "/tmp/netpol-unit-XXXXXX"; /* mkdtemp()'s template, then the folder */
+static Arena *arena;   /* of the texts */
+static char root[100]; /* the folder, by files_begin() */
 
 static inline void files_begin(void)
 {
+	strcpy(root, "/tmp/netpol-unit-XXXXXX"); /* mkdtemp() replaces the last six */
 	cr_assert(mkdtemp(root));
 }
 
 static inline void files_end(void)
 {
-	char command[100];
+	char command[200];
 
 	snprintf(command, sizeof(command), "rm -r %s", root);
 	cr_expect_eq(system(command), 0);
@@ -37,7 +39,7 @@ static inline const char *path(int dir, const char *name)
 /* Both directories, empty. */
 static inline void files_clear(void)
 {
-	char command[200];
+	char command[300];
 
 	snprintf(command, sizeof(command), "rm -rf %s/policies %s/inventory", root, root);
 	cr_assert_eq(system(command), 0);

@@ -30,7 +30,6 @@ static const char *state_path(void)
 static void set_up(void)
 {
 	arena = arena_new();
-	strcpy(root, "/tmp/netpol-unit-XXXXXX");
 	files_begin();
 	files_clear();
 	cr_assert_eq(mkdir(state_path(), 0755), 0);
