@@ -8,6 +8,7 @@
  */
 #include "netpolctl.h"
 #include "report.h"
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -135,6 +136,7 @@ static void print_doubts(const Report *report)
 	bool is_saved = !report->state || strcmp(report->state, "saved") == 0 ||
 			strcmp(report->state, "saving") == 0;
 
+	assert(report->health); /* it was read: see why_unknown() */
 	if (!is_saved)
 		fprintf(stderr, "netpolctl: netpold may have newer versions in force: %s\n",
 			report->state);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool report_is_of_key(const char *line, const char *key)
@@ -54,9 +55,9 @@ static void take_line(Report *report, Arena *arena, const char *line)
 	else if (report_is_of_key(line, "state"))
 		report->state = next_string(arena, &value);
 	else if (report_is_of_key(line, "pid"))
-		report->pid = atoi(value + 1);
+		report->pid = (int)strtol(value + 1, NULL, 10);
 	else if (report_is_of_key(line, "check_seconds"))
-		report->check_s = atoi(value + 1);
+		report->check_s = (int)strtol(value + 1, NULL, 10);
 	else if (report_is_of_key(line, "reasons"))
 		take_list(&report->reasons, arena, value);
 	else if (report_is_of_key(line, "directories"))

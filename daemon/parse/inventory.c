@@ -130,6 +130,15 @@ static void end_item(Inventory *v)
 	v->reader.item = item_at(&v->document, v->open);
 }
 
+/* Whether the container that begins is one of initContainers: the list that is open. */
+static bool is_of_init(const Inventory *v)
+{
+	const Path *list = v->depth > 0 ? v->stack[v->depth] : NULL;
+
+	assert(list && list->shape == SHAPE_LIST);
+	return strcmp(list->key, "initContainers") == 0;
+}
+
 static void begin_path(Inventory *v, const Path *path)
 {
 	if (path->kind == PATH_ITEM)
@@ -139,8 +148,7 @@ static void begin_path(Inventory *v, const Path *path)
 	else if (path->kind == PATH_WATCHED)
 		v->document.has_object = true;
 	else if (path->kind == PATH_CONTAINER)
-		item_begin_container(
-			&v->reader, strcmp(v->stack[v->depth]->key, "initContainers") == 0);
+		item_begin_container(&v->reader, is_of_init(v));
 	else if (path->kind == PATH_PORT)
 		item_begin_port(&v->reader);
 }

@@ -119,7 +119,7 @@ static Number number_read(const char *text)
 {
 	Number number = {};
 	bool begins_with_dot = *text == '.';
-	char plain[NUMBER_SIZE];
+	char plain[NUMBER_SIZE] = "";
 	size_t n = 0;
 
 	if (!*text || !strchr(DIGITS "+-.", *text) || strlen(text) >= sizeof(plain))
@@ -183,7 +183,7 @@ static const char *float_text(Arena *arena, double value)
 	do
 		snprintf(text, sizeof(text), "%.*e", digits, (double)rounded);
 	while (strtof(text, NULL) != rounded && ++digits < 9);
-	exponent = atoi(strchr(text, 'e') + 1);
+	exponent = (int)strtol(strchr(text, 'e') + 1, NULL, 10);
 	if (exponent < -4 || exponent >= 6)
 		return arena_strdup(arena, text);
 	return arena_printf(

@@ -181,9 +181,12 @@ static void write_elements(Set *to, const Elements *old, const Elements *add, co
 	merge_start(&walk, add->at, add->n, del->at, del->n);
 	while (merge_next(&walk)) {
 		const Element *next = walk.left ? walk.left : walk.right;
-		size_t at = lower_bound(old, next_old, next);
-		bool is_del = walk.right, was = is_at(old, at, next);
+		bool is_del = walk.right, was;
+		size_t at;
 
+		assert(next); /* merge_next() was true: it has one or both */
+		at = lower_bound(old, next_old, next);
+		was = is_at(old, at, next);
 		copy_span(&to->elements, old, next_old, at);
 		next_old = at + was;
 		if (!is_del)
