@@ -133,8 +133,13 @@ typedef enum BridgeMode {
 	BRIDGE_OFF
 } BridgeMode;
 
+#define SETTINGS_DIRECTORIES_MAX 16 /* of policies; and as many of the inventory */
+#define SETTINGS_POLICIES_DEFAULT "/etc/netpol/conf.d"
+#define SETTINGS_INVENTORY_DEFAULT "/run/netpol/inventory"
+
 typedef struct Settings {
-	const char *node, *policies, *inventory, *state, *runtime, *table;
+	const char *node, *state, *runtime, *table;
+	Texts policies, inventory; /* directories: 1 to SETTINGS_DIRECTORIES_MAX, each once */
 	bool is_host_name;	   /* node is the host's name: nobody set another */
 	int enforce, deny, bridge; /* Enforce, Deny, BridgeMode */
 	Ranges service_cidrs;	   /* normalised */
@@ -153,3 +158,9 @@ void settings_default(Arena *arena, const char *node, Settings *ret_settings);
  */
 int settings_parse(
 	Arena *arena, const char *file, const char *text, Settings *settings, Diags *diags);
+/*
+ * Adds a directory to one of the lists. The path is borrowed. An error in diags, and false: it is
+ * on the list already, or the list is full.
+ */
+bool settings_add_directory(
+	Arena *arena, Texts *directories, const char *path, Origin origin, Diags *diags);

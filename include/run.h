@@ -33,11 +33,21 @@ enum {
 #define RUN_VERSION NETPOL_VERSION /* by the compiler's options, from meson.build */
 
 /* ---- Options that both programs have ---- */
-/* Which netpol.conf, and what replaces its settings; NULL: the setting stays. Borrowed texts. */
+/* Directories, in the order of the command line; n may be more than there is room for. */
+typedef struct DirectoryOptions {
+	const char *at[SETTINGS_DIRECTORIES_MAX + 1];
+	size_t n;
+} DirectoryOptions;
+
+/*
+ * Which netpol.conf, and what replaces its settings; NULL, or no directory: the setting stays.
+ * Borrowed texts.
+ */
 typedef struct SettingsOptions {
 	const char *conf;
 	bool is_conf_default; /* then the file may be absent */
-	const char *policies, *inventory, *node, *runtime;
+	DirectoryOptions policies, inventory;
+	const char *node, *runtime;
 } SettingsOptions;
 
 #define SETTINGS_OPTIONS_DEFAULT                                                                   \
@@ -67,7 +77,8 @@ enum {
 bool settings_option_set(SettingsOptions *options, int option, const char *argument);
 /*
  * netpol.conf with the options applied. *ret_settings lives in the arena and borrows the options'
- * texts; it is set also on failure. Errors go to diags. 0 or PARSE_E_INVALID.
+ * texts; it is set also on failure. Errors go to diags, also those of the options. 0 or
+ * PARSE_E_INVALID.
  */
 int settings_read(
 	Arena *arena, const SettingsOptions *options, Settings *ret_settings, Diags *diags);

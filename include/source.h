@@ -32,8 +32,9 @@
 #include <limits.h>
 #include <sys/stat.h>
 
-#define SOURCE_FILES_MAX 100000 /* of one directory */
-#define SOURCE_NEVER UINT64_MAX /* a time, in milliseconds */
+#define SOURCE_FILES_MAX 100000	    /* of one directory */
+#define SOURCE_NEVER UINT64_MAX	    /* a time, in milliseconds */
+#define SOURCE_COMPLETE ".complete" /* see source_dir_restore() */
 
 /* ---- One file ---- */
 typedef struct SourceFile {
@@ -179,11 +180,23 @@ void source_dir_take_unsaved(SourceDir *dir, StateText **list);
  *   - each file that is broken now, and each policy file that has changed since: the snapshot may
  *     find the new version in conflict with another file;
  *   - each saved file, if the directory cannot be read;
- *   - after a reboot (is_new_boot), each saved inventory file that does not exist yet, until it is
- *     written: the inventory is on a tmpfs, so an empty one does not mean "no pods".
+ *   - after a reboot (is_new_boot), of an inventory, and of policies on a tmpfs, each saved file
+ *     that does not exist yet, until it is written: the reboot has emptied the directory, which
+ *     does not mean "no pods". A file SOURCE_COMPLETE in it ends that: whoever wrote it says that
+ *     what is not there now is gone.
  * Warnings go to diags. Returns 0, or -errno as source_file_read: call it again.
  */
 int source_dir_restore(SourceDir *dir, const char *state, bool is_new_boot, Diags *diags);
+/*
+ * The folder below the state directory that has the saved copies of a directory's files. It is the
+ * path's own: the order of the settings' lists does not matter.
+ */
+void source_state_folder(SourceKind kind, const char *path, char ret_folder[NAME_MAX + 1]);
+/*
+ * Gives the directory of this path what netpold saved when each kind had one directory, and one
+ * folder whatever its path, unless it has a folder of its own.
+ */
+void source_state_adopt(const char *state, SourceKind kind, const char *path);
 /* Whether the saved version of a file is in force that was not written since the reboot. */
 bool source_dir_has_restored(const SourceDir *dir);
 

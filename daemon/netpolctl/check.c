@@ -52,14 +52,16 @@ static void add_unreadable(Ctl *ctl, Diags *diags, const char *path, const char 
 		"%s", words);
 }
 
-/* The configured inventory directory holds inventories; any other directory, policies. */
+/* The configured inventory directories hold inventories; any other directory, policies. */
 static SourceKind kind_of_directory(const Ctl *ctl, const char *path)
 {
+	const Texts *directories = &ctl->settings.inventory;
 	char here[PATH_MAX], inventory[PATH_MAX];
-	bool is_inventory = realpath(path, here) && realpath(ctl->settings.inventory, inventory) &&
-			    strcmp(here, inventory) == 0;
 
-	return is_inventory ? SOURCE_INVENTORY : SOURCE_POLICIES;
+	for (size_t i = 0; realpath(path, here) && i < directories->n; i++)
+		if (realpath(directories->at[i], inventory) && strcmp(here, inventory) == 0)
+			return SOURCE_INVENTORY;
+	return SOURCE_POLICIES;
 }
 
 static bool has_code(const Source *source, const char *code)
@@ -187,6 +189,6 @@ int run_check(Ctl *ctl)
 	r = ctl_read_directories(ctl);
 	if (r < 0)
 		return ctl_fail(strerror(-r));
-	ctl->snapshot = ctl_merge(ctl->dirs, 2);
+	ctl->snapshot = ctl_merge(ctl->dirs, ctl->n_dirs);
 	return print_result(ctl, snapshot_diags(ctl->snapshot));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Settings, directories, snapshot. */
 #include "netpolctl.h"
+#include <assert.h>
 
 int ctl_load_settings(Ctl *ctl)
 {
@@ -21,22 +22,32 @@ Snapshot *ctl_merge(SourceDir *const *dirs, size_t n)
 	return snapshot;
 }
 
-int ctl_read_directories(Ctl *ctl)
+/* 0 or -errno. */
+static int read_directories(Ctl *ctl, SourceKind kind, const Texts *paths)
 {
-	const char *paths[2] = {ctl->settings.policies, ctl->settings.inventory};
 	int r = 0;
 
-	for (int i = 0; r == 0 && i < 2; i++) {
-		ctl->dirs[i] = source_dir_new(
-			i == 0 ? SOURCE_POLICIES : SOURCE_INVENTORY, paths[i], false);
-		r = source_dir_refresh(ctl->dirs[i], 0);
+	for (size_t i = 0; r == 0 && i < paths->n; i++) {
+		SourceDir *dir = source_dir_new(kind, paths->at[i], false);
+
+		assert(ctl->n_dirs < ARRAY_SIZE(ctl->dirs));
+		ctl->dirs[ctl->n_dirs++] = dir;
+		r = source_dir_refresh(dir, 0);
 	}
 	return r;
+}
+
+int ctl_read_directories(Ctl *ctl)
+{
+	int r = read_directories(ctl, SOURCE_POLICIES, &ctl->settings.policies);
+
+	return r ? r : read_directories(ctl, SOURCE_INVENTORY, &ctl->settings.inventory);
 }
 
 void ctl_free(Ctl *ctl)
 {
 	ctl->snapshot = snapshot_free(ctl->snapshot);
-	for (size_t i = 0; i < ARRAY_SIZE(ctl->dirs); i++)
-		ctl->dirs[i] = source_dir_free(ctl->dirs[i]);
+	for (size_t i = 0; i < ctl->n_dirs; i++)
+		source_dir_free(ctl->dirs[i]);
+	ctl->n_dirs = 0;
 }

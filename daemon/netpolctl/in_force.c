@@ -19,22 +19,30 @@
 /* ---- Which of the two ---- */
 static bool reads_our_directories(const Ctl *ctl, const Report *report)
 {
+	const Texts *policies = &ctl->settings.policies, *inventory = &ctl->settings.inventory;
 	const Texts *told = &report->directories;
 
-	return told->n == 2 && text_is_equal(told->at[0], ctl->settings.policies) &&
-	       text_is_equal(told->at[1], ctl->settings.inventory);
+	if (told->n != policies->n + inventory->n)
+		return false;
+	for (size_t i = 0; i < told->n; i++)
+		if (!text_is_equal(told->at[i],
+			    i < policies->n ? policies->at[i] : inventory->at[i - policies->n]))
+			return false;
+	return true;
 }
 
-/* NULL, or why the state directory cannot be read. One that does not exist has nothing saved. */
-static const char *why_unreadable(const Ctl *ctl)
+/* NULL, or why the saved copies of these directories cannot be read. Without a folder there are
+ * none. */
+static const char *why_unreadable_of(const Ctl *ctl, SourceKind kind, const Texts *paths)
 {
-	static const char *const folders[] = {"policies", "inventory"};
+	for (size_t i = 0; i < paths->n; i++) {
+		char folder[NAME_MAX + 1];
+		const char *path;
+		int fd;
 
-	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
-		const char *path =
-			arena_printf(ctl->arena, "%s/%s", ctl->settings.state, folders[i]);
-		int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
+		source_state_folder(kind, paths->at[i], folder);
+		path = arena_printf(ctl->arena, "%s/%s", ctl->settings.state, folder);
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0 && errno != ENOENT)
 			return arena_printf(ctl->arena, "%s: %s%s", path, strerror(errno),
 				errno == EACCES ? " (only root may read it)" : "");
@@ -42,6 +50,13 @@ static const char *why_unreadable(const Ctl *ctl)
 			close(fd);
 	}
 	return NULL;
+}
+
+static const char *why_unreadable(const Ctl *ctl)
+{
+	const char *why = why_unreadable_of(ctl, SOURCE_POLICIES, &ctl->settings.policies);
+
+	return why ? why : why_unreadable_of(ctl, SOURCE_INVENTORY, &ctl->settings.inventory);
 }
 
 /* NULL, or why what netpold has in force is not known. */
@@ -66,7 +81,7 @@ static int restore(Ctl *ctl, Diags *diags)
 	bool is_new_boot;
 	int r = run_find_new_boot(ctl->settings.state, diags, &is_new_boot);
 
-	for (int i = 0; r == 0 && i < 2; i++)
+	for (size_t i = 0; r == 0 && i < ctl->n_dirs; i++)
 		r = source_dir_restore(ctl->dirs[i], ctl->settings.state, is_new_boot, diags);
 	return r;
 }
@@ -80,7 +95,7 @@ static int load_snapshot(Ctl *ctl, bool is_in_force)
 		r = restore(ctl, &diags);
 	if (r < 0)
 		return ctl_fail(strerror(-r));
-	ctl->snapshot = ctl_merge(ctl->dirs, 2);
+	ctl->snapshot = ctl_merge(ctl->dirs, ctl->n_dirs);
 	ctl_print_diags(ctl, &diags, SEVERITY_WARNING, stderr);
 	ctl_print_diags(ctl, snapshot_diags(ctl->snapshot), SEVERITY_WARNING, stderr);
 	return 0;
@@ -89,7 +104,7 @@ static int load_snapshot(Ctl *ctl, bool is_in_force)
 /* A directory that cannot be read makes any answer wrong, unless its files are known otherwise. */
 static bool is_known(const Ctl *ctl, bool is_in_force)
 {
-	for (int i = 0; i < 2; i++)
+	for (size_t i = 0; i < ctl->n_dirs; i++)
 		if (source_dir_diags(ctl->dirs[i])->n_errors &&
 			(!is_in_force || source_dir_count(ctl->dirs[i]) == 0))
 			return false;
@@ -110,7 +125,7 @@ static const char *word_of(const SourceDirFile *file)
 
 static void list_differences(const Ctl *ctl, Texts *ret_words)
 {
-	for (int i = 0; i < 2; i++)
+	for (size_t i = 0; i < ctl->n_dirs; i++)
 		for (size_t k = 0; k < source_dir_count(ctl->dirs[i]); k++) {
 			SourceDirFile file = source_dir_file(ctl->dirs[i], k);
 			const char *word = word_of(&file);

@@ -34,7 +34,8 @@ typedef struct Ctl {
 	/* by ctl_load_settings() */
 	Settings settings;
 	/* by ctl_read_directories(), ctl_load(); freed by ctl_free(), after the command */
-	SourceDir *dirs[2]; /* policies, inventory */
+	SourceDir *dirs[2 * SETTINGS_DIRECTORIES_MAX]; /* n_dirs: policies, then inventory */
+	size_t n_dirs;
 	Snapshot *snapshot;
 } Ctl;
 

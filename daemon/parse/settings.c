@@ -20,13 +20,13 @@ void settings_default(Arena *arena, const char *node, Settings *ret_settings)
 {
 	*ret_settings = (Settings){.node = arena_strdup(arena, node),
 		.is_host_name = true,
-		.policies = "/etc/netpol/conf.d",
-		.inventory = "/run/netpol/inventory",
 		.state = "/var/lib/netpol",
 		.runtime = "/run/netpol",
 		.table = "netpol",
 		.settle_ms = 10,
 		.withdraw_ms = 1000};
+	VEC_PUSH(arena, &ret_settings->policies, SETTINGS_POLICIES_DEFAULT);
+	VEC_PUSH(arena, &ret_settings->inventory, SETTINGS_INVENTORY_DEFAULT);
 }
 
 /* One of the NULL-terminated words; *choice becomes its index. */
@@ -67,6 +67,75 @@ static void read_text(
 		*text = node->text;
 }
 
+/* ---- Directories ---- */
+/* The path without slashes at its end, so that one directory has one name. */
+static const char *trim_slashes(Arena *arena, const char *path)
+{
+	size_t n = strlen(path);
+
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	return path[n] ? arena_printf(arena, "%.*s", (int)n, path) : path;
+}
+
+bool settings_add_directory(
+	Arena *arena, Texts *directories, const char *path, Origin origin, Diags *diags)
+{
+	path = trim_slashes(arena, path);
+	for (size_t i = 0; i < directories->n; i++)
+		if (strcmp(directories->at[i], path) == 0) {
+			DIAG_ERROR(diags, origin, "invalid-value", "list each directory once",
+				"the directory \"%s\" is on the list already", path);
+			return false;
+		}
+	if (directories->n >= SETTINGS_DIRECTORIES_MAX) {
+		DIAG_ERROR(diags, origin, "limit", NULL, "more than %d directories on one list",
+			SETTINGS_DIRECTORIES_MAX);
+		return false;
+	}
+	VEC_PUSH(arena, directories, path);
+	return true;
+}
+
+/* False: there was an error, so that one more need not be told. */
+static bool read_directory(Reader *reader, const Node *node, const char *what, Texts *directories)
+{
+	if (!node_expect(reader, node, NODE_STRING, what))
+		return false;
+	if (node->text[0] != '/') {
+		DIAG_ERROR(reader->diags, node->origin, "invalid-value", NULL,
+			"%s: Invalid value: \"%s\": must be an absolute path", what, node->text);
+		return false;
+	}
+	return settings_add_directory(
+		reader->arena, directories, node->text, node->origin, reader->diags);
+}
+
+/* One path, or a list of them. An empty list would take everything away, as if by accident. */
+static void read_directories(Reader *reader, const Node *root, const char *key, Texts *directories)
+{
+	const Node *node = node_get(root, key);
+	bool is_good = true;
+	Texts read = {};
+
+	if (!node)
+		return;
+	if (node->kind == NODE_LIST) {
+		for (size_t i = 0; is_good && i < node_count(node); i++)
+			is_good = read_directory(reader, node->items.at[i],
+				arena_printf(reader->arena, "%s[%zu]", key, i), &read);
+	} else {
+		is_good = read_directory(reader, node, key, &read);
+	}
+	if (is_good && read.n == 0)
+		DIAG_ERROR(reader->diags, node->origin, "invalid-value",
+			"leave the key out for the default",
+			"%s: Invalid value: must have at least one directory", key);
+	else if (is_good)
+		*directories = read;
+}
+
+/* ---- Other values ---- */
 /* An nft identifier that needs no quotes, so that it cannot end the name in a ruleset's text. */
 static void read_table(Reader *reader, const Node *root, Settings *settings)
 {
@@ -126,8 +195,8 @@ int settings_parse(
 	node_check_keys(&reader, root, &SCHEMA);
 	read_text(&reader, root, "node", false, &settings->node);
 	settings->is_host_name &= !node_get(root, "node");
-	read_text(&reader, root, "policies", true, &settings->policies);
-	read_text(&reader, root, "inventory", true, &settings->inventory);
+	read_directories(&reader, root, "policies", &settings->policies);
+	read_directories(&reader, root, "inventory", &settings->inventory);
 	read_text(&reader, root, "state", true, &settings->state);
 	read_text(&reader, root, "runtime", true, &settings->runtime);
 	read_table(&reader, root, settings);

@@ -4,11 +4,6 @@
 #include <assert.h>
 #include <string.h>
 
-typedef struct Feed {
-	SourceKind kind;
-	const char *path;
-} Feed;
-
 struct Feeds {
 	SourceKind *kinds; /* of each directory */
 	SourceDir **dirs;
@@ -37,33 +32,38 @@ Feeds *feeds_free(Feeds *feeds)
 }
 
 /* The directory of this kind and path, taken out of the list; or a new one. */
-static SourceDir *take_or_make(Feeds *feeds, const Feed *wanted)
+static SourceDir *take_or_make(Feeds *feeds, SourceKind kind, const char *path)
 {
 	for (size_t i = 0; i < feeds->n; i++) {
 		SourceDir *dir = feeds->dirs[i];
 
-		if (!dir || feeds->kinds[i] != wanted->kind ||
-			strcmp(source_dir_path(dir), wanted->path) != 0)
+		if (!dir || feeds->kinds[i] != kind || strcmp(source_dir_path(dir), path) != 0)
 			continue;
 		feeds->dirs[i] = NULL;
 		return dir;
 	}
-	return source_dir_new(wanted->kind, wanted->path, true);
+	return source_dir_new(kind, path, true);
+}
+
+/* Appends the directories of one kind to the list `new`; those that stay come from `old`. */
+static void add_dirs(Feeds *new, Feeds *old, SourceKind kind, const Texts *paths)
+{
+	for (size_t i = 0; i < paths->n; i++, new->n++) {
+		new->kinds[new->n] = kind;
+		new->dirs[new->n] = take_or_make(old, kind, paths->at[i]);
+	}
 }
 
 void feeds_set(Feeds *feeds, const Settings *settings)
 {
-	const Feed wanted[] = {
-		{SOURCE_POLICIES, settings->policies}, {SOURCE_INVENTORY, settings->inventory}};
-	Feeds new = {.kinds = memory_calloc(ARRAY_SIZE(wanted), sizeof(SourceKind)),
-		.dirs = memory_calloc(ARRAY_SIZE(wanted), sizeof(SourceDir *)),
-		.n = ARRAY_SIZE(wanted)};
+	size_t n = (size_t)settings->policies.n + settings->inventory.n;
+	Feeds new = {.kinds = memory_calloc(n, sizeof(SourceKind)),
+		.dirs = memory_calloc(n, sizeof(SourceDir *))};
 
-	for (size_t i = 0; i < new.n; i++) {
-		new.kinds[i] = wanted[i].kind;
-		new.dirs[i] = take_or_make(feeds, &wanted[i]);
+	add_dirs(&new, feeds, SOURCE_POLICIES, &settings->policies);
+	add_dirs(&new, feeds, SOURCE_INVENTORY, &settings->inventory);
+	for (size_t i = 0; i < new.n; i++)
 		source_dir_set_withdraw_ms(new.dirs[i], (uint64_t)settings->withdraw_ms);
-	}
 	free_dirs(feeds);
 	*feeds = new;
 }
@@ -145,6 +145,27 @@ bool feeds_are_known(const Feeds *feeds, bool is_in_force, Faults *faults)
 }
 
 /* ---- The state directory ---- */
+/*
+ * Earlier versions had one folder of the state directory for each kind, which is the one of the
+ * default path now.
+ */
+static void adopt_saved(const char *state, SourceKind kind, const Texts *paths)
+{
+	const char *usual =
+		kind == SOURCE_POLICIES ? SETTINGS_POLICIES_DEFAULT : SETTINGS_INVENTORY_DEFAULT;
+
+	for (size_t i = 0; i < paths->n; i++)
+		if (strcmp(paths->at[i], usual) == 0)
+			return;
+	source_state_adopt(state, kind, paths->at[0]);
+}
+
+void feeds_adopt_saved(const Settings *settings)
+{
+	adopt_saved(settings->state, SOURCE_POLICIES, &settings->policies);
+	adopt_saved(settings->state, SOURCE_INVENTORY, &settings->inventory);
+}
+
 int feeds_restore(Feeds *feeds, const char *state, bool is_new_boot, Diags *diags)
 {
 	int r = 0;

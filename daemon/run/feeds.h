@@ -50,6 +50,8 @@ bool feeds_are_current(const Feeds *feeds);
  */
 bool feeds_are_known(const Feeds *feeds, bool is_in_force, Faults *faults);
 
+/* Once, before feeds_restore(): see source_state_adopt(). */
+void feeds_adopt_saved(const Settings *settings);
 /* The last good versions of files, from the state directory; see source_dir_restore(). */
 int feeds_restore(Feeds *feeds, const char *state, bool is_new_boot, Diags *diags);
 /* Whether a restored file was not written again since the reboot. */

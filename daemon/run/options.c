@@ -2,6 +2,13 @@
 /* Options that netpold and netpolctl share: they replace settings of netpol.conf. */
 #include "run.h"
 
+/* One that is over the limit is kept, so that settings_read() finds that there are too many. */
+static void add(DirectoryOptions *directories, const char *path)
+{
+	if (directories->n < ARRAY_SIZE(directories->at))
+		directories->at[directories->n++] = path;
+}
+
 bool settings_option_set(SettingsOptions *options, int option, const char *argument)
 {
 	switch (option) {
@@ -10,10 +17,10 @@ bool settings_option_set(SettingsOptions *options, int option, const char *argum
 		options->is_conf_default = false;
 		return true;
 	case OPTION_POLICIES:
-		options->policies = argument;
+		add(&options->policies, argument);
 		return true;
 	case OPTION_INVENTORY:
-		options->inventory = argument;
+		add(&options->inventory, argument);
 		return true;
 	case OPTION_NODE:
 		options->node = argument;
@@ -32,13 +39,32 @@ static void replace(const char **setting, const char *option)
 		*setting = option;
 }
 
+/* 0 or PARSE_E_INVALID. */
+static int replace_directories(Arena *arena, Texts *setting, const DirectoryOptions *options,
+	const char *name, Diags *diags)
+{
+	Origin origin = {.file = name};
+	Texts directories = {};
+
+	for (size_t i = 0; i < options->n; i++)
+		if (!settings_add_directory(arena, &directories, options->at[i], origin, diags))
+			return PARSE_E_INVALID;
+	if (options->n > 0)
+		*setting = directories;
+	return 0;
+}
+
 int settings_read(
 	Arena *arena, const SettingsOptions *options, Settings *ret_settings, Diags *diags)
 {
 	int r = settings_load(arena, options->conf, options->is_conf_default, ret_settings, diags);
 
-	replace(&ret_settings->policies, options->policies);
-	replace(&ret_settings->inventory, options->inventory);
+	if (replace_directories(
+		    arena, &ret_settings->policies, &options->policies, "--policies", diags) != 0)
+		r = PARSE_E_INVALID;
+	if (replace_directories(arena, &ret_settings->inventory, &options->inventory, "--inventory",
+		    diags) != 0)
+		r = PARSE_E_INVALID;
 	replace(&ret_settings->node, options->node);
 	ret_settings->is_host_name &= !options->node;
 	replace(&ret_settings->runtime, options->runtime);

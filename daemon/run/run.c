@@ -343,7 +343,7 @@ static const Diags *collect_diags(Daemon *d, Arena *arena, const char *error)
 	diags_append(diags, pipeline_diags(d->pipeline));
 	feeds_check(d->feeds, time(NULL), diags);
 	if (d->is_unwatched)
-		DIAG_WARNING(diags, ((Origin){.file = d->settings->policies}), "watch",
+		DIAG_WARNING(diags, ((Origin){.file = d->settings->policies.at[0]}), "watch",
 			"until then netpold looks at all files every second",
 			"changes of files are not reported: %s", watch_trouble(d->watch));
 	if (error)

@@ -92,6 +92,7 @@ int state_keeper_restore_files(StateKeeper *k)
 
 	if (k->are_files_restored)
 		return 0;
+	feeds_adopt_saved(k->settings);
 	r = run_find_new_boot(k->settings->state, &diags, &is_new_boot);
 	if (r == 0)
 		r = feeds_restore(k->feeds, k->settings->state, is_new_boot, &diags);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A directory of sources: its lifetime, queries, events, and its own diagnostics. */
 #include "directory.h"
+#include <string.h>
 
 /* ---- Lifetime ---- */
 SourceDir *source_dir_new(SourceKind kind, const char *path, bool is_saving)
@@ -11,6 +12,7 @@ SourceDir *source_dir_new(SourceKind kind, const char *path, bool is_saving)
 	dir->entries.is_saving = is_saving;
 	dir->pending.is_full_scan = true;
 	dir->path = memory_copy_text(path);
+	source_state_folder(kind, path, dir->state_folder);
 	dir->diag_arena = arena_new();
 	dir->diags.arena = dir->diag_arena;
 	return dir;
@@ -103,10 +105,10 @@ void source_dir_clear_being_written(SourceDir *dir)
 }
 
 /*
- * An event of a name that is not read may end a warning about it, or begin one (ignored.h). It also
- * matters if there are symbolic links: the path of one may lead
- * through that name, as in Kubernetes' own ConfigMap volumes (web.yaml -> ..data/web.yaml). It is
- * not known which link, so all files are looked at.
+ * An event of a name that is not read may end a warning about it, or begin one (ignored.h), or end
+ * that restored files stay in force (SOURCE_COMPLETE). It also matters if there are symbolic links:
+ * the path of one may lead through that name, as in Kubernetes' own ConfigMap volumes (web.yaml ->
+ * ..data/web.yaml). It is not known which link, so all files are looked at.
  */
 bool source_dir_mark(SourceDir *dir, const char *name)
 {
@@ -116,7 +118,7 @@ bool source_dir_mark(SourceDir *dir, const char *name)
 		pending_mark(&dir->pending, name);
 		return true;
 	}
-	if (name && !dir->has_links) {
+	if (name && !dir->has_links && strcmp(name, SOURCE_COMPLETE) != 0) {
 		if (!ignored_has_warning(dir->kind, name))
 			return false;
 		pending_mark(&dir->pending, name);
@@ -169,9 +171,4 @@ void directory_warn_restored(SourceDir *dir)
 			"not written since this machine started: its content from before the "
 			"reboot stays in force");
 	}
-}
-
-const char *directory_state_folder(const SourceDir *dir)
-{
-	return dir->kind == SOURCE_POLICIES ? "policies" : "inventory";
 }

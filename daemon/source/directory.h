@@ -12,12 +12,14 @@
 struct SourceDir {
 	SourceKind kind;
 	char *path;
+	char state_folder[NAME_MAX + 1]; /* below the state directory; of the saved copies */
 	EntryTable entries;
 	PendingList pending;
 	IgnoredNames ignored;
 	uint64_t withdraw_ms;
 	bool has_links;	    /* some entries are symbolic links */
 	bool was_refreshed; /* at least once, with success */
+	bool is_complete;   /* it has a file SOURCE_COMPLETE, at the last full scan */
 	Arena *diag_arena;
 	Diags diags;	/* of the directory itself; made anew by each refresh that reads it */
 	bool had_diags; /* at the last snapshot_update */
@@ -35,5 +37,3 @@ void directory_clear_diags(SourceDir *dir);
 void directory_add_error(SourceDir *dir, const char *message);
 /* Warns of each restored file that was not written since the reboot. */
 void directory_warn_restored(SourceDir *dir);
-/* The folder below the state directory that has the saved copies of its files. */
-const char *directory_state_folder(const SourceDir *dir);

@@ -24,7 +24,8 @@
  *                                    looked at again when any policy file changes
  *
  *     restored: source_dir_restore loaded `accepted` from the state directory, and there is no such
- *               file yet. Ends as pending when the file appears. Only inventories after a reboot.
+ *               file yet. Only after a reboot. Ends as pending when the file appears, or as
+ *               withdrawn when a file SOURCE_COMPLETE says that the directory is whole.
  *
  *     any state with an accepted version
  *        |

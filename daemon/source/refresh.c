@@ -80,8 +80,9 @@ static void take_away(SourceDir *dir, Entry *entry, uint64_t now_ms)
 {
 	bool is_kept;
 
-	if (entry->is_restored)
+	if (entry->is_restored && !dir->is_complete)
 		return;
+	entry->is_restored = false;
 	if (entry_is_gone(entry))
 		is_kept = !is_due(dir, entry, now_ms);
 	else
@@ -168,6 +169,8 @@ static int refresh_all(SourceDir *dir, DIR *stream, uint64_t now_ms, PointerList
 
 	pending_clear(&dir->pending);
 	dir->pending.is_full_scan = true;
+	dir->is_complete =
+		faccessat(dirfd(stream), SOURCE_COMPLETE, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 	r = scan_names(dir, stream, now_ms, &ignored);
 	ignored_replace(&dir->ignored, &ignored);
 	if (r < 0)

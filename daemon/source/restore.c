@@ -6,8 +6,10 @@
  *   - that of a policy file that has changed since, because only the merge finds out whether the
  *     new version is in conflict with another file;
  *   - every saved file, if the directory itself cannot be read (it is missing, say);
- *   - after a reboot, every saved inventory that has no file yet. Inventories are on a tmpfs, which
- *     a reboot empties: an empty directory does not mean that there are no pods.
+ *   - after a reboot, every saved inventory that has no file yet, and every such policy file of a
+ *     directory on a tmpfs, which a reboot empties: an empty directory does not mean that there are
+ *     no pods, or no policies. Whoever writes to it can say that it is whole again
+ * (SOURCE_COMPLETE).
  *
  * Any other saved copy has no file any more, which was deleted while netpold did not run: the copy
  * is to be removed.
@@ -18,14 +20,17 @@
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
+#include <libgen.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 typedef struct Restore {
 	SourceDir *dir;
 	const char *state;
-	int folder;		     /* of the saved copies, open */
-	bool does_restore_inventory; /* after a reboot */
+	int folder;		   /* of the saved copies, open */
+	bool does_restore_missing; /* a reboot has emptied the directory */
 	Diags *diags;
 } Restore;
 
@@ -33,7 +38,7 @@ typedef struct Restore {
 /* Loads and parses the saved copy. *ret_source stays as it is if there is none. 0 or -errno. */
 static int load_saved(const Restore *r, const char *name, Source **ret_source)
 {
-	const char *folder = directory_state_folder(r->dir);
+	const char *folder = r->dir->state_folder;
 	char *path = memory_printf("%s/%s", folder, name), *text;
 	size_t n;
 	int error = state_load(r->state, path, r->diags, &text, &n);
@@ -101,10 +106,10 @@ static void add_saved_name(const Restore *r, const char *name, bool is_directory
 {
 	Entry *entry;
 
-	if (!is_directory_unknown && !r->does_restore_inventory)
+	if (!is_directory_unknown && !r->does_restore_missing)
 		entry_forget_saved(&r->dir->entries, name);
 	else if (entry_add(&r->dir->entries, name, &entry) == 0)
-		entry->is_restored = r->does_restore_inventory;
+		entry->is_restored = r->does_restore_missing;
 }
 
 static void add_saved_names(const Restore *r)
@@ -124,12 +129,31 @@ static void add_saved_names(const Restore *r)
 	entries_sort(entries);
 }
 
+/* Of a directory that does not exist, whether the one is that it would be in. */
+static bool is_on_tmpfs(const char *path)
+{
+	char parent[PATH_MAX];
+	struct statfs fs = {};
+
+	if (strlen(path) >= sizeof(parent))
+		return false;
+	memcpy(parent, path, strlen(path) + 1);
+	while (statfs(parent, &fs) < 0 && errno == ENOENT && strcmp(parent, "/") != 0 &&
+		strcmp(parent, ".") != 0) {
+		const char *up = dirname(parent);
+
+		memmove(parent, up, strlen(up) + 1);
+	}
+	return fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC;
+}
+
 int source_dir_restore(SourceDir *dir, const char *state, bool is_new_boot, Diags *diags)
 {
 	Restore r = {.dir = dir,
 		.state = state,
-		.folder = state_open_folder(state, directory_state_folder(dir)),
-		.does_restore_inventory = is_new_boot && dir->kind == SOURCE_INVENTORY,
+		.folder = state_open_folder(state, dir->state_folder),
+		.does_restore_missing = is_new_boot && !dir->is_complete &&
+					(dir->kind == SOURCE_INVENTORY || is_on_tmpfs(dir->path)),
 		.diags = diags};
 	int error = 0;
 

@@ -12,7 +12,7 @@
 static StateText *append(
 	const SourceDir *dir, const char *name, char *text, size_t n, StateText ***tail)
 {
-	char *path = memory_printf("%s/%s", directory_state_folder(dir), name);
+	char *path = memory_printf("%s/%s", dir->state_folder, name);
 	StateText *new = state_text_new(path, text, n);
 
 	free(path);

@@ -8,6 +8,8 @@
  *     policies/web.yaml       the text, then the trailer: a line of a fixed length
  *     policies/web.yaml~      the version before
  *     policies/.new           the temp file of a write that did not end
+ *     policies-DIGEST/...     of a directory whose path is not the default: the digest is the
+ * path's
  */
 #include "state.h"
 #include "file.h"
@@ -66,6 +68,39 @@ static int open_folder(const char *state, const char *folder, bool is_to_be_made
 	error = errno;
 	close(parent);
 	return fd < 0 ? -error : fd;
+}
+
+static const char *plain_folder(SourceKind kind)
+{
+	return kind == SOURCE_POLICIES ? "policies" : "inventory";
+}
+
+void source_state_folder(SourceKind kind, const char *path, char ret_folder[NAME_MAX + 1])
+{
+	const char *usual =
+		kind == SOURCE_POLICIES ? SETTINGS_POLICIES_DEFAULT : SETTINGS_INVENTORY_DEFAULT;
+	char digest[DIGEST_NAME_LENGTH + 1];
+	Digest of_path;
+
+	digest_start(&of_path);
+	digest_add_text(&of_path, path);
+	digest_end_name(&of_path, digest);
+	if (strcmp(path, usual) == 0)
+		snprintf(ret_folder, NAME_MAX + 1, "%s", plain_folder(kind));
+	else
+		snprintf(ret_folder, NAME_MAX + 1, "%s-%s", plain_folder(kind), digest);
+}
+
+void source_state_adopt(const char *state, SourceKind kind, const char *path)
+{
+	char folder[NAME_MAX + 1];
+	int fd = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return; /* nothing was ever saved */
+	source_state_folder(kind, path, folder);
+	renameat2(fd, plain_folder(kind), fd, folder, RENAME_NOREPLACE);
+	close(fd);
 }
 
 int state_open_folder(const char *state, const char *folder)

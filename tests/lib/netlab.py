@@ -6,6 +6,7 @@ network is not touched.
 """
 import functools
 import hashlib
+import hashlib
 import itertools
 import json
 import os
@@ -273,6 +274,12 @@ class Lab:
         told = {f["file"]: f["modified_ns"] for f in self.status().get("files", []) if f["state"] == "in force"}
         return all(told.get(os.path.join(d, n)) == os.stat(os.path.join(d, n)).st_mtime_ns
                    for d in (self.policies, self.inventory) for n in os.listdir(d))
+
+    def saved_folder(self, kind, path=None):
+        """The folder of the state directory that has the saved copies of a directory's files."""
+        path = path or {"policies": self.policies, "inventory": self.inventory}[kind]
+        text = len(path).to_bytes(8, "little") + path.encode()
+        return os.path.join(self.state, f"{kind}-{hashlib.sha256(text).hexdigest()[:24]}")
 
     def is_saved(self):
         """Whether the state directory has everything that is in force."""

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -129,6 +130,124 @@ def directories():
         wait_for_isolated(lab, [B], "the directory was replaced")
         lab.write_policy_file("a.yaml", deny("a"))
         wait_for_isolated(lab, [A, B], "a file was written to the new directory")
+
+
+def wait_for_diagnostic(lab, words):
+    wait_for(lambda: words in "".join(lab.status().get("diagnostics", [])), 60, f"the diagnostic: {words}")
+
+
+class TwoOfEach:
+    """A lab whose netpold reads two directories of policies and two of the inventory. The second ones are on a tmpfs,
+    with pod b; the first inventory has pod a."""
+
+    def __enter__(self):
+        self.tmpfs = tempfile.TemporaryDirectory(prefix="netpol-two-", dir="/dev/shm")
+        os.chmod(self.tmpfs.name, 0o755)
+        self.policies, self.inventory = f"{self.tmpfs.name}/policies", f"{self.tmpfs.name}/inventory"
+        self.lab = new_lab(start=False)
+        self.first = open(self.lab.conf).read()
+        os.mkdir(self.policies)
+        os.mkdir(self.inventory)
+        self.write_pods()
+        self.configure([self.lab.policies, self.policies], [self.lab.inventory, self.inventory])
+        self.lab.start()
+        return self
+
+    def __exit__(self, *error):
+        self.lab.__exit__(*error)
+        self.tmpfs.cleanup()
+
+    def configure(self, policies, inventory):
+        text = self.first
+        for key, paths in (("policies", policies), ("inventory", inventory)):
+            text = re.sub(rf'{key} = .*;', f"{key} = {json.dumps(paths)};", text)
+        with open(self.lab.conf, "w") as f:
+            f.write(text)
+
+    def write_pods(self):
+        """Pod a is in the first inventory, pod b in the second."""
+        lab, pods = self.lab, self.lab.pods
+        lab.pods = {"default/a": pods["default/a"]}
+        lab.write_inventory()
+        lab.pods = pods
+        lab.put(f"{self.inventory}/b.json", json.dumps(
+            {"apiVersion": "v1", "kind": "PodList", "items": [pods["default/b"].manifest()]}))
+
+
+def lists_of_directories():
+    """service: two directories of each kind are read as one; what both define, what is broken in one, and reloads"""
+    with TwoOfEach() as two:
+        lab = two.lab
+        lab.write_policy_file("a.yaml", deny("a"))
+        lab.put(f"{two.policies}/b.yaml", deny("b"))
+        wait_for_isolated(lab, [A, B], "a policy and a pod in each directory")
+        equal(lab.status()["directories"], [lab.policies, two.policies, lab.inventory, two.inventory], "the directories")
+        equal("answered from what netpold" in lab.ctl("matrix", "80").stderr, True, "netpolctl reads the same ones")
+        files = lab.ctl("--files", *FROM_OUTSIDE)
+        equal(files.returncode, 1, f"{files.stdout} {files.stderr}")
+
+        lab.put(f"{two.policies}/again.yaml", deny("a"))
+        wait_for(lambda: lab.status()["errors"] == 1, 60, "the policy that is defined twice")
+        wait_for_diagnostic(lab, f"{two.policies}/again.yaml:")
+        equal(isolated(lab), {A, B}, "isolated addresses with the duplicate")
+        os.unlink(f"{two.policies}/again.yaml")
+        wait_for(lambda: lab.status()["errors"] == 0, 60, "no duplicate")
+
+        os.mkdir(f"{two.inventory}/.alive")
+        for folder, promise in ((two.inventory, "mirror"), (lab.inventory, "export")):
+            os.makedirs(f"{folder}/.alive", exist_ok=True)
+            lab.put(f"{folder}/.alive/{promise}", "1")
+            os.utime(f"{folder}/.alive/{promise}", (0, 0))
+            lab.put(f"{folder}/.alive/../touch.yaml", "# makes netpold look\n")
+            wait_for_diagnostic(lab, f"{folder}/.alive/{promise}")
+        shutil.rmtree(f"{two.inventory}/.alive")
+        shutil.rmtree(f"{lab.inventory}/.alive")
+
+        os.rename(two.policies, two.policies + ".away")
+        wait_for(lambda: lab.status()["health"] == "unhealthy", 60, "a missing directory")
+        equal((f"{two.policies} cannot be read" in lab.why(), isolated(lab)), (True, {A, B}), lab.why())
+        lab.write_policy_file("a.yaml", deny("a", "nobody"))
+        wait_for_isolated(lab, [B], "the other directory goes on")
+        os.rename(two.policies + ".away", two.policies)
+        lab.write_policy_file("a.yaml", deny("a"))
+        wait_for_isolated(lab, [A, B], "it is back")
+
+        two.configure([lab.policies], [two.inventory, lab.inventory])
+        lab.daemon.send_signal(signal.SIGHUP)
+        wait_for_isolated(lab, [A], "a reload without the second policies")
+        two.configure([], [two.inventory, lab.inventory])
+        lab.daemon.send_signal(signal.SIGHUP)
+        wait_for(lambda: "must have at least one directory" in lab.log(), 60, "an empty list to be refused")
+        two.configure([two.policies, lab.policies], [two.inventory, lab.inventory])
+        lab.daemon.send_signal(signal.SIGHUP)
+        wait_for_isolated(lab, [A, B], "a reload with all, in another order")
+
+
+def reboot_empties_directories():
+    """service: what was in directories on a tmpfs stays in force after a reboot until it is written, or they are complete"""
+    with TwoOfEach() as two:
+        lab = two.lab
+        lab.put(f"{two.policies}/a.yaml", deny("a"))
+        lab.put(f"{two.policies}/b.yaml", deny("b"))
+        wait_for_isolated(lab, [A, B], "two policies on the tmpfs")
+        wait_for(lambda: {"a.yaml", "b.yaml"} <= set(os.listdir(lab.saved_folder("policies", two.policies))), 60,
+                 "the state to be saved")
+        for name in os.listdir(two.policies):
+            os.unlink(f"{two.policies}/{name}")
+        os.unlink(f"{two.inventory}/b.json")
+        lab.stop(signal.SIGKILL)
+        lab.reboot()
+        lab.start()
+        equal(isolated(lab), {A, B}, "isolated addresses after a reboot")
+        wait_for_diagnostic(lab, f"{two.policies}/a.yaml: warning: not written since this machine started")
+        two.write_pods()
+        lab.put(f"{two.policies}/b.yaml", deny("b"))
+        wait_for(lambda: "a.yaml" in lab.why() and "b.yaml" not in lab.why(), 60, "b.yaml to be written again")
+        equal(isolated(lab), {A, B}, "isolated addresses while a.yaml is missing")
+        with open(f"{two.policies}/.complete", "w"):
+            pass
+        wait_for_isolated(lab, [B], "the directory is complete without a.yaml")
+        wait_for(lambda: "not written since" not in lab.why(), 60, "nothing to be restored any more")
 
 
 def config_map():
@@ -472,9 +591,10 @@ def answers_without_netpold():
         nobody = {"user": 65534, "group": 65534, "extra_groups": []}
         for path in (lab.dir, lab.runtime):
             os.chmod(path, 0o755)
-        os.chmod(f"{lab.state}/policies", 0o700)
-        answers(f"{lab.state}/policies: Permission denied (only root may read it); but for:\n", **nobody)
-        os.chmod(f"{lab.state}/policies", 0o755)
+        saved = lab.saved_folder("policies")
+        os.chmod(saved, 0o700)
+        answers(f"{saved}: Permission denied (only root may read it); but for:\n", **nobody)
+        os.chmod(saved, 0o755)
         told = ask(**nobody)
         equal(told.stdout.split(" ")[0], "deny", f"anybody who may read the state is answered from it: {told.stderr}")
         shutil.copytree(lab.policies, f"{lab.dir}/other")
@@ -830,7 +950,8 @@ def same_as_from_scratch():
         equal(found, lab.listing(), "the table after the edits, and the one made from scratch")
 
 
-for case in (notices_files, slow_writer, directories, config_map, bad_files, unexpected_files, ignored_names, conflicts,
+for case in (notices_files, slow_writer, directories, lists_of_directories,
+             reboot_empties_directories, config_map, bad_files, unexpected_files, ignored_names, conflicts,
              deleted_files, failed_export, failed_policies, emptied, overflow, burst, answers_in_force,
              answers_without_netpold, status_answers, stopped_feed, messages_once, metrics, signals, host_name, adopts,
              repairs, last_good_survives_restart, own_changes, other_tables, once, same_as_from_scratch):

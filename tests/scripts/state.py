@@ -109,7 +109,8 @@ def full_disk():
         wait_for_isolated(lab, [A, B], "a change with a full disk")
         wait_for_diagnostic(lab, "No space left on device")
         told = lab.ctl("matrix", "80").stderr
-        equal("netpold may have newer versions in force: policies/p.yaml: No space left on device" in told, True, told)
+        saved = os.path.relpath(lab.saved_folder("policies"), lab.state)
+        equal(f"netpold may have newer versions in force: {saved}/p.yaml: No space left on device" in told, True, told)
         equal((lab.status()["health"], "cannot be saved here" in lab.why()), ("degraded", True),
               f"health with a full disk, and whether the disk is the reason: {lab.why()}")
         lab.power_cut()
@@ -174,7 +175,7 @@ def damaged():
             wait_for(lab.is_saved, 60, "the state to be saved")
         lab.power_cut()
         lab.write_policy_file("p.yaml", "kind: [")
-        saved_file = f"{lab.state}/policies/p.yaml"
+        saved_file = f"{lab.saved_folder('policies')}/p.yaml"
         whole = open(saved_file).read()
         for what, text in (("it is truncated", whole[:len(whole) // 2]),
                            ("its checksum is wrong", whole.replace("pod: b", "pod: c"))):
@@ -232,7 +233,7 @@ def deleted_while_stopped():
         lab.start()
         equal(isolated(lab), {A}, "isolated addresses: from the file that is left")
         wait_for(lab.is_saved, 60, "the state to be saved")
-        equal(sorted(os.listdir(f"{lab.state}/policies") + os.listdir(f"{lab.state}/inventory")),
+        equal(sorted(os.listdir(lab.saved_folder("policies")) + os.listdir(lab.saved_folder("inventory"))),
               ["p.yaml", "pods.json"], "the saved files")
 
 
@@ -261,7 +262,8 @@ def conflict_in_state():
         lab.start()
         wait_for(lab.is_saved, 60, "the state to be saved")
         lab.power_cut()
-        shutil.copy(f"{lab.state}/policies/p.yaml", f"{lab.state}/policies/q.yaml")
+        saved = lab.saved_folder("policies")
+        shutil.copy(f"{saved}/p.yaml", f"{saved}/q.yaml")
         for broken in (("q.yaml", "p.yaml"), ("q.yaml",)):
             for name in broken:
                 lab.write_policy_file(name, "kind: [")

@@ -6,7 +6,9 @@
 #include "../../daemon/run/feeds.h"
 #include "files.h"
 #include <criterion/criterion.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 #define FOLDERS 4 /* policies, inventory, more policies, more inventory */
 
@@ -59,16 +61,21 @@ static const char *pods_text(const char *name, int host)
 		name, host);
 }
 
-static void set_up(void)
+static void set_up_in(const char *parent)
 {
 	arena = arena_new();
-	files_begin();
+	files_begin_in(parent);
 	for (int i = 0; i < FOLDERS; i++) {
 		cr_assert_eq(mkdir(folder_path(i), 0755), 0);
 		dirs[i] = source_dir_new(
 			i % 2 ? SOURCE_INVENTORY : SOURCE_POLICIES, folder_path(i), false);
 	}
 	snapshot = snapshot_new(dirs, FOLDERS);
+}
+
+static void set_up(void)
+{
+	set_up_in("/tmp");
 }
 
 static void tear_down(void)
@@ -124,27 +131,201 @@ Test(feeds, a_policy_in_two_directories_is_a_duplicate, .init = set_up, .fini = 
 	expect_counts(1, 0, 0);
 }
 
+/* A setting: the paths of these folders. */
+static Texts paths(int first, int second)
+{
+	Texts texts = {};
+
+	VEC_PUSH(arena, &texts, folder_path(first));
+	if (second >= 0)
+		VEC_PUSH(arena, &texts, folder_path(second));
+	return texts;
+}
+
 Test(feeds, new_settings_reuse_a_directory_of_the_same_kind_and_path, .init = set_up,
 	.fini = tear_down)
 {
 	Feeds *feeds = feeds_new();
-	Settings settings = {.policies = folder_path(0), .inventory = folder_path(1)};
+	Settings settings = {.policies = paths(0, -1), .inventory = paths(1, -1)};
 	SourceDir *policies;
 	size_t n;
 
 	feeds_set(feeds, &settings);
 	policies = feeds_dirs(feeds, &n)[0];
 	cr_assert_eq(n, 2);
-	settings.inventory = folder_path(3);
+	settings.inventory = paths(3, -1);
 	feeds_set(feeds, &settings);
 	cr_expect_eq(feeds_dirs(feeds, &n)[0], policies);
 	cr_expect_str_eq(source_dir_path(feeds_dirs(feeds, &n)[1]), folder_path(3));
 
+	/* one more, before it */
+	settings.policies = paths(2, 0);
+	feeds_set(feeds, &settings);
+	cr_expect_str_eq(source_dir_path(feeds_dirs(feeds, &n)[0]), folder_path(2));
+	cr_expect_eq(feeds_dirs(feeds, &n)[1], policies);
+	cr_assert_eq(n, 3);
+
 	/* one path, two kinds: not the same directory */
-	settings.inventory = folder_path(0);
-	settings.policies = folder_path(3);
+	settings.inventory = paths(0, -1);
+	settings.policies = paths(3, -1);
 	feeds_set(feeds, &settings);
 	cr_expect_str_eq(source_dir_path(feeds_dirs(feeds, &n)[0]), folder_path(3));
 	cr_expect_str_eq(source_dir_path(feeds_dirs(feeds, &n)[1]), folder_path(0));
 	feeds_free(feeds);
+}
+
+Test(feeds, a_policy_that_moves_to_another_directory_stays_in_force, .init = set_up,
+	.fini = tear_down)
+{
+	for (int i = 0; i < FOLDERS; i++)
+		source_dir_set_withdraw_ms(dirs[i], 1000);
+	write_file(0, "a.yaml", policy_text("a"));
+	write_file(1, "p.json", pods_text("p", 1));
+	update();
+	remove_file(0, "a.yaml");
+	remove_file(1, "p.json");
+	update();
+	expect_counts(1, 1, 0);
+	/* what is present takes the place of what was deleted, in whichever directory */
+	write_file(2, "b.yaml", policy_text("a"));
+	write_file(3, "q.json", pods_text("p", 2));
+	update();
+	expect_counts(1, 1, 0);
+}
+
+/* ---- The state directory ---- */
+static const char *state_path(void)
+{
+	return arena_printf(arena, "%s/state", root);
+}
+
+static void save(SourceDir *dir)
+{
+	StateText *list = NULL;
+
+	source_dir_take_unsaved(dir, &list);
+	while (list) {
+		StateText *next = list->next;
+
+		cr_assert_eq(state_store(state_path(), list), 0);
+		state_text_free(list);
+		list = next;
+	}
+}
+
+/* The names of the files that a restart after a reboot has in force of the directory. */
+static const char *names_after_reboot(int i)
+{
+	SourceDir *fresh =
+		source_dir_new(i % 2 ? SOURCE_INVENTORY : SOURCE_POLICIES, folder_path(i), false);
+	Diags diags = {.arena = arena};
+	Buf buf = {.arena = arena};
+
+	cr_assert_eq(source_dir_refresh(fresh, 0), 0);
+	cr_assert_eq(source_dir_restore(fresh, state_path(), true, &diags), 0);
+	for (size_t k = 0; k < source_dir_count(fresh); k++)
+		buf_printf(&buf, "%s ", source_dir_file(fresh, k).name);
+	source_dir_free(fresh);
+	return buf_text(&buf);
+}
+
+static void save_all(void)
+{
+	Changes changes = {.arena = arena};
+
+	for (int i = 0; i < FOLDERS; i++) {
+		source_dir_free(dirs[i]);
+		dirs[i] = source_dir_new(
+			i % 2 ? SOURCE_INVENTORY : SOURCE_POLICIES, folder_path(i), true);
+		cr_assert_eq(source_dir_refresh(dirs[i], 0), 0);
+	}
+	snapshot_free(snapshot);
+	snapshot = snapshot_new(dirs, FOLDERS);
+	snapshot_update(snapshot, &changes);
+	for (int i = 0; i < FOLDERS; i++)
+		save(dirs[i]);
+}
+
+Test(feeds, each_directory_has_its_own_saved_copies, .init = set_up, .fini = tear_down)
+{
+	write_file(1, "p.json", pods_text("p", 1));
+	write_file(3, "p.json", pods_text("q", 2));
+	write_file(3, "r.json", pods_text("r", 3));
+	save_all();
+	for (int i = 1; i < FOLDERS; i += 2)
+		cr_assert_eq(unlink(arena_printf(arena, "%s/p.json", folder_path(i))), 0);
+	cr_expect_str_eq(names_after_reboot(1), "p.json ");
+	cr_expect_str_eq(names_after_reboot(3), "p.json r.json ");
+}
+
+Test(feeds, one_directory_of_each_kind_keeps_what_an_earlier_version_saved, .init = set_up,
+	.fini = tear_down)
+{
+	Settings settings = {
+		.policies = paths(2, 0), .inventory = paths(3, 1), .state = state_path()};
+	char folder[NAME_MAX + 1];
+
+	write_file(3, "p.json", pods_text("p", 1));
+	save_all();
+	source_state_folder(SOURCE_INVENTORY, folder_path(3), folder);
+	cr_assert_eq(rename(arena_printf(arena, "%s/%s", state_path(), folder),
+			     arena_printf(arena, "%s/inventory", state_path())),
+		0);
+	cr_assert_eq(unlink(arena_printf(arena, "%s/p.json", folder_path(3))), 0);
+	cr_expect_str_eq(names_after_reboot(3), "");
+	feeds_adopt_saved(&settings);
+	cr_expect_str_eq(names_after_reboot(3), "p.json ");
+	cr_expect_str_eq(names_after_reboot(1), "");
+}
+
+/* ---- Directories that a reboot empties ---- */
+Test(feeds, policies_on_a_tmpfs_outlive_a_reboot)
+{
+	struct statfs fs;
+
+	if (statfs("/dev/shm", &fs) < 0 || fs.f_type != TMPFS_MAGIC || access("/dev/shm", W_OK) < 0)
+		cr_skip_test("there is no tmpfs on /dev/shm that this user may write to");
+	set_up_in("/dev/shm");
+	write_file(0, "a.yaml", policy_text("a"));
+	write_file(0, "b.yaml", policy_text("b"));
+	save_all();
+	remove_file(0, "a.yaml");
+	cr_expect_str_eq(names_after_reboot(0), "a.yaml b.yaml ");
+	cr_assert_eq(rmdir(folder_path(2)), 0);
+	cr_expect_str_eq(names_after_reboot(2), "");
+
+	/* its writer says that the directory is whole */
+	write_file(0, SOURCE_COMPLETE, "");
+	cr_expect_str_eq(names_after_reboot(0), "b.yaml ");
+	tear_down();
+}
+
+Test(feeds, what_a_reboot_took_away_leaves_when_the_directory_is_complete, .init = set_up,
+	.fini = tear_down)
+{
+	Changes changes = {.arena = arena};
+	Diags diags = {.arena = arena};
+
+	write_file(1, "p.json", pods_text("p", 1));
+	write_file(1, "q.json", pods_text("q", 2));
+	save_all();
+	cr_assert_eq(unlink(arena_printf(arena, "%s/p.json", folder_path(1))), 0);
+	cr_assert_eq(unlink(arena_printf(arena, "%s/q.json", folder_path(1))), 0);
+	snapshot_free(snapshot);
+	source_dir_free(dirs[1]);
+	dirs[1] = source_dir_new(SOURCE_INVENTORY, folder_path(1), true);
+	cr_assert_eq(source_dir_refresh(dirs[1], 0), 0);
+	cr_assert_eq(source_dir_restore(dirs[1], state_path(), true, &diags), 0);
+	snapshot = snapshot_new(dirs, FOLDERS);
+	snapshot_update(snapshot, &changes);
+	expect_counts(0, 2, 0);
+
+	write_file(1, "p.json", pods_text("p", 1));
+	update();
+	expect_counts(0, 2, 0);
+	cr_expect(source_dir_has_restored(dirs[1]));
+	write_file(1, SOURCE_COMPLETE, "");
+	update();
+	expect_counts(0, 1, 0);
+	cr_expect(!source_dir_has_restored(dirs[1]));
 }

@@ -11,10 +11,16 @@
 static Arena *arena;   /* of the texts */
 static char root[100]; /* the folder, by files_begin() */
 
+static inline void files_begin_in(const char *parent)
+{
+	/* mkdtemp() replaces the last six */
+	snprintf(root, sizeof(root), "%s/netpol-unit-XXXXXX", parent);
+	cr_assert(mkdtemp(root));
+}
+
 static inline void files_begin(void)
 {
-	strcpy(root, "/tmp/netpol-unit-XXXXXX"); /* mkdtemp() replaces the last six */
-	cr_assert(mkdtemp(root));
+	files_begin_in("/tmp");
 }
 
 static inline void files_end(void)

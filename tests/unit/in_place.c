@@ -306,10 +306,13 @@ Test(in_place, a_restored_version_is_replaced, .init = set_up, .fini = tear_down
 	Line lines[PODS];
 	Diags diags = {.arena = arena};
 	const char *state = arena_printf(arena, "%s/state", root);
+	char folder[NAME_MAX + 1];
 	StateText *saved;
 
 	fill(lines);
-	saved = state_text_new("inventory/pods.json", strdup(pods_text(lines, PODS)), 0);
+	source_state_folder(SOURCE_INVENTORY, source_dir_path(dirs[1]), folder);
+	saved = state_text_new(
+		arena_printf(arena, "%s/pods.json", folder), strdup(pods_text(lines, PODS)), 0);
 	cr_assert(saved);
 	saved->n = strlen(saved->text);
 	cr_assert_eq(mkdir(state, 0755), 0);

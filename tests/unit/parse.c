@@ -778,6 +778,39 @@ Test(parse, settings_are_checked)
 		0);
 	cr_expect(s.bridge == BRIDGE_OFF && s.deny == DENY_DROP && s.enforce == ENFORCE_ALL &&
 		  s.settle_ms == 0 && s.withdraw_ms == 60000);
-	cr_expect_str_eq(s.policies, "/etc/netpol/conf.d");
+	cr_expect_eq(s.policies.n, 1);
+	cr_expect_str_eq(s.policies.at[0], "/etc/netpol/conf.d");
+	arena_free(arena);
+}
+
+Test(parse, directories_are_one_path_or_a_list)
+{
+	static const char *const bad[] = {"policies = [];", "inventory = ();", "policies = 7;",
+		"policies = [ \"/a\", \"b\" ];", "policies = ( \"/a\", 7 );", "inventory = \"\";",
+		"inventory = [ \"/a\", \"/b\", \"/a\" ];", "policies = [ \"/a\", \"/a/\" ];",
+		"policies = { a = \"/a\"; };"};
+	Arena *arena = arena_new();
+	Buf many = {.arena = arena};
+	Settings s;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		cr_expect_eq(settings(arena, bad[i], &s), 1, "%s", bad[i]);
+		/* the default is as it was */
+		cr_expect_str_eq(s.policies.at[0], SETTINGS_POLICIES_DEFAULT);
+		cr_expect_eq(s.policies.n + s.inventory.n, 2);
+	}
+	cr_assert_eq(settings(arena, "policies = [ \"/b\", \"/a/\" ]; inventory = \"/a\";", &s), 0);
+	cr_assert_eq(s.policies.n, 2);
+	cr_expect_str_eq(s.policies.at[0], "/b");
+	cr_expect_str_eq(s.policies.at[1], "/a");
+	cr_assert_eq(s.inventory.n, 1);
+	cr_expect_str_eq(s.inventory.at[0], "/a");
+
+	buf_add(&many, "policies = [ \"/0\"");
+	for (int i = 1; i < SETTINGS_DIRECTORIES_MAX; i++)
+		buf_printf(&many, ", \"/%d\"", i);
+	cr_expect_eq(settings(arena, arena_printf(arena, "%s];", buf_text(&many)), &s), 0);
+	cr_expect_eq(s.policies.n, SETTINGS_DIRECTORIES_MAX);
+	cr_expect_eq(settings(arena, arena_printf(arena, "%s, \"/x\"];", buf_text(&many)), &s), 1);
 	arena_free(arena);
 }
