@@ -20,14 +20,14 @@ BELOW = {
     "base": {"base"},
     "model": {"base", "model"}, "ruleset": {"base", "ruleset"},
     "parse": {"base", "model", "parse"}, "compile": {"base", "model", "ruleset", "compile"},
-    "nft": {"base", "ruleset", "nft"},
+    "nft": {"base", "ruleset", "nft"}, "links": {"base", "links"},
     "source": {"base", "model", "parse", "source"},
-    "run": {"base", "model", "ruleset", "parse", "source", "compile", "nft", "run"},
-    "netpolctl": {"base", "model", "ruleset", "parse", "source", "compile", "nft", "run"},
-    "": {"base", "model", "ruleset", "parse", "source", "compile", "nft", "run"},
+    "run": {"base", "model", "ruleset", "parse", "source", "compile", "nft", "links", "run"},
+    "netpolctl": {"base", "model", "ruleset", "parse", "source", "compile", "nft", "links", "run"},
+    "": {"base", "model", "ruleset", "parse", "source", "compile", "nft", "links", "run"},
 }
 HEADERS = {"base": {"base"}, "model": {"base"}, "ruleset": {"base"}, "parse": {"model"}, "source": {"parse"},
-           "compile": {"model", "ruleset"}, "nft": {"ruleset"}, "run": {"compile", "nft", "source"}}
+           "compile": {"model", "ruleset"}, "nft": {"ruleset"}, "links": {"base"}, "run": {"compile", "nft", "links", "source"}}
 LIBRARIES = {"yaml.h": "parse", "yajl/": "parse", "libconfig.h": "parse", "nftables/": "nft", "libnftnl/": "nft",
              "libmnl/": "nft", "libnetfilter_conntrack/": "nft", "linux/netfilter": "nft", "systemd/": "run"}
 PURE = {"base", "model", "ruleset", "parse", "compile"}
@@ -102,7 +102,7 @@ def pure():
 def headers_alone():
     """layers: every header compiles alone, and begins with a comment that describes it"""
     for directory in ("include", "include/base", "include/model", "daemon/model", "daemon/parse", "daemon/source",
-                      "daemon/compile", "daemon/nft", "daemon/run", "daemon/netpolctl"):
+                      "daemon/compile", "daemon/nft", "daemon/links", "daemon/run", "daemon/netpolctl"):
         for name in sorted(os.listdir(os.path.join(ROOT, directory))):
             if not name.endswith(".h"):
                 continue
