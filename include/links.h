@@ -107,6 +107,8 @@ const Link *links_find(const Links *links, unsigned index);
 /* All links, by ascending index: one a call, NULL after the last. *cursor is 0 at first. */
 const Link *links_next(const Links *links, size_t *cursor);
 
+#define LINKS_FORGET 64
+
 /*
  * Locates n addresses, in any order; ret_places[i] is of addresses[i]. What is not in the cache is
  * asked of the kernel. Addresses that were not asked for LINKS_FORGET calls in succession are

@@ -27,9 +27,11 @@ BELOW = {
     "": {"base", "model", "ruleset", "parse", "source", "compile", "nft", "links", "run"},
 }
 HEADERS = {"base": {"base"}, "model": {"base"}, "ruleset": {"base"}, "parse": {"model"}, "source": {"parse"},
-           "compile": {"model", "ruleset"}, "nft": {"ruleset"}, "links": {"base"}, "run": {"compile", "nft", "links", "source"}}
-LIBRARIES = {"yaml.h": "parse", "yajl/": "parse", "libconfig.h": "parse", "nftables/": "nft", "libnftnl/": "nft",
-             "libmnl/": "nft", "libnetfilter_conntrack/": "nft", "linux/netfilter": "nft", "systemd/": "run"}
+           "compile": {"model", "ruleset"}, "nft": {"ruleset"}, "links": {"base"},
+           "run": {"compile", "nft", "links", "source"}}
+LIBRARIES = {"yaml.h": {"parse"}, "yajl/": {"parse"}, "libconfig.h": {"parse"}, "nftables/": {"nft"},
+             "libnftnl/": {"nft"}, "libmnl/": {"nft", "links"}, "libnetfilter_conntrack/": {"nft"},
+             "linux/netfilter": {"nft"}, "linux/rtnetlink": {"links"}, "systemd/": {"run"}}
 PURE = {"base", "model", "ruleset", "parse", "compile"}
 # prints the last message of a process that is out of memory: without it the journal would show only the signal
 PRINTS = {"daemon/base/memory.c"}
@@ -79,9 +81,9 @@ def upwards():
 
 
 def libraries():
-    """layers: the headers of a library are included by one module only"""
+    """layers: the headers of a library are included by its modules only"""
     equal([f"{path} includes {name}" for module, path, text in sources() for _, name in includes(text)
-           for prefix, home in LIBRARIES.items() if name.startswith(prefix) and module != home], [])
+           for prefix, homes in LIBRARIES.items() if name.startswith(prefix) and module not in homes], [])
 
 
 def pure():
