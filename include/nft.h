@@ -48,6 +48,7 @@
  * the kernel holds, and the caller has to call nft_read().
  */
 #include "ruleset.h"
+#include "senders.h"
 
 enum {
 	NFT_E_REFUSED = 1, /* the kernel or libnftables refused: see nft_error() */
@@ -158,6 +159,35 @@ int nft_load(Nft *nft, const char *text);
  * has to show that it can see that leak. 0 or NFT_E_REFUSED.
  */
 int nft_apply_naively(Nft *nft, const Ruleset *new);
+
+/* ---- Senders: which source addresses pods may send from (senders.h) ---- */
+/*
+ * Carries `senders` into the tables NAME_senders of both families; NULL: they are deleted. `old` is
+ * what they hold, as far as is known; NULL: not known, and they are replaced as a whole. Does
+ * nothing if both are equal. One transaction: if it is refused, the tables are as before.
+ * *ret_counts is set on success. 0 or NFT_E_REFUSED.
+ *
+ * A packet that is in the hook meanwhile may see some sets as before and others as after, so it may
+ * be refused although it is its sender's; the next one is not.
+ */
+int nft_senders_apply(Nft *nft, const char *table, const Senders *old, const Senders *senders,
+	NftCounts *ret_counts);
+/* Whether somebody else changed these tables, or may have, since the last call. */
+bool nft_senders_take_notice(Nft *nft);
+
+/* How many packets were refused that came in at an interface. */
+typedef struct NftForged {
+	unsigned interface;
+	uint64_t packets;
+} NftForged;
+
+typedef VEC(NftForged) NftForgedCounts;
+
+/*
+ * Appends what the tables have counted since they were made, an interface up to once for each
+ * table. Nothing if there are no such tables. 0 or -errno.
+ */
+int nft_senders_count(Nft *nft, const char *table, Arena *arena, NftForgedCounts *counts);
 
 /* ---- Stale flows: established flows that the policies no longer allow ---- */
 /*

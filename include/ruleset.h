@@ -269,6 +269,7 @@ typedef enum TableRole {
 	TABLE_ENFORCING,   /* NAME: enforces the ruleset */
 	TABLE_FALLBACK,	   /* NAME_guard: enforces while TABLE_ENFORCING is made again */
 	TABLE_STALE_FLOWS, /* NAME_cut: refuses flows that were established and are now forbidden */
+	TABLE_SENDERS,	   /* NAME_senders: refuses packets of senders that they are not from */
 	TABLE_PROBE,	   /* NAME_try: made and deleted in one transaction, to try a feature */
 } TableRole;
 

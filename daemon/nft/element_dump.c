@@ -5,8 +5,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <libnftnl/common.h>
+#include <libnftnl/expr.h>
 #include <libnftnl/set.h>
 #include <linux/netfilter/nf_tables.h>
+#include <string.h>
 
 /* Called for each element by nftnl_set_elem_foreach(). Returns 0, or -1 to stop. */
 typedef int (*ElementVisit)(struct nftnl_set_elem *element, void *context);
@@ -165,4 +167,34 @@ int element_dump_flows(Netlink *netlink, Arena *arena, const BaseOptions *base, 
 	FlowReading reading = {arena, family, protocol, tuples};
 
 	return dump_elements(netlink, base, set, &(Dump){visit_flow, &reading});
+}
+
+/* ---- Counters ---- */
+typedef struct CounterReading {
+	Arena *arena;
+	NftForgedCounts *counts;
+} CounterReading;
+
+static int visit_counter(struct nftnl_set_elem *element, void *context)
+{
+	CounterReading *reading = context;
+	uint32_t n = 0;
+	const void *key = nftnl_set_elem_get(element, NFTNL_SET_ELEM_KEY, &n);
+	const struct nftnl_expr *counter = nftnl_set_elem_get(element, NFTNL_SET_ELEM_EXPR, &n);
+	NftForged forged = {};
+
+	if (!key || !counter)
+		return 0;
+	memcpy(&forged.interface, key, sizeof(forged.interface)); /* in host byte order */
+	forged.packets = nftnl_expr_get_u64(counter, NFTNL_EXPR_CTR_PACKETS);
+	VEC_PUSH(reading->arena, reading->counts, forged);
+	return 0;
+}
+
+int element_dump_counters(Netlink *netlink, Arena *arena, const BaseOptions *base, const char *set,
+	NftForgedCounts *counts)
+{
+	CounterReading reading = {arena, counts};
+
+	return dump_elements(netlink, base, set, &(Dump){visit_counter, &reading});
 }

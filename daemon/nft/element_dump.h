@@ -8,6 +8,7 @@
  * (NLM_F_DUMP_INTR), and the function fails with -EINTR.
  */
 #include "netlink.h"
+#include "nft.h"
 #include "transaction.h"
 
 /* Adds the elements of the hash set `set->name` to set->elements, not sorted. 0 or -errno. */
@@ -22,3 +23,7 @@ int element_dump_map(Netlink *netlink, Arena *arena, const BaseOptions *base, Di
 /* Adds the flows in a set of a table of stale flows to `tuples`, not sorted. 0 or -errno. */
 int element_dump_flows(Netlink *netlink, Arena *arena, const BaseOptions *base, const char *set,
 	Family family, uint8_t protocol, Tuples *tuples);
+/* The counters of a set of interfaces (senders_table.h): appended. -ENOENT: there is no such table.
+ */
+int element_dump_counters(Netlink *netlink, Arena *arena, const BaseOptions *base, const char *set,
+	NftForgedCounts *counts);

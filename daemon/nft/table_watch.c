@@ -16,7 +16,8 @@
 
 struct TableWatch {
 	struct mnl_socket *socket;
-	char *table;
+	char *table, *senders; /* NAME, NAME_senders */
+	bool is_senders_changed;
 	NftNotice notice;	/* read, and not yet returned by table_watch_read_notice */
 	bool is_author_pending; /* a change of our tables was read, its NFT_MSG_NEWGEN not yet */
 	char who[NFT_WHO_SIZE]; /* author of the change; "": not known */
@@ -30,6 +31,7 @@ TableWatch *table_watch_close(TableWatch *watch)
 	if (watch->socket)
 		mnl_socket_close(watch->socket);
 	free(watch->table);
+	free(watch->senders);
 	free(watch);
 	return NULL;
 }
@@ -57,11 +59,13 @@ int table_watch_ignore(TableWatch *watch, uint32_t one, uint32_t two)
 
 int table_watch_open(const char *table, TableWatch **ret_watch)
 {
+	ARENA_CLEANUP Arena *scratch = arena_new();
 	TableWatch *watch = MEMORY_NEW(TableWatch);
 	int receive_size = 64 << 20, error;
 
 	assert(*table);
 	watch->table = memory_copy_text(table);
+	watch->senders = memory_copy_text(object_name_table(scratch, table, TABLE_SENDERS));
 	watch->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (!watch->socket || mnl_socket_bind(watch->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
 		error = errno;
@@ -89,7 +93,7 @@ int table_watch_fd(const TableWatch *watch)
 }
 
 /* NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE ... are all attribute 1. */
-static bool is_about_our_table(const TableWatch *watch, const struct nlmsghdr *header)
+static bool is_about_table(const struct nlmsghdr *header, const char *table)
 {
 	const struct nfgenmsg *message = mnl_nlmsg_get_payload(header);
 	const struct nlattr *attribute;
@@ -99,7 +103,7 @@ static bool is_about_our_table(const TableWatch *watch, const struct nlmsghdr *h
 	mnl_attr_for_each(attribute, header, sizeof(*message))
 	{
 		if (mnl_attr_get_type(attribute) == NFTA_TABLE_NAME)
-			return strncmp(mnl_attr_get_str(attribute), watch->table,
+			return strncmp(mnl_attr_get_str(attribute), table,
 				       mnl_attr_get_payload_len(attribute)) == 0;
 	}
 	return false;
@@ -131,7 +135,9 @@ static void read_message(TableWatch *watch, const struct nlmsghdr *header)
 		if (watch->is_author_pending && !*watch->who)
 			read_author(watch, header);
 		watch->is_author_pending = false;
-	} else if (is_about_our_table(watch, header)) {
+	} else if (is_about_table(header, watch->senders)) {
+		watch->is_senders_changed = true;
+	} else if (is_about_table(header, watch->table)) {
 		watch->notice = NFT_NOTICE_TAMPERED;
 		watch->is_author_pending = true;
 	}
@@ -147,6 +153,8 @@ void table_watch_read(TableWatch *watch)
 
 		if (got < 0 && errno == ENOBUFS && watch->notice == NFT_NOTICE_NONE)
 			watch->notice = NFT_NOTICE_LOST;
+		if (got < 0 && errno == ENOBUFS)
+			watch->is_senders_changed = true;
 		if (got < 0 && (errno == EINTR || errno == ENOBUFS))
 			continue;
 		if (got < 0)
@@ -168,6 +176,14 @@ NftNotice table_watch_read_notice(TableWatch *watch, char ret_who[NFT_WHO_SIZE])
 	watch->notice = NFT_NOTICE_NONE;
 	watch->who[0] = '\0';
 	return notice;
+}
+
+bool table_watch_take_senders(TableWatch *watch)
+{
+	bool is_changed = watch->is_senders_changed;
+
+	watch->is_senders_changed = false;
+	return is_changed;
 }
 
 uint32_t table_watch_count_foreign(const TableWatch *watch)

@@ -28,5 +28,7 @@ void table_watch_subscribe(TableWatch *watch, bool is_on);
 void table_watch_read(TableWatch *watch);
 /* Reads everything, and returns what came since the last call: see nft_watch_read(). */
 NftNotice table_watch_read_notice(TableWatch *watch, char ret_who[NFT_WHO_SIZE]);
+/* Whether the tables NAME_senders were changed, or may have been, since the last call. */
+bool table_watch_take_senders(TableWatch *watch);
 /* The number of transactions of others that were read since table_watch_open, of any table. */
 uint32_t table_watch_count_foreign(const TableWatch *watch);

@@ -27,6 +27,7 @@ static const char *const STANDBY_MAP[DIRECTION_N][FAMILY_N] = {
 static const char *const TABLE_SUFFIX[] = {[TABLE_ENFORCING] = "",
 	[TABLE_FALLBACK] = "_guard",
 	[TABLE_STALE_FLOWS] = "_cut",
+	[TABLE_SENDERS] = "_senders",
 	[TABLE_PROBE] = "_try"};
 
 /* ---- Making ---- */

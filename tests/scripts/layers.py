@@ -18,21 +18,22 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 # a module -> the public headers that it may include: its own and those of lower layers
 BELOW = {
     "base": {"base"},
-    "model": {"base", "model"}, "ruleset": {"base", "ruleset"},
+    "model": {"base", "model"}, "ruleset": {"base", "ruleset"}, "senders": {"base", "senders"},
     "parse": {"base", "model", "parse"}, "compile": {"base", "model", "ruleset", "compile"},
-    "nft": {"base", "ruleset", "nft"}, "links": {"base", "links"},
+    "nft": {"base", "ruleset", "senders", "nft"}, "links": {"base", "links"},
     "source": {"base", "model", "parse", "source"},
-    "run": {"base", "model", "ruleset", "parse", "source", "compile", "nft", "links", "run"},
-    "netpolctl": {"base", "model", "ruleset", "parse", "source", "compile", "nft", "links", "run"},
-    "": {"base", "model", "ruleset", "parse", "source", "compile", "nft", "links", "run"},
+    "run": {"base", "model", "ruleset", "parse", "source", "compile", "nft", "links", "senders", "run"},
+    "netpolctl": {"base", "model", "ruleset", "parse", "source", "compile", "nft", "links", "senders", "run"},
+    "": {"base", "model", "ruleset", "parse", "source", "compile", "nft", "links", "senders", "run"},
 }
 HEADERS = {"base": {"base"}, "model": {"base"}, "ruleset": {"base"}, "parse": {"model"}, "source": {"parse"},
-           "compile": {"model", "ruleset"}, "nft": {"ruleset"}, "links": {"base"},
+           "senders": {"base"},
+           "compile": {"model", "ruleset"}, "nft": {"ruleset", "senders"}, "links": {"base"},
            "run": {"compile", "nft", "links", "source"}}
 LIBRARIES = {"yaml.h": {"parse"}, "yajl/": {"parse"}, "libconfig.h": {"parse"}, "nftables/": {"nft"},
              "libnftnl/": {"nft"}, "libmnl/": {"nft", "links"}, "libnetfilter_conntrack/": {"nft"},
              "linux/netfilter": {"nft"}, "linux/rtnetlink": {"links"}, "systemd/": {"run"}}
-PURE = {"base", "model", "ruleset", "parse", "compile"}
+PURE = {"base", "model", "ruleset", "senders", "parse", "compile"}
 # prints the last message of a process that is out of memory: without it the journal would show only the signal
 PRINTS = {"daemon/base/memory.c"}
 NOT_CODE = re.compile(r"/\*.*?\*/|\"(\\.|[^\"\\])*\"|'(\\.|[^'\\])*'", re.S)

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The tables of the sender check as nft text. See senders_table.h. */
+#include "senders_table.h"
+#include "ruleset.h"
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Which of the two tables. */
+typedef enum Side { SIDE_INET, SIDE_BRIDGE, SIDE_N } Side;
+static const char *const SIDE_FAMILY[SIDE_N] = {"inet", "bridge"};
+
+static bool has_side(const Senders *s, Side side)
+{
+	return side == SIDE_INET || s->bridge != SENDERS_NO_BRIDGE;
+}
+
+static const char *table_name(Arena *arena, const char *table, Side side)
+{
+	return arena_printf(
+		arena, "%s %s", SIDE_FAMILY[side], object_name_table(arena, table, TABLE_SENDERS));
+}
+
+/* ---- Sets ---- */
+static void add_interfaces(Arena *arena, const Interfaces *interfaces, Texts *texts)
+{
+	for (size_t i = 0; i < interfaces->n; i++)
+		VEC_PUSH(arena, texts, arena_printf(arena, "%u", interfaces->at[i]));
+}
+
+static void add_addresses(Arena *arena, const Addresses *addresses, Family family, Texts *texts)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	for (size_t i = 0; i < addresses->n; i++)
+		if (addresses->at[i].family == family)
+			VEC_PUSH(arena, texts,
+				arena_strdup(arena, address_text(addresses->at[i], text)));
+}
+
+static void add_senders(Arena *arena, const Senders *s, Family family, Texts *texts)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	for (size_t i = 0; i < s->senders.n; i++)
+		if (s->senders.at[i].address.family == family)
+			VEC_PUSH(arena, texts,
+				arena_printf(arena, "%u . %s", s->senders.at[i].port,
+					address_text(s->senders.at[i].address, text)));
+}
+
+/* nft has no keyword for the target of a neighbour advertisement: it is raw payload, a number. */
+static const char *target_text(Arena *arena, Address address)
+{
+	return arena_printf(arena, "0x%016llx%016llx", (unsigned long long)(address.value >> 64),
+		(unsigned long long)address.value);
+}
+
+static void add_targets(Arena *arena, const Senders *s, Texts *texts)
+{
+	for (size_t i = 0; i < s->senders.n; i++)
+		if (s->senders.at[i].address.family == FAMILY_IPV6)
+			VEC_PUSH(arena, texts,
+				arena_printf(arena, "%u . %s", s->senders.at[i].port,
+					target_text(arena, s->senders.at[i].address)));
+}
+
+static void add_owned_targets(Arena *arena, const Senders *s, Texts *texts)
+{
+	for (size_t i = 0; i < s->owned.n; i++)
+		if (s->owned.at[i].family == FAMILY_IPV6)
+			VEC_PUSH(arena, texts, target_text(arena, s->owned.at[i]));
+}
+
+typedef struct SideSet {
+	const char *name, *type;
+	Texts elements;
+} SideSet;
+
+typedef VEC(SideSet) SideSets;
+
+/* A raw payload needs `typeof` in place of `type`. */
+#define TARGET "@th,64,128"
+
+static void list_sets_of_pods(Arena *arena, const Senders *s, SideSets *sets)
+{
+	static const char *const type[FAMILY_N] = {"ipv4_addr", "ipv6_addr"};
+
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+		int n = f == FAMILY_IPV4 ? 4 : 6;
+		SideSet senders = {.name = arena_printf(arena, "senders%d", n),
+			.type = arena_printf(arena, "type iface_index . %s", type[f])};
+		SideSet owned = {.name = arena_printf(arena, "owned%d", n),
+			.type = arena_printf(arena, "type %s", type[f])};
+		SideSet unplaced = {
+			.name = arena_printf(arena, "unplaced%d", n), .type = owned.type};
+
+		add_senders(arena, s, f, &senders.elements);
+		add_addresses(arena, &s->owned, f, &owned.elements);
+		add_addresses(arena, &s->unplaced, f, &unplaced.elements);
+		VEC_PUSH(arena, sets, senders);
+		VEC_PUSH(arena, sets, owned);
+		VEC_PUSH(arena, sets, unplaced);
+	}
+}
+
+static void list_interfaces(
+	Arena *arena, const char *name, const Interfaces *interfaces, SideSets *sets)
+{
+	SideSet set = {.name = name, .type = "type iface_index"};
+
+	add_interfaces(arena, interfaces, &set.elements);
+	VEC_PUSH(arena, sets, set);
+}
+
+/* All sets whose elements change with the pods; always all of them, in this order. */
+static SideSets list_sets(Arena *arena, const Senders *s, Side side)
+{
+	SideSets sets = {};
+
+	list_sets_of_pods(arena, s, &sets);
+	list_interfaces(arena, "free", &s->free, &sets);
+	if (side == SIDE_INET) {
+		list_interfaces(arena, "bridges", &s->bridges, &sets);
+		list_interfaces(arena, "uplinks", &s->uplinks, &sets);
+	} else {
+		SideSet targets = {.name = "targets", .type = "typeof iif . " TARGET};
+		SideSet owned = {.name = "owned_targets", .type = "typeof " TARGET};
+
+		add_targets(arena, s, &targets.elements);
+		add_owned_targets(arena, s, &owned.elements);
+		list_interfaces(arena, "known", &s->known, &sets);
+		list_interfaces(arena, "outside", &s->outside, &sets);
+		VEC_PUSH(arena, &sets, targets);
+		VEC_PUSH(arena, &sets, owned);
+	}
+	for (size_t i = 0; i < sets.n; i++)
+		if (sets.at[i].elements.n)
+			qsort(sets.at[i].elements.at, sets.at[i].elements.n, sizeof(const char *),
+				text_compare_p);
+	return sets;
+}
+
+static void render_elements(Buf *buf, const Texts *elements)
+{
+	for (size_t i = 0; i < elements->n; i++)
+		buf_printf(buf, "%s%s", i ? ", " : "{ ", elements->at[i]);
+	buf_add(buf, " }");
+}
+
+static void render_set(Buf *buf, const SideSet *set, bool has_elements)
+{
+	buf_printf(buf, "\tset %s {\n\t\t%s\n", set->name, set->type);
+	if (has_elements && set->elements.n) {
+		buf_add(buf, "\t\telements = ");
+		render_elements(buf, &set->elements);
+		buf_add(buf, "\n");
+	}
+	buf_add(buf, "\t}\n");
+}
+
+/* ---- Ranges: sets that change with the rules ---- */
+static bool has_blocks(const Senders *s, Family family)
+{
+	for (size_t i = 0; i < s->blocks.n; i++)
+		if (s->blocks.at[i].range.family == family)
+			return true;
+	return false;
+}
+
+static bool has_subnets(const Senders *s, Family family)
+{
+	for (size_t i = 0; i < s->subnets.n; i++)
+		if (s->subnets.at[i].family == family)
+			return true;
+	return false;
+}
+
+static void render_blocks(Buf *buf, const Senders *s, Family family)
+{
+	char text[RANGE_TEXT_SIZE];
+	const char *separator = "{ ";
+
+	if (!has_blocks(s, family))
+		return;
+	buf_printf(buf,
+		"\tset blocks%d {\n\t\ttype iface_index . %s\n\t\tflags interval\n"
+		"\t\telements = ",
+		family == FAMILY_IPV4 ? 4 : 6, family == FAMILY_IPV4 ? "ipv4_addr" : "ipv6_addr");
+	for (size_t i = 0; i < s->blocks.n; i++) {
+		const SenderBlock *block = &s->blocks.at[i];
+
+		if (block->range.family != family)
+			continue;
+		buf_printf(
+			buf, "%s%u . %s", separator, block->port, range_text(block->range, text));
+		separator = ", ";
+	}
+	buf_add(buf, " }\n\t}\n");
+}
+
+static void render_subnets(Buf *buf, const Senders *s, Family family)
+{
+	char text[RANGE_TEXT_SIZE];
+	const char *separator = "{ ";
+
+	if (!has_subnets(s, family))
+		return;
+	buf_printf(buf, "\tset subnets%d {\n\t\ttype %s\n\t\tflags interval\n\t\telements = ",
+		family == FAMILY_IPV4 ? 4 : 6, family == FAMILY_IPV4 ? "ipv4_addr" : "ipv6_addr");
+	for (size_t i = 0; i < s->subnets.n; i++) {
+		if (s->subnets.at[i].family != family)
+			continue;
+		buf_printf(buf, "%s%s", separator, range_text(s->subnets.at[i], text));
+		separator = ", ";
+	}
+	buf_add(buf, " }\n\t}\n");
+}
+
+/* ---- Rules of both tables ---- */
+/*
+ * Refused packets are counted by the interface. The drop is a rule of its own: when the set is
+ * full, the rule that counts ends early.
+ */
+static void render_refuse(Buf *buf)
+{
+	buf_add(buf, "\tset " SENDERS_FORGED_SET " {\n\t\ttype iface_index\n\t\tsize 65535\n"
+		     "\t\tflags dynamic,timeout\n\t\ttimeout 1d\n\t}\n"
+		     "\tchain refuse {\n"
+		     "\t\tupdate @" SENDERS_FORGED_SET " { iif counter }\n\t\tdrop\n\t}\n");
+}
+
+static void render_block_rules(Buf *buf, const Senders *s)
+{
+	if (has_blocks(s, FAMILY_IPV4))
+		buf_add(buf, "\t\tiif . ip saddr @blocks4 accept\n");
+	if (has_blocks(s, FAMILY_IPV6))
+		buf_add(buf, "\t\tiif . ip6 saddr @blocks6 accept\n");
+}
+
+static const char HITS[] = "\t\tiif . ip saddr @senders4 accept\n"
+			   "\t\tiif . ip6 saddr @senders6 accept\n";
+static const char OWNED[] = "\t\tip saddr @owned4 goto refuse\n"
+			    "\t\tip6 saddr @owned6 goto refuse\n";
+/* Addresses that a host sends from before it has one, or that stay on the link. */
+static const char LINK_ONLY[] = "\t\tip6 saddr fe80::/10 accept\n"
+				"\t\tip6 saddr :: meta l4proto ipv6-icmp accept\n"
+				"\t\tip saddr 0.0.0.0 udp dport 67 accept\n"
+				"\t\tip saddr 0.0.0.0 ip protocol igmp accept\n";
+#define ROUTER "icmpv6 type { nd-router-advert, nd-redirect }"
+
+/* ---- Routed packets ---- */
+/* See senders_table.h: a tc handle, of letters "NP". */
+#define NEW_FLOW "4e50:1"
+
+static bool is_checked_once(const Senders *s)
+{
+	return s->mode == SENDERS_CHECK;
+}
+
+static void render_inet_prerouting(Buf *buf, const Senders *s)
+{
+	bool is_marked = is_checked_once(s) && s->bridge == SENDERS_LIFTED;
+
+	buf_add(buf, "\tchain prerouting {\n\t\ttype filter hook prerouting priority mangle; "
+		     "policy accept;\n");
+	if (is_checked_once(s))
+		buf_add(buf, "\t\tct state established accept\n");
+	if (s->bridges.n) /* the bridge table's business */
+		buf_printf(buf, "\t\tiif @bridges %saccept\n",
+			is_marked ? "meta priority set " NEW_FLOW " " : "");
+	buf_printf(buf, "%s\t\tgoto other\n\t}\n", HITS);
+}
+
+/*
+ * What is not a pod's own address at its port. A VRF passes a packet to this hook a second time, as
+ * if the VRF's device had received it. A port's routes tell which addresses are behind it even if
+ * the inventory does not: the kernel looks them up.
+ */
+static void render_inet_other(Buf *buf, const Senders *s)
+{
+	buf_add(buf, "\tchain other {\n\t\tiifname \"lo\" accept\n\t\tmeta iifkind \"vrf\" accept\n"
+		     "\t\tiif @free accept\n");
+	render_block_rules(buf, s);
+	buf_add(buf, "\t\tmeta iifkind \"veth\" iif != @uplinks " ROUTER " goto refuse\n");
+	buf_printf(buf, "%s%s", LINK_ONLY, OWNED);
+	buf_add(buf, "\t\tmeta iifkind != \"veth\" accept\n\t\tiif @uplinks accept\n"
+		     "\t\tfib saddr . iif oif missing goto refuse\n\t}\n");
+}
+
+/*
+ * VXLAN, Geneve, IP in IP, SIT and GRE from a pod to this node, which would take out a packet that
+ * is somebody else's. Here the port of a bridged packet is not known, but its source was checked.
+ */
+static void render_tunnels(Buf *buf, const Senders *s)
+{
+	if (s->allows_tunnels)
+		return;
+	buf_add(buf, "\tchain tunnels {\n\t\tiif @free return\n");
+	buf_add(buf, OWNED);
+	buf_add(buf, "\t\tip saddr @unplaced4 goto refuse\n\t\tip6 saddr @unplaced6 goto refuse\n"
+		     "\t\tiif @bridges ip6 saddr fe80::/10 goto refuse\n"
+		     "\t\tmeta iifkind \"veth\" iif != @uplinks goto refuse\n\t}\n"
+		     "\tchain input {\n\t\ttype filter hook input priority filter - 10; "
+		     "policy accept;\n\t\tct state established accept\n"
+		     "\t\tudp dport { 4789, 6081, 8472 } jump tunnels\n"
+		     "\t\tmeta l4proto { 4, 41, 47 } jump tunnels\n\t}\n");
+}
+
+/* ---- Bridged packets ---- */
+static void render_bridge_prerouting(Buf *buf, const Senders *s)
+{
+	bool is_marked = is_checked_once(s) && s->bridge == SENDERS_LIFTED;
+
+	buf_printf(buf,
+		"\tchain prerouting {\n\t\ttype filter hook prerouting priority %d; policy "
+		"accept;\n",
+		s->bridge == SENDERS_LIFTED ? 10 : -150);
+	if (is_marked) /* br_netfilter leaves out tagged frames: "ether type" is the tag's */
+		buf_add(buf, "\t\tmeta priority != " NEW_FLOW " ether type ip accept\n"
+			     "\t\tmeta priority != " NEW_FLOW " ether type ip6 accept\n"
+			     "\t\tmeta priority " NEW_FLOW " meta priority set none\n");
+	if (is_checked_once(s) && s->bridge == SENDERS_TRACKED)
+		buf_add(buf, "\t\tct state established accept\n");
+	buf_add(buf, "\t\ticmpv6 type { nd-router-advert, nd-neighbor-advert, nd-redirect } jump "
+		     "advertisements\n");
+	buf_printf(buf, "%s\t\tgoto other\n\t}\n", HITS);
+}
+
+/*
+ * A pod is no router, and answers for its own addresses and link-local ones alone. Whoever is not
+ * known yet may answer for an address that no other port has.
+ */
+static void render_advertisements(Buf *buf)
+{
+	buf_add(buf, "\tchain advertisements {\n\t\tiif @free return\n\t\tiif @outside return\n"
+		     "\t\tmeta iifkind != \"veth\" return\n"
+		     "\t\t" ROUTER " goto refuse\n"
+		     "\t\tiif . " TARGET " @targets return\n"
+		     "\t\t@th,64,32 & 0xffc00000 == 0xfe800000 return\n"
+		     "\t\tiif @known goto refuse\n"
+		     "\t\t" TARGET " @owned_targets goto refuse\n\t}\n");
+}
+
+/* Addresses that may come from a port of which no pod is known: see senders.h. */
+static void render_unknown_port(Buf *buf, const Senders *s, Family family, const char *match)
+{
+	int n = family == FAMILY_IPV4 ? 4 : 6;
+
+	buf_printf(buf, "\t\t%s @unplaced%d accept\n", match, n);
+	if (has_subnets(s, family))
+		buf_printf(buf, "\t\t%s @subnets%d accept\n", match, n);
+}
+
+static void render_bridge_other(Buf *buf, const Senders *s)
+{
+	buf_add(buf, "\tchain other {\n\t\tiif @free accept\n\t\tmeta protocol arp goto arp\n");
+	render_block_rules(buf, s);
+	buf_printf(buf, "%s\t\tiif @outside accept\n\t\tmeta iifkind != \"veth\" accept\n%s", OWNED,
+		LINK_ONLY);
+	buf_add(buf, "\t\tmeta protocol != ip meta protocol != ip6 accept\n"
+		     "\t\tiif @known goto refuse\n");
+	render_unknown_port(buf, s, FAMILY_IPV4, "ip saddr");
+	render_unknown_port(buf, s, FAMILY_IPV6, "ip6 saddr");
+	buf_add(buf, "\t\tgoto refuse\n\t}\n");
+}
+
+/* An ARP packet says which address its sender has. A probe (RFC 5227) says none. */
+static void render_arp(Buf *buf, const Senders *s)
+{
+	buf_add(buf, "\tchain arp {\n\t\tiif . arp saddr ip @senders4 accept\n"
+		     "\t\tarp saddr ip 0.0.0.0 accept\n");
+	if (has_blocks(s, FAMILY_IPV4))
+		buf_add(buf, "\t\tiif . arp saddr ip @blocks4 accept\n");
+	buf_add(buf, "\t\tarp saddr ip @owned4 goto refuse\n\t\tiif @outside accept\n"
+		     "\t\tmeta iifkind != \"veth\" accept\n\t\tiif @known goto refuse\n");
+	render_unknown_port(buf, s, FAMILY_IPV4, "arp saddr ip");
+	buf_add(buf, "\t\tgoto refuse\n\t}\n");
+}
+
+/* ---- Whole tables ---- */
+static const char *render_side(Arena *arena, const Senders *s, Side side, bool has_elements)
+{
+	Buf buf = {.arena = arena};
+	SideSets sets = list_sets(arena, s, side);
+
+	buf_printf(&buf, "table %s {\n", table_name(arena, s->table, side));
+	for (size_t i = 0; i < sets.n; i++)
+		render_set(&buf, &sets.at[i], has_elements);
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+		render_blocks(&buf, s, f);
+		render_subnets(&buf, s, f);
+	}
+	render_refuse(&buf);
+	if (side == SIDE_INET) {
+		render_inet_other(&buf, s);
+		render_tunnels(&buf, s);
+		render_inet_prerouting(&buf, s);
+	} else {
+		render_advertisements(&buf);
+		render_arp(&buf, s);
+		render_bridge_other(&buf, s);
+		render_bridge_prerouting(&buf, s);
+	}
+	buf_add(&buf, "}\n");
+	return buf_text(&buf);
+}
+
+/* nft has no "delete if it exists". To add a table that exists does nothing, so it is added first.
+ */
+const char *senders_table_removal(Arena *arena, const char *table)
+{
+	Buf buf = {.arena = arena};
+
+	for (Side side = SIDE_INET; side < SIDE_N; side++) {
+		const char *name = table_name(arena, table, side);
+
+		buf_printf(&buf, "add table %s\ndelete table %s\n", name, name);
+	}
+	return buf_text(&buf);
+}
+
+const char *senders_table_render(Arena *arena, const Senders *s)
+{
+	Buf buf = {.arena = arena};
+
+	buf_add(&buf, senders_table_removal(arena, s->table));
+	for (Side side = SIDE_INET; side < SIDE_N; side++)
+		if (has_side(s, side))
+			buf_add(&buf, render_side(arena, s, side, true));
+	return buf_text(&buf);
+}
+
+/* ---- Differences ---- */
+/* Appends to `ret_only` what is in `list` and not in `other`; both are sorted. */
+static void find_only(Arena *arena, const Texts *list, const Texts *other, Texts *ret_only)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		while (k < other->n && strcmp(other->at[k], list->at[i]) < 0)
+			k++;
+		if (k == other->n || strcmp(other->at[k], list->at[i]) != 0)
+			VEC_PUSH(arena, ret_only, list->at[i]);
+	}
+}
+
+static void render_change(
+	Buf *buf, const char *verb, const char *table, const char *set, const Texts *elements)
+{
+	if (elements->n == 0)
+		return;
+	buf_printf(buf, "%s element %s %s ", verb, table, set);
+	render_elements(buf, elements);
+	buf_add(buf, "\n");
+}
+
+const char *senders_table_difference(Arena *arena, const Senders *old, const Senders *new)
+{
+	Buf buf = {.arena = arena};
+
+	if (!text_is_equal(old->table, new->table))
+		return NULL;
+	for (Side side = SIDE_INET; side < SIDE_N; side++) {
+		SideSets before, after;
+		const char *table = table_name(arena, new->table, side);
+
+		if (has_side(old, side) != has_side(new, side))
+			return NULL;
+		if (!has_side(new, side))
+			continue;
+		if (!text_is_equal(render_side(arena, old, side, false),
+			    render_side(arena, new, side, false)))
+			return NULL;
+		before = list_sets(arena, old, side);
+		after = list_sets(arena, new, side);
+		assert(before.n == after.n);
+		for (size_t i = 0; i < before.n; i++) {
+			Texts gone = {}, come = {};
+
+			find_only(arena, &before.at[i].elements, &after.at[i].elements, &gone);
+			find_only(arena, &after.at[i].elements, &before.at[i].elements, &come);
+			render_change(&buf, "delete", table, before.at[i].name, &gone);
+			render_change(&buf, "add", table, before.at[i].name, &come);
+		}
+	}
+	return buf_text(&buf);
+}

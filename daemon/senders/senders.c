@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Facts about pods and ports -> who may send what. See senders.h. */
+#include "senders.h"
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Sorted lists ---- */
+static int compare_interfaces(const void *a, const void *b)
+{
+	unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int compare_addresses(const void *a, const void *b)
+{
+	return address_compare(*(const Address *)a, *(const Address *)b);
+}
+
+static int compare_senders(const void *a, const void *b)
+{
+	const Sender *x = a, *y = b;
+	int r = compare_interfaces(&x->port, &y->port);
+
+	return r ? r : address_compare(x->address, y->address);
+}
+
+static int compare_blocks(const void *a, const void *b)
+{
+	const SenderBlock *x = a, *y = b;
+	int r = compare_interfaces(&x->port, &y->port);
+
+	if (r == 0)
+		r = (int)x->range.family - (int)y->range.family;
+	if (r == 0)
+		r = (x->range.first > y->range.first) - (x->range.first < y->range.first);
+	return r ? r : (x->range.last > y->range.last) - (x->range.last < y->range.last);
+}
+
+/* Sorts n items and drops repeated ones; returns how many are left. */
+static uint32_t sort_unique(
+	void *items, uint32_t n, size_t size, int (*compare)(const void *, const void *))
+{
+	char *at = items;
+	uint32_t kept = 0;
+
+	if (n == 0)
+		return 0;
+	qsort(items, n, size, compare);
+	for (uint32_t i = 1; i < n; i++)
+		if (compare(at + kept * size, at + i * size) != 0)
+			memmove(at + ++kept * size, at + i * size, size);
+	return kept + 1;
+}
+
+#define SORT(v, compare) ((v)->n = sort_unique((v)->at, (v)->n, sizeof(*(v)->at), (compare)))
+
+static bool has_interface(const Interfaces *interfaces, unsigned index)
+{
+	return interfaces->n &&
+	       bsearch(&index, interfaces->at, interfaces->n, sizeof(index), compare_interfaces);
+}
+
+static bool has_address(const Addresses *addresses, Address address)
+{
+	return addresses->n &&
+	       bsearch(&address, addresses->at, addresses->n, sizeof(address), compare_addresses);
+}
+
+/* ---- Ports of pods ---- */
+typedef struct Making {
+	Senders *s;
+	const SenderFacts *facts;
+	Interfaces sure; /* ports at which a pod is for sure */
+	/* a port that the bridge has learned for addresses of several pods says nothing */
+	Interfaces learned, ambiguous;
+} Making;
+
+/* By a setting, any listed address may come from any port of a bridge. */
+static bool is_port_ignored(const Making *m, const SenderPlace *place)
+{
+	return m->s->mode == SENDERS_LISTED && place->bridge;
+}
+
+static bool is_learned_usable(const Making *m, const SenderPlace *place)
+{
+	return place->certainty == SENDER_LEARNED && !has_interface(&m->sure, place->port) &&
+	       !has_interface(&m->ambiguous, place->port);
+}
+
+/* The ports that the pod is at: those that are sure, or else those that a bridge has learned. */
+static void list_ports(const Making *m, const SenderPod *pod, Interfaces *ret_ports)
+{
+	for (size_t i = 0; i < pod->places.n; i++)
+		if (pod->places.at[i].certainty == SENDER_SURE)
+			VEC_PUSH(m->s->arena, ret_ports, pod->places.at[i].port);
+	for (size_t i = 0; ret_ports->n == 0 && i < pod->places.n; i++)
+		if (is_learned_usable(m, &pod->places.at[i]))
+			VEC_PUSH(m->s->arena, ret_ports, pod->places.at[i].port);
+	SORT(ret_ports, compare_interfaces);
+}
+
+/* Each port once for a pod, in m->learned; sorted. Those that are there twice are ambiguous. */
+static void find_ambiguous(Making *m)
+{
+	qsort(m->learned.at, m->learned.n, sizeof(unsigned), compare_interfaces);
+	for (size_t i = 1; i < m->learned.n; i++)
+		if (m->learned.at[i] == m->learned.at[i - 1])
+			VEC_PUSH(m->s->arena, &m->ambiguous, m->learned.at[i]);
+	SORT(&m->ambiguous, compare_interfaces);
+}
+
+static void survey_ports(Making *m)
+{
+	for (size_t i = 0; i < m->facts->pods.n; i++) {
+		const SenderPod *pod = &m->facts->pods.at[i];
+		Interfaces learned = {};
+
+		for (size_t k = 0; k < pod->places.n; k++) {
+			const SenderPlace *place = &pod->places.at[k];
+
+			assert(place->port || place->certainty == SENDER_NOWHERE);
+			if (place->certainty == SENDER_SURE)
+				VEC_PUSH(m->s->arena, &m->sure, place->port);
+			if (place->certainty == SENDER_LEARNED)
+				VEC_PUSH(m->s->arena, &learned, place->port);
+			if (place->bridge)
+				VEC_PUSH(m->s->arena, &m->s->bridges, place->bridge);
+		}
+		SORT(&learned, compare_interfaces);
+		for (size_t k = 0; k < learned.n; k++)
+			VEC_PUSH(m->s->arena, &m->learned, learned.at[k]);
+	}
+	SORT(&m->sure, compare_interfaces);
+	SORT(&m->s->bridges, compare_interfaces);
+	if (m->learned.n)
+		find_ambiguous(m);
+}
+
+/* ---- Pods ---- */
+static void add_port(Making *m, const SenderPod *pod, unsigned port)
+{
+	Senders *s = m->s;
+
+	for (size_t i = 0; i < pod->places.n; i++)
+		VEC_PUSH(s->arena, &s->senders, (Sender){port, pod->places.at[i].address});
+	for (size_t i = 0; i < pod->allowed.n; i++)
+		VEC_PUSH(s->arena, &s->blocks, (SenderBlock){port, pod->allowed.at[i]});
+	if (pod->is_free)
+		VEC_PUSH(s->arena, &s->free, port);
+	else
+		VEC_PUSH(s->arena, &s->known, port);
+}
+
+static void add_pod(Making *m, const SenderPod *pod)
+{
+	Senders *s = m->s;
+	Interfaces ports = {};
+
+	list_ports(m, pod, &ports);
+	s->counts.pods++;
+	s->counts.free += pod->is_free || pod->allowed.n;
+	if (ports.n && pod->places.n && is_port_ignored(m, &pod->places.at[0])) {
+		for (size_t i = 0; pod->is_free && i < ports.n; i++)
+			VEC_PUSH(s->arena, &s->free, ports.at[i]);
+		ports.n = 0;
+	}
+	for (size_t i = 0; i < ports.n; i++)
+		add_port(m, pod, ports.at[i]);
+	for (size_t i = 0; i < pod->places.n; i++)
+		if (ports.n)
+			VEC_PUSH(s->arena, &s->owned, pod->places.at[i].address);
+		else
+			VEC_PUSH(s->arena, &s->unplaced, pod->places.at[i].address);
+	if (ports.n)
+		s->counts.placed++;
+	else
+		s->counts.unplaced++;
+}
+
+/* Drops the items of `list` that are in `others`; both are sorted. */
+static void subtract_interfaces(Interfaces *list, const Interfaces *others)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < list->n; i++)
+		if (!has_interface(others, list->at[i]))
+			list->at[kept++] = list->at[i];
+	list->n = kept;
+}
+
+static void subtract_addresses(Addresses *list, const Addresses *others)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < list->n; i++)
+		if (!has_address(others, list->at[i]))
+			list->at[kept++] = list->at[i];
+	list->n = kept;
+}
+
+/* A pod that is not free does not make a port that is free a checked one. */
+static void finish(Senders *s)
+{
+	SORT(&s->senders, compare_senders);
+	SORT(&s->blocks, compare_blocks);
+	SORT(&s->owned, compare_addresses);
+	SORT(&s->unplaced, compare_addresses);
+	SORT(&s->known, compare_interfaces);
+	SORT(&s->free, compare_interfaces);
+	SORT(&s->uplinks, compare_interfaces);
+	SORT(&s->outside, compare_interfaces);
+	subtract_addresses(&s->unplaced, &s->owned);
+	subtract_interfaces(&s->known, &s->free);
+	subtract_interfaces(&s->uplinks, &s->known);
+	subtract_interfaces(&s->outside, &s->known);
+}
+
+static Interfaces copy_interfaces(Arena *arena, const unsigned *interfaces, size_t n)
+{
+	Interfaces copy = {};
+
+	for (size_t i = 0; i < n; i++)
+		VEC_PUSH(arena, &copy, interfaces[i]);
+	return copy;
+}
+
+Senders *senders_make(const SenderFacts *facts)
+{
+	Arena *arena = arena_new();
+	Senders *s = ARENA_NEW(arena, Senders);
+	Making making = {.s = s, .facts = facts};
+
+	assert(facts->mode != SENDERS_OFF);
+	*s = (Senders){.arena = arena,
+		.table = arena_strdup(arena, facts->table),
+		.mode = facts->mode,
+		.bridge = facts->bridge,
+		.allows_tunnels = facts->allows_tunnels,
+		.uplinks = copy_interfaces(arena, facts->uplinks.at, facts->uplinks.n),
+		.outside = copy_interfaces(arena, facts->outside.at, facts->outside.n)};
+	survey_ports(&making);
+	for (size_t i = 0; i < facts->pods.n; i++)
+		add_pod(&making, &facts->pods.at[i]);
+	finish(s);
+	for (size_t i = 0; facts->mode != SENDERS_LISTED && i < facts->subnets.n; i++)
+		VEC_PUSH(arena, &s->subnets, facts->subnets.at[i]);
+	ranges_normalise(&s->subnets);
+	return s;
+}
+
+Senders *senders_free(Senders *senders)
+{
+	if (senders)
+		arena_free(senders->arena);
+	return NULL;
+}
+
+/* ---- Comparison ---- */
+static bool interfaces_are_equal(const Interfaces *a, const Interfaces *b)
+{
+	return a->n == b->n && (a->n == 0 || memcmp(a->at, b->at, a->n * sizeof(*a->at)) == 0);
+}
+
+static bool lists_are_equal(const Senders *a, const Senders *b)
+{
+	if (a->senders.n != b->senders.n || a->blocks.n != b->blocks.n)
+		return false;
+	for (size_t i = 0; i < a->senders.n; i++)
+		if (compare_senders(&a->senders.at[i], &b->senders.at[i]) != 0)
+			return false;
+	for (size_t i = 0; i < a->blocks.n; i++)
+		if (compare_blocks(&a->blocks.at[i], &b->blocks.at[i]) != 0)
+			return false;
+	return true;
+}
+
+bool senders_are_equal(const Senders *a, const Senders *b)
+{
+	return text_is_equal(a->table, b->table) && a->mode == b->mode && a->bridge == b->bridge &&
+	       a->allows_tunnels == b->allows_tunnels && lists_are_equal(a, b) &&
+	       addresses_are_equal(&a->owned, &b->owned) &&
+	       addresses_are_equal(&a->unplaced, &b->unplaced) &&
+	       interfaces_are_equal(&a->known, &b->known) &&
+	       interfaces_are_equal(&a->free, &b->free) &&
+	       interfaces_are_equal(&a->bridges, &b->bridges) &&
+	       interfaces_are_equal(&a->uplinks, &b->uplinks) &&
+	       interfaces_are_equal(&a->outside, &b->outside) &&
+	       ranges_are_equal(&a->subnets, &b->subnets);
+}
