@@ -136,18 +136,23 @@ typedef enum BridgeMode {
 #define SETTINGS_DIRECTORIES_MAX 16 /* of policies; and as many of the inventory */
 #define SETTINGS_POLICIES_DEFAULT "/etc/netpol/conf.d"
 #define SETTINGS_INVENTORY_DEFAULT "/run/netpol/inventory"
+typedef enum PodTunnels { POD_TUNNELS_DROP, POD_TUNNELS_ALLOW } PodTunnels;
 
 typedef struct Settings {
 	const char *node, *state, *runtime, *table;
 	Texts policies, inventory; /* directories: 1 to SETTINGS_DIRECTORIES_MAX, each once */
 	bool is_host_name;	   /* node is the host's name: nobody set another */
 	int enforce, deny, bridge; /* Enforce, Deny, BridgeMode */
+	int senders;		   /* an index of SENDERS_MODE_TEXT; as SendersMode in senders.h */
+	Texts senders_free;	   /* patterns of "namespace/pod": may send from any address */
+	int pod_tunnels;	   /* PodTunnels */
 	Ranges service_cidrs;	   /* normalised */
 	int settle_ms;		   /* how long to debounce file events; milliseconds */
 	int withdraw_ms; /* how long what a deleted file said stays in force; milliseconds */
 } Settings;
 
-extern const char *const BRIDGE_MODE_TEXT[]; /* by BridgeMode, NULL-terminated */
+extern const char *const BRIDGE_MODE_TEXT[];  /* by BridgeMode, NULL-terminated */
+extern const char *const SENDERS_MODE_TEXT[]; /* NULL-terminated */
 
 /* The defaults, with the host's name as the node's, which is copied into the arena. */
 void settings_default(Arena *arena, const char *node, Settings *ret_settings);

@@ -21,6 +21,7 @@
  */
 #include "compile.h"
 #include "nft.h"
+#include "senders.h"
 #include "source.h"
 
 enum {
@@ -132,6 +133,22 @@ typedef struct Totals {
 	size_t policies, pods, namespaces, isolated, sets, chains, elements, errors, warnings;
 } Totals;
 
+/* What the sender check does and has refused (daemon/run/sender_check.h). */
+typedef struct ForgedCount {
+	const char *namespace, *pod; /* the pod at the port; "": none is known there */
+	uint64_t packets;	     /* since the start */
+} ForgedCount;
+
+typedef VEC(ForgedCount) ForgedTotals;
+
+typedef struct SenderReport {
+	const char *mode; /* the setting's text */
+	size_t pods;	  /* of this node: */
+	size_t placed;	  /* those whose port is known */
+	Texts free;	  /* "namespace/name" of those that may send from other addresses, too */
+	ForgedTotals forged;
+} SenderReport;
+
 /* Borrows everything that it points to. */
 typedef struct Status {
 	uint64_t generation; /* changes applied since the start */
@@ -143,7 +160,8 @@ typedef struct Status {
 	unsigned apply_ms; /* how long the last change took */
 	NftCounts last;	   /* of the last change */
 	const char *node, *table, *bridge, *bridge_why;
-	const char *unhealthy;	/* why; NULL: healthy */
+	const SenderReport *senders; /* NULL: none yet */
+	const char *unhealthy;	     /* why; NULL: healthy */
 	const char *saving;	/* the state directory: "saved", "saving", or why saving fails */
 	const Model *model;	/* NULL: none yet */
 	const Ruleset *ruleset; /* in force in the inet table; NULL: none yet */

@@ -354,7 +354,7 @@ static void render_unknown_port(Buf *buf, const Senders *s, Family family, const
 
 static void render_bridge_other(Buf *buf, const Senders *s)
 {
-	buf_add(buf, "\tchain other {\n\t\tiif @free accept\n\t\tmeta protocol arp goto arp\n");
+	buf_add(buf, "\tchain other {\n\t\tiif @free accept\n\t\tmeta protocol arp goto resolution\n");
 	render_block_rules(buf, s);
 	buf_printf(buf, "%s\t\tiif @outside accept\n\t\tmeta iifkind != \"veth\" accept\n%s", OWNED,
 		LINK_ONLY);
@@ -368,7 +368,7 @@ static void render_bridge_other(Buf *buf, const Senders *s)
 /* An ARP packet says which address its sender has. A probe (RFC 5227) says none. */
 static void render_arp(Buf *buf, const Senders *s)
 {
-	buf_add(buf, "\tchain arp {\n\t\tiif . arp saddr ip @senders4 accept\n"
+	buf_add(buf, "\tchain resolution {\n\t\tiif . arp saddr ip @senders4 accept\n"
 		     "\t\tarp saddr ip 0.0.0.0 accept\n");
 	if (has_blocks(s, FAMILY_IPV4))
 		buf_add(buf, "\t\tiif . arp saddr ip @blocks4 accept\n");

@@ -5,8 +5,10 @@
 #include <string.h>
 
 const char *const BRIDGE_MODE_TEXT[] = {"auto", "br_netfilter", "conntrack", "off", NULL};
+const char *const SENDERS_MODE_TEXT[] = {"check", "every", "listed", "off", NULL};
 static const char *const ENFORCE_TEXT[] = {"local", "all", NULL};
 static const char *const DENY_TEXT[] = {"reject", "drop", NULL};
+static const char *const POD_TUNNELS_TEXT[] = {"drop", "allow", NULL};
 
 #define SETTLE_MS_MAX 10000
 #define WITHDRAW_MS_MAX 60000
@@ -14,7 +16,8 @@ static const char *const DENY_TEXT[] = {"reject", "drop", NULL};
 static const Schema SCHEMA = {(const Field[]){{.key = "node"}, {.key = "policies"},
 	{.key = "inventory"}, {.key = "state"}, {.key = "runtime"}, {.key = "table"},
 	{.key = "enforce"}, {.key = "deny"}, {.key = "bridge"}, {.key = "service_cidrs"},
-	{.key = "settle_ms"}, {.key = "withdraw_ms"}, {}}};
+	{.key = "settle_ms"}, {.key = "withdraw_ms"}, {.key = "senders"}, {.key = "senders_free"},
+	{.key = "pod_tunnels"}, {}}};
 
 void settings_default(Arena *arena, const char *node, Settings *ret_settings)
 {
@@ -168,6 +171,37 @@ static void read_service_cidrs(Reader *reader, const Node *root, Settings *setti
 	ranges_normalise(&settings->service_cidrs);
 }
 
+/* "namespace/pod", where "*" stands for any characters but "/". */
+static bool is_pod_pattern(const char *text)
+{
+	const char *slash = strchr(text, '/'), *allowed = "abcdefghijklmnopqrstuvwxyz0123456789-.*";
+
+	return slash && slash > text && slash[1] &&
+	       strspn(text, allowed) == (size_t)(slash - text) &&
+	       slash[1 + strspn(slash + 1, allowed)] == '\0';
+}
+
+static void read_senders_free(Reader *reader, const Node *root, Settings *settings)
+{
+	const Node *node = node_field(reader, root, "senders_free", NODE_LIST);
+	Texts patterns = {};
+
+	for (size_t i = 0; i < node_count(node); i++) {
+		const Node *item = node->items.at[i];
+
+		if (item->kind == NODE_STRING && is_pod_pattern(item->text))
+			VEC_PUSH(reader->arena, &patterns, item->text);
+		else
+			DIAG_ERROR(reader->diags, item->origin, "invalid-value",
+				"for example \"kube-system/vpn-*\"",
+				"senders_free[%zu]: Invalid value: must be \"NAMESPACE/POD\", of "
+				"lower case letters, digits, '-', '.', and '*' for any characters",
+				i);
+	}
+	if (node)
+		settings->senders_free = patterns;
+}
+
 static void read_milliseconds(
 	Reader *reader, const Node *root, const char *key, int max, int *milliseconds)
 {
@@ -203,6 +237,9 @@ int settings_parse(
 	read_choice(&reader, root, "enforce", ENFORCE_TEXT, &settings->enforce);
 	read_choice(&reader, root, "deny", DENY_TEXT, &settings->deny);
 	read_choice(&reader, root, "bridge", BRIDGE_MODE_TEXT, &settings->bridge);
+	read_choice(&reader, root, "senders", SENDERS_MODE_TEXT, &settings->senders);
+	read_choice(&reader, root, "pod_tunnels", POD_TUNNELS_TEXT, &settings->pod_tunnels);
+	read_senders_free(&reader, root, settings);
 	read_service_cidrs(&reader, root, settings);
 	read_milliseconds(&reader, root, "settle_ms", SETTLE_MS_MAX, &settings->settle_ms);
 	read_milliseconds(&reader, root, "withdraw_ms", WITHDRAW_MS_MAX, &settings->withdraw_ms);

@@ -11,8 +11,9 @@ struct Pipeline {
 	const Feeds *feeds;
 	void (*on_stage)(void *context);
 	void *context;
-	Snapshot *snapshot; /* NULL together with the compiler: the state is EMPTY */
-	Compiler *compiler; /* borrows the settings and the snapshot's model */
+	Snapshot *snapshot;    /* NULL together with the compiler: the state is EMPTY */
+	Compiler *compiler;    /* borrows the settings and the snapshot's model */
+	LocalPods *local_pods; /* NULL: EMPTY */
 	Arena *diag_arena;
 	Diags diags; /* of the last update */
 	bool has_garbage;
@@ -40,6 +41,7 @@ Pipeline *pipeline_free(Pipeline *p)
 
 void pipeline_reset(Pipeline *p)
 {
+	p->local_pods = local_pods_free(p->local_pods);
 	p->compiler = compiler_free(p->compiler);
 	p->snapshot = snapshot_free(p->snapshot);
 }
@@ -47,6 +49,11 @@ void pipeline_reset(Pipeline *p)
 const Model *pipeline_model(const Pipeline *p)
 {
 	return p->snapshot ? snapshot_model(p->snapshot) : NULL;
+}
+
+const Pods *pipeline_local_pods(const Pipeline *p)
+{
+	return p->local_pods ? local_pods_list(p->local_pods) : NULL;
 }
 
 const Diags *pipeline_diags(const Pipeline *p)
@@ -76,6 +83,7 @@ static void build(Pipeline *p)
 	dirs = feeds_dirs(p->feeds, &n);
 	p->snapshot = snapshot_new(dirs, n);
 	p->compiler = compiler_new(snapshot_model(p->snapshot), &options);
+	p->local_pods = local_pods_new(p->settings->node);
 }
 
 static void start_diags(Pipeline *p)
@@ -110,6 +118,7 @@ bool pipeline_update(Pipeline *p, const PipelineInput *input, Faults *faults,
 		pipeline_reset(p); /* the compiler misses these changes */
 		return false;
 	}
+	local_pods_update(p->local_pods, &changes);
 	p->on_stage(p->context);
 	compile_tables(p, &changes, input->bridge, ret_wanted);
 	p->on_stage(p->context);

@@ -17,6 +17,7 @@
  */
 #include "enforcer.h"
 #include "feeds.h"
+#include "local_pods.h"
 
 typedef struct Pipeline Pipeline;
 
@@ -39,6 +40,8 @@ typedef struct PipelineInput {
 bool pipeline_update(Pipeline *pipeline, const PipelineInput *input, Faults *faults,
 	Ruleset *ret_wanted[KERNEL_TABLE_N]);
 const Model *pipeline_model(const Pipeline *pipeline); /* NULL: EMPTY */
+/* The pods of this node; NULL: EMPTY. Valid until the next update or reset. */
+const Pods *pipeline_local_pods(const Pipeline *pipeline);
 /* Of the last update: the files', the snapshot's, the compiler's. Valid until the next. */
 const Diags *pipeline_diags(const Pipeline *pipeline);
 /*

@@ -32,6 +32,7 @@
 #include "notify.h"
 #include "pipeline.h"
 #include "reporter.h"
+#include "sender_check.h"
 #include "settings.h"
 #include "stale_flows.h"
 #include "state_keeper.h"
@@ -64,6 +65,7 @@ typedef struct Daemon {
 	Pipeline *pipeline;
 	StateKeeper *keeper;
 	StaleFlows *stale_flows;
+	SenderCheck *senders;
 	Reporter *reporter;
 	Watch *watch;
 	HostName *host_name;
@@ -95,6 +97,7 @@ static void undo_tampering(void *context)
 		timer_start(d->retry, RETRY_USEC);
 	if (result.is_undone)
 		after_change(d);
+	sender_check_repair(d->senders, false);
 }
 
 static void on_notification(void *context)
@@ -141,6 +144,14 @@ static void choose_bridge(Daemon *d)
 		faults_add(&d->faults, "%s", d->bridge.why);
 }
 
+/* How the sender check sees bridged packets. */
+static SendersBridge senders_bridge(const BridgeState *bridge)
+{
+	if (bridge->has_table)
+		return bridge->options.has_conntrack ? SENDERS_TRACKED : SENDERS_LIFTED;
+	return bridge->is_well ? SENDERS_NO_BRIDGE : SENDERS_UNTRACKED;
+}
+
 static int enforce(Daemon *d, Ruleset *wanted[KERNEL_TABLE_N])
 {
 	int r = enforcer_apply(d->enforcer, wanted);
@@ -150,6 +161,14 @@ static int enforce(Daemon *d, Ruleset *wanted[KERNEL_TABLE_N])
 	if (*enforcer_refusal(d->enforcer))
 		faults_add(&d->faults, "%s", enforcer_refusal(d->enforcer));
 	return r;
+}
+
+/* Errors are reported, and tried again: policies are enforced all the same. */
+static void check_senders(Daemon *d)
+{
+	sender_check_update(d->senders, senders_bridge(&d->bridge));
+	if (*sender_check_refusal(d->senders))
+		faults_add(&d->faults, "%s", sender_check_refusal(d->senders));
 }
 
 /* Files -> kernel, once. 0, RUN_E_REFUSED or -errno. */
@@ -170,7 +189,9 @@ static int reconcile(Daemon *d)
 	};
 	if (!pipeline_update(d->pipeline, &input, &d->faults, wanted))
 		return 0; /* what is wanted is unknown: the kernel's tables stay */
-	return enforce(d, wanted);
+	r = enforce(d, wanted);
+	check_senders(d);
+	return r;
 }
 
 /* After a failure the retry timer is armed instead: what is overdue must not make a busy loop. */
@@ -278,11 +299,13 @@ static void check_health(Daemon *d)
 	const char *why;
 
 	undo_tampering(d);
+	sender_check_repair(d->senders, !nft_generation_is_accounted(d->nft));
 	why = health_find_fault(&subjects);
 	undo_tampering(d); /* notifications that the check read from the socket */
 	if (why || !faults_is_empty(&d->faults))
 		recover(d, &subjects, why);
 	stale_flows_review(d->stale_flows);
+	sender_check_count(d->senders);
 	if (!state_keeper_is_saved(d->keeper))
 		state_keeper_retry(d->keeper);
 	if (faults_is_empty(&d->faults))
@@ -300,6 +323,15 @@ static void on_health_time(void *context)
 }
 
 /* ---- What components report ---- */
+static void on_senders_changed(void *context)
+{
+	Daemon *d = context;
+
+	if (*sender_check_refusal(d->senders))
+		faults_add(&d->faults, "%s", sender_check_refusal(d->senders));
+	reporter_report(d->reporter);
+}
+
 static void on_tightened(void *context)
 {
 	Daemon *d = context;
@@ -372,6 +404,7 @@ static void fill_status(void *context, Arena *arena, Status *ret_status)
 		.table = d->settings->table,
 		.bridge = d->bridge.mode ? d->bridge.mode : "none",
 		.bridge_why = d->bridge.why,
+		.senders = sender_check_report(d->senders),
 		.unhealthy = faults_is_empty(&d->faults) ? NULL : d->faults.text,
 		.model = pipeline_model(d->pipeline),
 		.ruleset = enforcer_applied(d->enforcer, KERNEL_INET),
@@ -488,6 +521,8 @@ static int make_components(Daemon *d)
 	d->pipeline = pipeline_new(d->settings, d->feeds, undo_tampering, d);
 	d->stale_flows = stale_flows_new(
 		d->event, d->nft, d->settings, d->enforcer, d->burst, on_flows_killed, d);
+	d->senders =
+		sender_check_new(d->event, d->nft, d->settings, d->pipeline, on_senders_changed, d);
 	d->reporter = reporter_new(d->event, d->settings, fill_status, d);
 	return state_keeper_new(
 		d->event, d->nft, d->settings, d->feeds, d->enforcer, on_saved, d, &d->keeper);
@@ -503,6 +538,7 @@ static void end(Daemon *d)
 	d->keeper = state_keeper_free(d->keeper);
 	d->tamper = tamper_free(d->tamper);
 	d->stale_flows = stale_flows_free(d->stale_flows);
+	d->senders = sender_check_free(d->senders);
 	d->pipeline = pipeline_free(d->pipeline);
 	d->enforcer = enforcer_free(d->enforcer);
 	d->burst = timer_free(d->burst);

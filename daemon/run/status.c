@@ -77,6 +77,23 @@ static const char *time_or_never(Arena *arena, int64_t seconds)
 	return seconds ? text_of_time(arena, seconds) : "never";
 }
 
+static void add_senders(Buf *buf, const SenderReport *senders)
+{
+	uint64_t forged = 0;
+
+	if (!senders)
+		return;
+	for (size_t i = 0; i < senders->forged.n; i++)
+		forged += senders->forged.at[i].packets;
+	add_text(buf, "senders", senders->mode);
+	buf_printf(buf,
+		"  \"senders_pods\": {\"pods\": %zu, \"port_known\": %zu, \"port_unknown\": %zu, "
+		"\"forged_packets\": %llu},\n",
+		senders->pods, senders->placed, senders->pods - senders->placed,
+		(unsigned long long)forged);
+	add_list(buf, "senders_free", &senders->free);
+}
+
 const char *status_json(Arena *arena, const Status *status)
 {
 	Buf buf = {.arena = arena};
@@ -93,6 +110,7 @@ const char *status_json(Arena *arena, const Status *status)
 	add_text(&buf, "table", status->table);
 	add_text(&buf, "bridge", status->bridge);
 	add_text(&buf, "bridge_why", status->bridge_why);
+	add_senders(&buf, status->senders);
 	add_text(&buf, "state", status->saving);
 	add_directories(&buf, status);
 	buf_printf(&buf, "  \"generation\": %llu,\n  \"repairs\": %llu,\n  \"cut_flows\": %llu,\n",
@@ -131,6 +149,18 @@ static void add_health_metric(Buf *buf, Health health)
 			buf, "netpol_health{state=\"%s\"} %d\n", HEALTH_TEXT[i], i == (int)health);
 }
 
+static void add_forged_metric(Buf *buf, const SenderReport *senders)
+{
+	buf_add(buf,
+		"# HELP netpol_forged_packets_total Packets that were dropped because their source "
+		"address is not their sender's.\n"
+		"# TYPE netpol_forged_packets_total counter\n");
+	for (size_t i = 0; i < senders->forged.n; i++)
+		buf_printf(buf, "netpol_forged_packets_total{namespace=\"%s\",pod=\"%s\"} %llu\n",
+			senders->forged.at[i].namespace, senders->forged.at[i].pod,
+			(unsigned long long)senders->forged.at[i].packets);
+}
+
 const char *status_metrics(Arena *arena, const Status *status)
 {
 	Buf buf = {.arena = arena};
@@ -157,6 +187,8 @@ const char *status_metrics(Arena *arena, const Status *status)
 	add_metric(&buf, "file_errors", "gauge", "Errors in policy and inventory files.", t.errors);
 	add_metric(&buf, "file_warnings", "gauge", "Warnings about policy and inventory files.",
 		t.warnings);
+	if (status->senders)
+		add_forged_metric(&buf, status->senders);
 	return buf_text(&buf);
 }
 

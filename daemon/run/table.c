@@ -284,7 +284,8 @@ void table_load_fallback(Table *table)
 /* ---- The end ---- */
 int tables_remove(Nft *nft, const char *name)
 {
-	static const TableRole roles[] = {TABLE_ENFORCING, TABLE_FALLBACK, TABLE_STALE_FLOWS};
+	static const TableRole roles[] = {
+		TABLE_ENFORCING, TABLE_FALLBACK, TABLE_STALE_FLOWS, TABLE_SENDERS};
 	ARENA_CLEANUP Arena *arena = arena_new();
 	int r = 0;
 

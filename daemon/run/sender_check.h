@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * sender_check: a packet that comes from a pod's port has an address of that pod as its source
+ * (include/senders.h has the rules). It finds out where the pods of this node are (links), keeps
+ * the tables NAME_senders in the kernel as they should be, and reads what they have refused.
+ *
+ *     pods or settings changed    sender_check_update(), called by run.c
+ *     an interface changed        a notification: the same, within REFRESH_USEC
+ *     somebody changed the tables sender_check_repair(), called by run.c: written again
+ *     the health check            sender_check_count(): counters, the journal once a minute
+ *
+ * The tables stay in the kernel when netpold ends. A pod that starts then is at a port that the
+ * tables do not know: it may send from unlisted addresses of its bridge, and so has its network.
+ *
+ * What may go wrong: the kernel does not answer where a pod is (then its addresses may come from
+ * any port that is not known), or refuses the tables. Both are in the status.
+ */
+#include "links.h"
+#include "pipeline.h"
+#include <systemd/sd-event.h>
+
+typedef struct SenderCheck SenderCheck;
+
+/*
+ * Borrows everything. on_changed(context): after a notification of interfaces the tables were
+ * changed, or the kernel refused that. event may be NULL: then there are no notifications.
+ */
+SenderCheck *sender_check_new(sd_event *event, Nft *nft, const Settings *settings,
+	const Pipeline *pipeline, void (*on_changed)(void *context), void *context);
+SenderCheck *sender_check_free(SenderCheck *check);
+/* Makes the tables what they should be. 0 or RUN_E_REFUSED. */
+int sender_check_update(SenderCheck *check, SendersBridge bridge);
+/* If somebody else changed the tables, or `is_doubtful`, they are written again. 0, RUN_E_REFUSED.
+ */
+int sender_check_repair(SenderCheck *check, bool is_doubtful);
+/* Reads how many packets were refused; says so in the journal, once a minute. */
+void sender_check_count(SenderCheck *check);
+/* "": the kernel has the tables; or why not. */
+const char *sender_check_refusal(const SenderCheck *check);
+/* For the status. Borrowed until the next call of another function. */
+const SenderReport *sender_check_report(const SenderCheck *check);
