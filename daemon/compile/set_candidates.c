@@ -3,6 +3,11 @@
 #include "set_candidates.h"
 #include <assert.h>
 
+void candidates_init(CandidateIndex *index, Arena *arena)
+{
+	*index = (CandidateIndex){.arena = arena, .by_label = hash_table_new(arena)};
+}
+
 /*
  * ---- Keys ----
  * The hash of a label and of whose label it is: of a pod in one namespace, of a pod in any, or of a
@@ -23,13 +28,13 @@ static uint32_t key_hash(uint32_t whose, uint32_t label)
 	return (whose ^ label) * 0x01000193u + whose;
 }
 
-typedef void (*KeyVisit)(SetIndex *index, uint32_t hash, IndexedPeer *peer);
+typedef void (*KeyVisit)(CandidateIndex *index, uint32_t hash, IndexedPeer *peer);
 
 /*
  * Visits one key for each value of the selector's first requirement of the kind `key In (values)`:
  * whatever the selector selects has one of these labels. False: it has no such requirement.
  */
-static bool visit_selector(SetIndex *index, IndexedPeer *peer, const Selector *selector,
+static bool visit_selector(CandidateIndex *index, IndexedPeer *peer, const Selector *selector,
 	uint32_t whose, KeyVisit visit)
 {
 	for (size_t i = 0; selector && i < selector->list.n; i++) {
@@ -48,7 +53,7 @@ static bool visit_selector(SetIndex *index, IndexedPeer *peer, const Selector *s
  * Visits the keys of a peer: labels of the pod, if the pod selector requires one; else labels of
  * the namespace, or the namespace itself. False: the peer has no key.
  */
-static bool visit_peer(SetIndex *index, IndexedPeer *peer, KeyVisit visit)
+static bool visit_peer(CandidateIndex *index, IndexedPeer *peer, KeyVisit visit)
 {
 	const Selection *selection = peer->selection;
 	uint32_t whose = selection->namespace ? OF_POD_IN(selection->namespace) : OF_ANY_POD;
@@ -62,7 +67,7 @@ static bool visit_peer(SetIndex *index, IndexedPeer *peer, KeyVisit visit)
 }
 
 /* False: the set may select pods by their address, or by a peer that has no key, or all pods. */
-static bool visit_keys(SetIndex *index, IndexedSet *set, KeyVisit visit)
+static bool visit_keys(CandidateIndex *index, IndexedSet *set, KeyVisit visit)
 {
 	const Definition *definition = &set->definition;
 	bool is_keyed =
@@ -74,17 +79,17 @@ static bool visit_keys(SetIndex *index, IndexedSet *set, KeyVisit visit)
 }
 
 /* ---- Entering and removing sets ---- */
-static void add_key(SetIndex *index, uint32_t hash, IndexedPeer *peer)
+static void add_key(CandidateIndex *index, uint32_t hash, IndexedPeer *peer)
 {
 	hash_table_add(index->by_label, hash, peer);
 }
 
-static void remove_key(SetIndex *index, uint32_t hash, IndexedPeer *peer)
+static void remove_key(CandidateIndex *index, uint32_t hash, IndexedPeer *peer)
 {
 	hash_table_remove(index->by_label, hash, peer);
 }
 
-static void ignore_key(SetIndex *index, uint32_t hash, IndexedPeer *peer)
+static void ignore_key(CandidateIndex *index, uint32_t hash, IndexedPeer *peer)
 {
 	(void)index, (void)hash, (void)peer;
 }
@@ -94,7 +99,7 @@ bool set_selects_pods(const IndexedSet *set)
 	return set->definition.kind == SET_PODS || set->definition.kind == SET_PORTS;
 }
 
-void set_candidates_add(SetIndex *index, IndexedSet *set)
+void candidates_add(CandidateIndex *index, IndexedSet *set)
 {
 	if (!set_selects_pods(set))
 		return;
@@ -106,7 +111,7 @@ void set_candidates_add(SetIndex *index, IndexedSet *set)
 		visit_keys(index, set, add_key);
 }
 
-void set_candidates_remove(SetIndex *index, IndexedSet *set)
+void candidates_remove(CandidateIndex *index, IndexedSet *set)
 {
 	size_t n = 0;
 
@@ -123,23 +128,24 @@ void set_candidates_remove(SetIndex *index, IndexedSet *set)
 }
 
 /* ---- Queries ---- */
-void set_candidates_begin(SetIndex *index)
+void candidates_begin(CandidateIndex *index)
 {
 	index->query++;
 }
 
-static void add_set(SetIndex *index, IndexedSet *set, IndexedSets *candidates)
+static void add_set(CandidateIndex *index, Arena *scratch, IndexedSet *set, IndexedSets *candidates)
 {
 	if (set->query == index->query)
 		return;
 	set->query = index->query;
 	set->candidate_peers = NULL;
-	VEC_PUSH(index->scratch, candidates, set);
+	VEC_PUSH(scratch, candidates, set);
 }
 
-static void add_peer(SetIndex *index, IndexedPeer *peer, IndexedSets *candidates)
+static void add_peer(
+	CandidateIndex *index, Arena *scratch, IndexedPeer *peer, IndexedSets *candidates)
 {
-	add_set(index, peer->set, candidates);
+	add_set(index, scratch, peer->set, candidates);
 	if (peer->query == index->query)
 		return;
 	peer->query = index->query;
@@ -147,16 +153,17 @@ static void add_peer(SetIndex *index, IndexedPeer *peer, IndexedSets *candidates
 	peer->set->candidate_peers = peer;
 }
 
-static void add_peers(SetIndex *index, uint32_t hash, IndexedSets *candidates)
+static void add_peers(CandidateIndex *index, Arena *scratch, uint32_t hash, IndexedSets *candidates)
 {
 	const IndexedPeer *peer;
 	size_t cursor = 0;
 
 	while ((peer = hash_table_find(index->by_label, hash, &cursor)))
-		add_peer(index, (IndexedPeer *)peer, candidates);
+		add_peer(index, scratch, (IndexedPeer *)peer, candidates);
 }
 
-void set_candidates_find(SetIndex *index, const Member *member, IndexedSets *candidates)
+void candidates_find(
+	CandidateIndex *index, Arena *scratch, const Member *member, IndexedSets *candidates)
 {
 	const Pod *pod = member->pod;
 	uint32_t of_pod;
@@ -165,20 +172,20 @@ void set_candidates_find(SetIndex *index, const Member *member, IndexedSets *can
 		return;
 	of_pod = OF_POD_IN(pod->namespace);
 	for (size_t i = 0; i < index->unkeyed.n; i++)
-		add_set(index, index->unkeyed.at[i], candidates);
+		add_set(index, scratch, index->unkeyed.at[i], candidates);
 	for (size_t i = 0; i < pod->labels.list.n; i++) {
 		const Label *label = &pod->labels.list.at[i];
 		uint32_t hash = label_hash(label->key, label->value);
 
-		add_peers(index, key_hash(of_pod, hash), candidates);
-		add_peers(index, key_hash(OF_ANY_POD, hash), candidates);
+		add_peers(index, scratch, key_hash(of_pod, hash), candidates);
+		add_peers(index, scratch, key_hash(OF_ANY_POD, hash), candidates);
 	}
-	add_peers(index, key_hash(of_pod, ANY_LABEL), candidates);
+	add_peers(index, scratch, key_hash(of_pod, ANY_LABEL), candidates);
 	for (size_t i = 0; member->namespace && i < member->namespace->labels.list.n; i++) {
 		const Label *label = &member->namespace->labels.list.at[i];
 
-		add_peers(index, key_hash(OF_NAMESPACE, label_hash(label->key, label->value)),
-			candidates);
+		add_peers(index, scratch,
+			key_hash(OF_NAMESPACE, label_hash(label->key, label->value)), candidates);
 	}
 }
 
@@ -191,7 +198,7 @@ static bool definition_selects(const Definition *definition, Address address, co
 	       (definition->kind == SET_PORTS && ranges_find(&definition->ranges, address));
 }
 
-bool set_candidate_selects(const IndexedSet *set, Address address, const Member *member)
+bool candidate_selects(const IndexedSet *set, Address address, const Member *member)
 {
 	if (set->is_unkeyed)
 		return definition_selects(&set->definition, address, member);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * set_candidates: finds the sets of a SetIndex that may select a pod, without evaluating all of
- * them.
+ * set_candidates: finds the sets that may select a pod, without evaluating all of them.
  *
  * A peer selects a pod only if the pod, or its namespace, meets each condition of the peer. One
  * condition is chosen, "has the label KEY=VALUE" or "is in the namespace NAME", and the peer is
@@ -12,7 +11,16 @@
  *
  * Private to the module.
  */
-#include "set_index.h"
+#include "indexed_set.h"
+
+typedef struct CandidateIndex {
+	Arena *arena;
+	HashTable *by_label; /* IndexedPeer */
+	IndexedSets unkeyed;
+	unsigned query; /* the number of the last query */
+} CandidateIndex;
+
+void candidates_init(CandidateIndex *index, Arena *arena);
 
 /*
  * Whether the set's elements are those of the pods that its definition selects. If not, it is a
@@ -20,12 +28,13 @@
  */
 bool set_selects_pods(const IndexedSet *set);
 /* Enter a set in the tables, and remove it. They do nothing for a set that does not select pods. */
-void set_candidates_add(SetIndex *index, IndexedSet *set);
-void set_candidates_remove(SetIndex *index, IndexedSet *set);
+void candidates_add(CandidateIndex *index, IndexedSet *set);
+void candidates_remove(CandidateIndex *index, IndexedSet *set);
 
-/* Begins a query. All calls of set_candidates_find in one query together add each set once. */
-void set_candidates_begin(SetIndex *index);
-/* Adds the sets that may select the member. Adds none for a member without pod. */
-void set_candidates_find(SetIndex *index, const Member *member, IndexedSets *candidates);
+/* Begins a query. All calls of candidates_find in one query together add each set once. */
+void candidates_begin(CandidateIndex *index);
+/* Adds the sets that may select the member, in `scratch`. None for a member without pod. */
+void candidates_find(
+	CandidateIndex *index, Arena *scratch, const Member *member, IndexedSets *candidates);
 /* Whether a candidate of the current query selects the member at this address. */
-bool set_candidate_selects(const IndexedSet *set, Address address, const Member *member);
+bool candidate_selects(const IndexedSet *set, Address address, const Member *member);

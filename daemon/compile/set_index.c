@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The sets that rules look up: created, filled, edited and freed as the model changes. */
 #include "set_index.h"
-#include "set_candidates.h"
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 void set_index_init(SetIndex *index, Arena *arena)
 {
-	*index = (SetIndex){.arena = arena,
-		.by_name = hash_table_new(arena),
-		.by_key = hash_table_new(arena),
-		.by_label = hash_table_new(arena)};
+	*index = (SetIndex){
+		.arena = arena, .by_name = hash_table_new(arena), .by_key = hash_table_new(arena)};
+	candidates_init(&index->candidates, arena);
 }
 
 void set_index_free(SetIndex *index)
@@ -24,29 +22,6 @@ void set_index_free(SetIndex *index)
 }
 
 /* ---- Creating and freeing sets ---- */
-static Definition copy_definition(Arena *arena, const Definition *from)
-{
-	Definition to = {.kind = from->kind, .family = from->family, .is_any = from->is_any};
-
-	to.key = arena_strdup(arena, from->key);
-	to.comment = from->comment ? comment_truncate(arena, from->comment) : NULL;
-	for (size_t i = 0; i < from->peers.n; i++) {
-		const Selection *peer = &from->peers.at[i];
-
-		VEC_PUSH(arena, &to.peers,
-			(Selection){peer->namespace ? arena_strdup(arena, peer->namespace) : NULL,
-				peer->namespaces ? selector_copy(arena, peer->namespaces) : NULL,
-				peer->pods ? selector_copy(arena, peer->pods) : NULL});
-	}
-	for (size_t i = 0; i < from->ranges.n; i++)
-		VEC_PUSH(arena, &to.ranges, from->ranges.at[i]);
-	for (size_t i = 0; i < from->ports.n; i++)
-		VEC_PUSH(arena, &to.ports,
-			(NamedPort){arena_strdup(arena, from->ports.at[i].name),
-				from->ports.at[i].protocol, 0});
-	return to;
-}
-
 static void name_set(const Definition *definition, size_t size, char name[OBJECT_NAME_SET_SIZE])
 {
 	if (definition->kind == SET_SELF)
@@ -104,15 +79,11 @@ IndexedSet *set_index_get(SetIndex *index, const Definition *definition)
 	assert(index->scratch);
 	arena = arena_child(index->arena);
 	set = ARENA_NEW(arena, IndexedSet);
-	*set = (IndexedSet){.arena = arena, .definition = copy_definition(arena, definition)};
+	indexed_set_init(set, arena, definition);
 	name_set(&set->definition, 0, set->name);
-	set->peers = arena_alloc(arena, set->definition.peers.n * sizeof(IndexedPeer));
-	for (size_t i = 0; i < set->definition.peers.n; i++)
-		set->peers[i] =
-			(IndexedPeer){.set = set, .selection = &set->definition.peers.at[i]};
 	hash_table_add(index->by_name, hash_text(HASH_START, set->name), set);
 	hash_table_add(index->by_key, key_hash(&set->definition), set);
-	set_candidates_add(index, set);
+	candidates_add(&index->candidates, set);
 	VEC_PUSH(index->scratch, &index->new_sets, set);
 	mark_edited(index, set);
 	return set;
@@ -120,7 +91,7 @@ IndexedSet *set_index_get(SetIndex *index, const Definition *definition)
 
 static void free_set(SetIndex *index, IndexedSet *set)
 {
-	set_candidates_remove(index, set);
+	candidates_remove(&index->candidates, set);
 	hash_table_remove(index->by_name, hash_text(HASH_START, set->name), set);
 	hash_table_remove(index->by_key, key_hash(&set->definition), set);
 	set_unref(set->set);
@@ -128,31 +99,14 @@ static void free_set(SetIndex *index, IndexedSet *set)
 }
 
 /* ---- Elements ---- */
-static void add_ports(Arena *arena, const Definition *definition, Address address, const Pod *pod,
-	Elements *elements)
-{
-	for (size_t i = 0; i < definition->ports.n; i++) {
-		const NamedPort *wanted = &definition->ports.at[i];
-
-		for (size_t k = 0; k < pod->ports.n; k++)
-			if (named_port_is(&pod->ports.at[k], wanted->name, wanted->protocol))
-				VEC_PUSH(arena, elements,
-					(Element){address, (uint8_t)wanted->protocol,
-						pod->ports.at[k].number});
-	}
-}
-
 /* Adds the elements that a candidate has for an address of the member: none if it selects none. */
 static void add_elements(Arena *arena, const IndexedSet *set, Address address, const Member *member,
 	Elements *elements)
 {
 	if (!member->pod || set->definition.family != address.family ||
-		!set_candidate_selects(set, address, member))
+		!candidate_selects(set, address, member))
 		return;
-	if (set->definition.kind == SET_PORTS)
-		add_ports(arena, &set->definition, address, member->pod, elements);
-	else
-		VEC_PUSH(arena, elements, (Element){.address = address});
+	indexed_set_add_elements(arena, set, address, member->pod, elements);
 }
 
 static void edit_elements(SetIndex *index, IndexedSet *set, Elements *before, Elements *after)
@@ -170,9 +124,9 @@ void set_index_move(SetIndex *index, Address address, Member before, Member afte
 {
 	IndexedSets candidates = {};
 
-	set_candidates_begin(index);
-	set_candidates_find(index, &before, &candidates);
-	set_candidates_find(index, &after, &candidates);
+	candidates_begin(&index->candidates);
+	candidates_find(&index->candidates, index->scratch, &before, &candidates);
+	candidates_find(&index->candidates, index->scratch, &after, &candidates);
 	for (size_t i = 0; i < candidates.n; i++) {
 		Elements old = {}, new = {};
 
@@ -199,8 +153,8 @@ static void fill_from_pod(SetIndex *index, const AddressIndex *addresses, const 
 {
 	IndexedSets candidates = {};
 
-	set_candidates_begin(index);
-	set_candidates_find(index, member, &candidates);
+	candidates_begin(&index->candidates);
+	candidates_find(&index->candidates, index->scratch, member, &candidates);
 	for (size_t i = 0; i < member->pod->addresses.n; i++) {
 		Address address = member->pod->addresses.at[i];
 

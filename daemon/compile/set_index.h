@@ -22,59 +22,14 @@
  * Private to the module.
  */
 #include "address_index.h"
-#include "selection.h"
-
-/* What a set selects. */
-typedef struct Definition {
-	SetKind kind;
-	Family family;
-	/*
-	 * SET_PODS: the pods that any of the peers selects. SET_PORTS: the named ports of pods: of
-	 * those that any of the peers selects, or that have an address in `ranges`, or of all pods
-	 * (is_any).
-	 */
-	VEC(Selection) peers;
-	bool is_any;
-	Ranges ranges;	      /* SET_CIDR: its content; SET_PORTS: see above. Disjoint. */
-	VEC(NamedPort) ports; /* SET_PORTS: name and protocol */
-	const char *key; /* text of all the above: sets are equal if kind, family and key are */
-	const char *comment;
-} Definition;
-
-/* One peer of a set's definition. by_label has peers, not sets, since a set may have many peers. */
-typedef struct IndexedPeer {
-	struct IndexedSet *set;
-	const Selection *selection;
-	unsigned query; /* the last query that found it */
-	struct IndexedPeer *next_candidate;
-} IndexedPeer;
-
-typedef struct IndexedSet {
-	Arena *arena; /* of this and all that belongs to it */
-	char name[OBJECT_NAME_SET_SIZE];
-	Definition definition;
-	bool is_unkeyed;    /* a candidate for every pod: see set_candidates.h */
-	IndexedPeer *peers; /* one for each peer of the definition */
-	const Set *set;	    /* as of the last update; a reference; NULL: created in this update */
-	size_t users;	    /* the number of rules that look it up; 0: it is freed at the end */
-	/* of the query that found it last */
-	unsigned query;
-	IndexedPeer *candidate_peers; /* those that may select the pod; unused if is_unkeyed */
-	/* of the update in progress, in its scratch arena */
-	bool is_edited;
-	Elements add, del;
-} IndexedSet;
-
-typedef VEC(IndexedSet *) IndexedSets;
+#include "set_candidates.h"
 
 typedef struct SetIndex {
 	Arena *arena;
 	HashTable *by_name, *by_key; /* IndexedSet; by_key: by the definition's key */
 	IndexedSets sorted;	     /* by name; as of the last update */
-	HashTable *by_label;	     /* IndexedPeer */
-	IndexedSets unkeyed;
+	CandidateIndex candidates;   /* of the sets that select pods */
 	IndexedSet *self[FAMILY_N];
-	unsigned query; /* the number of the last query for candidates */
 	/* of the update in progress */
 	Arena *scratch;
 	IndexedSets new_sets, edited;
