@@ -32,12 +32,22 @@ enum {
 	COMPILE_E_UNKNOWN = 1, /* explain_parse: the texts name no flow of this model */
 };
 
+/*
+ * What the policies of one namespace may ask for; 0: no limit. Policies are taken by name. One that
+ * would exceed a limit isolates its pods as it says, but its rules are left out.
+ */
+typedef struct CompileBudget {
+	size_t elements; /* in all their sets: each different selection or list of ranges once */
+	size_t rules;	 /* of chains: pairs of a peer and a port */
+} CompileBudget;
+
 typedef struct CompileOptions {
 	const char *node;  /* this node's name: its pods are isolated here */
 	bool is_all;	   /* isolate every pod of the inventory, wherever it runs */
 	bool is_drop;	   /* refuse by drop, else by reject */
 	const char *table; /* the nftables table's name */
 	Ranges services;   /* service_cidrs of netpol.conf */
+	CompileBudget budget;
 } CompileOptions;
 
 /* ---- The compiler ---- */
@@ -52,9 +62,12 @@ Compiler *compiler_free(Compiler *compiler); /* takes NULL; returns NULL */
  * on the model alone, to the byte, not on the changes that led there.
  */
 Ruleset *compiler_update(Compiler *compiler, const Changes *changes);
+/* Whether the rules of a policy of the model are left out: see CompileBudget. */
+bool compiler_is_over_budget(const Compiler *compiler, const Policy *policy);
 /*
- * Adds warnings about the state after the last update: pods that have the same address, and an
- * inventory without a pod of this node.
+ * Adds what is to be said of the state after the last update: an error for each policy that is over
+ * the budget; warnings about pods that have the same address, and about an inventory without a pod
+ * of this node.
  */
 void compiler_warn(const Compiler *compiler, Diags *diags);
 
@@ -98,10 +111,10 @@ typedef struct Flow {
 typedef struct Explainer Explainer;
 
 /*
- * For any flow of the model, wherever its pods run. services: service_cidrs of netpol.conf. Borrows
- * the model, and the ranges themselves.
+ * For any flow of the model, wherever its pods run. services: service_cidrs of netpol.conf; budget:
+ * as in CompileOptions. Borrows the model, and the ranges themselves.
  */
-Explainer *explainer_new(const Model *model, const Ranges *services);
+Explainer *explainer_new(const Model *model, const Ranges *services, const CompileBudget *budget);
 Explainer *explainer_free(Explainer *explainer); /* takes NULL; returns NULL */
 
 /*

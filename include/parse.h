@@ -149,6 +149,8 @@ typedef struct Settings {
 	Ranges service_cidrs;	   /* normalised */
 	int settle_ms;		   /* how long to debounce file events; milliseconds */
 	int withdraw_ms; /* how long what a deleted file said stays in force; milliseconds */
+	/* what the policies of one namespace may ask for; 0: no limit */
+	int namespace_elements, namespace_rules;
 } Settings;
 
 extern const char *const BRIDGE_MODE_TEXT[];  /* by BridgeMode, NULL-terminated */

@@ -87,6 +87,16 @@ bool address_index_holds(const AddressIndex *index, const Pod *pod, Address addr
 	       address_index_owner(index, address) == pod;
 }
 
+bool address_index_has_entry(const AddressIndex *index, const Pod *pod, size_t n)
+{
+	return is_entry(pod, n) && address_index_holds(index, pod, pod->addresses.at[n]);
+}
+
+size_t address_index_count(const AddressIndex *index)
+{
+	return conflict_map_count(&index->pods);
+}
+
 /* ---- Warnings ---- */
 static void warn_conflict(const Pod *counts, const Pod *pod, Address address, Diags *diags)
 {

@@ -25,5 +25,8 @@ const Pod *address_index_owner(const AddressIndex *index, Address address);
  * been added: as long as no two pods share any address, the answer needs no lookup.
  */
 bool address_index_holds(const AddressIndex *index, const Pod *pod, Address address);
+/* The same of the pod's n-th address; false also if the pod lists the address before that. */
+bool address_index_has_entry(const AddressIndex *index, const Pod *pod, size_t n);
+size_t address_index_count(const AddressIndex *index); /* addresses that have an owner */
 /* Warns of each pod that shares an address and is not its owner. */
 void address_index_warn(const AddressIndex *index, Diags *diags);

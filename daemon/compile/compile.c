@@ -3,7 +3,8 @@
  * Makes the ruleset from the model, change by change; the first change is the whole model. An
  * update has these phases, in this order:
  *
- *   1. dirty    find the addresses whose owner, labels, ports or policies changed (dirty.c)
+ *   1. dirty    find the addresses whose owner, labels, ports or policies changed (dirty.c), and
+ *               the policies that are over their namespace's budget (budget.c)
  *   2. members  move each of them from the sets that it was in to those that it is in now
  *               (set_index.c)
  *   3. isolate  find the policies that isolate it and the chain that these lead to; pods under the
@@ -23,6 +24,7 @@ Compiler *compiler_free(Compiler *compiler)
 		return NULL;
 	set_index_free(&compiler->sets);
 	chain_index_free(&compiler->chains);
+	budget_free(&compiler->budget);
 	arena_free(compiler->arena);
 	free(compiler);
 	return NULL;
@@ -36,6 +38,7 @@ Compiler *compiler_new(const Model *model, const CompileOptions *options)
 	address_index_init(&c->addresses, c->arena);
 	c->local_pods = hash_table_new(c->arena);
 	selector_usage_init(&c->usage, c->arena);
+	budget_init(&c->budget, c->arena, &options->budget);
 	set_index_init(&c->sets, c->arena);
 	chain_index_init(&c->chains, c->arena, &c->sets);
 	return c;
@@ -59,7 +62,7 @@ static void prepare_cache(Update *u)
 {
 	Compiler *c = u->c;
 
-	if (c->chain_names && u->changes->policies.n == 0 &&
+	if (c->chain_names && u->changes->policies.n == 0 && u->toggled.n == 0 &&
 		strmap_count(c->chain_names) <= CACHE_MAX)
 		return;
 	c->cache_arena = arena_free(c->cache_arena);
@@ -226,7 +229,8 @@ Ruleset *compiler_update(Compiler *c, const Changes *changes)
 	ARENA_CLEANUP Arena *scratch = arena_new();
 	Update u = {.c = c, .scratch = scratch, .changes = changes, .ruleset = ruleset_new()};
 
-	u.expander = (Expander){scratch, c->model, &c->sets, &c->usage, c->options.is_drop};
+	u.expander =
+		(Expander){scratch, c->model, &c->sets, &c->usage, &c->budget, c->options.is_drop};
 	set_index_begin(&c->sets, scratch);
 	selector_usage_begin(&c->usage, scratch);
 	chain_index_begin(&c->chains, scratch);
@@ -248,11 +252,17 @@ Ruleset *compiler_update(Compiler *c, const Changes *changes)
 
 void compiler_warn(const Compiler *c, Diags *diags)
 {
+	budget_warn(&c->budget, c->model, diags);
 	address_index_warn(&c->addresses, diags);
 	if (c->n_local == 0 && model_counts(c->model).pods > 0)
 		DIAG_WARNING(diags, ((Origin){}), "no-local-pod", "is `node` in netpol.conf right?",
 			"no pod of the inventory runs on node \"%s\": nothing is isolated here",
 			c->options.node);
+}
+
+bool compiler_is_over_budget(const Compiler *c, const Policy *policy)
+{
+	return budget_is_over(&c->budget, policy);
 }
 
 const Pod *compiler_owner(const Compiler *c, Address address)

@@ -84,6 +84,8 @@ static void change_pod(Update *u, const PodChange *change)
 		if (change->after)
 			address_index_add(&c->addresses, change->after);
 	}
+	if (change->after)
+		budget_note_pod(&c->budget, change->after);
 	if (change->before)
 		count_local(c, change->before, false);
 	if (change->after)
@@ -212,10 +214,12 @@ static void mark_policies_dirty(Update *u)
 {
 	StrMap *by_namespace;
 
-	if (!u->c->is_started || u->changes->policies.n == 0)
+	if (!u->c->is_started || u->changes->policies.n + u->toggled.n == 0)
 		return;
 	by_namespace = strmap_new(u->scratch);
 	list_changed(u, by_namespace);
+	for (size_t i = 0; i < u->toggled.n; i++)
+		list_policy(u, by_namespace, u->toggled.at[i]);
 	list_affected(u, by_namespace);
 	if (u->c->options.is_all)
 		mark_selected_all(u, by_namespace);
@@ -223,16 +227,10 @@ static void mark_policies_dirty(Update *u)
 		mark_selected_local(u, by_namespace);
 }
 
-void dirty_find(Update *u)
+/* ---- The state after this update ---- */
+static void find_owners(Update *u, size_t from)
 {
-	u->dirty_by_address = hash_table_new(u->scratch);
-	index_namespaces(u);
-	for (size_t i = 0; i < u->changes->pods.n; i++)
-		change_pod(u, &u->changes->pods.at[i]);
-	mark_namespaces_dirty(u);
-	count_usage(u);
-	mark_policies_dirty(u);
-	for (size_t i = 0; i < u->dirty.n; i++) {
+	for (size_t i = from; i < u->dirty.n; i++) {
 		DirtyAddress *dirty = u->dirty.at[i];
 
 		dirty->after.pod = address_index_owner(&u->c->addresses, dirty->address);
@@ -240,4 +238,38 @@ void dirty_find(Update *u)
 			dirty->after.namespace =
 				model_namespace(u->c->model, dirty->after.pod->namespace);
 	}
+}
+
+static void update_budget(Update *u)
+{
+	Budget *budget = &u->c->budget;
+
+	budget_begin(budget, u->scratch);
+	for (size_t i = 0; i < u->dirty.n; i++)
+		budget_move(budget, u->dirty.at[i]->address, u->dirty.at[i]->before,
+			u->dirty.at[i]->after);
+	for (size_t i = 0; i < u->changes->policies.n; i++) {
+		const PolicyChange *change = &u->changes->policies.at[i];
+
+		budget_change_policy(
+			budget, (change->after ? change->after : change->before)->namespace);
+	}
+	budget_end(budget, u->c->model, &u->c->addresses, &u->toggled);
+}
+
+void dirty_find(Update *u)
+{
+	size_t n;
+
+	u->dirty_by_address = hash_table_new(u->scratch);
+	index_namespaces(u);
+	for (size_t i = 0; i < u->changes->pods.n; i++)
+		change_pod(u, &u->changes->pods.at[i]);
+	mark_namespaces_dirty(u);
+	n = u->dirty.n;
+	find_owners(u, 0);
+	update_budget(u);
+	count_usage(u);
+	mark_policies_dirty(u);
+	find_owners(u, n);
 }

@@ -8,7 +8,10 @@
  */
 #include "update.h"
 
-/* Applies the changes to the address index and the selector usage, and lists dirty addresses. */
+/*
+ * Applies the changes to the address index, the selector usage and the budgets, and lists dirty
+ * addresses and toggled policies.
+ */
 void dirty_find(Update *u);
 /* Whether this node isolates the pod, if policies select it: it runs here, or `is_all` is set. */
 bool pod_is_local(const Compiler *c, const Pod *pod);

@@ -313,6 +313,8 @@ Chain expand(const Expander *x, Direction direction, Family family, const Polici
 
 	for (size_t i = 0; i < policies->n; i++) {
 		e.policy = policies->at[i];
+		if (budget_is_over(x->budget, e.policy))
+			continue;
 		for (size_t r = 0; r < e.policy->rules[direction].n; r++) {
 			e.rule = &e.policy->rules[direction].at[r];
 			e.ports = ports_of(e.arena, e.rule, direction, pod);

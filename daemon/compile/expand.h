@@ -6,6 +6,7 @@
  * a condition on the port; the sets that they look up are created in the set index. A chain is for
  * one family, so an IPv4 packet is never compared with an IPv6 address. Private to the module.
  */
+#include "budget.h"
 #include "set_index.h"
 #include "selector_usage.h"
 
@@ -14,6 +15,7 @@ typedef struct Expander {
 	const Model *model;
 	SetIndex *sets;
 	const SelectorUsage *usage;
+	const Budget *budget;
 	bool is_drop;
 } Expander;
 
@@ -25,7 +27,7 @@ const char *expand_key(
 	Arena *arena, Direction direction, Family family, const Policies *policies, const Pod *pod);
 /*
  * The chain, finished (chain_finish), in the scratch arena. `pod`: any of the pods that share it;
- * named ports of ingress rules are resolved by it.
+ * named ports of ingress rules are resolved by it. Policies over the budget add no rules.
  */
 Chain expand(const Expander *x, Direction direction, Family family, const Policies *policies,
 	const Pod *pod);

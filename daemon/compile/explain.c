@@ -18,9 +18,10 @@ Explainer *explainer_free(Explainer *explainer)
 	return NULL;
 }
 
-Explainer *explainer_new(const Model *model, const Ranges *services)
+Explainer *explainer_new(const Model *model, const Ranges *services, const CompileBudget *budget)
 {
-	const CompileOptions options = {.node = "", .is_all = true, .table = "netpol"};
+	const CompileOptions options = {
+		.node = "", .is_all = true, .table = "netpol", .budget = *budget};
 	Arena *arena = arena_new();
 	Explainer *x = ARENA_NEW(arena, Explainer);
 	Changes changes = {.arena = arena_child(arena)};
@@ -83,6 +84,12 @@ static bool is_isolating(const Why *w, const Policy *policy)
 {
 	return policy->isolates[w->direction] &&
 	       selector_matches(&policy->pods, &w->subject->pod->labels);
+}
+
+/* Its rules are in force too. */
+static bool has_rules(const Why *w, const Policy *policy)
+{
+	return is_isolating(w, policy) && !compiler_is_over_budget(w->x->compiler, policy);
 }
 
 /* All policies of the subject's namespace, by name. */
@@ -221,8 +228,7 @@ static Fit best_fit(Why *w)
 	for (size_t i = 0; i < policies->n; i++) {
 		const Policy *policy = policies->at[i];
 
-		for (size_t r = 0; is_isolating(w, policy) && r < policy->rules[w->direction].n;
-			r++) {
+		for (size_t r = 0; has_rules(w, policy) && r < policy->rules[w->direction].n; r++) {
 			const Rule *rule = &policy->rules[w->direction].at[r];
 			int score = 2 * rule_has_peer(w, policy, rule) + rule_has_port(w, rule);
 
@@ -291,8 +297,7 @@ static void add_unknown_labels(Why *w, Buf *buf)
 	for (size_t i = 0; i < policies->n; i++) {
 		const Policy *policy = policies->at[i];
 
-		for (size_t r = 0; is_isolating(w, policy) && r < policy->rules[w->direction].n;
-			r++)
+		for (size_t r = 0; has_rules(w, policy) && r < policy->rules[w->direction].n; r++)
 			if (add_undecided(w, buf, policy, &policy->rules[w->direction].at[r]))
 				return;
 	}
@@ -325,6 +330,22 @@ static void add_isolating(Why *w, Buf *buf)
 	}
 }
 
+/* Isolating policies whose rules are left out. */
+static void add_over_budget(Why *w, Buf *buf)
+{
+	const Policies *policies = policies_of(w);
+
+	for (size_t i = 0; i < policies->n; i++) {
+		const Policy *policy = policies->at[i];
+
+		if (is_isolating(w, policy) && !has_rules(w, policy))
+			buf_printf(buf,
+				"    no rule of %s/%s is in force: it is over the budget of its "
+				"namespace (netpolctl check)\n",
+				policy->namespace, policy->name);
+	}
+}
+
 /* kube-proxy translates the address before it is filtered, so the verdict would be of another. */
 static void add_service_hint(Why *w, Buf *buf)
 {
@@ -351,6 +372,7 @@ static void add_direction(Why *w, Buf *buf, const Evaluation *evaluation)
 	add_isolating(w, buf);
 	buf_add(buf, "\n");
 	add_reason(w, buf);
+	add_over_budget(w, buf);
 	add_service_hint(w, buf);
 	if (!evaluation->is_allowed)
 		add_unknown_labels(w, buf);

@@ -151,19 +151,20 @@ void set_index_edit_self(SetIndex *index, Address address, bool is_in)
 /* ---- Filling new sets ---- */
 static void fill_from_pod(SetIndex *index, const AddressIndex *addresses, const Member *member)
 {
-	IndexedSets candidates = {};
+	IndexedSets *found = &index->found; /* one list for all pods */
 
+	found->n = 0;
 	candidates_begin(&index->candidates);
-	candidates_find(&index->candidates, index->scratch, member, &candidates);
+	candidates_find(&index->candidates, index->scratch, member, found);
 	for (size_t i = 0; i < member->pod->addresses.n; i++) {
 		Address address = member->pod->addresses.at[i];
 
 		if (!address_index_holds(addresses, member->pod, address))
 			continue;
-		for (size_t k = 0; k < candidates.n; k++)
-			if (!candidates.at[k]->set)
-				add_elements(index->scratch, candidates.at[k], address, member,
-					&candidates.at[k]->add);
+		for (size_t k = 0; k < found->n; k++)
+			if (!found->at[k]->set)
+				add_elements(index->scratch, found->at[k], address, member,
+					&found->at[k]->add);
 	}
 }
 
@@ -242,6 +243,7 @@ void set_index_begin(SetIndex *index, Arena *scratch)
 	index->new_sets.n = index->new_sets.capacity = 0;
 	index->edited.n = index->edited.capacity = 0;
 	index->new_sets.at = index->edited.at = NULL;
+	index->found = (IndexedSets){};
 	index->renamed = NULL;
 	index->is_old_set_renamed = false;
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {

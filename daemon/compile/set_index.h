@@ -33,6 +33,7 @@ typedef struct SetIndex {
 	/* of the update in progress */
 	Arena *scratch;
 	IndexedSets new_sets, edited;
+	IndexedSets found;	 /* by the last query of set_index_fill */
 	StrMap *renamed;	 /* name before set_index_end -> new name; NULL: none was renamed */
 	bool is_old_set_renamed; /* also a set that existed before this update was renamed */
 } SetIndex;

@@ -23,12 +23,13 @@ struct Compiler {
 	HashTable *local_pods; /* subject pods of this node, by name; unused with is_all */
 	size_t n_local;	       /* pods of this node, subject or not */
 	SelectorUsage usage;
+	Budget budget;
 	SetIndex sets;
 	ChainIndex chains;
 	/*
 	 * A cache: expand_key() -> the name of the chain that expand() made for it. The chain may
-	 * have been freed since. The cache is emptied when a policy changes, since the key has only
-	 * the policies' names, and when sets and chains are renamed.
+	 * have been freed since. The cache is emptied when a policy changes or is toggled (Update),
+	 * since the key has only the policies' names, and when sets and chains are renamed.
 	 */
 	Arena *cache_arena;
 	StrMap *chain_names;
@@ -49,6 +50,7 @@ typedef struct Update {
 	StrMap *namespaces; /* name -> NamespaceChange of those that changed; NULL: none did */
 	HashTable *dirty_by_address;
 	VEC(DirtyAddress *) dirty;
+	Policies toggled; /* that came over their namespace's budget, or are within it again */
 	Expander expander;
 	ChainVerdicts edits[DIRECTION_N][FAMILY_N];
 	Ruleset *ruleset;

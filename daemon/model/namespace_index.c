@@ -141,6 +141,11 @@ static bool is_in_use(const NamespaceIndex *namespace)
 	       0;
 }
 
+size_t namespace_count_pods(const NamespaceIndex *namespace)
+{
+	return conflict_map_count(&namespace->pods);
+}
+
 void namespace_index_retire(Model *model, NamespaceIndex *namespace)
 {
 	if (namespace->is_idle || is_in_use(namespace))

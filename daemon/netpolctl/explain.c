@@ -52,13 +52,16 @@ static int explain_one(Ctl *ctl, Explainer *explainer)
 
 int run_explain(Ctl *ctl)
 {
+	CompileOptions options;
 	Explainer *explainer;
 	int r;
 
 	r = ctl_load(ctl);
 	if (r != 0)
 		return r;
-	explainer = explainer_new(snapshot_model(ctl->snapshot), &ctl->settings.service_cidrs);
+	options = settings_compile_options(&ctl->settings);
+	explainer =
+		explainer_new(snapshot_model(ctl->snapshot), &options.services, &options.budget);
 	r = ctl->is_batch ? explain_batch(ctl, explainer) : explain_one(ctl, explainer);
 	explainer_free(explainer);
 	return r;

@@ -62,6 +62,7 @@ static void print_matrix_json(Ctl *ctl, Explainer *explainer, const Pods *pods, 
 
 int run_matrix(Ctl *ctl)
 {
+	CompileOptions options;
 	Explainer *explainer;
 	Pods all = {}, pods = {};
 	int r;
@@ -69,7 +70,9 @@ int run_matrix(Ctl *ctl)
 	r = ctl_load(ctl);
 	if (r != 0)
 		return r;
-	explainer = explainer_new(snapshot_model(ctl->snapshot), &ctl->settings.service_cidrs);
+	options = settings_compile_options(&ctl->settings);
+	explainer =
+		explainer_new(snapshot_model(ctl->snapshot), &options.services, &options.budget);
 	model_list_pods(snapshot_model(ctl->snapshot), ctl->arena, &all);
 	for (size_t i = 0; i < all.n; i++)
 		if (pod_is_live(all.at[i]))

@@ -12,11 +12,13 @@ static const char *const POD_TUNNELS_TEXT[] = {"drop", "allow", NULL};
 
 #define SETTLE_MS_MAX 10000
 #define WITHDRAW_MS_MAX 60000
+#define BUDGET_MAX 1000000000 /* of elements, and of rules */
 
 static const Schema SCHEMA = {(const Field[]){{.key = "node"}, {.key = "policies"},
 	{.key = "inventory"}, {.key = "state"}, {.key = "runtime"}, {.key = "table"},
 	{.key = "enforce"}, {.key = "deny"}, {.key = "bridge"}, {.key = "service_cidrs"},
-	{.key = "settle_ms"}, {.key = "withdraw_ms"}, {.key = "senders"}, {.key = "senders_free"},
+	{.key = "settle_ms"}, {.key = "withdraw_ms"}, {.key = "namespace_elements"},
+	{.key = "namespace_rules"}, {.key = "senders"}, {.key = "senders_free"},
 	{.key = "pod_tunnels"}, {}}};
 
 void settings_default(Arena *arena, const char *node, Settings *ret_settings)
@@ -27,7 +29,9 @@ void settings_default(Arena *arena, const char *node, Settings *ret_settings)
 		.runtime = "/run/netpol",
 		.table = "netpol",
 		.settle_ms = 10,
-		.withdraw_ms = 1000};
+		.withdraw_ms = 1000,
+		.namespace_elements = 1000000,
+		.namespace_rules = 10000};
 	VEC_PUSH(arena, &ret_settings->policies, SETTINGS_POLICIES_DEFAULT);
 	VEC_PUSH(arena, &ret_settings->inventory, SETTINGS_INVENTORY_DEFAULT);
 }
@@ -202,8 +206,7 @@ static void read_senders_free(Reader *reader, const Node *root, Settings *settin
 		settings->senders_free = patterns;
 }
 
-static void read_milliseconds(
-	Reader *reader, const Node *root, const char *key, int max, int *milliseconds)
+static void read_number(Reader *reader, const Node *root, const char *key, int max, int *number)
 {
 	const Node *node = node_field(reader, root, key, NODE_INT);
 
@@ -214,7 +217,7 @@ static void read_milliseconds(
 			"%s: Invalid value: %lld: must be between 0 and %d", key, node->number,
 			max);
 	else
-		*milliseconds = (int)node->number;
+		*number = (int)node->number;
 }
 
 int settings_parse(
@@ -241,7 +244,9 @@ int settings_parse(
 	read_choice(&reader, root, "pod_tunnels", POD_TUNNELS_TEXT, &settings->pod_tunnels);
 	read_senders_free(&reader, root, settings);
 	read_service_cidrs(&reader, root, settings);
-	read_milliseconds(&reader, root, "settle_ms", SETTLE_MS_MAX, &settings->settle_ms);
-	read_milliseconds(&reader, root, "withdraw_ms", WITHDRAW_MS_MAX, &settings->withdraw_ms);
+	read_number(&reader, root, "settle_ms", SETTLE_MS_MAX, &settings->settle_ms);
+	read_number(&reader, root, "withdraw_ms", WITHDRAW_MS_MAX, &settings->withdraw_ms);
+	read_number(&reader, root, "namespace_elements", BUDGET_MAX, &settings->namespace_elements);
+	read_number(&reader, root, "namespace_rules", BUDGET_MAX, &settings->namespace_rules);
 	return diags->n_errors == errors ? 0 : PARSE_E_INVALID;
 }

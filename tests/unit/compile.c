@@ -249,7 +249,7 @@ Test(compile, an_address_of_two_pods_is_the_later_ones)
 
 	cr_assert_eq(diags.list.n, 1);
 	cr_expect_str_eq(diags.list.at[0].code, "address-clash");
-	explainer = explainer_new(model, &(Ranges){});
+	explainer = explainer_new(model, &(Ranges){}, &(CompileBudget){});
 	cr_assert_eq(explain_parse(explainer, "10.0.0.2", "10.0.0.1", "80", &flow, &error), 0);
 	cr_expect_str_eq(flow.destination.pod->name, "d");
 	cr_expect(explain_verdict(explainer, &flow));

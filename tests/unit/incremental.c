@@ -21,6 +21,11 @@
 static unsigned seed;
 static uint64_t now_ms;
 
+/* Of a round. There are about 60 pods, and now and then LARGE more. */
+static const CompileBudget BUDGETS[] = {
+	{}, {.elements = 40}, {.elements = 500, .rules = 4}, {.elements = 120}};
+static CompileBudget budget;
+
 static int roll(int n)
 {
 	return rand_r(&seed) % n;
@@ -246,7 +251,8 @@ typedef struct Pipeline {
 static Pipeline pipeline_new(bool is_all)
 {
 	Pipeline pipeline = {};
-	CompileOptions options = {.node = "node0", .is_all = is_all, .table = "netpol"};
+	CompileOptions options = {
+		.node = "node0", .is_all = is_all, .table = "netpol", .budget = budget};
 
 	dirs_new(pipeline.dirs, false);
 	pipeline.snapshot = snapshot_new(pipeline.dirs, 2);
@@ -452,7 +458,8 @@ static void check_step(const Ruleset *old, const Ruleset *new, const char *old_t
 /* How often each rare case occurred. */
 typedef struct Seen {
 	unsigned n_compared, n_edits, n_resized, n_withdrawn;
-	unsigned n_unknown; /* warnings of namespaces without labels */
+	unsigned n_unknown;	    /* warnings of namespaces without labels */
+	unsigned n_over, n_toggled; /* policies over the budget; how often one began or ceased */
 } Seen;
 
 static unsigned count_unknown(const Pipeline *pipeline)
@@ -463,6 +470,28 @@ static unsigned count_unknown(const Pipeline *pipeline)
 	for (size_t i = 0; i < diags->list.n; i++)
 		n += strcmp(diags->list.at[i].code, "unknown-labels") == 0;
 	return n;
+}
+
+static bool is_over(const Pipeline *pipeline, const Policy *policy)
+{
+	return compiler_is_over_budget(pipeline->compiler, policy);
+}
+
+/* The names of the policies that are over the budget. */
+static const char *over_text(const Pipeline *pipeline, Seen *seen)
+{
+	const Model *model = snapshot_model(pipeline->snapshot);
+	const NamespaceIndex *namespace;
+	Buf buf = {.arena = arena};
+	size_t cursor = 0;
+
+	while ((namespace = model_next_namespace(model, &cursor)))
+		for (size_t i = 0; i < namespace->policies.n; i++)
+			if (is_over(pipeline, namespace->policies.at[i])) {
+				buf_printf(&buf, "%s ", namespace->policies.at[i]->name);
+				seen->n_over++;
+			}
+	return buf_text(&buf);
 }
 
 static void play_round(bool is_all, bool is_withdrawing, Seen *seen)
@@ -479,6 +508,7 @@ static void play_round(bool is_all, bool is_withdrawing, Seen *seen)
 	updated = pipeline_update(&pipeline);
 	for (int e = 0; e < EVENTS; e++) {
 		const char *old_text = nft_ruleset_text(arena, updated);
+		const char *were_over = over_text(&pipeline, seen);
 		Ruleset *new, *fresh;
 		Pipeline again;
 
@@ -490,6 +520,7 @@ static void play_round(bool is_all, bool is_withdrawing, Seen *seen)
 		seen->n_edits += check_edits(updated, new);
 		check_sizes(updated, new);
 		seen->n_resized += count_resized(updated, new);
+		seen->n_toggled += strcmp(over_text(&pipeline, seen), were_over) != 0;
 		ruleset_unref(updated);
 		updated = new;
 		seen->n_withdrawn += is_anything_withdrawn(&pipeline);
@@ -526,6 +557,8 @@ static void expect_all_cases(const Seen *all, unsigned rounds)
 	cr_assert_gt(all->n_resized, rounds / 10, "sets hardly ever changed their size");
 	cr_assert_gt(all->n_withdrawn, rounds, "files were hardly ever deleted");
 	cr_assert_gt(all->n_unknown, rounds / 10, "labels of namespaces were hardly ever unknown");
+	cr_assert_gt(all->n_over, rounds, "policies were hardly ever over the budget");
+	cr_assert_gt(all->n_toggled, rounds, "policies hardly ever came over the budget");
 }
 
 Test(incremental, an_updated_ruleset_equals_one_from_scratch, .init = files_begin, .fini = end)
@@ -536,6 +569,7 @@ Test(incremental, an_updated_ruleset_equals_one_from_scratch, .init = files_begi
 	for (unsigned round = 0; round < rounds; round++) {
 		arena = arena_new();
 		seed = seed_of_round(1, round);
+		budget = BUDGETS[seed / 4 % ARRAY_SIZE(BUDGETS)];
 		play_round(seed % 2, seed / 2 % 2, &all);
 		arena_free(arena);
 	}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * budget: which policies are over the budget of their namespace. A few lines of a policy can ask
+ * for millions of elements. So the policies of one namespace may ask for a limited number of
+ * elements and of rules (CompileBudget). They are taken in the order of their names; one that does
+ * not fit any more is over the budget. It still isolates its pods, but its rules are left out:
+ * nothing is allowed that the whole policy would not allow. What is over the budget follows from
+ * policies, pods and namespaces as they are, and not from what was before.
+ *
+ * What is charged: each different selector of the namespace once, with the addresses that it
+ * selects, and the comparisons that finding them takes (cost.h); each different list of ranges
+ * once. Sets can be shared with other namespaces, or joined, and then cost less: but that depends
+ * on what else there is, and nobody's policy may come over its budget by what another namespace
+ * does.
+ *
+ * Counting takes time itself. So a namespace is *tracked* only if an upper bound (its selectors
+ * times the number of addresses) exceeds the budget; then its wants are counted, as far as needed,
+ * and from then on the counts follow each address that changes. In an ordinary cluster no namespace
+ * is tracked.
+ *
+ * In an update, after the address index has its final state:
+ *
+ *     budget_note_pod       for each pod that was added or changed
+ *     budget_begin
+ *     budget_move           for each address whose owner or labels changed
+ *     budget_change_policy  for each namespace with a changed policy
+ *     budget_end            counts what is new; lists the policies whose state has changed
+ *
+ * Private to the module.
+ */
+#include "address_index.h"
+#include "set_candidates.h"
+
+typedef struct NamespaceBudget NamespaceBudget;
+
+typedef struct Budget {
+	CompileBudget limits;
+	Arena *arena;
+	HashTable *by_namespace;   /* NamespaceBudget, by name: those that have policies */
+	CandidateIndex candidates; /* of the wants of tracked namespaces */
+	size_t n_tracked;
+	size_t n_over;	      /* policies */
+	uint64_t evaluation;  /* the number of the last one */
+	size_t max_addresses; /* of a pod, so far */
+	size_t max_ports;
+	/* of the update in progress */
+	Arena *scratch;
+	IndexedSets batch; /* wants that the next walk over all pods counts */
+	size_t batch_max;  /* at most so many of a namespace */
+	IndexedSets found; /* by the last query */
+	Elements elements; /* a buffer, used again for each address */
+} Budget;
+
+void budget_init(Budget *budget, Arena *arena, const CompileBudget *limits);
+void budget_free(Budget *budget); /* what is not in the arena */
+void budget_note_pod(Budget *budget, const Pod *pod);
+void budget_begin(Budget *budget, Arena *scratch);
+void budget_move(Budget *budget, Address address, Member before, Member after);
+void budget_change_policy(Budget *budget, const char *namespace);
+/* Appends the policies of the model that came over the budget, or are within it again. */
+void budget_end(
+	Budget *budget, const Model *model, const AddressIndex *addresses, Policies *ret_toggled);
+bool budget_is_over(const Budget *budget, const Policy *policy);
+/* An error for each policy that is over the budget, by namespace and name. */
+void budget_warn(const Budget *budget, const Model *model, Diags *diags);
