@@ -71,6 +71,9 @@ bool compiler_is_over_budget(const Compiler *compiler, const Policy *policy);
  */
 void compiler_warn(const Compiler *compiler, Diags *diags);
 
+/* Adds the errors of policies over the budget alone, from the model, without a compiler. */
+void compile_check_budget(const Model *model, const CompileBudget *limits, Diags *diags);
+
 /* The pod that the address belongs to; NULL: none. */
 const Pod *compiler_owner(const Compiler *compiler, Address address);
 

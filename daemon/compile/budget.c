@@ -647,9 +647,9 @@ static void warn(const Budget *budget, const Policy *policy, const PolicyCost *c
 			   "namespaces, or raise namespace_rules in netpol.conf"
 			 : "use fewer different selectors, or such that select fewer pods, or "
 			   "raise namespace_elements in netpol.conf",
-		"policy %s/%s is over the budget of its namespace: its pods are isolated, but none "
-		"of its rules is in force; with it the policies of namespace %s would need more "
-		"than %zu %s (%s)",
+		"policy %s/%s is over the budget of its namespace: its pods are isolated, none of "
+		"its rules is in force; the policies of namespace %s would need more than %zu %s "
+		"(%s)",
 		policy->namespace, policy->name, policy->namespace,
 		is_rules ? budget->limits.rules : budget->limits.elements,
 		is_rules ? "rules" : "elements",

@@ -239,12 +239,34 @@ static Fit best_fit(Why *w)
 	return best;
 }
 
+/* Isolating policies whose rules are left out. Returns whether there are any. */
+static bool add_over_budget(Why *w, Buf *buf)
+{
+	const Policies *policies = policies_of(w);
+	bool is_any = false;
+
+	for (size_t i = 0; i < policies->n; i++) {
+		const Policy *policy = policies->at[i];
+
+		if (!is_isolating(w, policy) || has_rules(w, policy))
+			continue;
+		is_any = true;
+		buf_printf(buf,
+			"    no rule of %s/%s is in force: it is over the budget of its namespace "
+			"(netpolctl check)\n",
+			policy->namespace, policy->name);
+	}
+	return is_any;
+}
+
 static void add_reason(Why *w, Buf *buf)
 {
 	const Fit best = best_fit(w);
+	bool is_any_over = add_over_budget(w, buf);
 
 	if (best.score == 0) {
-		buf_add(buf, "    no rule has this peer or this port\n");
+		buf_printf(buf, "    no %srule has this peer or this port\n",
+			is_any_over ? "other " : "");
 		return;
 	}
 	buf_printf(buf, "    %s rule at %s of %s/%s",
@@ -330,22 +352,6 @@ static void add_isolating(Why *w, Buf *buf)
 	}
 }
 
-/* Isolating policies whose rules are left out. */
-static void add_over_budget(Why *w, Buf *buf)
-{
-	const Policies *policies = policies_of(w);
-
-	for (size_t i = 0; i < policies->n; i++) {
-		const Policy *policy = policies->at[i];
-
-		if (is_isolating(w, policy) && !has_rules(w, policy))
-			buf_printf(buf,
-				"    no rule of %s/%s is in force: it is over the budget of its "
-				"namespace (netpolctl check)\n",
-				policy->namespace, policy->name);
-	}
-}
-
 /* kube-proxy translates the address before it is filtered, so the verdict would be of another. */
 static void add_service_hint(Why *w, Buf *buf)
 {
@@ -372,7 +378,6 @@ static void add_direction(Why *w, Buf *buf, const Evaluation *evaluation)
 	add_isolating(w, buf);
 	buf_add(buf, "\n");
 	add_reason(w, buf);
-	add_over_budget(w, buf);
 	add_service_hint(w, buf);
 	if (!evaluation->is_allowed)
 		add_unknown_labels(w, buf);

@@ -180,6 +180,8 @@ static int check_paths(Ctl *ctl)
 
 int run_check(Ctl *ctl)
 {
+	Diags diags = {.arena = ctl->arena, .max = DIAGS_ALL_MAX};
+	CompileOptions options;
 	int r;
 
 	if (ctl->n > 0)
@@ -190,5 +192,8 @@ int run_check(Ctl *ctl)
 	if (r < 0)
 		return ctl_fail(strerror(-r));
 	ctl->snapshot = ctl_merge(ctl->dirs, ctl->n_dirs);
-	return print_result(ctl, snapshot_diags(ctl->snapshot));
+	options = settings_compile_options(&ctl->settings);
+	diags_append(&diags, snapshot_diags(ctl->snapshot));
+	compile_check_budget(snapshot_model(ctl->snapshot), &options.budget, &diags);
+	return print_result(ctl, &diags);
 }

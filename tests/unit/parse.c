@@ -765,7 +765,9 @@ Test(parse, settings_are_checked)
 		"settle_ms = -1;", "settle_ms = \"1\";", "withdraw_ms = 60001;",
 		"withdraw_ms = -1;", "bridge = \"yes\";", "enforce = true;",
 		"service_cidrs = [ \"10.0.0.1/8\" ];", "policies = \"relative\";", "node = \"\";",
-		"deny = \"Drop\";"};
+		"deny = \"Drop\";", "namespace_elements = -1;", "namespace_elements = \"1\";",
+		"namespace_element = 1;", "namespace_rules = 1000000001;",
+		"namespace_rules = 1.5;"};
 	Arena *arena = arena_new();
 	Settings s;
 
@@ -773,11 +775,13 @@ Test(parse, settings_are_checked)
 		cr_expect_eq(settings(arena, bad[i], &s), 1, "%s", bad[i]);
 	cr_assert_eq(settings(arena,
 			     "bridge = \"off\"; deny = \"drop\"; enforce = \"all\"; settle_ms = 0; "
-			     "withdraw_ms = 60000;",
+			     "withdraw_ms = 60000; namespace_elements = 0; "
+			     "namespace_rules = 1000000000;",
 			     &s),
 		0);
 	cr_expect(s.bridge == BRIDGE_OFF && s.deny == DENY_DROP && s.enforce == ENFORCE_ALL &&
 		  s.settle_ms == 0 && s.withdraw_ms == 60000);
+	cr_expect(s.namespace_elements == 0 && s.namespace_rules == 1000000000);
 	cr_expect_eq(s.policies.n, 1);
 	cr_expect_str_eq(s.policies.at[0], "/etc/netpol/conf.d");
 	arena_free(arena);
