@@ -205,21 +205,43 @@ Test(budget, a_limit_of_exactly_what_is_asked_for_is_enough)
 	cr_assert_str_eq(over_of((CompileBudget){}, inventory, asked), "", "0 is no limit");
 }
 
+/*
+ * 50 policies with one selector of all 40 pods, and with one of a single pod each: these could
+ * select all pods too, so the budget has to count them.
+ */
 Test(budget, equal_selectors_are_charged_once)
 {
-	const Source *inventory = pods(0, 40);
+	const Source *inventory = pods(0, 40), *asked;
 	Buf buf = {.arena = arena};
 
 	for (int i = 0; i < 50; i++)
 		buf_printf(&buf, "%s%s", i ? "," : "",
 			policy(arena_printf(arena, "p%d", i), "n0",
 				arena_printf(arena,
-					"ingress = ( { from = ( { namespaces = \"\"; } );"
+					"ingress = ( { from = ( { namespaces = \"\"; },"
+					"{ namespaces = \"\"; pods = \"i=%d\"; } );"
 					"ports = ( { port = %d; } ); } );"
 					"egress = ( { to = ( { namespaces = \"\"; } ); } );",
-					i + 1)));
-	cr_assert_str_eq(
-		over_of((CompileBudget){.elements = 50}, inventory, policies(buf_text(&buf))), "");
+					i % 5, i + 1)));
+	asked = policies(buf_text(&buf));
+	cr_assert_str_eq(over_of((CompileBudget){.elements = 47}, inventory, asked), "");
+	cr_assert_neq(*over_of((CompileBudget){.elements = 46}, inventory, asked), '\0');
+}
+
+Test(budget, selectors_of_the_own_namespace_are_charged_for_its_pods)
+{
+	const Source *inventory = pods(0, 40);
+	Buf buf = {.arena = arena};
+
+	for (int i = 0; i < 10; i++)
+		buf_printf(&buf, "%s{ pods = \"odd!=x%d\"; }", i ? ", " : "", i);
+	/* 20 of the pods are in n0; 2 comparisons of each */
+	cr_assert_str_eq(over_of((CompileBudget){.elements = 10 * (20 + 20 * 2 / 16)}, inventory,
+				 policies(policy("a", "n0", from(buf_text(&buf))))),
+		"");
+	cr_assert_str_eq(over_of((CompileBudget){.elements = 10 * (20 + 20 * 2 / 16) - 1},
+				 inventory, policies(policy("a", "n0", from(buf_text(&buf))))),
+		"n0/a");
 }
 
 Test(budget, no_namespace_pays_for_another)
