@@ -354,7 +354,8 @@ static void render_unknown_port(Buf *buf, const Senders *s, Family family, const
 
 static void render_bridge_other(Buf *buf, const Senders *s)
 {
-	buf_add(buf, "\tchain other {\n\t\tiif @free accept\n\t\tmeta protocol arp goto resolution\n");
+	buf_add(buf,
+		"\tchain other {\n\t\tiif @free accept\n\t\tmeta protocol arp goto resolution\n");
 	render_block_rules(buf, s);
 	buf_printf(buf, "%s\t\tiif @outside accept\n\t\tmeta iifkind != \"veth\" accept\n%s", OWNED,
 		LINK_ONLY);

@@ -14,12 +14,26 @@ static const char *const POD_TUNNELS_TEXT[] = {"drop", "allow", NULL};
 #define WITHDRAW_MS_MAX 60000
 #define BUDGET_MAX 1000000000 /* of elements, and of rules */
 
-static const Schema SCHEMA = {(const Field[]){{.key = "node"}, {.key = "policies"},
-	{.key = "inventory"}, {.key = "state"}, {.key = "runtime"}, {.key = "table"},
-	{.key = "enforce"}, {.key = "deny"}, {.key = "bridge"}, {.key = "service_cidrs"},
-	{.key = "settle_ms"}, {.key = "withdraw_ms"}, {.key = "namespace_elements"},
-	{.key = "namespace_rules"}, {.key = "senders"}, {.key = "senders_free"},
-	{.key = "pod_tunnels"}, {}}};
+static const Schema SCHEMA = {(const Field[]){
+	{.key = "node"},
+	{.key = "policies"},
+	{.key = "inventory"},
+	{.key = "state"},
+	{.key = "runtime"},
+	{.key = "table"},
+	{.key = "enforce"},
+	{.key = "deny"},
+	{.key = "bridge"},
+	{.key = "service_cidrs"},
+	{.key = "settle_ms"},
+	{.key = "withdraw_ms"},
+	{.key = "namespace_elements"},
+	{.key = "namespace_rules"},
+	{.key = "senders"},
+	{.key = "senders_free"},
+	{.key = "pod_tunnels"},
+	{},
+}};
 
 void settings_default(Arena *arena, const char *node, Settings *ret_settings)
 {

@@ -29,7 +29,7 @@ BELOW = {
 HEADERS = {"base": {"base"}, "model": {"base"}, "ruleset": {"base"}, "parse": {"model"}, "source": {"parse"},
            "senders": {"base"},
            "compile": {"model", "ruleset"}, "nft": {"ruleset", "senders"}, "links": {"base"},
-           "run": {"compile", "nft", "links", "source"}}
+           "run": {"compile", "nft", "links", "senders", "source"}}
 LIBRARIES = {"yaml.h": {"parse"}, "yajl/": {"parse"}, "libconfig.h": {"parse"}, "nftables/": {"nft"},
              "libnftnl/": {"nft"}, "libmnl/": {"nft", "links"}, "libnetfilter_conntrack/": {"nft"},
              "linux/netfilter": {"nft"}, "linux/rtnetlink": {"links"}, "systemd/": {"run"}}
