@@ -3,10 +3,10 @@
 /*
  * parse: the text of one file becomes values.
  *
- * A policy file (YAML, JSON or libconfig) or an inventory file (YAML or JSON) becomes a Source; the
- * text of netpol.conf becomes Settings. The module is pure: it opens no file, keeps no state
- * between two calls and has no globals. Several threads may parse at once, each with its own
- * scratch arena.
+ * A policy file (YAML, JSON or libconfig), an inventory file (YAML or JSON) or a record of the
+ * container runtime (JSON) becomes a Source; the text of netpol.conf becomes Settings. The module
+ * is pure: it opens no file, keeps no state between two calls and has no globals. Several threads
+ * may parse at once, each with its own scratch arena.
  *
  * A Source is one version of one file: its policies and cidr_sets, or its pods and namespaces,
  * defaulted and validated as the Kubernetes API server does it, and the diagnostics about them. All
@@ -54,17 +54,19 @@ enum {
 
 /*
  * Limits on one file. Each bounds the memory or the stack that an input can make netpold use;
- * exceeding one is an error with a diagnostic. The first two are checked by the module source,
+ * exceeding one is an error with a diagnostic. The first three are checked by the module source,
  * before it reads the file.
  */
 #define PARSE_POLICY_BYTES_MAX ((size_t)16 << 20)
+#define PARSE_RECORD_BYTES_MAX ((size_t)1 << 20)
 #define PARSE_INVENTORY_BYTES_MAX ((size_t)2 << 30)
 #define PARSE_DEPTH_MAX 64		       /* nested lists and maps: the readers recurse */
 #define PARSE_NODES_MAX ((size_t)4 << 20)      /* nodes of all trees of the file */
 #define PARSE_ANCHORS_MAX 1000		       /* YAML anchors in one document */
 #define PARSE_ALIAS_NODES_MAX ((size_t)100000) /* nodes that the aliases of a file expand to */
 
-typedef enum SourceKind { SOURCE_POLICIES, SOURCE_INVENTORY } SourceKind;
+/* SOURCE_ATTACHMENTS: each file is a record of libcni, JSON whatever its name is. */
+typedef enum SourceKind { SOURCE_POLICIES, SOURCE_INVENTORY, SOURCE_ATTACHMENTS } SourceKind;
 
 typedef struct Source {
 	Arena *arena;	  /* owns this struct and everything below */
@@ -77,6 +79,8 @@ typedef struct Source {
 	/* SOURCE_INVENTORY, in the order of the file */
 	VEC(const Pod *) pods;
 	VEC(const Namespace *) namespaces;
+	/* SOURCE_ATTACHMENTS: at most one; none if the record is not a pod's */
+	VEC(const Attachment *) attachments;
 	/*
 	 * The file is well-formed, has neither policies nor cidr_sets (neither pods nor
 	 * namespaces), and a list in it is empty. kubectl prints an empty list when it fails, so
@@ -101,10 +105,11 @@ typedef struct Source {
 /*
  * Parses the content of one file into a new Source, which the caller frees with source_free().
  *
- * file: its path. The suffix selects the format: .conf is libconfig (policies only), .json is JSON,
- * anything else is read as YAML. text: n bytes, then a NUL that n does not count; borrowed, and not
- * needed after the call. scratch: temporary memory, cleared by the call. It keeps its capacity, so
- * a caller with many files passes the same arena each time; NULL: a temporary one is made.
+ * file: its path. Of policies and inventories the suffix selects the format: .conf is libconfig
+ * (policies only), .json is JSON, anything else is read as YAML. text: n bytes, then a NUL that n
+ * does not count; borrowed, and not needed after the call. scratch: temporary memory, cleared by
+ * the call. It keeps its capacity, so a caller with many files passes the same arena each time;
+ * NULL: a temporary one is made.
  *
  * Returns 0, also for invalid content: see diags.n_errors. -ENOMEM: there is no memory for this
  * file, and *ret_source is untouched.
@@ -115,12 +120,14 @@ int source_parse(SourceKind kind, const char *file, const char *text, size_t n, 
 Source *source_make_failed(const char *file, const char *why);
 /* Takes NULL; returns NULL. */
 Source *source_free(Source *source);
-/* Policies, cidr_sets, pods and namespaces, together. */
+/* Policies, cidr_sets, pods, namespaces and attachments, together. */
 static inline size_t source_count_objects(const Source *source)
 {
-	return (size_t)source->policies.n + source->sets.n + source->pods.n + source->namespaces.n;
+	return (size_t)source->policies.n + source->sets.n + source->pods.n + source->namespaces.n +
+	       source->attachments.n;
 }
-/* Whether a directory's file of this name is read: not hidden, and a suffix of this kind. */
+/* Whether a directory's file of this name is read: not hidden, and a suffix of this kind. Of
+ * records all but those of loopback interfaces. */
 bool source_name_is_read(SourceKind kind, const char *name);
 
 /* ---- netpol.conf ---- */

@@ -110,6 +110,19 @@ static const Host *copy_host(Arena *arena, const Host *host)
 	return copy;
 }
 
+static const Attached *copy_attached(Arena *arena, const Attached *from)
+{
+	Attached *copy = from ? ARENA_NEW(arena, Attached) : NULL;
+
+	if (!copy)
+		return NULL;
+	*copy = (Attached){VEC_COPY(arena, from->list), from->made_at};
+	for (size_t i = 0; i < copy->list.n; i++)
+		copy->list.at[i] = attachment_copy(
+			arena, from->list.at[i], copy_text(arena, from->list.at[i]->origin.file));
+	return copy;
+}
+
 Pod *pod_copy(Arena *arena, const Pod *pod, const char *file)
 {
 	Pod *copy = ARENA_NEW(arena, Pod);
@@ -128,5 +141,6 @@ Pod *pod_copy(Arena *arena, const Pod *pod, const char *file)
 	for (size_t i = 0; i < copy->ports.n; i++)
 		copy->ports.at[i].name = copy_text(arena, pod->ports.at[i].name);
 	copy->started = copy_text(arena, pod->started);
+	copy->attached = copy_attached(arena, pod->attached);
 	return copy;
 }

@@ -10,12 +10,19 @@ bool withdrawn_counts_first(uint64_t withdrawn_at, uint64_t other)
 
 bool pod_is_live(const Pod *pod)
 {
-	return pod->addresses.n > 0 && pod->phase != PHASE_SUCCEEDED && pod->phase != PHASE_FAILED;
+	return pod->addresses.n > 0 &&
+	       (pod->attached || (pod->phase != PHASE_SUCCEEDED && pod->phase != PHASE_FAILED));
 }
 
 bool pod_is_subject(const Pod *pod)
 {
 	return pod_is_live(pod) && !pod->is_host_network;
+}
+
+bool pod_is_selected(const Pod *pod, const Selector *selector)
+{
+	return pod->known == KNOWN_ATTACHED ? selector->list.n == 0
+					    : selector_matches(selector, &pod->labels);
 }
 
 bool named_port_is(const NamedPort *port, const char *name, Protocol protocol)
@@ -73,6 +80,18 @@ static bool is_host_equal(const Host *a, const Host *b)
 				 addresses_are_equal(&a->addresses, &b->addresses));
 }
 
+static bool are_attached_equal(const Attached *a, const Attached *b)
+{
+	if (a == b)
+		return true;
+	if (!a || !b || a->list.n != b->list.n)
+		return false;
+	for (size_t i = 0; i < a->list.n; i++)
+		if (!attachment_is_equal(a->list.at[i], b->list.at[i]))
+			return false;
+	return true;
+}
+
 bool pod_is_equal(const Pod *a, const Pod *b)
 {
 	return a->phase == b->phase && a->is_host_network == b->is_host_network &&
@@ -80,7 +99,8 @@ bool pod_is_equal(const Pod *a, const Pod *b)
 	       strcmp(a->namespace, b->namespace) == 0 && is_host_equal(a->host, b->host) &&
 	       strcmp(a->started, b->started) == 0 && labels_are_equal(&a->labels, &b->labels) &&
 	       addresses_are_equal(&a->addresses, &b->addresses) && are_ports_equal(a, b) &&
-	       a->withdrawn_at == b->withdrawn_at;
+	       a->withdrawn_at == b->withdrawn_at && a->known == b->known && a->uid == b->uid &&
+	       are_attached_equal(a->attached, b->attached);
 }
 
 bool namespaces_have_same_labels(const Namespace *a, const Namespace *b)

@@ -89,6 +89,14 @@ static const char *set_value(ItemReader *r, PathKind field, const char *text)
 	case PATH_VERSION:
 		item->pod.version = strtoull(text, NULL, 10);
 		return NULL;
+	case PATH_UID:
+		if (!item->has_config_hash)
+			item->pod.uid = uid_of(text);
+		return NULL;
+	case PATH_CONFIG_HASH: /* ConfigHashAnnotationKey, pkg/kubelet/types/pod_update.go */
+		item->has_config_hash = true;
+		item->pod.uid = uid_of(text);
+		return NULL;
 	case PATH_LABEL:
 		VEC_PUSH(r->scratch, &item->pod.labels.list, (Label){r->label, text});
 		return NULL;

@@ -39,8 +39,10 @@
 	TEXT("kind", PATH_KIND),                                                                   \
 		MAP("metadata", PATH_INNER, TEXT("name", PATH_NAME),                               \
 			TEXT("namespace", PATH_NAMESPACE), TEXT("resourceVersion", PATH_VERSION),  \
+			TEXT("uid", PATH_UID),                                                     \
 			MAP("annotations", PATH_INNER,                                             \
-				TEXT("kubernetes.io/config.source", PATH_CONFIG_SOURCE)),          \
+				TEXT("kubernetes.io/config.source", PATH_CONFIG_SOURCE),           \
+				TEXT("kubernetes.io/config.hash", PATH_CONFIG_HASH)),              \
 			TEXT("continue", PATH_CONTINUE),                                           \
 			MAP("labels", PATH_INNER, TEXT("*", PATH_LABEL))),                         \
 		MAP("spec", PATH_INNER, TEXT("nodeName", PATH_NODE),                               \

@@ -19,6 +19,8 @@ typedef enum PathKind {
 	PATH_NAMESPACE,
 	PATH_VERSION,	    /* metadata.resourceVersion */
 	PATH_LABEL,	    /* the value of any key of metadata.labels */
+	PATH_UID,	    /* metadata.uid */
+	PATH_CONFIG_HASH,   /* kubelet's annotation: the uid that the runtime has of a static pod */
 	PATH_CONFIG_SOURCE, /* kubelet's annotation: where it has the pod from */
 	PATH_NODE,	    /* spec.nodeName */
 	PATH_HOST_NETWORK,

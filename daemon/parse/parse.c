@@ -3,6 +3,7 @@
  * source_parse: selects the reader by the file's suffix, and owns the arenas: see parse.h,
  * "Memory".
  */
+#include "attachment_record.h"
 #include "empty_list.h"
 #include "inventory.h"
 #include "objects.h"
@@ -25,6 +26,8 @@ bool source_name_is_read(SourceKind kind, const char *name)
 {
 	Format format = format_of(name);
 
+	if (kind == SOURCE_ATTACHMENTS)
+		return attachment_record_is_read(name);
 	if (name[0] == '.' || format == FORMAT_NONE)
 		return false;
 	return kind == SOURCE_POLICIES || format != FORMAT_CONF;
@@ -77,6 +80,8 @@ static void parse_text(const Parsing *p, Source *source)
 		DIAG_ERROR(&source->diags, ((Origin){.file = source->file}), "binary", NULL,
 			"not UTF-8 text: byte 0x%02x at offset %zu", (unsigned char)p->text[valid],
 			valid);
+	else if (p->kind == SOURCE_ATTACHMENTS)
+		attachment_record_read(source, p->scratch, p->text, p->n);
 	else if (is_blank(p->text, p->n))
 		empty_file_report(source, p->kind);
 	else if (format == FORMAT_CONF)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /* Pods and namespaces, reduced to what NetworkPolicy looks at. */
+#include "model/attachment.h"
 #include "model/selector.h"
 
 typedef enum Phase {
@@ -26,6 +27,20 @@ typedef struct Host {
 	Addresses addresses;
 } Host;
 
+/* How a Pod of the model is known. */
+typedef enum Known {
+	KNOWN_LISTED,	  /* a file of the inventory has it */
+	KNOWN_REMEMBERED, /* none has it any more, but it is still attached */
+	KNOWN_ATTACHED	  /* it is attached, and none ever had it: its labels are unknown */
+} Known;
+
+/* A pod's attachments: see attachment.h. */
+typedef struct Attached {
+	VEC(const Attachment *) list; /* at least one; sorted: attachment_compare_p */
+	/* the latest made_at of those that the pod has its addresses from; 0: of none */
+	uint64_t made_at;
+} Attached;
+
 typedef struct Pod {
 	Origin origin;
 	const char *namespace, *name;
@@ -35,9 +50,12 @@ typedef struct Pod {
 	VEC(NamedPort) ports; /* of all containers, sidecars included */
 	bool is_host_network; /* its addresses are the node's */
 	Phase phase;
-	const char *started;   /* RFC 3339 in UTC, so it sorts as text; "" if not started */
-	uint64_t version;      /* resourceVersion; 0 if none */
-	uint64_t withdrawn_at; /* 0: its file is there; see withdrawn_counts_first() */
+	Known known;
+	Uid uid;
+	const Attached *attached; /* NULL: no attachment of it is known */
+	const char *started;	  /* RFC 3339 in UTC, so it sorts as text; "" if not started */
+	uint64_t version;	  /* resourceVersion; 0 if none */
+	uint64_t withdrawn_at;	  /* 0: its file is there; see withdrawn_counts_first() */
 } Pod;
 
 /* The label that the API server gives to every namespace, its name (since Kubernetes 1.21). */
@@ -67,13 +85,20 @@ typedef enum Match {
 	MATCH_UNKNOWN /* it asks for an unknown label, and the known one does not exclude it */
 } Match;
 
-/* The pod has an address and has not finished: it may send and receive. */
+/*
+ * The pod has an address, and has not finished or is still attached: it may send and receive. A
+ * phase Succeeded or Failed does not tell that the last process has ended: the end of the
+ * attachment does.
+ */
 bool pod_is_live(const Pod *pod);
 /*
  * A subject of policies: they may isolate the pod and select it as a peer. It is live and not on
  * the host's network, where its address is the node's.
  */
 bool pod_is_subject(const Pod *pod);
+/* Whether the selector selects the pod for certain: of unknown labels only one without conditions
+ * does. */
+bool pod_is_selected(const Pod *pod, const Selector *selector);
 /* A policy's port name selects the port if both name and protocol are equal. */
 bool named_port_is(const NamedPort *port, const char *name, Protocol protocol);
 const char *pod_text(Arena *arena, const Pod *pod); /* "namespace/name" */

@@ -818,3 +818,134 @@ Test(parse, directories_are_one_path_or_a_list)
 	cr_expect_eq(settings(arena, arena_printf(arena, "%s, \"/x\"];", buf_text(&many)), &s), 1);
 	arena_free(arena);
 }
+
+/* ---- Records of the container runtime ---- */
+#define RECORD(interface, ips, interfaces)                                                         \
+	"{\"kind\":\"cniCacheV1\",\"containerId\":\"c1\",\"config\":\"e30=\",\"ifName\":"          \
+	"\"" interface "\",\"networkName\":\"cbr0\",\"netns\":\"/var/run/netns/"                   \
+		       "cni-1\",\"cniArgs\":[[\"IgnoreUnkn"                                        \
+	"own\",\"1\"],[\"K8S_POD_NAMESPACE\",\"shop\"],[\"K8S_POD_NAME\",\"web-1\"],[\"K8S_POD_"   \
+	"UID\""                                                                                    \
+	",\"u-1\"]],\"capabilityArgs\":{\"portMappings\":null},\"result\":{\"cniVersion\":\"1.0."  \
+	"0\","                                                                                     \
+	"\"dns\":{},\"interfaces\":[" interfaces "],\"ips\":[" ips "]}}"
+#define IPS "{\"address\":\"10.244.1.10/24\",\"interface\":2},{\"address\":\"fd00::7/64\"}"
+#define BRIDGE                                                                                     \
+	"{\"mac\":\"02:00:00:00:00:01\",\"name\":\"cni0\"},{\"mac\":\"02:00:00:00:00:02\","        \
+	"\"name\":"                                                                                \
+	"\"veth1a2b\"},{\"mac\":\"02:00:00:00:00:0A\",\"name\":\"eth0\",\"sandbox\":\"/n\"},"      \
+	"{\"name\":\"bwp1\"}"
+
+Test(parse, a_record_of_libcni_is_an_attachment)
+{
+	Source *source = good(SOURCE_ATTACHMENTS, "cbr0-c1-eth0", RECORD("eth0", IPS, BRIDGE));
+	const Attachment *a;
+	char text[MAC_TEXT_SIZE];
+
+	cr_assert_eq(source->attachments.n, 1);
+	a = source->attachments.at[0];
+	cr_expect_str_eq(a->namespace, "shop");
+	cr_expect_str_eq(a->pod, "web-1");
+	cr_expect_eq(a->uid, uid_of("u-1"));
+	cr_expect_str_eq(a->container, "c1");
+	cr_expect_str_eq(a->netns, "/var/run/netns/cni-1");
+	cr_expect_str_eq(a->port, "veth1a2b");
+	cr_expect_str_eq(mac_text(a->mac, text), "02:00:00:00:00:0a");
+	cr_expect_eq(a->addresses.n, 2);
+	cr_expect_eq(a->addresses.at[0].value, 0x0af4010a);
+	cr_expect(attachment_is_of_cluster(a));
+	source_free(source);
+}
+
+/* What the plugins of other kinds say: ptp and old versions; Calico; macvlan. */
+Test(parse, records_of_other_plugins)
+{
+	static const struct {
+		const char *interfaces, *port;
+		bool has_mac;
+	} cases[] = {{"{\"name\":\"veth9\"},{\"name\":\"eth0\",\"sandbox\":\"/n\",\"mac\":"
+		      "\"02:00:00:00:00:03\"}",
+			     "veth9", true},
+		{"{\"name\":\"cali1\"}", "cali1", false}, {"", "", false},
+		{"{\"name\":\"eth0\",\"sandbox\":\"/n\",\"mac\":\"02:00:00:00:00:03\"}", "", true}};
+
+	Arena *arena = arena_new();
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *text = arena_printf(arena,
+			"{\"kind\":\"cniCacheV1\",\"containerId\":\"c\",\"ifName\":\"eth0\","
+			"\"cniArgs\":"
+			"[[\"K8S_POD_NAMESPACE\",\"n\"],[\"K8S_POD_NAME\",\"p\"]],\"result\":{"
+			"\"interfaces\":[%s],\"ip4\":{\"ip\":\"10.0.0.1/32\"}}}",
+			cases[i].interfaces);
+		Source *source = good(SOURCE_ATTACHMENTS, "x", text);
+
+		cr_assert_eq(source->attachments.n, 1);
+		cr_expect_str_eq(source->attachments.at[0]->port, cases[i].port, "%zu", i);
+		cr_expect_eq(mac_is_known(source->attachments.at[0]->mac), cases[i].has_mac);
+		cr_expect_eq(source->attachments.at[0]->uid, 0);
+		cr_expect_eq(source->attachments.at[0]->addresses.n, 1);
+		source_free(source);
+	}
+	arena_free(arena);
+}
+
+Test(parse, records_without_an_attachment)
+{
+	static const char *const texts[] = {"", RECORD("lo", IPS, BRIDGE),
+		"{\"kind\":\"cniCacheV1\",\"containerId\":\"c\",\"ifName\":\"eth0\",\"result\":{}}",
+		"{\"kind\":\"cniCacheV1\",\"containerId\":\"c\",\"ifName\":\"eth0\"}"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		Source *source = good(SOURCE_ATTACHMENTS, "x", texts[i]);
+
+		cr_expect_eq(source->attachments.n, 0, "%s", texts[i]);
+		source_free(source);
+	}
+	cr_expect_not(source_name_is_read(SOURCE_ATTACHMENTS, "cni-loopback-c1-lo"));
+	cr_expect_not(source_name_is_read(SOURCE_ATTACHMENTS, ".tmp"));
+	cr_expect(source_name_is_read(SOURCE_ATTACHMENTS, "cbr0-c1-eth0"));
+}
+
+Test(parse, hostile_records_are_errors)
+{
+	static const char *const texts[] = {"{", "[]", "null", "\"x\"", "{}{}", "{}",
+		"{\"kind\":\"cniCacheV2\"}", "{\"kind\":1}",
+		"{\"kind\":\"cniCacheV1\",\"ifName\":\"eth0\"}",
+		"{\"kind\":\"cniCacheV1\",\"containerId\":\"c\"}",
+		"{\"kind\":\"cniCacheV1\",\"containerId\":\"c\",\"ifName\":\"e\",\"cniArgs\":{}}",
+		"{\"kind\":\"cniCacheV1\",\"containerId\":\"c\",\"ifName\":\"e\",\"cniArgs\":[1]}",
+		"{\"kind\":\"cniCacheV1\",\"containerId\":\"c\",\"ifName\":\"e\",\"cniArgs\":[[1,2]"
+		"]}",
+		"{\"kind\":\"cniCacheV1\",\"containerId\":\"c\",\"ifName\":\"e\",\"result\":[]}",
+		RECORD("eth0", "{\"address\":\"10.244.1.10\"}", ""),
+		RECORD("eth0", "{\"address\":\"10.244.1/24\"}", ""), RECORD("eth0", "1", ""),
+		RECORD("eth0", "{\"address\":7}", ""), RECORD("eth0", IPS, "[]"),
+		RECORD("eth0", IPS, "{\"name\":\"eth0\",\"sandbox\":\"/n\",\"mac\":\"02:00\"}"),
+		RECORD("et\\u0000h0", IPS, BRIDGE)};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		Source *source = parse(SOURCE_ATTACHMENTS, "x", texts[i]);
+
+		cr_expect_gt(source->diags.n_errors, 0, "%s", texts[i]);
+		cr_expect_eq(source->attachments.n, 0, "%s", texts[i]);
+		source_free(source);
+	}
+}
+
+/* As of kubelet's static pods: the API server's copy has another uid than the runtime was given. */
+Test(parse, a_static_pods_uid_is_that_of_kubelet)
+{
+	Source *source = good(SOURCE_INVENTORY, "f.json",
+		"{\"kind\":\"List\",\"items\":[{\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\","
+		"\"uid\":\"x\"}},"
+		"{\"kind\":\"Pod\",\"metadata\":{\"name\":\"b\",\"annotations\":{\"kubernetes.io/"
+		"config.hash\""
+		":\"h\"},\"uid\":\"x\"}},{\"kind\":\"Pod\",\"metadata\":{\"name\":\"c\"}}]}");
+
+	cr_assert_eq(source->pods.n, 3);
+	cr_expect_eq(source->pods.at[0]->uid, uid_of("x"));
+	cr_expect_eq(source->pods.at[1]->uid, uid_of("h"));
+	cr_expect_eq(source->pods.at[2]->uid, 0);
+	source_free(source);
+}
