@@ -11,6 +11,7 @@
  *     model/selector.h     labels and label selectors
  *     model/policy.h       NetworkPolicy, cidr_sets
  *     model/inventory.h    pods, namespaces
+ *     model/attachment.h   interfaces of this node's pods
  *
  * A Model merges the values of all files. It borrows them: whoever calls it (the snapshot, in
  * source) keeps a file's arena until the model no longer points into it. The model owns only its
@@ -38,6 +39,7 @@
 #include "model/selector.h"
 #include "model/policy.h"
 #include "model/inventory.h"
+#include "model/attachment.h"
 
 typedef struct Model Model;
 typedef VEC(const Pod *) Pods;
@@ -57,8 +59,9 @@ typedef struct NamespaceIndex {
 	const Namespace *object;
 	Policies policies; /* strictly sorted by name */
 	/* private */
-	Arena *arena;			   /* has the index itself */
-	ConflictMap pods;		   /* by name */
+	Arena *arena;	  /* has the index itself */
+	ConflictMap pods; /* the inventory's, by name */
+	HashTable *joins; /* daemon/model/join.h, by the pod's name: pods with attachments */
 	VEC(const Namespace *) candidates; /* the objects of the name, in all files */
 	const Namespace *implied;	   /* see `object`; never NULL */
 	bool is_idle;			   /* was emptied; model_purge() frees it if still empty */
@@ -93,12 +96,14 @@ typedef struct Changes {
 } Changes;
 
 /* ---- Update ---- */
-/* What one file has of the inventory. {}: nothing. */
+/* What one file has of the inventory, or of the attachments. {}: nothing. */
 typedef struct InventoryPart {
 	const Pod *const *pods;
 	size_t n_pods;
 	const Namespace *const *namespaces;
 	size_t n_namespaces;
+	const Attachment *const *attachments;
+	size_t n_attachments;
 } InventoryPart;
 
 Model *model_new(Arena *parent); /* in a child of the arena; freed with it */
@@ -108,6 +113,9 @@ Model *model_new(Arena *parent); /* in a child of the arena; freed with it */
  * that are in neither stay. If several objects have one name, one whose file is there wins
  * (withdrawn_counts_first), then the highest resourceVersion, then the file name that sorts last,
  * then the last place in the file.
+ *
+ * A pod with attachments is joined with them: daemon/model/join.h. Then the model has a Pod of its
+ * own in the place of the file's.
  */
 void model_replace(
 	Model *model, const InventoryPart *old, const InventoryPart *new, Changes *changes);
@@ -132,7 +140,8 @@ const NamespaceIndex *model_namespace_index(const Model *model, const char *name
 /*
  * ---- Iteration ----
  * One item a call, in no particular order; NULL after the last. *cursor is 0 at first. A pod that
- * several objects name is returned once: the winner.
+ * several objects name is returned once: the winner. A pod of another uid that is still attached is
+ * returned too.
  */
 const NamespaceIndex *model_next_namespace(const Model *model, size_t *cursor);
 const Pod *namespace_next_pod(const NamespaceIndex *namespace, size_t *cursor);
@@ -145,7 +154,8 @@ void model_list_pods(const Model *model, Arena *arena, Pods *ret_pods);
 void model_list_changes(const Model *model, Changes *changes);
 
 typedef struct ModelCounts {
-	size_t policies, pods, namespaces; /* namespaces: also implied ones; pods: by name */
+	size_t policies, pods, namespaces; /* namespaces: also implied ones */
+	size_t attached, unlisted;	   /* pods with attachments; of these not in any file */
 	size_t duplicates;		   /* pod names that several objects have */
 } ModelCounts;
 

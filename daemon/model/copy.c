@@ -116,7 +116,7 @@ static const Attached *copy_attached(Arena *arena, const Attached *from)
 
 	if (!copy)
 		return NULL;
-	*copy = (Attached){VEC_COPY(arena, from->list), from->made_at};
+	*copy = (Attached){VEC_COPY(arena, from->list), from->made_at, from->object};
 	for (size_t i = 0; i < copy->list.n; i++)
 		copy->list.at[i] = attachment_copy(
 			arena, from->list.at[i], copy_text(arena, from->list.at[i]->origin.file));

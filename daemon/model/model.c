@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The merged model: lookups and lists. */
-#include "namespace_index.h"
+#include "join.h"
 #include <stdlib.h>
 
 Model *model_new(Arena *parent)
@@ -22,7 +22,7 @@ const Pod *model_pod(const Model *model, const char *namespace, const char *name
 {
 	const NamespaceIndex *at = model_namespace_index(model, namespace);
 
-	return at ? conflict_map_winner(&at->pods, name) : NULL;
+	return at ? join_pod(at, name) : NULL;
 }
 
 const Namespace *model_namespace(const Model *model, const char *name)
@@ -39,7 +39,7 @@ const NamespaceIndex *model_next_namespace(const Model *model, size_t *cursor)
 
 const Pod *namespace_next_pod(const NamespaceIndex *namespace, size_t *cursor)
 {
-	return conflict_map_next(&namespace->pods, cursor);
+	return join_next_pod(namespace, cursor);
 }
 
 void model_list_pods(const Model *model, Arena *arena, Pods *ret_pods)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Indexes of namespaces: their lifetime, and which of several objects of one name wins. */
-#include "namespace_index.h"
+#include "join.h"
 #include <assert.h>
 #include <string.h>
 
@@ -73,6 +73,11 @@ static bool has_name(const void *item, const void *name)
 
 static const ConflictKind PODS_BY_NAME = {name_size, has_name, is_better};
 
+static bool has_pods(const NamespaceIndex *namespace)
+{
+	return conflict_map_count(&namespace->pods) + hash_table_count(namespace->joins) > 0;
+}
+
 const Namespace *namespace_index_winner(const NamespaceIndex *namespace)
 {
 	const Namespace *best = NULL;
@@ -83,7 +88,9 @@ const Namespace *namespace_index_winner(const NamespaceIndex *namespace)
 		if (!best || is_later(claim_of_namespace(one), claim_of_namespace(best)))
 			best = one;
 	}
-	return best ? best : conflict_map_count(&namespace->pods) ? namespace->implied : NULL;
+	if (best)
+		return best;
+	return has_pods(namespace) ? namespace->implied : NULL;
 }
 
 /* ---- Lifetime ---- */
@@ -129,6 +136,7 @@ NamespaceIndex *namespace_index_get(Model *model, const char *name)
 	namespace = ARENA_NEW(arena, NamespaceIndex);
 	*namespace = (NamespaceIndex){.arena = arena, .name = arena_strdup(arena, name)};
 	conflict_map_init(&namespace->pods, arena, &PODS_BY_NAME);
+	namespace->joins = hash_table_new(arena);
 	namespace->implied = implied_namespace(arena, namespace->name);
 	hash_table_add(model->namespaces, hash_text(HASH_START, name), namespace);
 	return namespace;
@@ -136,9 +144,7 @@ NamespaceIndex *namespace_index_get(Model *model, const char *name)
 
 static bool is_in_use(const NamespaceIndex *namespace)
 {
-	return conflict_map_count(&namespace->pods) + namespace->candidates.n +
-		       namespace->policies.n >
-	       0;
+	return has_pods(namespace) || namespace->candidates.n + namespace->policies.n > 0;
 }
 
 size_t namespace_count_pods(const NamespaceIndex *namespace)
@@ -156,6 +162,7 @@ void namespace_index_retire(Model *model, NamespaceIndex *namespace)
 
 void model_purge(Model *model)
 {
+	join_purge(model);
 	for (size_t i = 0; i < model->idle.n; i++) {
 		NamespaceIndex *namespace = model->idle.at[i];
 

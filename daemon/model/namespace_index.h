@@ -20,6 +20,7 @@ struct Model {
 	HashTable *namespaces;	    /* NamespaceIndex, by name */
 	VEC(NamespaceIndex *) idle; /* those with is_idle */
 	VEC(const CidrSet *) sets;  /* strictly sorted by name */
+	VEC(Arena *) retired;	    /* of pods that joins have replaced */
 	ModelCounts counts;
 };
 

@@ -30,6 +30,11 @@ bool named_port_is(const NamedPort *port, const char *name, Protocol protocol)
 	return port->protocol == protocol && strcmp(port->name, name) == 0;
 }
 
+Origin pod_origin(const Pod *pod)
+{
+	return pod->attached && pod->attached->object ? pod->attached->object->origin : pod->origin;
+}
+
 const char *pod_text(Arena *arena, const Pod *pod)
 {
 	return arena_printf(arena, "%s/%s", pod->namespace, pod->name);

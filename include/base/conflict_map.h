@@ -56,7 +56,8 @@ size_t conflict_map_count(const ConflictMap *map);			  /* keys */
 size_t conflict_map_count_groups(const ConflictMap *map);		  /* keys in conflict */
 /*
  * The winners of all keys, or all groups: one a call, in no particular order, NULL after the last.
- * *cursor is 0 at first. The map must not change between the calls.
+ * *cursor is 0 at first; its highest bit but one stays free for the caller. The map must not change
+ * between the calls.
  */
 const void *conflict_map_next(const ConflictMap *map, size_t *cursor);
 const ConflictGroup *conflict_map_next_group(const ConflictMap *map, size_t *cursor);

@@ -39,6 +39,8 @@ typedef struct Attached {
 	VEC(const Attachment *) list; /* at least one; sorted: attachment_compare_p */
 	/* the latest made_at of those that the pod has its addresses from; 0: of none */
 	uint64_t made_at;
+	/* the pod as the inventory has it, whose origin may still change; NULL: it has none */
+	const struct Pod *object;
 } Attached;
 
 typedef struct Pod {
@@ -101,6 +103,7 @@ bool pod_is_subject(const Pod *pod);
 bool pod_is_selected(const Pod *pod, const Selector *selector);
 /* A policy's port name selects the port if both name and protocol are equal. */
 bool named_port_is(const NamedPort *port, const char *name, Protocol protocol);
+Origin pod_origin(const Pod *pod); /* where the inventory lists it, or its attachment */
 const char *pod_text(Arena *arena, const Pod *pod); /* "namespace/name" */
 int pod_compare_p(const void *a, const void *b); /* for qsort() of Pod *: by namespace, then name */
 

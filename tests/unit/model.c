@@ -3,6 +3,7 @@
 #include "model.h"
 #include <criterion/criterion.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 static Arena *arena;
@@ -334,4 +335,264 @@ Test(model, a_label_may_be_repeated)
 	VEC_PUSH(arena, &repeated.labels.list, (Label){"a", "1"});
 	VEC_PUSH(arena, &repeated.labels.list, (Label){"a", "2"});
 	cr_assert_eq(replace_pod(model_new(arena), NULL, &repeated).pods.n, 1);
+}
+
+/* ---- Attachments ---- */
+static const Attachment *attachment(const char *name, const char *uid, unsigned address, int at)
+{
+	Attachment *new = ARENA_NEW(arena, Attachment);
+
+	*new = (Attachment){
+		.origin = {.file = arena_printf(arena, "r/%s-%u-%d", name, address, at)},
+		.namespace = "n",
+		.pod = name,
+		.uid = uid_of(uid),
+		.container = arena_printf(arena, "c%d", at),
+		.interface = "eth0",
+		.netns = "",
+		.port = "veth1",
+		.made_at = (uint64_t)at};
+	VEC_PUSH(arena, &new->addresses, (Address){address, FAMILY_IPV4});
+	return new;
+}
+
+static Changes replace_attachment(Model *model, const Attachment *old, const Attachment *new)
+{
+	Changes changes = {.arena = arena};
+	InventoryPart before = {.attachments = &old, .n_attachments = old != NULL};
+	InventoryPart after = {.attachments = &new, .n_attachments = new != NULL};
+
+	model_replace(model, &before, &after, &changes);
+	return changes;
+}
+
+static const Pod *pod_of(const char *name, const char *uid, unsigned address, uint64_t version)
+{
+	Pod *new = (Pod *)pod(name, "pods.json", version);
+
+	new->uid = uid_of(uid);
+	new->phase = PHASE_RUNNING;
+	new->labels = labels(arena_printf(arena, "v=%d", (int)version));
+	if (address)
+		VEC_PUSH(arena, &new->addresses, (Address){address, FAMILY_IPV4});
+	return new;
+}
+
+static void expect_pod(const Model *model, Known known, unsigned address, const char *version)
+{
+	const Pod *found = model_pod(model, "n", "p");
+	const char *label = found ? labels_get(&found->labels, "v") : NULL;
+
+	cr_assert(found);
+	cr_expect_eq(found->known, known, "%d", (int)found->known);
+	cr_assert_eq(found->addresses.n, 1);
+	cr_expect_eq((unsigned)found->addresses.at[0].value, address);
+	cr_expect(text_is_equal(label, version), "%s", label ? label : "no label");
+}
+
+Test(model, an_attachment_gives_a_listed_pod_its_address)
+{
+	Model *model = model_new(arena);
+	const Attachment *a = attachment("p", "u", 7, 1);
+	Changes changes;
+
+	replace_pod(model, NULL, pod_of("p", "u", 0, 1));
+	cr_expect_not(pod_is_live(model_pod(model, "n", "p")));
+	changes = replace_attachment(model, NULL, a);
+	cr_assert_eq(changes.pods.n, 1);
+	cr_expect(changes.pods.at[0].before && changes.pods.at[0].after);
+	expect_pod(model, KNOWN_LISTED, 7, "1");
+	cr_expect_str_eq(model_pod(model, "n", "p")->attached->list.at[0]->port, "veth1");
+	cr_expect_eq(model_counts(model).attached, 1);
+	cr_expect_eq(model_counts(model).unlisted, 0);
+	replace_attachment(model, a, NULL);
+	cr_expect_not(pod_is_live(model_pod(model, "n", "p")));
+	cr_expect_eq(model_counts(model).attached, 0);
+}
+
+Test(model, an_attachment_that_no_inventory_knows_is_a_pod_of_unknown_labels)
+{
+	Model *model = model_new(arena);
+	const Attachment *a = attachment("p", "u", 7, 1);
+	const Pod *found;
+	Selector all = {}, not = {};
+	size_t at;
+
+	replace_attachment(model, NULL, a);
+	expect_pod(model, KNOWN_ATTACHED, 7, NULL);
+	found = model_pod(model, "n", "p");
+	cr_expect(pod_is_subject(found));
+	cr_expect(pod_is_selected(found, &all));
+	cr_assert_null(selector_parse(arena, "!a", &not, &at));
+	cr_expect_not(pod_is_selected(found, &not ), "it may have the label");
+	cr_expect(model_namespace(model, "n"), "implied");
+	cr_expect_eq(model_counts(model).pods, 1);
+	cr_expect_eq(model_counts(model).unlisted, 1);
+	replace_pod(model, NULL, pod_of("p", "u", 0, 3));
+	expect_pod(model, KNOWN_LISTED, 7, "3");
+	cr_expect_eq(model_counts(model).pods, 1);
+}
+
+/* kubelet's short list after its restart; a phase that came too early. */
+Test(model, a_pod_exists_as_long_as_it_is_attached)
+{
+	Model *model = model_new(arena);
+	const Attachment *a = attachment("p", "u", 7, 1);
+	const Pod *listed = pod_of("p", "u", 7, 1), *failed = pod_of("p", "u", 7, 2);
+
+	((Pod *)failed)->phase = PHASE_FAILED;
+	replace_pod(model, NULL, listed);
+	replace_attachment(model, NULL, a);
+	replace_pod(model, listed, failed);
+	cr_expect(pod_is_subject(model_pod(model, "n", "p")), "it failed, but is attached");
+	replace_pod(model, failed, NULL);
+	expect_pod(model, KNOWN_REMEMBERED, 7, "2");
+	model_purge(model);
+	expect_pod(model, KNOWN_REMEMBERED, 7, "2");
+	cr_expect_eq(model_counts(model).unlisted, 1);
+	replace_attachment(model, a, NULL);
+	cr_expect_null(model_pod(model, "n", "p"));
+	cr_expect_eq(model_counts(model).pods, 0);
+	model_purge(model);
+	cr_expect_null(model_namespace_index(model, "n"));
+}
+
+/* A StatefulSet's pod, deleted and created again while the old one's sandbox is still there. */
+Test(model, pods_of_one_name_and_two_uids_are_two_pods)
+{
+	Model *model = model_new(arena);
+	const Attachment *a = attachment("p", "u1", 7, 1), *b = attachment("p", "u2", 8, 2);
+	const Pod *one = pod_of("p", "u1", 7, 1), *two = pod_of("p", "u2", 0, 2);
+	size_t cursor = 0, n = 0;
+
+	replace_pod(model, NULL, one);
+	replace_attachment(model, NULL, a);
+	replace_pod(model, one, two);
+	cr_expect_eq(model_counts(model).pods, 2);
+	cr_expect_eq(model_pod(model, "n", "p"), two, "the one that the inventory lists");
+	replace_attachment(model, NULL, b);
+	expect_pod(model, KNOWN_LISTED, 8, "2");
+	while (namespace_next_pod(model_namespace_index(model, "n"), &cursor))
+		n++;
+	cr_expect_eq(n, 2);
+	replace_attachment(model, a, NULL);
+	cr_expect_eq(model_counts(model).pods, 1);
+	expect_pod(model, KNOWN_LISTED, 8, "2");
+}
+
+/* A sandbox that was made anew: the inventory still has the address of the one before. */
+Test(model, a_pod_has_the_addresses_of_its_latest_sandbox)
+{
+	Model *model = model_new(arena);
+	const Attachment *a = attachment("p", "", 7, 1), *b = attachment("p", "", 8, 2);
+	Attachment *other = (Attachment *)attachment("p", "", 99, 3);
+
+	other->interface = "net1";
+	replace_pod(model, NULL, pod_of("p", "u", 7, 1));
+	replace_attachment(model, NULL, a);
+	replace_attachment(model, NULL, b);
+	replace_attachment(model, NULL, other);
+	expect_pod(model, KNOWN_LISTED, 8, "1");
+	cr_expect_eq(model_pod(model, "n", "p")->attached->list.n, 3);
+	cr_expect_eq(model_pod(model, "n", "p")->attached->made_at, 2);
+	replace_attachment(model, b, NULL);
+	expect_pod(model, KNOWN_LISTED, 7, "1");
+}
+
+/* An equal list at another place in memory, as of a file that was written again. */
+Test(model, an_equal_object_changes_no_joined_pod)
+{
+	Model *model = model_new(arena);
+	const Pod *one = pod_of("p", "u", 7, 1), *same = pod_of("p", "u", 7, 1);
+
+	((Pod *)same)->origin.line = 9;
+	replace_pod(model, NULL, one);
+	replace_attachment(model, NULL, attachment("p", "u", 7, 1));
+	cr_expect_eq(replace_pod(model, one, same).pods.n, 0);
+	cr_expect_eq(pod_origin(model_pod(model, "n", "p")).line, 9);
+}
+
+/* ---- Random events: the changes lead from what was to what is ---- */
+#define SLOTS 12
+
+typedef struct Shadow {
+	Pods pods; /* by the changes */
+	const Pod *objects[SLOTS];
+	const Attachment *attachments[SLOTS];
+} Shadow;
+
+static void apply_changes(Shadow *shadow, const Changes *changes)
+{
+	for (size_t i = 0; i < changes->pods.n; i++) {
+		const PodChange *change = &changes->pods.at[i];
+		size_t k = 0;
+
+		while (change->before && shadow->pods.at[k] != change->before)
+			k++;
+		if (change->before)
+			shadow->pods.at[k] = shadow->pods.at[--shadow->pods.n];
+		if (change->after)
+			VEC_PUSH(arena, &shadow->pods, change->after);
+	}
+}
+
+static bool shadow_has(const Shadow *shadow, const Pod *pod)
+{
+	for (size_t i = 0; i < shadow->pods.n; i++)
+		if (shadow->pods.at[i] == pod)
+			return true;
+	return false;
+}
+
+static void compare_with_shadow(const Model *model, const Shadow *shadow)
+{
+	ModelCounts counts = model_counts(model);
+	size_t attached = 0, n_attachments = 0;
+	Pods pods = {};
+
+	model_list_pods(model, arena, &pods);
+	cr_assert_eq(pods.n, shadow->pods.n, "%u, %u", pods.n, shadow->pods.n);
+	cr_assert_eq(counts.pods, pods.n);
+	for (size_t i = 0; i < pods.n; i++) {
+		cr_assert(shadow_has(shadow, pods.at[i]));
+		attached += pods.at[i]->attached != NULL;
+		n_attachments += pods.at[i]->attached ? pods.at[i]->attached->list.n : 0;
+	}
+	cr_assert_eq(counts.attached, attached);
+	for (size_t i = 0; i < SLOTS; i++)
+		n_attachments -= shadow->attachments[i] != NULL;
+	cr_assert_eq(n_attachments, 0, "each attachment is in one pod");
+}
+
+Test(model, random_attachments_and_lists)
+{
+	static const char *const names[] = {"p", "q"}, *const uids[] = {"", "u1", "u2"};
+	unsigned seed = 7;
+	Model *model = model_new(arena);
+	Shadow shadow = {};
+
+	for (int i = 0; i < 5000; i++) {
+		int slot = rand_r(&seed) % SLOTS, uid = rand_r(&seed) % 3;
+		const char *name = names[rand_r(&seed) % 2];
+		bool is_gone = rand_r(&seed) % 3 == 0;
+		Changes changes;
+
+		model_purge(model);
+		if (rand_r(&seed) % 2) {
+			const Pod *new = is_gone ? NULL : pod_of(name, uids[uid], 0, (uint64_t)uid);
+
+			if (new)
+				((Pod *)new)->origin.line = (unsigned)i + 1;
+			changes = replace_pod(model, shadow.objects[slot], new);
+			shadow.objects[slot] = new;
+		} else {
+			const Attachment *new =
+				is_gone ? NULL : attachment(name, uids[uid], (unsigned)slot, i);
+
+			changes = replace_attachment(model, shadow.attachments[slot], new);
+			shadow.attachments[slot] = new;
+		}
+		apply_changes(&shadow, &changes);
+		compare_with_shadow(model, &shadow);
+	}
 }
