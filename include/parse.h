@@ -31,6 +31,8 @@
  * columns), and they are sorted by line and column.
  */
 #include "model.h"
+#include "parse/api_answer.h"
+#include "parse/kubeconfig.h"
 
 enum {
 	PARSE_E_INVALID = 1, /* the content is invalid; the diagnostics say where and why */
@@ -158,6 +160,7 @@ typedef struct Settings {
 	int withdraw_ms; /* how long what a deleted file said stays in force; milliseconds */
 	/* what the policies of one namespace may ask for; 0: no limit */
 	int namespace_elements, namespace_rules;
+	const char *mirror_kubeconfig, *mirror_directory; /* of netpol-mirror */
 } Settings;
 
 extern const char *const BRIDGE_MODE_TEXT[];  /* by BridgeMode, NULL-terminated */

@@ -254,12 +254,23 @@ char *text_printable(char *text)
 	return text;
 }
 
+static bool is_plain_json(char c)
+{
+	return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+}
+
 void text_add_json(Buf *buf, const char *text)
 {
 	size_t n;
 
 	buf_add(buf, "\"");
 	for (const char *s = text; *s; s += n ? n : 1) {
+		for (n = 0; is_plain_json(s[n]); n++) /* nearly all text, in one piece */
+			;
+		if (n > 0) {
+			buf_add_n(buf, s, n);
+			continue;
+		}
 		n = character_length(s);
 		if (n == 0)
 			buf_add(buf, "\\ufffd");

@@ -33,7 +33,8 @@ typedef enum PathKind {
 	PATH_PHASE,	   /* status.phase */
 	PATH_ADDRESS,	   /* status.podIP, and of status.podIPs */
 	PATH_HOST_ADDRESS, /* status.hostIP, and of status.hostIPs */
-	PATH_STARTED	   /* status.startTime */
+	PATH_STARTED,	   /* status.startTime */
+	PATH_WHOLE	   /* not of inventories: all that is below is kept (trim.c) */
 } PathKind;
 
 typedef enum Shape { SHAPE_SCALAR, SHAPE_MAP, SHAPE_LIST } Shape;

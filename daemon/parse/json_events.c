@@ -7,22 +7,28 @@
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
-typedef struct Parse {
+struct JsonStream {
 	const JsonHandler *handler;
 	void *context;
-	Reader *reader;
+	Arena *arena;
 	yajl_handle yajl;
-	size_t n, *ret_at;
-	unsigned depth; /* open lists and maps */
+	size_t n, *ret_at; /* bytes of the text that is fed; ret_at: NULL if nobody asks */
+	unsigned depth;	   /* open lists and maps */
 	bool is_stopped, is_too_deep;
 	/* yajl_complete_parse feeds a blank of its own, and counts bytes from 0 again */
 	bool is_at_end;
-} Parse;
+};
 
 /* The offset of the current token's end. */
-static size_t position(const Parse *p)
+static size_t position(const JsonStream *p)
 {
 	return p->is_at_end ? p->n : yajl_get_bytes_consumed(p->yajl);
+}
+
+static void note_position(const JsonStream *p)
+{
+	if (p->ret_at)
+		*p->ret_at = position(p);
 }
 
 /* Columns are bytes here. */
@@ -39,15 +45,15 @@ static Origin origin_at(const char *file, const char *text, size_t at)
 }
 
 /* yajl's callbacks return 0 to cancel. */
-static int go_on(Parse *p, bool is_accepted)
+static int go_on(JsonStream *p, bool is_accepted)
 {
 	p->is_stopped |= !is_accepted;
 	return is_accepted;
 }
 
-static int on_scalar(Parse *p, ScalarKind kind, const char *text, size_t n)
+static int on_scalar(JsonStream *p, ScalarKind kind, const char *text, size_t n)
 {
-	*p->ret_at = position(p);
+	note_position(p);
 	return go_on(p, p->handler->scalar(p->context, kind, text, n));
 }
 
@@ -73,15 +79,15 @@ static int on_string(void *context, const unsigned char *text, size_t n)
 
 static int on_key(void *context, const unsigned char *text, size_t n)
 {
-	Parse *p = context;
+	JsonStream *p = context;
 
-	*p->ret_at = position(p);
+	note_position(p);
 	return go_on(p, p->handler->key(p->context, (const char *)text, n));
 }
 
-static int on_begin(Parse *p, bool is_map)
+static int on_begin(JsonStream *p, bool is_map)
 {
-	*p->ret_at = position(p);
+	note_position(p);
 	p->is_too_deep = ++p->depth > PARSE_DEPTH_MAX;
 	return !p->is_too_deep && go_on(p, p->handler->begin(p->context, is_map));
 }
@@ -98,9 +104,9 @@ static int on_begin_list(void *context)
 
 static int on_end(void *context)
 {
-	Parse *p = context;
+	JsonStream *p = context;
 
-	*p->ret_at = position(p);
+	note_position(p);
 	assert(p->depth > 0);
 	p->depth--;
 	return go_on(p, p->handler->end(p->context));
@@ -144,44 +150,69 @@ static void yajl_memory_free(void *arena, void *old)
 	(void)arena, (void)old;
 }
 
-static void report_error(Parse *p, const char *file, const char *text, size_t n)
+JsonStream *json_stream_new(Arena *arena, const JsonHandler *handler, void *context)
 {
-	size_t at = position(p);
-	Origin origin = origin_at(file, text, at < n ? at : n);
+	yajl_alloc_funcs memory = {yajl_memory_alloc, yajl_memory_resize, yajl_memory_free, arena};
+	JsonStream *p = ARENA_NEW(arena, JsonStream);
+
+	*p = (JsonStream){.handler = handler, .context = context, .arena = arena};
+	p->yajl = yajl_alloc(&CALLBACKS, &memory, p);
+	yajl_config(p->yajl, yajl_allow_multiple_values, 1);
+	return p;
+}
+
+bool json_stream_feed(JsonStream *p, const char *text, size_t n)
+{
+	p->n = n;
+	return yajl_parse(p->yajl, (const unsigned char *)text, n) == yajl_status_ok;
+}
+
+bool json_stream_end(JsonStream *p)
+{
+	bool is_good;
+
+	p->is_at_end = true;
+	is_good = yajl_complete_parse(p->yajl) == yajl_status_ok;
+	assert(!is_good || p->depth == 0);
+	return is_good;
+}
+
+const char *json_stream_error(const JsonStream *p)
+{
 	unsigned char *words;
 	char *line;
 
 	if (p->is_stopped)
-		return; /* the handler has reported it */
-	if (p->is_too_deep) {
-		DIAG_ERROR(p->reader->diags, origin, "limit", NULL, "nested more than %d deep",
-			PARSE_DEPTH_MAX);
-		return;
-	}
+		return NULL;
+	if (p->is_too_deep)
+		return arena_printf(p->arena, "nested more than %d deep", PARSE_DEPTH_MAX);
 	/* one line, without the excerpt that yajl adds; freed with the arena */
 	words = yajl_get_error(p->yajl, 0, NULL, 0);
-	line = arena_strdup(p->reader->arena, (const char *)words);
+	line = arena_strdup(p->arena, (const char *)words);
 	line[strcspn(line, "\n")] = '\0';
-	DIAG_ERROR(p->reader->diags, origin, "syntax", NULL, "%s", line);
+	return line;
+}
+
+static void report_error(const JsonStream *p, Reader *reader, const char *file, const char *text)
+{
+	size_t at = position(p);
+	Origin origin = origin_at(file, text, at < p->n ? at : p->n);
+	const char *error = json_stream_error(p);
+
+	if (error) /* else the handler has reported it */
+		DIAG_ERROR(reader->diags, origin, p->is_too_deep ? "limit" : "syntax", NULL, "%s",
+			error);
 }
 
 bool json_events_read(Reader *reader, const char *file, const char *text, size_t n,
 	const JsonHandler *handler, void *context, size_t *ret_at)
 {
-	yajl_alloc_funcs memory = {
-		yajl_memory_alloc, yajl_memory_resize, yajl_memory_free, reader->arena};
-	Parse p = {
-		.handler = handler, .context = context, .reader = reader, .n = n, .ret_at = ret_at};
-	yajl_status status;
+	JsonStream *p = json_stream_new(reader->arena, handler, context);
+	bool is_good;
 
-	p.yajl = yajl_alloc(&CALLBACKS, &memory, &p);
-	yajl_config(p.yajl, yajl_allow_multiple_values, 1);
-	status = yajl_parse(p.yajl, (const unsigned char *)text, n);
-	p.is_at_end = status == yajl_status_ok;
-	if (p.is_at_end)
-		status = yajl_complete_parse(p.yajl);
-	assert(status != yajl_status_ok || p.depth == 0);
-	if (status != yajl_status_ok)
-		report_error(&p, file, text, n);
-	return status == yajl_status_ok;
+	p->ret_at = ret_at;
+	is_good = json_stream_feed(p, text, n) && json_stream_end(p);
+	if (!is_good)
+		report_error(p, reader, file, text);
+	return is_good;
 }

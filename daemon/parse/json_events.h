@@ -25,6 +25,19 @@ typedef struct JsonHandler {
 	bool (*scalar)(void *context, ScalarKind kind, const char *text, size_t n);
 } JsonHandler;
 
+/* ---- A text that arrives in pieces ---- */
+typedef struct JsonStream JsonStream;
+
+/* In the arena, which yajl's buffers are in, too: they settle at the longest token's size. */
+JsonStream *json_stream_new(Arena *arena, const JsonHandler *handler, void *context);
+/* False: a handler stopped, or a syntax error; nothing may be fed after that. */
+bool json_stream_feed(JsonStream *stream, const char *text, size_t n);
+/* The text has ended. False: in the middle of a value. */
+bool json_stream_end(JsonStream *stream);
+/* After a false: what is wrong, in words; NULL: a handler stopped. */
+const char *json_stream_error(const JsonStream *stream);
+
+/* ---- A whole text ---- */
 /*
  * Reads the JSON values that the text is, one after the other: nothing needs to be between them,
  * as in what `kubectl get --watch -o json` prints. During a handler call *ret_at is the offset of

@@ -14,6 +14,7 @@ static const char *const POD_TUNNELS_TEXT[] = {"drop", "allow", NULL};
 #define WITHDRAW_MS_MAX 60000
 #define BUDGET_MAX 1000000000 /* of elements, and of rules */
 
+static const Schema MIRROR = {(const Field[]){{.key = "kubeconfig"}, {.key = "directory"}, {}}};
 static const Schema SCHEMA = {(const Field[]){
 	{.key = "node"},
 	{.key = "policies"},
@@ -32,6 +33,7 @@ static const Schema SCHEMA = {(const Field[]){
 	{.key = "senders"},
 	{.key = "senders_free"},
 	{.key = "pod_tunnels"},
+	{.key = "mirror", .child = &MIRROR},
 	{},
 }};
 
@@ -45,7 +47,9 @@ void settings_default(Arena *arena, const char *node, Settings *ret_settings)
 		.settle_ms = 10,
 		.withdraw_ms = 1000,
 		.namespace_elements = 1000000,
-		.namespace_rules = 10000};
+		.namespace_rules = 10000,
+		.mirror_kubeconfig = "/etc/netpol/kubeconfig",
+		.mirror_directory = "/run/netpol/mirror"};
 	VEC_PUSH(arena, &ret_settings->policies, SETTINGS_POLICIES_DEFAULT);
 	VEC_PUSH(arena, &ret_settings->inventory, SETTINGS_INVENTORY_DEFAULT);
 }
@@ -234,6 +238,17 @@ static void read_number(Reader *reader, const Node *root, const char *key, int m
 		*number = (int)node->number;
 }
 
+static void read_mirror(Reader *reader, const Node *root, Settings *settings)
+{
+	const Node *mirror = node_field(reader, root, "mirror", NODE_MAP);
+
+	if (!mirror)
+		return;
+	node_check_keys(reader, mirror, &MIRROR);
+	read_text(reader, mirror, "kubeconfig", true, &settings->mirror_kubeconfig);
+	read_text(reader, mirror, "directory", true, &settings->mirror_directory);
+}
+
 int settings_parse(
 	Arena *arena, const char *file, const char *text, Settings *settings, Diags *diags)
 {
@@ -262,5 +277,6 @@ int settings_parse(
 	read_number(&reader, root, "withdraw_ms", WITHDRAW_MS_MAX, &settings->withdraw_ms);
 	read_number(&reader, root, "namespace_elements", BUDGET_MAX, &settings->namespace_elements);
 	read_number(&reader, root, "namespace_rules", BUDGET_MAX, &settings->namespace_rules);
+	read_mirror(&reader, root, settings);
 	return diags->n_errors == errors ? 0 : PARSE_E_INVALID;
 }
