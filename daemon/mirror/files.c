@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Stores -> files: see mirror/files.h. */
+#include "mirror.h"
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char LIST_BEGIN[] = "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[\n";
+static const char LIST_END[] = "\n]}\n";
+
+static const char *const FOLDERS[] = {"policies", "inventory", "inventory"};
+
+struct Files {
+	int folders[API_KIND_N]; /* descriptors */
+	Store *const *stores;
+	bool has_waiting_pods; /* at the last write */
+};
+
+/* ---- Folders ---- */
+static int open_folder(const char *path)
+{
+	bool is_new = mkdir(path, 0755) == 0;
+	int fd;
+
+	if (!is_new && errno != EEXIST)
+		return -errno;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0 && is_new)
+		fchmod(fd, 0755); /* netpold is another user, whatever the umask is */
+	return fd < 0 ? -errno : fd;
+}
+
+int files_open(const char *directory, Store *const *stores, Files **ret_files)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	Files *files = MEMORY_NEW(Files);
+	int fd = open_folder(directory);
+
+	files->stores = stores;
+	for (int i = 0; i < API_KIND_N; i++)
+		files->folders[i] = -1;
+	for (int i = 0; i < API_KIND_N && fd >= 0; i++) {
+		close(fd);
+		fd = open_folder(arena_printf(arena, "%s/%s", directory, FOLDERS[i]));
+		files->folders[i] = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	}
+	if (fd < 0) {
+		files_close(files);
+		return fd;
+	}
+	close(fd);
+	*ret_files = files;
+	return 0;
+}
+
+Files *files_close(Files *files)
+{
+	for (int i = 0; files && i < API_KIND_N; i++)
+		if (files->folders[i] >= 0)
+			close(files->folders[i]);
+	free(files);
+	return NULL;
+}
+
+/* ---- Reading ---- */
+/* The whole file, malloc's; NULL: there is none that can be read. */
+static char *read_file(int folder, const char *name, size_t *ret_n)
+{
+	int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	char *text = NULL;
+	struct stat st;
+	size_t n = 0;
+
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+		(size_t)st.st_size < PARSE_INVENTORY_BYTES_MAX) {
+		text = memory_alloc((size_t)st.st_size + 1);
+		for (ssize_t got = 1; n < (size_t)st.st_size && got > 0; n += (size_t)got) {
+			got = read(fd, text + n, (size_t)st.st_size - n);
+			got = got < 0 ? 0 : got;
+		}
+		text[n] = '\0';
+	}
+	close(fd);
+	*ret_n = n;
+	return text;
+}
+
+static bool load_object(void *context, ApiEvent event, const ApiObject *object)
+{
+	return event == API_LISTED && store_take(context, event, object);
+}
+
+static bool load_no_bookmark(void *context, const char *version, bool is_listed)
+{
+	(void)context, (void)version, (void)is_listed;
+	return false;
+}
+
+static bool load_no_status(void *context, const ApiStatus *status)
+{
+	(void)context, (void)status;
+	return false;
+}
+
+static void load_file(Files *files, ApiKind kind, const char *name)
+{
+	static const ApiHandler handler = {load_object, load_no_bookmark, load_no_status};
+	ARENA_CLEANUP Arena *arena = arena_new();
+	size_t n;
+	char *text = read_file(files->folders[kind], name, &n);
+
+	/* one that somebody else has put there is not ours to delete; whatever else is wrong with
+	   one, it is compared with what the server says, and written anew */
+	if (text && strncmp(text, LIST_BEGIN, strlen(LIST_BEGIN)) == 0) {
+		api_reader_feed(
+			api_reader_new(arena, kind, &handler, files->stores[kind]), text, n);
+		store_mark_file(files->stores[kind], name);
+	}
+	free(text);
+}
+
+/* Of which kind a file is by its name; API_KIND_N: none of ours. */
+static ApiKind kind_of_name(bool is_policies, const char *name)
+{
+	if (name[0] == '.' || !text_has_suffix(name, ".json"))
+		return API_KIND_N;
+	if (is_policies)
+		return API_POLICIES;
+	if (strcmp(name, "namespaces.json") == 0)
+		return API_NAMESPACES;
+	return strncmp(name, "node-", 5) == 0 ? API_PODS : API_KIND_N;
+}
+
+static void load_folder(Files *files, bool is_policies)
+{
+	int fd = fcntl(files->folders[is_policies ? API_POLICIES : API_PODS], F_DUPFD_CLOEXEC, 0);
+	DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
+
+	if (!stream) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	rewinddir(stream);
+	for (struct dirent *d; (d = readdir(stream));) {
+		ApiKind kind = kind_of_name(is_policies, d->d_name);
+
+		if (kind != API_KIND_N)
+			load_file(files, kind, d->d_name);
+	}
+	closedir(stream);
+}
+
+static void set_written(const StoreFile *file)
+{
+	for (StoreObject *object = file->first; object; object = object->next)
+		object->is_written = true;
+}
+
+void files_load(Files *files)
+{
+	for (int i = 0; i < API_KIND_N; i++)
+		store_begin_list(files->stores[i]);
+	load_folder(files, true);
+	load_folder(files, false);
+	for (int i = 0; i < API_KIND_N; i++) {
+		size_t cursor = 0;
+
+		for (StoreFile *file; (file = store_next_file(files->stores[i], &cursor));)
+			set_written(file);
+	}
+}
+
+/* ---- Writing ---- */
+static int compare_objects(const void *a, const void *b)
+{
+	const StoreObject *left = *(StoreObject *const *)a, *right = *(StoreObject *const *)b;
+	int order = strcmp(left->namespace, right->namespace);
+
+	return order ? order : strcmp(left->name, right->name);
+}
+
+typedef VEC(StoreObject *) Objects;
+
+/* A pod that netpold knows stays, whatever becomes of its namespace. */
+static bool has_to_wait(const Files *files, ApiKind kind, const StoreObject *object, bool can_wait)
+{
+	return kind == API_PODS && can_wait && !object->is_written &&
+	       !store_has(files->stores[API_NAMESPACES], "", object->namespace);
+}
+
+static Objects choose_objects(
+	Files *files, Arena *arena, ApiKind kind, const StoreFile *file, bool can_wait)
+{
+	Objects objects = {};
+
+	for (StoreObject *object = file->first; object; object = object->next)
+		if (has_to_wait(files, kind, object, can_wait))
+			files->has_waiting_pods = true;
+		else
+			VEC_PUSH(arena, &objects, object);
+	if (objects.n > 0)
+		qsort(objects.at, objects.n, sizeof(*objects.at), compare_objects);
+	return objects;
+}
+
+static const char *file_text(Arena *arena, ApiKind kind, const Objects *objects, size_t *ret_n)
+{
+	Buf buf = {.arena = arena};
+
+	buf_add(&buf, LIST_BEGIN);
+	for (size_t i = 0; i < objects->n; i++) {
+		const StoreObject *object = objects->at[i];
+
+		buf_add(&buf, i ? ",\n" : "");
+		api_object_add_line(&buf, kind, object->text_version, object->text);
+	}
+	buf_add(&buf, LIST_END);
+	*ret_n = buf.n;
+	return buf_text(&buf);
+}
+
+static bool has_content(int folder, const char *name, const char *text, size_t n)
+{
+	size_t m = 0;
+	char *old = read_file(folder, name, &m);
+	bool is_same = old && n == m && memcmp(old, text, n) == 0;
+
+	free(old);
+	return is_same;
+}
+
+/* Through a temp file, whose name netpold ignores; readable by all, whatever the umask is. */
+static int replace_file(int folder, const char *name, const char *text, size_t n)
+{
+	static const char temp[] = ".new";
+	int r = 0,
+	    fd = openat(folder, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+
+	if (fd < 0)
+		return -errno;
+	if (fchmod(fd, 0644) < 0)
+		r = -errno;
+	for (size_t done = 0; r == 0 && done < n;) {
+		ssize_t put = write(fd, text + done, n - done);
+
+		if (put < 0 && errno != EINTR)
+			r = -errno;
+		done += put > 0 ? (size_t)put : 0;
+	}
+	if (close(fd) < 0 && r == 0)
+		r = -errno;
+	if (r == 0 && renameat(folder, temp, folder, name) < 0)
+		r = -errno;
+	return r;
+}
+
+static int write_file(Files *files, ApiKind kind, StoreFile *file, bool can_wait, size_t *n_written)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	Objects objects = choose_objects(files, arena, kind, file, can_wait);
+	int r = 0, folder = files->folders[kind];
+	const char *text;
+	size_t n;
+
+	if (objects.n == 0) {
+		if (unlinkat(folder, file->name, 0) == 0)
+			++*n_written;
+		else if (errno != ENOENT)
+			return -errno;
+	} else {
+		text = file_text(arena, kind, &objects, &n);
+		if (!has_content(folder, file->name, text, n)) {
+			r = replace_file(folder, file->name, text, n);
+			*n_written += r == 0;
+		}
+	}
+	if (r < 0)
+		return r;
+	file->is_changed = false;
+	for (size_t i = 0; i < objects.n; i++)
+		objects.at[i]->is_written = true; /* not those that wait */
+	return 0;
+}
+
+static void forget_empty_files(Store *store)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	VEC(StoreFile *) empty = {};
+	size_t cursor = 0;
+
+	for (StoreFile *file; (file = store_next_file(store, &cursor));)
+		if (!file->first && !file->is_changed)
+			VEC_PUSH(arena, &empty, file);
+	for (size_t i = 0; i < empty.n; i++)
+		store_remove_file(store, empty.at[i]);
+}
+
+static int write_kind(Files *files, ApiKind kind, bool can_wait, size_t *n_written)
+{
+	Store *store = files->stores[kind];
+	size_t cursor = 0;
+	int r = 0;
+
+	for (StoreFile *file; (file = store_next_file(store, &cursor));) {
+		int failed =
+			file->is_changed ? write_file(files, kind, file, can_wait, n_written) : 0;
+
+		r = r ? r : failed; /* the others are written all the same */
+	}
+	forget_empty_files(store);
+	return r;
+}
+
+/* Each file that a pod waits for is written again when there is another namespace. */
+static void wake_waiting_pods(Files *files)
+{
+	const Store *pods = files->stores[API_PODS];
+	size_t cursor = 0;
+
+	if (!files->has_waiting_pods)
+		return;
+	files->has_waiting_pods = false;
+	for (StoreFile *file; (file = store_next_file(pods, &cursor));)
+		for (const StoreObject *object = file->first; object; object = object->next)
+			if (!object->is_written) {
+				file->is_changed = true;
+				break;
+			}
+}
+
+int files_write(Files *files, const bool is_ready[API_KIND_N], size_t *ret_n)
+{
+	int r = 0;
+
+	*ret_n = 0;
+	wake_waiting_pods(files);
+	for (int kind = 0; kind < API_KIND_N; kind++) {
+		int failed = is_ready[kind] ? write_kind(files, (ApiKind)kind,
+						      is_ready[API_NAMESPACES], ret_n)
+					    : 0;
+
+		r = r ? r : failed;
+	}
+	return r;
+}
+
+bool files_have_changes(const Files *files)
+{
+	for (int i = 0; i < API_KIND_N; i++)
+		if (store_has_changes(files->stores[i]))
+			return true;
+	return false;
+}
