@@ -9,6 +9,7 @@
 #define WATCH_S_MIN 300 /* and up to twice as long, so that not all watches end at once */
 #define BACKOFF_MS_MIN 1000
 #define BACKOFF_MS_MAX 30000
+#define CONNECT_MS_MAX 10000 /* where nobody answers, nobody is overloaded by asking again */
 #define FORBIDDEN_MS 60000
 #define RETRY_AFTER_S_MAX 300 /* a server that is wrong must not stop us for days */
 #define WATCH_FAILURES_MAX 3  /* refused so often in a row: list again */
@@ -91,13 +92,14 @@ static void add_escaped(Buf *buf, const char *text)
 static uint64_t delay_ms(const Reflector *r, uint32_t random)
 {
 	uint64_t delay = BACKOFF_MS_MIN;
+	uint64_t max = r->error == REFLECT_E_CONNECTION ? CONNECT_MS_MAX : BACKOFF_MS_MAX;
 
 	if (r->failures == 0)
 		return 0;
-	for (unsigned i = 1; i < r->failures && delay < BACKOFF_MS_MAX; i++)
+	for (unsigned i = 1; i < r->failures && delay < max; i++)
 		delay *= 2;
-	if (delay > BACKOFF_MS_MAX)
-		delay = BACKOFF_MS_MAX;
+	if (delay > max)
+		delay = max;
 	if (r->error == REFLECT_E_FORBIDDEN)
 		delay = FORBIDDEN_MS;
 	delay = delay / 2 + random % (delay / 2);
@@ -121,15 +123,12 @@ void reflector_ask(Reflector *r, uint32_t random, ReflectorRequest *ret_request)
 	case REFLECT_STREAM:
 		add_watch(path, random);
 		buf_add(path, "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan");
-		r->counts.lists++;
 		break;
 	case REFLECT_LIST:
 		buf_printf(path, "?limit=%d", PAGE_OBJECTS);
 		if (r->next_page) {
 			buf_add(path, "&continue=");
 			add_escaped(path, r->next_page);
-		} else {
-			r->counts.lists++;
 		}
 		break;
 	case REFLECT_WATCH:
@@ -137,7 +136,6 @@ void reflector_ask(Reflector *r, uint32_t random, ReflectorRequest *ret_request)
 		add_watch(path, random);
 		buf_add(path, "&resourceVersion=");
 		add_escaped(path, r->version);
-		r->counts.watches++;
 		break;
 	}
 	*ret_request = (ReflectorRequest){.path = buf_text(path), .delay_ms = delay_ms(r, random)};
@@ -208,6 +206,8 @@ static void take_refusal(Reflector *r, unsigned code, const ApiStatus *status)
 		list_again(r);
 		return;
 	}
+	if (error == REFLECT_E_GONE)
+		r->failures = 0; /* it answers, after whatever was before */
 	fail(r, error, arena_printf(r->arena, "%u%s%s", code, *words ? ": " : "", words));
 	if (error == REFLECT_E_GONE ||
 		(r->phase == REFLECT_WATCH && ++r->watch_failures >= WATCH_FAILURES_MAX))
@@ -314,8 +314,12 @@ void reflector_begin(Reflector *r, unsigned http_status, unsigned retry_after_s)
 	if (http_status != 200)
 		return;
 	r->reader = api_reader_new(r->arena, r->kind, &HANDLER, r);
-	if (r->phase == REFLECT_STREAM || (r->phase == REFLECT_LIST && !r->next_page))
+	if (r->phase == REFLECT_WATCH) {
+		r->counts.watches++;
+	} else if (r->phase == REFLECT_STREAM || !r->next_page) {
+		r->counts.lists++;
 		store_begin_list(r->store);
+	}
 }
 
 bool reflector_feed(Reflector *r, const char *text, size_t n)

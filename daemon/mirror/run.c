@@ -127,7 +127,11 @@ static void set_ready(Mirror *m)
 	if (m->is_ready)
 		return;
 	m->is_ready = true;
-	log_line(LOG_INFO, "%s: all was listed and written", m->server);
+	for (int i = 0; i < API_KIND_N; i++)
+		if (!reflector_is_listed(m->kinds[i].reflector))
+			log_line(LOG_WARNING, "%s: RBAC forbids them: none is known",
+				API_KIND_TEXT[i]);
+	log_line(LOG_INFO, "%s: all that may be listed was listed and written", m->server);
 	sd_notify(0, "READY=1");
 }
 

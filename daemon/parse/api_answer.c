@@ -95,7 +95,7 @@ struct ApiReader {
 	unsigned depth;
 	const struct Step *next; /* where the latest key leads; NULL: it is not read */
 	size_t bytes;		 /* since the last object's end */
-	bool has_items;
+	bool has_items, was_fed;
 };
 
 /* ---- Fields ---- */
@@ -311,6 +311,7 @@ ApiReader *api_reader_new(Arena *arena, ApiKind kind, const ApiHandler *handler,
 bool api_reader_feed(ApiReader *r, const char *text, size_t n)
 {
 	r->bytes += n;
+	r->was_fed |= n > 0;
 	if (!json_stream_feed(r->stream, text, n))
 		return false;
 	return r->bytes <= API_OBJECT_BYTES_MAX || fail(r, "an object of more than 16 MiB");
@@ -318,7 +319,9 @@ bool api_reader_feed(ApiReader *r, const char *text, size_t n)
 
 bool api_reader_end(ApiReader *r)
 {
-	return json_stream_end(r->stream) || fail(r, "the answer ends in the middle of an object");
+	if (!r->was_fed || json_stream_end(r->stream))
+		return true;
+	return fail(r, r->error ? r->error : "the answer ends in the middle of an object");
 }
 
 bool api_reader_list(const ApiReader *r, ApiList *ret_list)

@@ -20,8 +20,9 @@
  * servers refuse it). LIST: pages of 500. WATCH: from the version that the list had.
  *
  * What goes wrong is an error that is counted, said, and followed by a delay: what the server asks
- * for (Retry-After), else one that doubles from 1 s to 30 s, with a random part. A kind that RBAC
- * forbids is asked for again each minute or so. Nothing that goes wrong removes an object.
+ * for (Retry-After), else one that doubles from 1 s to 30 s (10 s if nobody answers), with a random
+ * part. A kind that RBAC forbids is asked for again each minute or so. Nothing that goes wrong
+ * removes an object.
  */
 #include "mirror/store.h"
 

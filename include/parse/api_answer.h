@@ -65,7 +65,7 @@ typedef struct ApiReader ApiReader;
 ApiReader *api_reader_new(Arena *arena, ApiKind kind, const ApiHandler *handler, void *context);
 /* False: the handler stopped, or api_reader_error() says why. Nothing may be fed after that. */
 bool api_reader_feed(ApiReader *reader, const char *text, size_t n);
-/* The answer has ended. False: in the middle of an object. */
+/* The answer has ended. False: in the middle of an object. An empty answer is whole: of a watch. */
 bool api_reader_end(ApiReader *reader);
 /* After the end of a complete answer: whether it was a list, with `items`. */
 bool api_reader_list(const ApiReader *reader, ApiList *ret_list);
