@@ -241,13 +241,14 @@ static bool is_same_want(const Definition *a, const Definition *b)
 
 /* Counts equal wants once. */
 static void count_distinct(
-	Budget *budget, NamespaceBudget *namespace, const NamespaceIndex *index, const Model *model)
+	NamespaceBudget *namespace, const NamespaceIndex *index, const Model *model)
 {
-	HashTable *seen = hash_table_new(budget->scratch);
+	ARENA_CLEANUP Arena *arena = arena_new();
+	HashTable *seen = hash_table_new(arena);
 	Wants wants = {};
 
 	for (size_t i = 0; i < index->policies.n; i++)
-		cost_list(budget->scratch, index->policies.at[i], model, &wants);
+		cost_list(arena, index->policies.at[i], model, &wants);
 	namespace->wants = (WantCounts){};
 	namespace->is_distinct = true;
 	for (size_t i = 0; i < wants.n; i++) {
@@ -294,7 +295,7 @@ static bool has_to_be_tracked(Budget *budget, NamespaceBudget *namespace,
 	if (exceeds(namespace->rules, budget->limits.rules))
 		return true;
 	if (exceeds(bound(budget, namespace, index, n_addresses), limit) && !namespace->is_distinct)
-		count_distinct(budget, namespace, index, model);
+		count_distinct(namespace, index, model);
 	return exceeds(bound(budget, namespace, index, n_addresses), limit);
 }
 
