@@ -41,6 +41,8 @@ struct NamespaceBudget {
 	HashTable *wants_by_key;
 	VEC(PolicyCost) policies; /* by name */
 	bool is_outdated;	  /* a count has changed since the last evaluation */
+	size_t elements;	  /* charged to those that are not over the budget */
+	size_t n_over;
 };
 
 void budget_init(Budget *budget, Arena *arena, const CompileBudget *limits)
@@ -281,22 +283,37 @@ static size_t bound(const Budget *budget, const NamespaceBudget *namespace,
 	return cost_add(n / COMPARISONS_PER_ELEMENT, wants->of_range + 1);
 }
 
+/* ---- Thresholds ---- */
+/* A namespace whose policies are charged more is warned of: pods that come may be too many. */
+static size_t warning_limit(const Budget *budget)
+{
+	return budget->limits.elements / 10 * 9;
+}
+
 /*
- * A tracked namespace stays so until its bound is half of the budget, so that it is not counted
- * again and again while the bound moves about the limit. The result does not depend on that.
+ * A namespace whose bound is larger is tracked: it may exceed the warning's limit. It stays tracked
+ * until its bound is much smaller, so that it is not counted again and again. What is decided does
+ * not depend on that.
  */
-static bool has_to_be_tracked(Budget *budget, NamespaceBudget *namespace,
+static size_t tracking_limit(const Budget *budget, bool is_tracked)
+{
+	size_t limit = budget->limits.elements / 8;
+
+	return is_tracked ? 4 * limit : 7 * limit;
+}
+
+static bool has_to_be_tracked(const Budget *budget, NamespaceBudget *namespace,
 	const NamespaceIndex *index, const Model *model, size_t n_addresses)
 {
-	size_t limit = budget->limits.elements;
+	size_t limit = tracking_limit(budget, namespace->is_tracked);
 
-	if (namespace->is_tracked && limit > 1)
-		limit /= 2;
 	if (exceeds(namespace->rules, budget->limits.rules))
 		return true;
-	if (exceeds(bound(budget, namespace, index, n_addresses), limit) && !namespace->is_distinct)
+	if (budget->limits.elements == 0)
+		return false;
+	if (bound(budget, namespace, index, n_addresses) > limit && !namespace->is_distinct)
 		count_distinct(namespace, index, model);
-	return exceeds(bound(budget, namespace, index, n_addresses), limit);
+	return bound(budget, namespace, index, n_addresses) > limit;
 }
 
 static void free_want(Budget *budget, NamespaceBudget *namespace, CountedWant *want)
@@ -469,13 +486,15 @@ static bool evaluate(Budget *budget, NamespaceBudget *namespace)
 	bool is_complete = true;
 
 	budget->evaluation++;
+	namespace->n_over = 0;
 	for (size_t i = 0; i < namespace->policies.n; i++) {
 		PolicyCost *cost = &namespace->policies.at[i];
 		size_t needed = cost_add(elements, charge_of_policy(cost, budget->evaluation));
 
-		if (cost->over == OVER_RULES)
-			continue;
-		cost->over = exceeds(needed, budget->limits.elements) ? OVER_ELEMENTS : OVER_NOT;
+		if (cost->over != OVER_RULES)
+			cost->over =
+				exceeds(needed, budget->limits.elements) ? OVER_ELEMENTS : OVER_NOT;
+		namespace->n_over += cost->over != OVER_NOT;
 		if (cost->over != OVER_NOT)
 			continue;
 		is_complete &= !request_counts(budget, cost, &n_requested);
@@ -483,6 +502,7 @@ static bool evaluate(Budget *budget, NamespaceBudget *namespace)
 		for (size_t k = 0; k < cost->wants.n; k++)
 			cost->wants.at[k]->evaluation = budget->evaluation;
 	}
+	namespace->elements = elements;
 	namespace->is_outdated = false;
 	return is_complete;
 }
@@ -673,6 +693,17 @@ static void warn_namespace(
 		if (cost && cost->over != OVER_NOT)
 			warn(budget, index->policies.at[i], cost, diags);
 	}
+	if (index && index->policies.n && namespace->n_over == 0 &&
+		exceeds(namespace->elements, warning_limit(budget)))
+		DIAG_WARNING(diags, index->policies.at[index->policies.n - 1]->origin,
+			"near-budget",
+			"use fewer different selectors, or raise namespace_elements in netpol.conf",
+			"the policies of namespace %s need more than nine tenths of its budget of "
+			"%zu "
+			"elements (namespace_elements); if more pods come that they select, "
+			"policies will "
+			"be over the budget, and their rules no longer in force",
+			namespace->name, budget->limits.elements);
 }
 
 void budget_warn(const Budget *budget, const Model *model, Diags *diags)
@@ -681,12 +712,11 @@ void budget_warn(const Budget *budget, const Model *model, Diags *diags)
 	const NamespaceBudget *namespace;
 	size_t cursor = 0;
 
-	if (budget->n_over == 0)
-		return;
-	while ((namespace = hash_table_next(budget->by_namespace, &cursor)))
+	while (budget->n_tracked && (namespace = hash_table_next(budget->by_namespace, &cursor)))
 		if (namespace->is_tracked)
 			VEC_PUSH(diags->arena, &tracked, namespace);
-	qsort(tracked.at, tracked.n, sizeof(NamespaceBudget *), namespace_compare);
+	if (tracked.n)
+		qsort(tracked.at, tracked.n, sizeof(NamespaceBudget *), namespace_compare);
 	for (size_t i = 0; i < tracked.n; i++)
 		warn_namespace(budget, tracked.at[i], model, diags);
 }

@@ -15,9 +15,9 @@
  * does.
  *
  * Counting takes time itself. So a namespace is *tracked* only if an upper bound (its selectors
- * times the number of addresses) exceeds the budget; then its wants are counted, as far as needed,
- * and from then on the counts follow each address that changes. In an ordinary cluster no namespace
- * is tracked.
+ * times the number of addresses) comes near the budget; then its wants are counted, as far as
+ * needed, and from then on the counts follow each address that changes. In an ordinary cluster no
+ * namespace is tracked.
  *
  * In an update, after the address index has its final state:
  *
@@ -62,5 +62,8 @@ void budget_change_policy(Budget *budget, const char *namespace);
 void budget_end(
 	Budget *budget, const Model *model, const AddressIndex *addresses, Policies *ret_toggled);
 bool budget_is_over(const Budget *budget, const Policy *policy);
-/* An error for each policy that is over the budget, by namespace and name. */
+/*
+ * An error for each policy that is over the budget, by namespace and name; or a warning for a
+ * namespace that is near it.
+ */
 void budget_warn(const Budget *budget, const Model *model, Diags *diags);

@@ -102,8 +102,9 @@ static void end(Fixture *f)
 	compiler_free(f->compiler);
 }
 
-/* The names of the policies that an error says are over the budget. */
-static const char *over(const Fixture *f)
+/* The names of the policies that an error says are over the budget; "near NAMESPACE" of a warning.
+ */
+static const char *said(const Fixture *f)
 {
 	Buf buf = {.arena = arena};
 	Diags diags = {.arena = arena};
@@ -113,6 +114,11 @@ static const char *over(const Fixture *f)
 		const Diag *diag = &diags.list.at[i];
 		char name[64];
 
+		if (sscanf(diag->message, "the policies of namespace %63s ", name) == 1) {
+			cr_assert_eq(diag->severity, SEVERITY_WARNING);
+			buf_printf(&buf, "%snear %s", i ? " " : "", name);
+			continue;
+		}
 		cr_assert_str_eq(diag->code, "over-budget", "%s", diag->message);
 		cr_assert_eq(diag->severity, SEVERITY_ERROR);
 		cr_assert(diag->origin.line > 0 && diag->hint);
@@ -120,6 +126,14 @@ static const char *over(const Fixture *f)
 		buf_printf(&buf, "%s%s", i ? " " : "", name);
 	}
 	return buf_text(&buf);
+}
+
+/* The same, without warnings. */
+static const char *over(const Fixture *f)
+{
+	const char *text = said(f);
+
+	return strncmp(text, "near", 4) == 0 ? "" : text;
 }
 
 /* The policies that are over the budget when all of this is there from the start. */
@@ -203,6 +217,27 @@ Test(budget, a_limit_of_exactly_what_is_asked_for_is_enough)
 	cr_assert_str_eq(
 		over_of((CompileBudget){.elements = needed - 1}, inventory, asked), "n0/a");
 	cr_assert_str_eq(over_of((CompileBudget){}, inventory, asked), "", "0 is no limit");
+}
+
+Test(budget, a_namespace_near_its_budget_is_warned_of)
+{
+	const Source *inventory = pods(0, 40);
+	const Source *asked = policies(policy("a", "n0", from(peers(20))));
+	const size_t needed = 20 * 45;
+	static const struct {
+		size_t limit;
+		const char *said;
+	} cases[] = {{1010, ""}, {990, "near n0"}, {900, "near n0"}, {899, "n0/a"}};
+
+	cr_assert_eq(needed, 900);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		Fixture f = begin((CompileBudget){.elements = cases[i].limit});
+
+		update(&f, NULL, inventory);
+		update(&f, NULL, asked);
+		cr_expect_str_eq(said(&f), cases[i].said, "limit %zu", cases[i].limit);
+		end(&f);
+	}
 }
 
 /*
