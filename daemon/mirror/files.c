@@ -18,6 +18,7 @@ struct Files {
 	int folders[API_KIND_N]; /* descriptors */
 	Store *const *stores;
 	bool has_waiting_pods; /* at the last write */
+	bool has_marked[2];    /* the folder of policies, that of the inventory */
 };
 
 /* ---- Folders ---- */
@@ -335,6 +336,22 @@ static void wake_waiting_pods(Files *files)
 			}
 }
 
+/* Tells netpold that what is not in the folder is gone, be it known from before a reboot. */
+static int mark_complete(Files *files, bool is_inventory)
+{
+	int fd;
+
+	if (files->has_marked[is_inventory])
+		return 0;
+	fd = openat(files->folders[is_inventory ? API_PODS : API_POLICIES], SOURCE_COMPLETE,
+		O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	files->has_marked[is_inventory] = true;
+	return 0;
+}
+
 int files_write(Files *files, const bool is_ready[API_KIND_N], size_t *ret_n)
 {
 	int r = 0;
@@ -348,6 +365,10 @@ int files_write(Files *files, const bool is_ready[API_KIND_N], size_t *ret_n)
 
 		r = r ? r : failed;
 	}
+	if (r == 0 && is_ready[API_POLICIES])
+		r = mark_complete(files, false);
+	if (r == 0 && is_ready[API_NAMESPACES] && is_ready[API_PODS])
+		r = mark_complete(files, true);
 	return r;
 }
 

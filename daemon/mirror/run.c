@@ -8,6 +8,7 @@
  * burst) -> files.
  */
 #include "mirror_status.h"
+#include "notify.h"
 #include "server.h"
 #include "transfer.h"
 #include <errno.h>
@@ -106,6 +107,84 @@ static uint32_t random_number(void)
 	return number;
 }
 
+/* ---- Reports ---- */
+static MirrorStatus status_now(const Mirror *m)
+{
+	MirrorStatus status = {.server = m->server,
+		.files = m->files_error < 0 ? strerror(-m->files_error) : NULL,
+		.now = (int64_t)time(NULL),
+		.started_at = m->started_at,
+		.connected_at = m->connected_at,
+		.files_written = m->files_written,
+		.is_ready = m->is_ready,
+		.heard_at = INT64_MAX};
+
+	for (int i = 0; i < API_KIND_N; i++) {
+		const Kind *kind = &m->kinds[i];
+
+		status.kinds[i] = (KindStatus){kind->reflector, kind->store, kind->heard_at};
+		if (!reflector_is_forbidden(kind->reflector) && kind->heard_at < status.heard_at)
+			status.heard_at = kind->heard_at;
+	}
+	if (status.heard_at == INT64_MAX)
+		status.heard_at = 0;
+	return status;
+}
+
+static int write_text(const char *folder, const char *name, const char *text, int64_t modified_at)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	const char *path = arena_printf(arena, "%s/%s", folder, name);
+	const char *temp = arena_printf(arena, "%s/.%s.new", folder, name);
+	const struct timespec times[] = {{modified_at, 0}, {modified_at, 0}};
+	int r = 0, fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+
+	if (fd < 0)
+		return -errno;
+	if (fchmod(fd, 0644) < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) ||
+		(modified_at && futimens(fd, times) < 0))
+		r = -EIO;
+	close(fd);
+	if (r == 0 && rename(temp, path) < 0)
+		r = -errno;
+	return r;
+}
+
+/* The promise to netpold is as old as what the server said last: see docs/service.md. */
+static int write_promise(const Mirror *m, int64_t heard_at)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	const char *folder = arena_printf(arena, "%s/inventory/.alive", m->directory);
+
+	if (mkdir(folder, 0755) == 0)
+		chmod(folder, 0755);
+	return write_text(folder, "mirror", arena_printf(arena, "%d\n", PROMISE_S), heard_at);
+}
+
+static void write_report(const Mirror *m)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	MirrorStatus status = status_now(m);
+
+	write_text(m->directory, MIRROR_STATUS_FILE, mirror_status_json(arena, &status), 0);
+	write_text(m->directory, MIRROR_METRICS_FILE, mirror_status_metrics(arena, &status), 0);
+	if (m->is_ready && m->files_error == 0 && status.heard_at)
+		write_promise(m, status.heard_at);
+	notify_send("STATUS=%s", mirror_status_line(arena, &status));
+	notify_send("WATCHDOG=1");
+}
+
+static int on_report(sd_event_source *source, uint64_t usec, void *context)
+{
+	Mirror *m = context;
+
+	(void)source, (void)usec;
+	write_report(m);
+	sd_event_source_set_time(m->report, now_usec() + REPORT_USEC);
+	sd_event_source_set_enabled(m->report, SD_EVENT_ONESHOT);
+	return 0;
+}
+
 /* ---- Files ---- */
 /* Nothing is written before all was listed: a part of the cluster is not the cluster. */
 static bool is_complete(const Mirror *m)
@@ -132,6 +211,7 @@ static void set_ready(Mirror *m)
 			log_line(LOG_WARNING, "%s: RBAC forbids them: none is known",
 				API_KIND_TEXT[i]);
 	log_line(LOG_INFO, "%s: all that may be listed was listed and written", m->server);
+	write_report(m);
 	sd_notify(0, "READY=1");
 }
 
@@ -255,77 +335,6 @@ static unsigned silence_s(void *context)
 	return reflector_silence_s(kind->reflector);
 }
 
-/* ---- Reports ---- */
-static MirrorStatus status_now(const Mirror *m)
-{
-	MirrorStatus status = {.server = m->server,
-		.files = m->files_error < 0 ? strerror(-m->files_error) : NULL,
-		.now = (int64_t)time(NULL),
-		.started_at = m->started_at,
-		.connected_at = m->connected_at,
-		.files_written = m->files_written,
-		.is_ready = m->is_ready,
-		.heard_at = INT64_MAX};
-
-	for (int i = 0; i < API_KIND_N; i++) {
-		const Kind *kind = &m->kinds[i];
-
-		status.kinds[i] = (KindStatus){kind->reflector, kind->store, kind->heard_at};
-		if (!reflector_is_forbidden(kind->reflector) && kind->heard_at < status.heard_at)
-			status.heard_at = kind->heard_at;
-	}
-	if (status.heard_at == INT64_MAX)
-		status.heard_at = 0;
-	return status;
-}
-
-static int write_text(const char *folder, const char *name, const char *text, int64_t modified_at)
-{
-	ARENA_CLEANUP Arena *arena = arena_new();
-	const char *path = arena_printf(arena, "%s/%s", folder, name);
-	const char *temp = arena_printf(arena, "%s/.%s.new", folder, name);
-	const struct timespec times[] = {{modified_at, 0}, {modified_at, 0}};
-	int r = 0, fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-
-	if (fd < 0)
-		return -errno;
-	if (fchmod(fd, 0644) < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) ||
-		(modified_at && futimens(fd, times) < 0))
-		r = -EIO;
-	close(fd);
-	if (r == 0 && rename(temp, path) < 0)
-		r = -errno;
-	return r;
-}
-
-/* The promise to netpold is as old as what the server said last: see docs/service.md. */
-static int write_promise(const Mirror *m, int64_t heard_at)
-{
-	ARENA_CLEANUP Arena *arena = arena_new();
-	const char *folder = arena_printf(arena, "%s/inventory/.alive", m->directory);
-
-	if (mkdir(folder, 0755) == 0)
-		chmod(folder, 0755);
-	return write_text(folder, "mirror", arena_printf(arena, "%d\n", PROMISE_S), heard_at);
-}
-
-static int on_report(sd_event_source *source, uint64_t usec, void *context)
-{
-	ARENA_CLEANUP Arena *arena = arena_new();
-	Mirror *m = context;
-	MirrorStatus status = status_now(m);
-
-	(void)source, (void)usec;
-	write_text(m->directory, MIRROR_STATUS_FILE, mirror_status_json(arena, &status), 0);
-	write_text(m->directory, MIRROR_METRICS_FILE, mirror_status_metrics(arena, &status), 0);
-	if (m->is_ready && m->files_error == 0 && status.heard_at)
-		write_promise(m, status.heard_at);
-	sd_notifyf(0, "STATUS=%s", mirror_status_line(arena, &status));
-	sd_event_source_set_time(m->report, now_usec() + REPORT_USEC);
-	sd_event_source_set_enabled(m->report, SD_EVENT_ONESHOT);
-	return 0;
-}
-
 /* ---- Start and end ---- */
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
 {
@@ -354,8 +363,6 @@ static int open_event(Mirror *m)
 		r = sd_event_add_signal(m->event, NULL, SIGTERM, on_signal, NULL);
 	if (r >= 0)
 		r = sd_event_add_signal(m->event, NULL, SIGINT, on_signal, NULL);
-	if (r >= 0)
-		r = sd_event_set_watchdog(m->event, true);
 	if (r >= 0)
 		r = add_timer(m, &m->write, on_write, m);
 	if (r >= 0)
@@ -462,7 +469,7 @@ int mirror_run(const MirrorOptions *options)
 		on_report(NULL, 0, &m);
 		r = sd_event_loop(m.event);
 	}
-	sd_notify(0, "STOPPING=1");
+	notify_send("STOPPING=1");
 	close_all(&m);
 	curl_global_cleanup();
 	return r < 0 ? 1 : 0;

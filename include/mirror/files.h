@@ -11,7 +11,8 @@
  * renamed, and only if it differs from what is there; without objects it is deleted, since netpold
  * takes an empty list for a failed export. Policies come first, then namespaces, then pods. A pod
  * whose namespace is not known yet waits for it: without the namespace's labels policies that
- * select by them would not be applied to it.
+ * select by them would not be applied to it. When all of a folder was written, SOURCE_COMPLETE
+ * (source.h) is created in it.
  */
 #include "mirror/store.h"
 

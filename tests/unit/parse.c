@@ -766,8 +766,9 @@ Test(parse, settings_are_checked)
 		"withdraw_ms = -1;", "bridge = \"yes\";", "enforce = true;",
 		"service_cidrs = [ \"10.0.0.1/8\" ];", "policies = \"relative\";", "node = \"\";",
 		"deny = \"Drop\";", "namespace_elements = -1;", "namespace_elements = \"1\";",
-		"namespace_element = 1;", "namespace_rules = 1000000001;",
-		"namespace_rules = 1.5;"};
+		"namespace_element = 1;", "namespace_rules = 1000000001;", "namespace_rules = 1.5;",
+		"mirror = 7;", "mirror = { kubeconfig = \"k\"; };", "mirror = { directory = 7; };",
+		"mirror = { kubekonfig = \"/k\"; };"};
 	Arena *arena = arena_new();
 	Settings s;
 
@@ -776,12 +777,14 @@ Test(parse, settings_are_checked)
 	cr_assert_eq(settings(arena,
 			     "bridge = \"off\"; deny = \"drop\"; enforce = \"all\"; settle_ms = 0; "
 			     "withdraw_ms = 60000; namespace_elements = 0; "
-			     "namespace_rules = 1000000000;",
+			     "namespace_rules = 1000000000; mirror = { directory = \"/m\"; };",
 			     &s),
 		0);
 	cr_expect(s.bridge == BRIDGE_OFF && s.deny == DENY_DROP && s.enforce == ENFORCE_ALL &&
 		  s.settle_ms == 0 && s.withdraw_ms == 60000);
 	cr_expect(s.namespace_elements == 0 && s.namespace_rules == 1000000000);
+	cr_expect_str_eq(s.mirror_directory, "/m");
+	cr_expect_str_eq(s.mirror_kubeconfig, "/etc/netpol/kubeconfig");
 	cr_expect_eq(s.policies.n, 1);
 	cr_expect_str_eq(s.policies.at[0], "/etc/netpol/conf.d");
 	arena_free(arena);
@@ -823,7 +826,7 @@ Test(parse, directories_are_one_path_or_a_list)
 #define RECORD(interface, ips, interfaces)                                                         \
 	"{\"kind\":\"cniCacheV1\",\"containerId\":\"c1\",\"config\":\"e30=\",\"ifName\":"          \
 	"\"" interface "\",\"networkName\":\"cbr0\",\"netns\":\"/var/run/netns/"                   \
-		       "cni-1\",\"cniArgs\":[[\"IgnoreUnkn"                                        \
+	"cni-1\",\"cniArgs\":[[\"IgnoreUnkn"                                                       \
 	"own\",\"1\"],[\"K8S_POD_NAMESPACE\",\"shop\"],[\"K8S_POD_NAME\",\"web-1\"],[\"K8S_POD_"   \
 	"UID\""                                                                                    \
 	",\"u-1\"]],\"capabilityArgs\":{\"portMappings\":null},\"result\":{\"cniVersion\":\"1.0."  \
