@@ -1,0 +1,432 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The sender check: what a pod sends has an address of its own as its source. Real attackers: a user without any
+capability, raw sockets, raw frames; routed pods and pods on a bridge; from pods and from outside. Each attack is tried
+with senders = "off" first: it has to succeed there, or the test proves nothing."""
+import ipaddress
+import json
+import os
+import re
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from forge import FRAME, FREEBIND, RAW, Receiver, check_arrival, mac_of, send
+from inside import Program
+from netlab import NETPOLD, NODE_ADDRESSES, Lab, run, wait_for
+from report import test, finish, equal
+from talk import policy
+
+A, B, C = ("10.244.1.10", "fd00:244:1::a"), ("10.244.1.11", "fd00:244:1::b"), ("10.244.1.12", "fd00:244:1::c")
+UNLISTED = ("10.244.1.99", "fd00:244:1::99")  # of the bridge's subnet; nobody's
+OUTSIDE = ("203.0.113.9", "2001:db8::9")  # the neighbour's behind the node
+ELSEWHERE = ("198.51.100.7", "2001:db8:1::7")  # nobody's
+MODES = ("routed", "bridged", "tracked")
+
+
+def build(mode, senders="check", conf="", withdraw_ms=0):
+    lab = Lab(mode, conf=f'senders = "{senders}";\nwithdraw_ms = {withdraw_ms};\n{conf}')
+    a, b, c = (lab.pod("default", name, addresses, {"pod": name}) for name, addresses in zip("abc", (A, B, C)))
+    lab.write_inventory()
+    # a packet from an address of the receiver's own is dropped by its kernel, else, for being IPv4
+    lab.inside(b.netns, "sysctl", "-qw", "net.ipv4.conf.all.accept_local=1")
+    return lab, a, b, c
+
+
+def from_a(name="b"):
+    return policy(name, {"pod": name}, ingress=[{"from": [{"podSelector": {"matchLabels": {"pod": "a"}}}]}])
+
+
+def in_both(mode, attempt, conf=""):
+    """attempt(lab, a, b, c, world, is_wanted) is called with the check switched off, when the packets have to arrive;
+    then with it."""
+    for senders in ("off", "check"):
+        lab, a, b, c = build(mode, senders, conf)
+        with lab:
+            world = lab.world(*OUTSIDE)
+            lab.write_policies([from_a()])
+            lab.start()
+            attempt(lab, a, b, c, world, senders == "off")
+
+
+def forged(lab):
+    """How many packets the tables have refused."""
+    text = "".join(lab.in_node("nft", "list", "set", family, "netpol_senders", "forged", check=False).stdout
+                   for family in ("inet", "bridge"))
+    return sum(int(n) for n in re.findall(r"counter packets (\d+)", text))
+
+
+# ---- Addresses of others ----
+def freebind(mode):
+    """A user without capabilities: as the peer that the policy allows, as the victim itself, as an outside address."""
+    def attempt(lab, a, b, c, world, is_wanted):
+        check_arrival(is_wanted, c.netns, FREEBIND, A[1], b.netns, B[1], 7001, "as the allowed peer")
+        check_arrival(is_wanted, c.netns, FREEBIND, B[1], b.netns, B[1], 7002, "as the victim itself")
+        check_arrival(is_wanted, c.netns, FREEBIND, ELSEWHERE[1], a.netns, A[1], 7003, "as an outside address")
+        check_arrival(is_wanted, c.netns, FREEBIND, A[1], world, OUTSIDE[1], 7004, "to outside")
+        check_arrival(is_wanted, c.netns, FREEBIND, A[1], lab.node, NODE_ADDRESSES[1], 7005, "to the node")
+        check_arrival(is_wanted, c.netns, FREEBIND, UNLISTED[1], a.netns, A[1], 7006, "as nobody")
+        check_arrival(True, c.netns, FREEBIND, C[1], a.netns, A[1], 7007, "as itself")
+        check_arrival(True, a.netns, FREEBIND, A[1], b.netns, B[1], 7008, "the allowed peer itself")
+        if not is_wanted:
+            equal(forged(lab), 6, "the packets that were counted")
+    in_both(mode, attempt)
+
+
+def raw(mode):
+    """The same with a raw socket, in both families."""
+    def attempt(lab, a, b, c, world, is_wanted):
+        for i in (0, 1):
+            check_arrival(is_wanted, c.netns, RAW, A[i], b.netns, B[i], 7001, "as the allowed peer")
+            check_arrival(is_wanted, c.netns, RAW, B[i], b.netns, B[i], 7002, "as the victim itself")
+            check_arrival(is_wanted, c.netns, RAW, ELSEWHERE[i], world, OUTSIDE[i], 7003, "as an outside address")
+            check_arrival(is_wanted, c.netns, RAW, A[i], lab.node, NODE_ADDRESSES[i], 7004, "to the node")
+            check_arrival(is_wanted, c.netns, RAW, UNLISTED[i], a.netns, A[i], 7005, "as nobody")
+            check_arrival(True, c.netns, RAW, C[i], a.netns, A[i], 7006, "as itself")
+    in_both(mode, attempt)
+
+
+def outside(mode):
+    """A neighbour of the node sends as a pod, and as the victim itself."""
+    def attempt(lab, a, b, c, world, is_wanted):
+        for i in (0, 1):
+            check_arrival(is_wanted, world, RAW, A[i], b.netns, B[i], 7001, "as the allowed peer")
+            check_arrival(is_wanted, world, RAW, B[i], b.netns, B[i], 7002, "as the victim itself")
+            check_arrival(True, world, RAW, OUTSIDE[i], a.netns, A[i], 7003, "as itself")
+    in_both(mode, attempt)
+
+
+# Sends to the server from a port of its own until something comes back. Arguments: ADDRESS PORT OWNPORT SECONDS
+ASK = """import socket, sys, time
+s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", int(sys.argv[3])))
+s.settimeout(0.1)
+end = time.monotonic() + float(sys.argv[4])
+while time.monotonic() < end:
+    try:
+        s.sendto(b"ask", (sys.argv[1], int(sys.argv[2])))
+        s.recv(9)
+        print("answered")
+        break
+    except TimeoutError: pass
+    except OSError: time.sleep(0.02)
+else: print("silence")
+"""
+ANSWER = """import socket, sys
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.bind(("::", int(sys.argv[1])))
+print("ready", flush=True)
+while True:
+    _, peer = s.recvfrom(9)
+    s.sendto(b"answer", peer)
+"""
+
+
+def first_packet(mode):
+    """One forged packet "from the server" makes no established flow: then an isolated pod would reach any server."""
+    for senders in ("off", "check"):
+        lab, a, b, c = build(mode, senders)
+        with lab:
+            world = lab.world(*OUTSIDE)
+            lab.write_policies([policy("a", {"pod": "a"}, policyTypes=["Egress"], egress=[])])
+            lab.start()
+            server = Program(world, ANSWER, 9000)
+            server.stdout.readline()
+            for i in (0, 1):
+                # the forger in c sends to a as the server; a itself would not have to, if it may send to the node
+                send(c.netns, RAW, OUTSIDE[i], 9000, A[i], 6001 + i)
+                equal(Program(a.netns, ASK, OUTSIDE[i], 9000, 6001 + i, 30 if senders == "off" else 0.5).answer().strip(),
+                      "answered" if senders == "off" else "silence", f"a, which may send nothing, to {OUTSIDE[i]}")
+            server.end()
+
+
+# ---- Neighbours ----
+def arp(sender_mac, sender, target, operation, to="ff:ff:ff:ff:ff:ff"):
+    """An ARP packet in a frame, in hex, without the frame's source."""
+    def octets(mac):
+        return mac.replace(":", "")
+    return (octets(to) + "0806" + f"0001080006040{operation:03x}" + octets(sender_mac) +
+            ipaddress.ip_address(sender).packed.hex() + "000000000000" + ipaddress.ip_address(target).packed.hex())
+
+
+def icmp6(source, destination, to, body, hops=255):
+    """An ICMPv6 message in a frame, in hex, without the frame's source. body: type, code, two bytes of checksum..."""
+    ends = ipaddress.ip_address(source).packed + ipaddress.ip_address(destination).packed
+    summed = ends + len(body).to_bytes(4, "big") + (58).to_bytes(4, "big") + body
+    total = sum(int.from_bytes(summed[i:i + 2].ljust(2, b"\0"), "big") for i in range(0, len(summed), 2))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    body = body[:2] + (~total & 0xffff).to_bytes(2, "big") + body[4:]
+    return (to.replace(":", "") + "86dd" + "60000000" + f"{len(body):04x}" + f"3a{hops:02x}" + ends.hex() + body.hex())
+
+
+def neighbour(lab, netns, address, device="eth0"):
+    """The MAC that the namespace knows for the address; None: none."""
+    told = json.loads(lab.inside(netns, "ip", "-j", "neigh", "show", "to", address, "dev", device).stdout or "[]")
+    return told[0].get("lladdr") if told else None
+
+
+def is_poisoned(lab, victim, address, attacker, is_wanted, device="eth0"):
+    mac = mac_of(lab, attacker)
+    if not is_wanted:
+        time.sleep(0.2)
+        return neighbour(lab, victim, address, device) == mac
+    wait_for(lambda: neighbour(lab, victim, address, device) == mac, 60, "the neighbour's entry to be the attacker's")
+    return True
+
+
+def poisoning(mode):
+    """ARP and neighbour advertisements for somebody else's address, to a pod and to the node."""
+    def attempt(lab, a, b, c, world, is_wanted):
+        mac = mac_of(lab, c.netns)
+        for victim, device, address in ((b.netns, "eth0", B), (lab.node, "cni0", ("10.244.1.1", "fd00:244:1::1"))):
+            lab.inside(victim, "sysctl", "-qw", f"net.ipv4.neigh.{device}.locktime=0")
+            send(victim, ASK.replace("print", "str"), A[0], 1, 0, 0.1)  # it knows a
+            send(victim, ASK.replace("print", "str"), A[1], 1, 0, 0.1)
+            link = mac_of(lab, victim, device)
+            send(c.netns, FRAME, "eth0", arp(mac, A[0], address[0], 2, link))
+            equal(is_poisoned(lab, victim, A[0], c.netns, is_wanted, device), is_wanted, f"ARP to {device}")
+            body = bytes([136, 0, 0, 0, 0x60, 0, 0, 0]) + ipaddress.ip_address(A[1]).packed + b"\2\1" + \
+                bytes.fromhex(mac.replace(":", ""))
+            send(c.netns, FRAME, "eth0", icmp6("fe80::bad", address[1], link, body))
+            equal(is_poisoned(lab, victim, A[1], c.netns, is_wanted, device), is_wanted, f"an advertisement to {device}")
+    in_both(mode, attempt)
+
+
+def router(mode):
+    """A router advertisement gives other pods new addresses, which no policy names."""
+    def attempt(lab, a, b, c, world, is_wanted):
+        lab.inside(b.netns, "sysctl", "-qw", "net.ipv6.conf.eth0.accept_ra=2", "net.ipv6.conf.eth0.autoconf=1")
+        prefix = ipaddress.ip_address("2001:db8:bad::").packed
+        body = bytes([134, 0, 0, 0, 64, 0, 7, 8]) + bytes(8) + bytes([3, 4, 64, 0xc0]) + b"\0\0\xff\xff" * 2 + \
+            bytes(4) + prefix
+        send(c.netns, FRAME, "eth0", icmp6("fe80::bad", "ff02::1", "33:33:00:00:00:01", body))
+
+        def has_address():
+            return "2001:db8:bad" in lab.inside(b.netns, "ip", "-6", "addr", "show", "dev", "eth0").stdout
+        if is_wanted:
+            wait_for(has_address, 60, "b to take the advertised prefix")
+        else:
+            time.sleep(0.3)
+        equal(has_address(), is_wanted, "b has an address of the advertised prefix")
+    in_both(mode, attempt)
+
+
+# ---- What must work ----
+def listens(lab, netns, kind):
+    """A program that prints each frame of the kind, in hex, that comes to the namespace's eth0."""
+    program = Program(netns, "import socket, sys\ns = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons("
+                             "int(sys.argv[1], 16)))\ns.bind(('eth0', int(sys.argv[1], 16)))\nprint('ready', flush=True)\n"
+                             "while True: print(s.recv(2000).hex(), flush=True)\n", kind)
+    equal(program.stdout.readline(), "ready\n", "the listener")
+    return program
+
+
+def unconfigured(mode):
+    """DHCP, duplicate address detection, MLD, ARP probes and announcements, link-local addresses: they pass."""
+    lab, a, b, c = build(mode)
+    with lab:
+        lab.start()
+        mac = mac_of(lab, c.netns)
+        udp = bytes.fromhex("00440043" + "000e0000") + b"dhcp.."
+        ip = bytes.fromhex(f"45000022000100004011{0x10000 - 0x3ac8 & 0xffff:04x}00000000ffffffff")
+        total = sum(int.from_bytes(ip[k:k + 2], "big") for k in range(0, 20, 2) if k != 10)
+        total = (total & 0xffff) + (total >> 16)
+        ip = ip[:10] + (~total & 0xffff).to_bytes(2, "big") + ip[12:]
+        target = ipaddress.ip_address("fd00:244:1::c").packed
+        for kind, what, frame in (
+                ("0800", "DHCP", "ffffffffffff" + "0800" + (ip + udp).hex()),
+                ("0806", "an ARP probe", arp(mac, "0.0.0.0", C[0], 1)),
+                ("0806", "an ARP announcement", arp(mac, C[0], C[0], 1)),
+                ("86dd", "duplicate address detection",
+                 icmp6("::", "ff02::1:ff00:c", "33:33:ff:00:00:0c", bytes([135, 0, 0, 0, 0, 0, 0, 0]) + target)),
+                ("86dd", "an advertisement of its own address",
+                 icmp6(C[1], "ff02::1", "33:33:00:00:00:01", bytes([136, 0, 0, 0, 0x20, 0, 0, 0]) + target + b"\2\1" +
+                       bytes.fromhex(mac.replace(":", "")))),
+                ("86dd", "a message from a link-local address",
+                 icmp6("fe80::c", "ff02::1", "33:33:00:00:00:01", bytes([128, 0, 0, 0, 1, 2, 3, 4])))):
+            listener = listens(lab, b.netns, kind)
+            send(c.netns, FRAME, "eth0", frame)
+            body = frame[12:]
+            while body not in (found := listener.stdout.readline()):
+                equal(found != "", True, f"{what} arrives")
+            listener.end()
+        equal(forged(lab), 0, "the packets that were refused")
+
+
+def newcomer(mode):
+    """A pod that the inventory does not list yet has its network, as itself alone; what the inventory says of it then
+    holds at once; its address goes to the next pod."""
+    lab, a, b, c = build(mode)
+    with lab:
+        lab.start()
+        d = lab.pod("default", "d", ["10.244.1.13", "fd00:244:1::d"], {"pod": "d"})
+        for i in (0, 1):
+            check_arrival(True, d.netns, RAW, d.addresses[i], a.netns, A[i], 7001, "a pod that is not listed")
+            check_arrival(False, d.netns, RAW, B[i], a.netns, A[i], 7002, "a pod that is not listed, as b")
+            check_arrival(False, d.netns, RAW, ELSEWHERE[i], a.netns, A[i], 7003, "the same, as an outside address")
+        lab.write_inventory()
+        wait_for(lambda: lab.status()["senders_pods"]["port_known"] == 4, 60, "the port of d to be known")
+        for i in (0, 1):
+            check_arrival(True, d.netns, RAW, d.addresses[i], a.netns, A[i], 7004, "a pod that is listed")
+            check_arrival(False, d.netns, RAW, UNLISTED[i], a.netns, A[i], 7005, "a pod that is listed, as nobody")
+            check_arrival(False, c.netns, RAW, d.addresses[i], a.netns, A[i], 7006, "another, as the pod")
+        run("ip", "netns", "del", d.netns)
+        lab.netns.remove(d.netns)
+        del lab.pods["default/d"]
+        e = lab.pod("default", "e", d.addresses, {"pod": "e"})
+        for i in (0, 1):
+            wait_for(lambda: sends(e, e.addresses[i], a, A[i], 7007), 60, "the next pod with the address to be heard")
+        lab.write_inventory()
+        wait_for(lambda: lab.status()["senders_pods"]["port_known"] == 4, 60, "the port of e to be known")
+        for i in (0, 1):
+            check_arrival(True, e.netns, RAW, e.addresses[i], a.netns, A[i], 7008, "the next pod, listed")
+            check_arrival(False, c.netns, RAW, e.addresses[i], a.netns, A[i], 7009, "another, as the next pod")
+
+
+def sends(sender, source, receiver, destination, port):
+    waiting = Receiver(receiver.netns, port, 0.3)
+    send(sender.netns, RAW, source, 4444, destination, port)
+    return waiting.source() == source
+
+
+def stopped(mode):
+    """While netpold does not run, its tables stay: a new pod has its network, and nobody speaks for another."""
+    lab, a, b, c = build(mode)
+    with lab:
+        lab.start()
+        lab.stop()
+        d = lab.pod("default", "d", ["10.244.1.13", "fd00:244:1::d"], {"pod": "d"})
+        for i in (0, 1):
+            check_arrival(True, d.netns, RAW, d.addresses[i], a.netns, A[i], 7001, "a new pod")
+            check_arrival(False, d.netns, RAW, B[i], a.netns, A[i], 7002, "a new pod, as b")
+            check_arrival(False, c.netns, RAW, B[i], a.netns, A[i], 7003, "another pod, as b")
+        lab.apply()
+        equal(lab.in_node("sh", "-c", "nft list tables | grep -c _senders").stdout.strip(),
+              "1" if mode == "routed" else "2", "the tables of the sender check")
+        lab.in_node(NETPOLD, "-c", lab.conf, "--remove")
+        equal(lab.in_node("nft", "list", "tables").stdout, "", "the tables that are left")
+
+
+# ---- Settings ----
+def established(mode):
+    """In a flow that is established "check" does not look at senders; "every" does."""
+    for senders in ("check", "every"):
+        lab, a, b, c = build(mode, senders)
+        with lab:
+            lab.start()
+            server = Program(b.netns, ANSWER, 9000)
+            server.stdout.readline()
+            for i in (0, 1):
+                equal(Program(a.netns, ASK, B[i], 9000, 6001 + i, 30).answer().strip(), "answered", "a and b")
+            server.end()
+            for i in (0, 1):
+                check_arrival(senders == "check", c.netns, RAW, A[i], b.netns, B[i], 9000,
+                              f'senders = "{senders}": c, into the flow of a', 6001 + i)
+                check_arrival(False, c.netns, RAW, A[i], b.netns, B[i], 9001, "c, as a, another flow")
+                check_arrival(True, a.netns, RAW, A[i], b.netns, B[i], 9002, "a")
+
+
+def listed(mode):
+    """senders = "listed": any address of a listed pod may come from any port of a bridge, and no other address."""
+    lab, a, b, c = build(mode, "listed")
+    with lab:
+        lab.start()
+        for i in (0, 1):
+            check_arrival(mode != "routed", c.netns, RAW, B[i], a.netns, A[i], 7001, "as another pod")
+            check_arrival(False, c.netns, RAW, UNLISTED[i], a.netns, A[i], 7002, "as nobody")
+            check_arrival(False, c.netns, RAW, ELSEWHERE[i], a.netns, A[i], 7003, "as an outside address")
+            check_arrival(True, c.netns, RAW, C[i], a.netns, A[i], 7004, "as itself")
+
+
+def free(mode):
+    """senders_free: a pod that is a router or a VPN may send from any address; the status names it."""
+    lab, a, b, c = build(mode, conf='senders_free = [ "default/c*", "other/*" ];\n')
+    with lab:
+        lab.start()
+        equal(lab.status()["senders_free"], ["default/c"], "the free pods in the status")
+        for i in (0, 1):
+            check_arrival(True, c.netns, RAW, ELSEWHERE[i], a.netns, A[i], 7001, "a free pod, as an outside address")
+            check_arrival(False, b.netns, RAW, ELSEWHERE[i], a.netns, A[i], 7002, "another pod")
+            check_arrival(False, b.netns, RAW, C[i], a.netns, A[i], 7003, "another pod, as the free one")
+        if mode != "routed":
+            mac = mac_of(lab, c.netns)
+            listener = listens(lab, b.netns, "0806")
+            frame = arp(mac, UNLISTED[0], UNLISTED[0], 1)  # VRRP: the address moves to this pod
+            send(c.netns, FRAME, "eth0", frame)
+            while frame[12:] not in (found := listener.stdout.readline()):
+                equal(found != "", True, "a gratuitous ARP of a free pod arrives")
+            listener.end()
+
+
+def tunnels(mode):
+    """VXLAN from a pod to its node: what it wraps would come out as somebody else's."""
+    for setting in ("allow", "drop"):
+        lab, a, b, c = build(mode, conf=f'pod_tunnels = "{setting}";\n')
+        with lab:
+            lab.start()
+            for i in (0, 1):
+                for port in (4789, 8472, 6081):
+                    check_arrival(setting == "allow", c.netns, RAW, C[i], lab.node, NODE_ADDRESSES[i], port, "a tunnel")
+                check_arrival(True, c.netns, RAW, C[i], lab.node, NODE_ADDRESSES[i], 7001, "another port of the node")
+            if setting == "allow":
+                continue
+            before = forged(lab)
+            for protocol in (4, 41, 47):
+                send(c.netns, RAW, C[0], 0, NODE_ADDRESSES[0], 0, protocol, "45" + "00" * 19)
+            wait_for(lambda: forged(lab) == before + 3, 60, "three packets of tunnels to be refused")
+
+
+def told(mode):
+    """The status and the metrics say who was refused; the journal says it once."""
+    lab, a, b, c = build(mode)
+    with lab:
+        lab.start(WATCHDOG_USEC="2000000", WATCHDOG_PID="")
+        wait_for(lambda: lab.status()["senders_pods"]["port_known"] == 3, 60, "the ports")
+        equal((lab.status()["senders"], lab.status()["senders_pods"]["pods"]), ("check", 3), "the status")
+        for _ in range(3):
+            send(c.netns, RAW, A[0], 4444, B[0], 7001)
+        line = 'netpol_forged_packets_total{namespace="default",pod="c"} 3'
+        wait_for(lambda: line in open(os.path.join(lab.runtime, "netpol.prom")).read(), 60, "the counter")
+        for _ in range(2):
+            send(c.netns, RAW, A[0], 4444, B[0], 7001)
+        wait_for(lambda: lab.status()["senders_pods"]["forged_packets"] == 5, 60, "the status to count on")
+        equal(lab.log().count("default/c 3"), 1, f"the journal's line: {lab.log()}")
+
+
+def tampering(mode):
+    """Somebody else's change of the tables is undone; so is the end of all tables."""
+    lab, a, b, c = build(mode)
+    family = "inet" if mode == "routed" else "bridge"
+    with lab:
+        lab.start()
+        for command in (("delete", "table", family, "netpol_senders"), ("flush", "ruleset"),
+                        ("flush", "set", family, "netpol_senders", "owned4"),
+                        ("insert", "rule", family, "netpol_senders", "prerouting", "accept")):
+            before = lab.log().count("the tables of the sender check")
+            lab.in_node("nft", *command)
+            wait_for(lambda: lab.log().count("the tables of the sender check") > before, 60, "the repair")
+            for i in (0, 1):
+                check_arrival(False, c.netns, RAW, A[i], b.netns, B[i], 7001, f"after nft {' '.join(command)}")
+                check_arrival(True, a.netns, RAW, A[i], b.netns, B[i], 7002, f"after nft {' '.join(command)}")
+
+
+for case, modes, title in (
+        (freebind, MODES, "a pod without capabilities does not send from others' addresses"),
+        (raw, MODES, "a pod with a raw socket does not send from others' addresses"),
+        (outside, MODES, "nobody outside sends from the address of a pod of this node"),
+        (first_packet, MODES, "a forged first packet does not establish a flow"),
+        (poisoning, MODES[1:], "a pod does not answer for others' addresses"),
+        (router, MODES[1:], "a pod is no router for others"),
+        (unconfigured, MODES[1:], "DHCP, duplicate address detection, MLD, ARP and link-local addresses pass"),
+        (newcomer, MODES, "a new pod has its network, and no other's; an address is used again"),
+        (stopped, MODES, "while netpold is stopped; and after --remove"),
+        (established, MODES, "into an established flow: check, every"),
+        (listed, MODES, "any listed address: listed"),
+        (free, MODES, "pods that are free"),
+        (tunnels, MODES, "tunnels from pods to the node"),
+        (told, MODES[:2], "counters by pod"),
+        (tampering, MODES, "others' changes are undone")):
+    for mode in modes:
+        test(case, mode, name=f"{mode}: {title}")
+finish()
