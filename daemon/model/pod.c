@@ -116,6 +116,7 @@ bool namespaces_have_same_labels(const Namespace *a, const Namespace *b)
 
 bool namespace_is_equal(const Namespace *a, const Namespace *b)
 {
-	return a->version == b->version && strcmp(a->name, b->name) == 0 &&
-	       namespaces_have_same_labels(a, b) && a->withdrawn_at == b->withdrawn_at;
+	return text_is_equal(a->senders, b->senders) && a->version == b->version &&
+	       strcmp(a->name, b->name) == 0 && namespaces_have_same_labels(a, b) &&
+	       a->withdrawn_at == b->withdrawn_at;
 }

@@ -103,6 +103,9 @@ static const char *set_value(ItemReader *r, PathKind field, const char *text)
 	case PATH_CONFIG_SOURCE: /* ConfigSourceAnnotationKey, pkg/kubelet/types/pod_update.go */
 		item->is_static = strcmp(text, "file") == 0 || strcmp(text, "http") == 0;
 		return NULL;
+	case PATH_SENDERS:
+		item->senders = text;
+		return NULL;
 	case PATH_NODE:
 		item->host.name = text;
 		return NULL;
@@ -139,6 +142,7 @@ static bool is_text_stored(PathKind field)
 	case PATH_NAME:
 	case PATH_NAMESPACE:
 	case PATH_LABEL:
+	case PATH_SENDERS:
 	case PATH_NODE:
 	case PATH_PORT_NAME:
 	case PATH_STARTED:

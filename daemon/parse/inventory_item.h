@@ -17,7 +17,8 @@ typedef struct Item {
 	/* It is the API server's copy of a static pod, whose uid is another one there: the
 	   annotation has kubelet's, which the container runtime gets. */
 	bool has_config_hash;
-	bool is_static; /* a pod that kubelet has from its own node, not from the API server */
+	const char *senders; /* of a Namespace: its annotation; or NULL */
+	bool is_static;	     /* a pod that kubelet has from its own node, not from the API server */
 	/* a list: pod and host are not set */
 	bool has_items; /* it has the key `items`, be it null (an empty list of Go) */
 	bool has_more;	/* metadata.continue */

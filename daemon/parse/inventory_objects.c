@@ -17,6 +17,37 @@ static void add_pod(Source *source, const Item *item)
 	source->n_static_pods += item->is_static;
 }
 
+/* "any", or CIDRs separated by commas or spaces. If it is wrong, nothing is allowed by it. */
+static void read_senders(Source *source, const Item *item, Namespace *namespace)
+{
+	char *text = arena_strdup(source->arena, item->senders), *save;
+	Ranges ranges = {};
+	Range range;
+
+	namespace->senders = item->senders;
+	if (strcmp(text, "any") == 0) {
+		namespace->are_senders_free = true;
+		return;
+	}
+	for (char *word = strtok_r(text, ", ", &save); word; word = strtok_r(NULL, ", ", &save)) {
+		const char *error = range_parse_cidr(word, &range);
+
+		if (error) {
+			DIAG_WARNING(&source->diags, item->pod.origin, "senders",
+				"until then the pods of the namespace send from their own "
+				"addresses "
+				"alone",
+				"annotation " NAMESPACE_SENDERS_ANNOTATION
+				": must be \"any\", or CIDRs separated by commas: \"%s\" %s",
+				word, error);
+			return;
+		}
+		VEC_PUSH(source->arena, &ranges, range);
+	}
+	ranges_normalise(&ranges);
+	namespace->allowed_senders = ranges;
+}
+
 static void add_namespace(Source *source, const Item *item)
 {
 	Namespace *namespace = ARENA_NEW(source->arena, Namespace);
@@ -26,6 +57,8 @@ static void add_namespace(Source *source, const Item *item)
 		.labels = item->pod.labels,
 		.are_labels_known = true,
 		.version = item->pod.version};
+	if (item->senders)
+		read_senders(source, item, namespace);
 	if (!labels_get(&namespace->labels, NAMESPACE_NAME_LABEL)) {
 		VEC_PUSH(source->arena, &namespace->labels.list,
 			(Label){NAMESPACE_NAME_LABEL, namespace->name});

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The tree of paths, and how a key is looked up in it: see inventory_path.h. */
 #include "inventory_path.h"
+#include "model.h"
 #include <string.h>
 
 /* clang-format off: a tree, to be read as one */
@@ -42,7 +43,8 @@
 			TEXT("uid", PATH_UID),                                                     \
 			MAP("annotations", PATH_INNER,                                             \
 				TEXT("kubernetes.io/config.source", PATH_CONFIG_SOURCE),           \
-				TEXT("kubernetes.io/config.hash", PATH_CONFIG_HASH)),              \
+				TEXT("kubernetes.io/config.hash", PATH_CONFIG_HASH),               \
+				TEXT(NAMESPACE_SENDERS_ANNOTATION, PATH_SENDERS)),                 \
 			TEXT("continue", PATH_CONTINUE),                                           \
 			MAP("labels", PATH_INNER, TEXT("*", PATH_LABEL))),                         \
 		MAP("spec", PATH_INNER, TEXT("nodeName", PATH_NODE),                               \

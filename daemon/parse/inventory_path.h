@@ -22,6 +22,7 @@ typedef enum PathKind {
 	PATH_UID,	    /* metadata.uid */
 	PATH_CONFIG_HASH,   /* kubelet's annotation: the uid that the runtime has of a static pod */
 	PATH_CONFIG_SOURCE, /* kubelet's annotation: where it has the pod from */
+	PATH_SENDERS,	    /* our annotation of a Namespace: see Namespace */
 	PATH_NODE,	    /* spec.nodeName */
 	PATH_HOST_NETWORK,
 	PATH_CONTAINER, /* an item of spec.containers or spec.initContainers */

@@ -76,8 +76,15 @@ static SenderPlace place_of(Address address, const Place *place)
 
 static void gather_pod(Gathering *g, const Pod *pod, const Place *places)
 {
+	const Namespace *namespace =
+		model_namespace(pipeline_model(g->check->pipeline), pod->namespace);
 	SenderPod sender = {.name = pod_text(g->arena, pod),
 		.is_free = is_free(g->check->settings, g->arena, pod)};
+
+	if (namespace) {
+		sender.is_free |= namespace->are_senders_free;
+		sender.allowed = namespace->allowed_senders;
+	}
 
 	for (size_t i = 0; i < pod->addresses.n; i++) {
 		SenderPlace place = place_of(pod->addresses.at[i], &places[i]);

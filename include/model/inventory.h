@@ -63,12 +63,21 @@ typedef struct Pod {
 /* The label that the API server gives to every namespace, its name (since Kubernetes 1.21). */
 #define NAMESPACE_NAME_LABEL "kubernetes.io/metadata.name"
 
+#define NAMESPACE_SENDERS_ANNOTATION "netpol/senders"
+
 typedef struct Namespace {
 	Origin origin;
 	const char *name;
 	Labels labels; /* always has NAMESPACE_NAME_LABEL */
 	/* false: no file has the object; `labels` is that one label, the others are unknown */
 	bool are_labels_known;
+	/*
+	 * NAMESPACE_SENDERS_ANNOTATION: its pods may send from addresses that are not their own,
+	 * from any or from these ranges. An annotation of a pod would let its author free himself.
+	 */
+	const char *senders; /* as it is written; NULL: there is none */
+	bool are_senders_free;
+	Ranges allowed_senders;
 	uint64_t version;      /* resourceVersion; 0 if none */
 	uint64_t withdrawn_at; /* as of Pod */
 } Namespace;

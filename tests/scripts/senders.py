@@ -359,6 +359,32 @@ def free(mode):
             listener.end()
 
 
+def annotated(mode):
+    """The namespace's annotation frees its pods: some ranges, any address; a wrong one frees nobody and is said."""
+    lab, a, b, c = build(mode)
+
+    def annotate(text):
+        pods = [p.manifest() for p in lab.pods.values()]
+        space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {
+            "name": "default", "annotations": {"netpol/senders": text} if text else {}}}
+        pods[2]["metadata"]["annotations"] = {"netpol/senders": "any"}  # a pod does not free itself
+        lab.put(os.path.join(lab.inventory, "pods.json"), json.dumps(
+            {"apiVersion": "v1", "kind": "List", "items": [space, *pods]}))
+        wait_for(lab.is_up_to_date, 60, "the annotation to be read")
+    with lab:
+        lab.start()
+        for text, some, any_address in ((None, False, False), ("198.51.100.0/24, 2001:db8:1::/48", True, False),
+                                        ("any", True, True), ("198.51.100.1/24", False, False), (None, False, False)):
+            annotate(text)
+            equal(lab.status()["senders_free"], ["default/a", "default/b", "default/c"] if some else [],
+                  f"the pods that the status names, with {text}")
+            equal("netpol/senders" in lab.why(), text == "198.51.100.1/24", f"the status's reasons, with {text}")
+            for i in (0, 1):
+                check_arrival(some, c.netns, RAW, ELSEWHERE[i], a.netns, A[i], 7001, f"from the range, with {text}")
+                check_arrival(any_address, c.netns, RAW, UNLISTED[i], a.netns, A[i], 7002, f"as nobody, with {text}")
+                check_arrival(any_address, c.netns, RAW, B[i], a.netns, A[i], 7003, f"as b, with {text}")
+
+
 def tunnels(mode):
     """VXLAN from a pod to its node: what it wraps would come out as somebody else's."""
     for setting in ("allow", "drop"):
@@ -424,6 +450,7 @@ for case, modes, title in (
         (established, MODES, "into an established flow: check, every"),
         (listed, MODES, "any listed address: listed"),
         (free, MODES, "pods that are free"),
+        (annotated, MODES, "the annotation of a namespace"),
         (tunnels, MODES, "tunnels from pods to the node"),
         (told, MODES[:2], "counters by pod"),
         (tampering, MODES, "others' changes are undone")):
