@@ -81,8 +81,10 @@ static const char POD[] =
 	"1,"
 	"\"containerPort\":80,\"protocol\":\"TCP\"}]}],\"volumes\":[]}}";
 static const char POD_LINE[] =
-	"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"resourceVersion\":\"17\",\"name\":"
-	"\"web-1\",\"namespace\":\"shop\",\"labels\":{\"app\":\"we\\\"b\",\"t\xc3\xa9\":\"\"}},"
+	"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"resourceVersion\":\"17\",\"uid\":"
+	"\"u\","
+	"\"name\":\"web-1\",\"namespace\":\"shop\",\"labels\":{\"app\":\"we\\\"b\",\"t\xc3\xa9\":"
+	"\"\"}},"
 	"\"spec\":{\"hostNetwork\":false,\"nodeName\":\"w1\",\"containers\":[{\"ports\":[{\"name\":"
 	"\"http\",\"containerPort\":80,\"protocol\":\"TCP\"}]}]},\"status\":{\"podIPs\":[{\"ip\":"
 	"\"10.1.0.5\"}],\"phase\":\"Running\",\"podIP\":\"10.1.0.5\"}}\n";
