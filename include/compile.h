@@ -46,14 +46,13 @@ typedef struct CompileOptions {
 	bool is_all;	   /* isolate every pod of the inventory, wherever it runs */
 	bool is_drop;	   /* refuse by drop, else by reject */
 	const char *table; /* the nftables table's name */
-	Ranges services;   /* service_cidrs of netpol.conf */
 	CompileBudget budget;
 } CompileOptions;
 
 /* ---- The compiler ---- */
 typedef struct Compiler Compiler;
 
-/* Borrows the model, and the texts and ranges of the options. */
+/* Borrows the model, and the texts of the options. */
 Compiler *compiler_new(const Model *model, const CompileOptions *options);
 Compiler *compiler_free(Compiler *compiler); /* takes NULL; returns NULL */
 /*
@@ -114,10 +113,9 @@ typedef struct Flow {
 typedef struct Explainer Explainer;
 
 /*
- * For any flow of the model, wherever its pods run. services: service_cidrs of netpol.conf; budget:
- * as in CompileOptions. Borrows the model, and the ranges themselves.
+ * For any flow of the model, wherever its pods run, with the budget of `like`. Borrows the model.
  */
-Explainer *explainer_new(const Model *model, const Ranges *services, const CompileBudget *budget);
+Explainer *explainer_new(const Model *model, const CompileOptions *like);
 Explainer *explainer_free(Explainer *explainer); /* takes NULL; returns NULL */
 
 /*
@@ -125,7 +123,7 @@ Explainer *explainer_free(Explainer *explainer); /* takes NULL; returns NULL */
  * A pod stands for its first address; if the other end is of another family, for its first address
  * of that family. 0 or COMPILE_E_UNKNOWN; then *ret_error has the reason (static, or the
  * explainer's memory): there is no such pod or port, or there can be no verdict, since the address
- * is a Service's, a loopback or a multicast address, or the like.
+ * is a loopback or a multicast address, or the like.
  */
 int explain_parse(Explainer *explainer, const char *source, const char *destination,
 	const char *port, Flow *ret_flow, const char **ret_error);

@@ -155,7 +155,6 @@ typedef struct Settings {
 	int senders;		   /* an index of SENDERS_MODE_TEXT; as SendersMode in senders.h */
 	Texts senders_free;	   /* patterns of "namespace/pod": may send from any address */
 	int pod_tunnels;	   /* PodTunnels */
-	Ranges service_cidrs;	   /* normalised */
 	int settle_ms;		   /* how long to debounce file events; milliseconds */
 	int withdraw_ms; /* how long what a deleted file said stays in force; milliseconds */
 	/* what the policies of one namespace may ask for; 0: no limit */

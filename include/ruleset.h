@@ -121,11 +121,6 @@ typedef enum TableKind {
 typedef struct BaseOptions {
 	const char *table; /* its name */
 	TableKind kind;
-	/*
-	 * Service addresses. The `input` hook accepts packets to them, because IPVS has not
-	 * translated them yet; the `output` hook, where they are translated, filters them.
-	 */
-	Ranges services;
 	bool is_empty[DIRECTION_N][FAMILY_N]; /* the verdict map; base chains do not look it up */
 	bool is_large[DIRECTION_N][FAMILY_N]; /* it has more than MAP_SMALL_MAX elements */
 	/* pods of this node are isolated in the direction: link-local traffic is refused then */
@@ -204,8 +199,8 @@ Ruleset *ruleset_unref(const Ruleset *ruleset);
  */
 Ruleset *ruleset_clone(const Ruleset *ruleset);
 /*
- * The same isolated pods in the table `table`, without any rule: only what a pod sends to itself,
- * or to service addresses, passes. It is small however large `ruleset` is.
+ * The same isolated pods in the table `table`, without any rule: only what a pod sends to itself
+ * passes. It is small however large `ruleset` is.
  */
 Ruleset *ruleset_lockdown(const Ruleset *ruleset, const char *table);
 
@@ -308,9 +303,8 @@ typedef struct Evaluation {
  */
 Evaluation ruleset_evaluate(const Ruleset *ruleset, const Tuple *tuple, Direction direction);
 /*
- * The verdict in both directions. As in the table, a pod may reach itself, and a flow to a service
- * address is allowed: it is not translated yet, and is filtered after translation. A node's own
- * processes may always reach its pods: the caller applies that exception itself.
+ * The verdict in both directions. As in the table, a pod may reach itself. A node's own processes
+ * may always reach its pods: the caller applies that exception itself.
  */
 bool ruleset_allows(const Ruleset *ruleset, const Tuple *tuple);
 

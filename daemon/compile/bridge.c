@@ -60,7 +60,5 @@ Ruleset *compile_bridge(const Ruleset *inet, const BridgeOptions *options)
 		return compile_tagged(inet, options);
 	bridge = ruleset_clone(inet);
 	bridge->base.kind = TABLE_BRIDGE;
-	bridge->base.services =
-		(Ranges){}; /* only the inet table's `input` and `output` use them */
 	return bridge;
 }

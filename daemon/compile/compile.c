@@ -209,8 +209,6 @@ static void publish(Update *u)
 	Ruleset *ruleset = u->ruleset;
 
 	ruleset->base.table = arena_strdup(ruleset->arena, c->options.table);
-	for (size_t i = 0; i < c->options.services.n; i++)
-		VEC_PUSH(ruleset->arena, &ruleset->base.services, c->options.services.at[i]);
 	for (size_t i = 0; i < c->sets.sorted.n; i++) {
 		VEC_PUSH(ruleset->arena, &ruleset->sets, set_ref(c->sets.sorted.at[i]->set));
 	}

@@ -18,18 +18,15 @@ Explainer *explainer_free(Explainer *explainer)
 	return NULL;
 }
 
-Explainer *explainer_new(const Model *model, const Ranges *services, const CompileBudget *budget)
+Explainer *explainer_new(const Model *model, const CompileOptions *like)
 {
 	const CompileOptions options = {
-		.node = "", .is_all = true, .table = "netpol", .budget = *budget};
+		.node = "", .is_all = true, .table = "netpol", .budget = like->budget};
 	Arena *arena = arena_new();
 	Explainer *x = ARENA_NEW(arena, Explainer);
 	Changes changes = {.arena = arena_child(arena)};
 
-	*x = (Explainer){.arena = arena,
-		.model = model,
-		.compiler = compiler_new(model, &options),
-		.services = *services};
+	*x = (Explainer){.arena = arena, .model = model, .compiler = compiler_new(model, &options)};
 	model_list_changes(model, &changes);
 	x->ruleset = compiler_update(x->compiler, &changes);
 	arena_free(changes.arena);

@@ -8,13 +8,12 @@ struct Explainer {
 	const Model *model;
 	Compiler *compiler;
 	Ruleset *ruleset; /* for all pods, wherever they run */
-	Ranges services;  /* borrowed */
 };
 
 /* ---- no_verdict.c ---- */
 /* NULL, or why there is no verdict for this address, which is no pod's; in x->arena. */
-const char *why_no_verdict(Explainer *x, Address address, bool is_source);
-/* Whether an address that is no pod's may be a Service's, which service_cidrs does not have. */
+const char *why_no_verdict(Explainer *x, Address address);
+/* Whether an address that is no pod's may be a Service's. */
 bool may_be_service(Address address);
 
 /* ---- near_names.c: why there is no such name, and what was probably meant; in x->arena ---- */

@@ -22,8 +22,7 @@ static const char *find_pod(Explainer *x, const char *text, const Pod **ret_pod)
 	return NULL;
 }
 
-static const char *find_endpoint(
-	Explainer *x, const char *text, bool is_source, Endpoint *ret_endpoint)
+static const char *find_endpoint(Explainer *x, const char *text, Endpoint *ret_endpoint)
 {
 	Endpoint endpoint = {};
 	const char *error;
@@ -36,7 +35,7 @@ static const char *find_endpoint(
 		endpoint.address = endpoint.pod->addresses.at[0];
 	} else if (address_parse(text, &endpoint.address)) {
 		endpoint.pod = compiler_owner(x->compiler, endpoint.address);
-		error = endpoint.pod ? NULL : why_no_verdict(x, endpoint.address, is_source);
+		error = endpoint.pod ? NULL : why_no_verdict(x, endpoint.address);
 		if (error)
 			return error;
 	} else {
@@ -140,10 +139,10 @@ int explain_parse(Explainer *x, const char *source, const char *destination, con
 	Flow *ret_flow, const char **ret_error)
 {
 	Flow flow = {};
-	const char *error = find_endpoint(x, source, true, &flow.source);
+	const char *error = find_endpoint(x, source, &flow.source);
 
 	if (!error)
-		error = find_endpoint(x, destination, false, &flow.destination);
+		error = find_endpoint(x, destination, &flow.destination);
 	if (!error && !align_families(&flow, is_by_name(source), is_by_name(destination)))
 		error = "the two have no address family in common";
 	if (!error)

@@ -42,19 +42,7 @@ static const char *mapped_words(Arena *arena, Address address)
 		address_text(address_unmapped(address), text));
 }
 
-/*
- * kube-proxy translates the address before it is filtered, or, in IPVS mode, service_cidrs exempts
- * it until it is translated. The Service objects, which name the backends, are not read.
- */
-static const char *service_words(const Explainer *x, Address address, bool is_source)
-{
-	if (!ranges_have(&x->services, address))
-		return NULL;
-	return is_source ? "a Service's address (service_cidrs): no connection begins there"
-			 : "a Service's address (service_cidrs): a connection to it is judged by "
-			   "the backend that it goes to; ask for a pod of the Service";
-}
-
+/* Private addresses. Service objects are not read. */
 bool may_be_service(Address address)
 {
 	static const char *const private[] = {
@@ -66,7 +54,7 @@ bool may_be_service(Address address)
 	return false;
 }
 
-const char *why_no_verdict(Explainer *x, Address address, bool is_source)
+const char *why_no_verdict(Explainer *x, Address address)
 {
 	const char *words;
 	char text[ADDRESS_TEXT_SIZE];
@@ -75,8 +63,6 @@ const char *why_no_verdict(Explainer *x, Address address, bool is_source)
 		words = mapped_words(x->arena, address);
 	else
 		words = special_words(address);
-	if (!words)
-		words = service_words(x, address, is_source);
 	if (!words)
 		return NULL;
 	return arena_printf(x->arena, "\"%s\" is %s", address_text(address, text), words);

@@ -60,8 +60,7 @@ int run_explain(Ctl *ctl)
 	if (r != 0)
 		return r;
 	options = settings_compile_options(&ctl->settings);
-	explainer =
-		explainer_new(snapshot_model(ctl->snapshot), &options.services, &options.budget);
+	explainer = explainer_new(snapshot_model(ctl->snapshot), &options);
 	r = ctl->is_batch ? explain_batch(ctl, explainer) : explain_one(ctl, explainer);
 	explainer_free(explainer);
 	return r;

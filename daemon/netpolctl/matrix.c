@@ -71,8 +71,7 @@ int run_matrix(Ctl *ctl)
 	if (r != 0)
 		return r;
 	options = settings_compile_options(&ctl->settings);
-	explainer =
-		explainer_new(snapshot_model(ctl->snapshot), &options.services, &options.budget);
+	explainer = explainer_new(snapshot_model(ctl->snapshot), &options);
 	model_list_pods(snapshot_model(ctl->snapshot), ctl->arena, &all);
 	for (size_t i = 0; i < all.n; i++)
 		if (pod_is_live(all.at[i]))

@@ -9,7 +9,17 @@ const char *const BASE_CHAIN_NAME[BASE_CHAIN_N] = {"forward", "input", "output"}
 
 bool base_chain_is_used(const BaseOptions *base, BaseChain chain)
 {
-	return chain != BASE_OUTPUT || base->services.n > 0;
+	return chain != BASE_OUTPUT || !table_is_bridge(base->kind);
+}
+
+/*
+ * IPVS takes a packet to a Service's address, which is an address of the node, from `input` at
+ * priority 99, and sends it on, translated, through `output`. A chain behind that sees only what
+ * stays on the node, so that a Service's address needs no exception.
+ */
+static const char *priority_of(const BaseOptions *base, BaseChain chain)
+{
+	return chain == BASE_INPUT && !table_is_bridge(base->kind) ? "150" : "filter";
 }
 
 /* ---- The lookups ---- */
@@ -133,14 +143,14 @@ static void render_errors(Buf *buf)
 	buf_add(buf, "\t\tct state related meta l4proto { icmp, ipv6-icmp } accept\n");
 }
 
-static void render_services(Buf *buf, const Ranges *services)
+/*
+ * The reset by which a rule refuses a TCP packet goes through `output`, and through `input` if the
+ * node's own process is refused. Its source is the address that the packet was for. conntrack calls
+ * it related, and no other packet is both that and a reset.
+ */
+static void render_resets(Buf *buf)
 {
-	char text[RANGE_TEXT_SIZE];
-
-	for (size_t i = 0; i < services->n; i++)
-		buf_printf(buf, "\t\t%s daddr %s accept\n",
-			render_family_keyword(services->at[i].family),
-			range_text(services->at[i], text));
+	buf_add(buf, "\t\tct state related tcp flags rst accept\n");
 }
 
 static void render_routed(Buf *buf, const BaseOptions *base, BaseChain chain)
@@ -149,10 +159,11 @@ static void render_routed(Buf *buf, const BaseOptions *base, BaseChain chain)
 		render_link_to_node(buf, base);
 	render_established(buf, base);
 	render_errors(buf);
+	if (chain != BASE_FORWARD)
+		render_resets(buf);
+	/* `output` is for what IPVS has translated, with the client's address */
 	if (chain == BASE_OUTPUT)
 		buf_add(buf, "\t\tfib saddr type local accept\n"); /* the node's own processes */
-	if (chain == BASE_INPUT)
-		render_services(buf, &base->services);
 }
 
 /* ---- Frames on bridges: TABLE_BRIDGE, TABLE_TAGGED ---- */
@@ -226,10 +237,16 @@ void base_chain_render_rules(Buf *buf, const BaseOptions *base, BaseChain chain,
 		render_lookups(buf, base, f, chain, is_standby);
 }
 
+const char *base_chain_declaration(Arena *arena, const BaseOptions *base, BaseChain chain)
+{
+	return arena_printf(arena, "type filter hook %s priority %s; policy accept;",
+		BASE_CHAIN_NAME[chain], priority_of(base, chain));
+}
+
 void base_chain_render(Buf *buf, const BaseOptions *base, BaseChain chain, bool is_standby)
 {
-	buf_printf(buf, "\tchain %s {\n\t\ttype filter hook %s priority filter; policy accept;\n",
-		BASE_CHAIN_NAME[chain], BASE_CHAIN_NAME[chain]);
+	buf_printf(buf, "\tchain %s {\n\t\t%s\n", BASE_CHAIN_NAME[chain],
+		base_chain_declaration(buf->arena, base, chain));
 	base_chain_render_rules(buf, base, chain, is_standby);
 	buf_add(buf, "\t}\n");
 }

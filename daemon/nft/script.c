@@ -92,9 +92,9 @@ static void render_set_base(Buf *buf, const Op *op, const char *table)
 			continue;
 		}
 		buf_printf(buf,
-			"add chain %s %s { type filter hook %s priority filter; policy "
-			"accept; }\nflush chain %s %s\ntable %s {\n\tchain %s {\n",
-			table, name, name, table, name, table, name);
+			"add chain %s %s { %s }\nflush chain %s %s\ntable %s {\n\tchain %s {\n",
+			table, name, base_chain_declaration(buf->arena, op->base, c), table, name,
+			table, name);
 		base_chain_render_rules(buf, op->base, c, op->is_standby);
 		buf_add(buf, "\t}\n}\n");
 	}

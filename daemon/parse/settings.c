@@ -180,17 +180,16 @@ static void read_table(Reader *reader, const Node *root, Settings *settings)
 		settings->table = node->text;
 }
 
-static void read_service_cidrs(Reader *reader, const Node *root, Settings *settings)
+/* Earlier versions let packets to these addresses pass `input`, so that IPVS could translate them.
+ */
+static void check_service_cidrs(Reader *reader, const Node *root)
 {
-	const Node *node = node_field(reader, root, "service_cidrs", NODE_LIST);
+	const Node *node = node_get(root, "service_cidrs");
 
-	for (size_t i = 0; i < node_count(node); i++) {
-		Range range;
-
-		if (fields_read_cidr(reader, node->items.at[i], "service_cidrs", &range))
-			VEC_PUSH(reader->arena, &settings->service_cidrs, range);
-	}
-	ranges_normalise(&settings->service_cidrs);
+	if (node)
+		DIAG_WARNING(reader->diags, node->origin, "obsolete", NULL,
+			"service_cidrs is ignored: Services by IPVS are filtered without it, by "
+			"their backends; remove the line");
 }
 
 /* "namespace/pod", where "*" stands for any characters but "/". */
@@ -272,7 +271,7 @@ int settings_parse(
 	read_choice(&reader, root, "senders", SENDERS_MODE_TEXT, &settings->senders);
 	read_choice(&reader, root, "pod_tunnels", POD_TUNNELS_TEXT, &settings->pod_tunnels);
 	read_senders_free(&reader, root, settings);
-	read_service_cidrs(&reader, root, settings);
+	check_service_cidrs(&reader, root);
 	read_number(&reader, root, "settle_ms", SETTLE_MS_MAX, &settings->settle_ms);
 	read_number(&reader, root, "withdraw_ms", WITHDRAW_MS_MAX, &settings->withdraw_ms);
 	read_number(&reader, root, "namespace_elements", BUDGET_MAX, &settings->namespace_elements);

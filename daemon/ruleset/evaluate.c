@@ -73,10 +73,6 @@ bool ruleset_allows(const Ruleset *ruleset, const Tuple *tuple)
 {
 	if (address_is_equal(tuple->source, tuple->destination))
 		return true;
-	for (size_t i = 0; i < ruleset->base.services.n; i++)
-		if (ruleset->base.services.at[i].family == tuple->destination.family &&
-			range_has(ruleset->base.services.at[i], tuple->destination.value))
-			return true;
 	return ruleset_evaluate(ruleset, tuple, EGRESS).is_allowed &&
 	       ruleset_evaluate(ruleset, tuple, INGRESS).is_allowed;
 }

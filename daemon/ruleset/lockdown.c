@@ -31,8 +31,6 @@ Ruleset *ruleset_lockdown(const Ruleset *ruleset, const char *table)
 
 	lockdown->base = (BaseOptions){
 		.table = arena_strdup(lockdown->arena, table), .kind = ruleset->base.kind};
-	for (size_t i = 0; i < ruleset->base.services.n; i++)
-		VEC_PUSH(lockdown->arena, &lockdown->base.services, ruleset->base.services.at[i]);
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 		Set *copy = ruleset_add_self(lockdown, f);
 		const Set *self = ruleset_set(ruleset, copy->name);

@@ -42,7 +42,6 @@ Ruleset *ruleset_clone(const Ruleset *from)
 	assert(from->is_complete);
 	to->base = from->base;
 	to->base.table = arena_strdup(arena, from->base.table);
-	to->base.services = VEC_COPY(arena, from->base.services);
 	for (size_t i = 0; i < from->sets.n; i++) {
 		VEC_PUSH(arena, &to->sets, set_ref(from->sets.at[i]));
 	}
@@ -257,8 +256,7 @@ static bool is_map_equal(const Verdicts *a, const Verdicts *b)
 
 bool base_is_equal(const BaseOptions *a, const BaseOptions *b)
 {
-	return a->kind == b->kind && ranges_are_equal(&a->services, &b->services) &&
-	       memcmp(a->is_empty, b->is_empty, sizeof(a->is_empty)) == 0 &&
+	return a->kind == b->kind && memcmp(a->is_empty, b->is_empty, sizeof(a->is_empty)) == 0 &&
 	       memcmp(a->is_large, b->is_large, sizeof(a->is_large)) == 0 &&
 	       memcmp(a->is_isolating, b->is_isolating, sizeof(a->is_isolating)) == 0;
 }

@@ -77,7 +77,6 @@ CompileOptions settings_compile_options(const Settings *settings)
 		.is_all = settings->enforce == ENFORCE_ALL,
 		.is_drop = settings->deny == DENY_DROP,
 		.table = settings->table,
-		.services = settings->service_cidrs,
 		.budget = {
 			(size_t)settings->namespace_elements, (size_t)settings->namespace_rules}};
 }

@@ -118,7 +118,7 @@ static void check_kernel(Arena *arena, const Ruleset *ruleset, const char *text)
 /* ---- Valid input: compile, render, explain ---- */
 static void explain(Arena *arena, const Model *model)
 {
-	Explainer *explainer = explainer_new(model, &(Ranges){}, &(CompileBudget){});
+	Explainer *explainer = explainer_new(model, &(CompileOptions){});
 	const char *error;
 	Flow flow;
 

@@ -42,7 +42,11 @@ def deny_all(name, pods):
 
 def serve(lab, pod, address, tcp, udp):
     """Runs a server in the pod: TCP on one port, and UDP with answers on the other."""
-    server = Program(pod.netns, SERVER, address, tcp, udp)
+    return serve_from(pod.netns, address, tcp, udp)
+
+
+def serve_from(netns, address, tcp, udp):
+    server = Program(netns, SERVER, address, tcp, udp)
     equal(server.stdout.readline(), "ready\n")
     return server
 

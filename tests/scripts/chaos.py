@@ -105,9 +105,8 @@ class Chaos:
         self.lab.start()
 
     def reload(self):
-        conf = open(self.lab.conf).read().split("service_cidrs")[0]
-        self.lab.put(self.lab.conf, conf + self.chance.choice(
-            ["", 'service_cidrs = [ "10.96.0.0/12" ];\n', 'service_cidrs = [ "10.97.0.0/16" ];\n']))
+        conf = open(self.lab.conf).read().split("deny")[0]
+        self.lab.put(self.lab.conf, conf + self.chance.choice(["", 'deny = "drop";\n']))
         self.lab.daemon.send_signal(signal.SIGHUP)
 
     def tamper(self):

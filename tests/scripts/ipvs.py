@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""kube-proxy's IPVS mode: a Service's address is a local address of the node. The packet passes `input` before the
-translation, and `output` after it. With service_cidrs, `input` accepts the former and `output` evaluates the latter.
+"""kube-proxy's IPVS mode with netpold's default settings: a Service's address, and the node's own for a NodePort, is a
+local address. IPVS takes the packet from `input` and sends it on through `output`, translated, where it is filtered.
 Needs a kernel with IPVS."""
 import os
 import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from netlab import Lab, Skip, run
+from connection import Connection
+from netlab import NODE_ADDRESSES, Lab, Skip, run, wait_for
 from report import test, finish, equal
-from talk import ask, ask_from, deny_all, policy, serve
+from talk import ask, ask_from, deny_all, policy, serve, serve_from
 
 VIP = {4: ("10.96.0.10", "10.96.0.11"), 6: ("fd00:96::a", "fd00:96::b")}
+NODE_PORT = 30080
 
 
 def address(i, version):
@@ -27,57 +29,96 @@ def needs_ipvs():
         raise Skip("this kernel has no IPVS (that of tests/vm has)")
 
 
+def endpoint(host, port):
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def add_services(lab, version):
-    """Adds both Services' addresses to a dummy interface, as kube-proxy does; pod a serves the first, b the second."""
+    """Services "a" and "b", with the pods a and b behind them: their addresses are on a dummy interface, as kube-proxy
+    adds them. b has a NodePort, too."""
     lab.in_node("sysctl", "-qw", "net.ipv4.vs.conntrack=1")
     lab.in_node("ip", "link", "add", f"ipvs{version}", "type", "dummy")
-    for i, vip in enumerate(VIP[version]):
-        lab.in_node("ip", "addr", "add", f"{vip}/{32 if version == 4 else 128}", "dev", f"ipvs{version}",
-                    *(["nodad"] if version == 6 else []))
-        endpoint = (lambda a, port: f"{a}:{port}") if version == 4 else (lambda a, port: f"[{a}]:{port}")
-        lab.in_node("ipvsadm", "-A", "-t", endpoint(vip, 80), "-s", "rr")
-        lab.in_node("ipvsadm", "-a", "-t", endpoint(vip, 80), "-r", endpoint(address(10 + i, version), 8080), "-m")
+    node = NODE_ADDRESSES[version == 6]
+    for host, port, backend in ((VIP[version][0], 80, 10), (VIP[version][1], 80, 11), (node, NODE_PORT, 11)):
+        if host != node:
+            lab.in_node("ip", "addr", "add", f"{host}/{32 if version == 4 else 128}", "dev", f"ipvs{version}",
+                        *(["nodad"] if version == 6 else []))
+        lab.in_node("ipvsadm", "-A", "-t", endpoint(host, port), "-s", "rr")
+        lab.in_node("ipvsadm", "-a", "-t", endpoint(host, port), "-r", endpoint(address(backend, version), 8080), "-m")
     lab.in_node("ip", "link", "set", f"ipvs{version}", "up")
+
+
+POLICIES = [
+    deny_all("a", {"pod": "a"}),
+    policy("b", {"pod": "b"}, ingress=[{"from": [{"podSelector": {"matchExpressions": [
+        {"key": "pod", "operator": "In", "values": ["c", "e"]}]}}], "ports": [{"port": 8080}]}]),
+    policy("e", {"pod": "e"}, policyTypes=["Egress"], egress=[
+        {"to": [{"podSelector": {"matchLabels": {"pod": "b"}}}], "ports": [{"port": 8080}]}])]
+# who asks, whose Service, whether the policies allow it, and why
+ASKED = [("c", "b", True, "b's ingress allows c"), ("e", "b", True, "e's egress allows b"),
+         ("d", "b", False, "b's ingress refuses d"), ("c", "a", False, "a's ingress refuses all"),
+         ("e", "a", False, "e's egress refuses a"), ("a", "b", False, "a's egress refuses all")]
 
 
 def services(mode, version):
     needs_ipvs()
-    with Lab(mode, 'service_cidrs = [ "10.96.0.0/12", "fd00:96::/64" ];\n') as lab:
+    with Lab(mode) as lab:
         pods = {n: lab.pod("default", n, [address(10 + i, 4), address(10 + i, 6)], {"pod": n})
                 for i, n in enumerate("abcde")}
         lab.write_inventory()
-        lab.write_policies([
-            deny_all("a", {"pod": "a"}),
-            policy("b", {"pod": "b"}, ingress=[{"from": [{"podSelector": {"matchExpressions": [
-                {"key": "pod", "operator": "In", "values": ["c", "e"]}]}}], "ports": [{"port": 8080}]}]),
-            policy("e", {"pod": "e"}, policyTypes=["Egress"], egress=[
-                {"to": [{"podSelector": {"matchLabels": {"pod": "b"}}}], "ports": [{"port": 8080}]}])])
+        lab.write_policies(POLICIES)
         add_services(lab, version)
+        node, vip = NODE_ADDRESSES[version == 6], dict(zip("ab", VIP[version]))
         servers = [serve(lab, pods[n], address(10 + i, version), 8080, 9090) for i, n in enumerate("ab")]
-        to_a, to_b = VIP[version]
+        servers.append(serve_from(lab.node, "::" if version == 6 else "0.0.0.0", 10250, 10250))
         try:
-            lab.apply()
-            equal(ask(lab, pods["c"], "tcp", to_b, 80), "allow", "c to the Service of b, whose ingress allows c")
-            equal(ask(lab, pods["e"], "tcp", to_b, 80), "allow", "e to the Service of b, which e's egress allows")
-            equal(ask(lab, pods["d"], "tcp", to_b, 80) != "allow", True, "b's ingress refuses d")
-            equal(ask(lab, pods["c"], "tcp", to_a, 80) != "allow", True, "a's ingress refuses all, also c")
-            equal(ask(lab, pods["e"], "tcp", to_a, 80) != "allow", True, "e's egress refuses a")
-            equal(ask(lab, pods["a"], "tcp", to_b, 80) != "allow", True, "a's egress refuses all, also b")
-            for name, backend, verdict in (("c", "b", 0), ("e", "b", 0), ("d", "b", 1), ("c", "a", 1), ("e", "a", 1),
-                                           ("a", "b", 1)):
-                equal(lab.ctl("explain", f"default/{name}", f"default/{backend}", "8080").returncode, verdict,
-                      f"explain of {name} to the backend {backend}")
-            told = lab.ctl("explain", "default/c", to_b, "80")
-            equal((told.returncode, "judged by the backend" in told.stderr), (2, True), f"explain: {told.stderr}")
-            equal(ask_from(lab.node, "tcp", to_a, 80), "allow", "the node's own processes to the Service of a")
-            equal(ask(lab, pods["a"], "tcp", "192.168.50.1" if version == 4 else "fd50::1", 10250), "refused",
-                  "a to an address of the node that belongs to no Service: evaluated at input")
+            equal(ask(lab, pods["a"], "tcp", vip["b"], 80), "allow", "without netpold: a to the Service of b")
+            equal(ask(lab, pods["a"], "tcp", vip["b"], 10250), "allow", "without netpold: a to the node's own port")
+            lab.start()
+            for asking, backend, is_allowed, why in ASKED:
+                equal(ask(lab, pods[asking], "tcp", vip[backend], 80) == "allow", is_allowed,
+                      f"{asking} to the Service of {backend}: {why}")
+                equal(lab.ctl("explain", f"default/{asking}", f"default/{backend}", "8080").returncode, not is_allowed,
+                      f"explain of {asking} to the backend {backend}")
+                if backend == "b":
+                    equal(ask(lab, pods[asking], "tcp", node, NODE_PORT) == "allow", is_allowed,
+                          f"{asking} to the NodePort of b: {why}")
+            equal(ask_from(lab.node, "tcp", vip["a"], 80), "allow", "the node's own processes to the Service of a")
+            for host in (vip["a"], vip["b"], node):
+                equal(ask(lab, pods["a"], "tcp", host, 10250), "refused", f"a to the node's port at {host}")
+                equal(ask(lab, pods["e"], "tcp", host, 10250), "refused", f"e to the node's port at {host}")
+                equal(ask(lab, pods["d"], "tcp", host, 10250), "allow", f"d to the node's port at {host}")
         finally:
             for server in servers:
                 server.end()
 
 
+def established(version):
+    """A connection through IPVS that a change forbids is reset; one that it allows goes on."""
+    needs_ipvs()
+    with Lab("routed") as lab:
+        pods = {n: lab.pod("default", n, [address(10 + i, 4), address(10 + i, 6)], {"pod": n})
+                for i, n in enumerate("abcde")}
+        lab.write_inventory()
+        add_services(lab, version)
+        lab.start()
+        to, server = VIP[version][1], pods["b"].netns
+        cut = Connection(lab, (pods["d"].netns, server), "tcp", to, 80, bind=(address(11, version), 8080))
+        wait_for(lambda: cut.received("server") > 5, 60, "the first bytes")
+        stays = Connection(lab, (pods["c"].netns, server), "tcp", to, 80, bind=(address(11, version), 8080))
+        try:
+            wait_for(lambda: stays.received("server") > 5, 60, "the first bytes of the other connection")
+            lab.write_policies(POLICIES)
+            wait_for(lambda: not cut.processes[1].is_running(), 60, "the client to be reset")
+            equal(stays.is_alive("server", 60), True, "the allowed connection goes on")
+        finally:
+            cut.close()
+            stays.close()
+
+
 for mode in ("routed", "bridged"):
     for version in (4, 6):
         test(services, mode, version, name=f"{mode}: Services by IPVS, IPv{version}")
+for version in (4, 6):
+    test(established, version, name=f"routed: connections through IPVS that a change forbids, IPv{version}")
 finish()

@@ -71,12 +71,12 @@ def kills():
 def reloads():
     """no gap: reloads with changed settings and changed files"""
     def once(lab, versions, i):
-        conf = open(lab.conf).read().split("service_cidrs")[0]
-        lab.put(lab.conf, conf + (f'service_cidrs = [ "10.96.{i}.0/24" ];\n' if i % 2 else ""))
+        conf = open(lab.conf).read().split("deny")[0]
+        lab.put(lab.conf, conf + ('deny = "drop";\n' if i % 2 else ""))
         lab.daemon.send_signal(signal.SIGHUP)
         if i % 3 == 0:
             versions.step()
-        wait_for(lambda: (f"10.96.{i}.0/24" in lab.in_node("nft", "list", "chain", "inet", "netpol", "input").stdout)
+        wait_for(lambda: ("goto drop_in" in lab.in_node("nft", "list", "table", "inet", "netpol").stdout)
                  == bool(i % 2), 60, "the new setting in the table")
     under_flood("reloaded", lambda lab: None, once)
 

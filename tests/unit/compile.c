@@ -249,7 +249,7 @@ Test(compile, an_address_of_two_pods_is_the_later_ones)
 
 	cr_assert_eq(diags.list.n, 1);
 	cr_expect_str_eq(diags.list.at[0].code, "address-clash");
-	explainer = explainer_new(model, &(Ranges){}, &(CompileBudget){});
+	explainer = explainer_new(model, &(CompileOptions){});
 	cr_assert_eq(explain_parse(explainer, "10.0.0.2", "10.0.0.1", "80", &flow, &error), 0);
 	cr_expect_str_eq(flow.destination.pod->name, "d");
 	cr_expect(explain_verdict(explainer, &flow));
@@ -368,7 +368,6 @@ Test(compile, base_options_are_equal_if_every_rendered_field_is)
 {
 	const BaseOptions one = {.table = "netpol"};
 	BaseOptions two = {.table = "netpol_guard"}; /* the name makes no difference */
-	Range services;
 
 	cr_expect(base_is_equal(&one, &two));
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
@@ -385,10 +384,6 @@ Test(compile, base_options_are_equal_if_every_rendered_field_is)
 		}
 	two = one;
 	two.kind = TABLE_TAGGED;
-	cr_expect_not(base_is_equal(&one, &two));
-	two = one;
-	cr_assert_null(range_parse_cidr("10.0.0.0/24", &services));
-	VEC_PUSH(arena, &two.services, services);
 	cr_expect_not(base_is_equal(&one, &two));
 }
 
@@ -408,20 +403,6 @@ Test(compile, comments_are_safe)
 		cr_assert_leq(strlen(text), RULESET_COMMENT_MAX);
 		cr_assert_eq(text_utf8_check(text, strlen(text)), strlen(text));
 	}
-}
-
-/* A packet to a service address is filtered after DNAT, so before it passes. */
-static void expect_services_pass(Ruleset *ruleset)
-{
-	Tuple tuple = {.protocol = 6, .port = 80};
-	Range services;
-
-	cr_assert(address_parse("10.9.0.1", &tuple.source));
-	cr_assert(address_parse("10.0.0.1", &tuple.destination));
-	cr_expect_not(ruleset_allows(ruleset, &tuple));
-	cr_assert_null(range_parse_cidr("10.0.0.0/24", &services));
-	VEC_PUSH(arena, &ruleset->base.services, services);
-	cr_expect(ruleset_allows(ruleset, &tuple));
 }
 
 /* ruleset_allows() decides which established flows are reset. */
@@ -449,7 +430,6 @@ Test(compile, a_flow_is_evaluated_as_its_packets_are_filtered)
 		cr_expect_eq(ruleset_allows(ruleset, &tuple), cases[i].is_allowed, "%s -> %s %u",
 			cases[i].from, cases[i].to, cases[i].port);
 	}
-	expect_services_pass(ruleset);
 	ruleset_unref(ruleset);
 	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
 		source_free(sources[i]);

@@ -764,10 +764,10 @@ Test(parse, settings_are_checked)
 	static const char *const bad[] = {"tabel = \"x\";", "table = \"a b\";", "table = \"9\";",
 		"settle_ms = -1;", "settle_ms = \"1\";", "withdraw_ms = 60001;",
 		"withdraw_ms = -1;", "bridge = \"yes\";", "enforce = true;",
-		"service_cidrs = [ \"10.0.0.1/8\" ];", "policies = \"relative\";", "node = \"\";",
-		"deny = \"Drop\";", "namespace_elements = -1;", "namespace_elements = \"1\";",
-		"namespace_element = 1;", "namespace_rules = 1000000001;", "namespace_rules = 1.5;",
-		"mirror = 7;", "mirror = { kubeconfig = \"k\"; };", "mirror = { directory = 7; };",
+		"policies = \"relative\";", "node = \"\";", "deny = \"Drop\";",
+		"namespace_elements = -1;", "namespace_elements = \"1\";", "namespace_element = 1;",
+		"namespace_rules = 1000000001;", "namespace_rules = 1.5;", "mirror = 7;",
+		"mirror = { kubeconfig = \"k\"; };", "mirror = { directory = 7; };",
 		"mirror = { kubekonfig = \"/k\"; };"};
 	Arena *arena = arena_new();
 	Settings s;
