@@ -191,11 +191,11 @@ int nft_senders_count(Nft *nft, const char *table, Arena *arena, NftForgedCounts
 
 /* ---- Stale flows: established flows that the policies no longer allow ---- */
 /*
- * A scan reads all flows that the kernel tracks in this network namespace, piece by piece, and
- * kills those for which `allows` returns false. A killed flow is deleted from connection tracking,
- * and if it is TCP or UDP, a table NAME_cut refuses its packets: otherwise a packet of the
- * answering end would make it an established flow again. The table exists only while there are such
- * flows.
+ * A scan reads all flows that the kernel tracks in this network namespace, piece by piece, and cuts
+ * those for which `allows` returns false. A table NAME_cut refuses the packets of flows that were
+ * cut. A TCP flow is deleted from connection tracking. Any other flow is marked there, and stays
+ * refused as long as its packets come, from either end; it is released by a scan that finds it
+ * allowed again.
  *
  *            nft_flows_start            is_done, or an error
  *     idle --------------------> running ------------------> ended
@@ -205,7 +205,14 @@ int nft_senders_count(Nft *nft, const char *table, Arena *arena, NftForgedCounts
  *
  * nft_flows_start() while one is running begins anew.
  */
-typedef bool (*NftAllows)(void *context, const Tuple *tuple); /* whether the flow may go on */
+typedef struct NftForbidden {
+	Address pods[DIRECTION_N]; /* the ends of the flow whose policies forbid it */
+	size_t n_pods;
+	bool may_reopen; /* the end that answered may open a flow to the other one */
+} NftForbidden;
+
+/* Whether the flow may go on; if not, *ret_forbidden is set. */
+typedef bool (*NftAllows)(void *context, const Tuple *tuple, NftForbidden *ret_forbidden);
 
 typedef struct NftStaleTable {
 	const BaseOptions
@@ -213,24 +220,25 @@ typedef struct NftStaleTable {
 	bool is_drop;  /* it drops packets; else it rejects them, where the kernel can */
 } NftStaleTable;
 
-typedef struct NftKilled {
-	unsigned n;	 /* flows of this piece that were deleted from connection tracking */
-	bool is_refused; /* the kernel refused some of their entries in NAME_cut: see nft_error() */
-	bool is_done;	 /* this was the last piece */
-} NftKilled;
+typedef struct NftCut {
+	unsigned n;	   /* flows of this piece that were allowed until now */
+	unsigned n_marked; /* marked flows of this piece, those of earlier scans included */
+	bool has_tcp;	   /* TCP flows are among the forbidden ones */
+	bool is_refused;   /* the kernel refused a part of NAME_cut: see nft_error() */
+	bool is_done;	   /* this was the last piece */
+} NftCut;
 
 /* Returns a file descriptor to poll, which the Nft owns until nft_flows_end(), or -errno. */
 int nft_flows_start(Nft *nft);
 void nft_flows_end(Nft *nft); /* the caller polls the descriptor no more */
 /*
- * Reads a piece, when the descriptor is readable, and kills the forbidden flows in it. 0, or
- * -errno, which ends the scan; *ret_killed is set in each case.
+ * Reads a piece, when the descriptor is readable, and cuts the forbidden flows in it. 0, or -errno,
+ * which ends the scan; *ret_cut is set in each case.
  */
 int nft_flows_take(Nft *nft, const NftStaleTable *tables, size_t n, NftAllows allows, void *context,
-	NftKilled *ret_killed);
-/*
- * Removes from the tables of stale flows those that `allows` allows now, and deletes a table that
- * is empty. Does nothing while there is no such table. 0 or NFT_E_REFUSED.
- */
-int nft_flows_review(
-	Nft *nft, const NftStaleTable *tables, size_t n, NftAllows allows, void *context);
+	NftCut *ret_cut);
+/* Whether any of the tables of stale flows exists; and deletes those. 0 or NFT_E_REFUSED. */
+bool nft_flows_have_table(Nft *nft, const NftStaleTable *tables, size_t n);
+int nft_flows_delete_tables(Nft *nft, const NftStaleTable *tables, size_t n);
+/* For how long a TCP packet of a flow that was cut is refused, at least. */
+#define NFT_FLOWS_TCP_USEC (24 * 60 * 60 * UINT64_C(1000000))

@@ -141,34 +141,6 @@ int element_dump_map(Netlink *netlink, Arena *arena, const BaseOptions *base, Di
 	return r;
 }
 
-/* ---- Stale flows ---- */
-typedef struct FlowReading {
-	Arena *arena;
-	Family family;
-	uint8_t protocol;
-	Tuples *tuples;
-} FlowReading;
-
-static int visit_flow(struct nftnl_set_elem *element, void *context)
-{
-	FlowReading *reading = context;
-	uint32_t n = 0;
-	const uint8_t *key = nftnl_set_elem_get(element, NFTNL_SET_ELEM_KEY, &n);
-	Tuple tuple;
-
-	if (element_key_read_flow(reading->family, reading->protocol, key, n, &tuple))
-		VEC_PUSH(reading->arena, reading->tuples, tuple);
-	return 0;
-}
-
-int element_dump_flows(Netlink *netlink, Arena *arena, const BaseOptions *base, const char *set,
-	Family family, uint8_t protocol, Tuples *tuples)
-{
-	FlowReading reading = {arena, family, protocol, tuples};
-
-	return dump_elements(netlink, base, set, &(Dump){visit_flow, &reading});
-}
-
 /* ---- Counters ---- */
 typedef struct CounterReading {
 	Arena *arena;

@@ -20,9 +20,6 @@ int element_dump_set(Netlink *netlink, Arena *arena, const BaseOptions *base, Se
  */
 int element_dump_map(Netlink *netlink, Arena *arena, const BaseOptions *base, Direction direction,
 	Family family, Verdicts *verdicts, bool *ret_has_unexpected);
-/* Adds the flows in a set of a table of stale flows to `tuples`, not sorted. 0 or -errno. */
-int element_dump_flows(Netlink *netlink, Arena *arena, const BaseOptions *base, const char *set,
-	Family family, uint8_t protocol, Tuples *tuples);
 /* The counters of a set of interfaces (senders_table.h): appended. -ENOENT: there is no such table.
  */
 int element_dump_counters(Netlink *netlink, Arena *arena, const BaseOptions *base, const char *set,

@@ -47,19 +47,6 @@ uint32_t element_key_write_address(Address address, uint8_t ret_key[ELEMENT_KEY_
 	return (uint32_t)address_bytes(address, ret_key);
 }
 
-uint32_t element_key_write_flow(const Tuple *tuple, uint8_t ret_key[ELEMENT_KEY_SIZE])
-{
-	size_t n = address_size(tuple->source.family);
-
-	assert(tuple->source.family == tuple->destination.family);
-	memset(ret_key, 0, ELEMENT_KEY_SIZE);
-	address_bytes(tuple->source, ret_key);
-	write_port(ret_key + n, tuple->source_port);
-	address_bytes(tuple->destination, ret_key + n + REGISTER_SIZE);
-	write_port(ret_key + 2 * n + REGISTER_SIZE, tuple->port);
-	return (uint32_t)(2 * n + 2 * REGISTER_SIZE);
-}
-
 /* ---- Reading ---- */
 Element element_key_read(const Set *set, const void *key, uint32_t n)
 {
@@ -74,19 +61,4 @@ Element element_key_read(const Set *set, const void *key, uint32_t n)
 		element.port = read_port(padded + size + REGISTER_SIZE);
 	}
 	return element;
-}
-
-bool element_key_read_flow(
-	Family family, uint8_t protocol, const uint8_t *key, uint32_t n, Tuple *ret_tuple)
-{
-	size_t size = address_size(family);
-
-	if (n < 2 * size + 2 * REGISTER_SIZE)
-		return false;
-	*ret_tuple = (Tuple){.source = address_from_bytes(family, key),
-		.source_port = read_port(key + size),
-		.destination = address_from_bytes(family, key + size + REGISTER_SIZE),
-		.port = read_port(key + 2 * size + REGISTER_SIZE),
-		.protocol = protocol};
-	return true;
 }

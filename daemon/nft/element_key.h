@@ -9,23 +9,18 @@
  *     SET_PODS, verdict maps   address
  *     SET_SELF                 address . the same address
  *     SET_PORTS                address . protocol (1 byte) . port (2 bytes)
- *     stale flows              source . source port . destination . destination port
  *
  * Ranges (SET_CIDR) have no keys here: libnftables writes them, and they are never edited.
  */
 #include "ruleset.h"
 
-/* The longest: two IPv6 addresses and two ports. */
-#define ELEMENT_KEY_SIZE 40
+/* The longest: two IPv6 addresses. */
+#define ELEMENT_KEY_SIZE 32
 
-/* All three return the key's length in bytes. What follows it in `ret_key` is not defined. */
+/* Both return the key's length in bytes. What follows it in `ret_key` is not defined. */
 uint32_t element_key_write(
 	const Set *set, const Element *element, uint8_t ret_key[ELEMENT_KEY_SIZE]);
 uint32_t element_key_write_address(Address address, uint8_t ret_key[ELEMENT_KEY_SIZE]);
-uint32_t element_key_write_flow(const Tuple *tuple, uint8_t ret_key[ELEMENT_KEY_SIZE]);
 
 /* From a key of `n` bytes that the kernel sent. If it is too short, missing bytes count as 0. */
 Element element_key_read(const Set *set, const void *key, uint32_t n);
-/* From a key of a set of stale flows, of that family and protocol. False: it is too short. */
-bool element_key_read_flow(
-	Family family, uint8_t protocol, const uint8_t *key, uint32_t n, Tuple *ret_tuple);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A pass over the connection tracking table. See flow_scan.h. */
 #include "flow_scan.h"
+#include "stale_table.h"
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
@@ -17,20 +18,23 @@ struct FlowScan {
 	Arena *arena;
 	NftAllows allows;
 	void *context;
-	/* parallel arrays: the forbidden flows of its piece; until flow_scan_delete */
-	VEC(struct nf_conntrack *) forbidden;
-	Tuples tuples;
+	FlowChanges changes; /* of its piece; until flow_scan_carry_out */
+	unsigned n_marked;   /* of its piece */
+	/* addresses that flow_scan_is_new_pod() was asked about */
+	Arena *pods_arena;
+	HashTable *pods;
 };
 
 FlowScan *flow_scan_close(FlowScan *scan)
 {
 	if (!scan)
 		return NULL;
-	assert(scan->forbidden.n == 0);
+	assert(scan->changes.n == 0);
 	if (scan->dump)
 		mnl_socket_close(scan->dump);
 	if (scan->deletion)
 		mnl_socket_close(scan->deletion);
+	arena_free(scan->pods_arena);
 	free(scan);
 	return NULL;
 }
@@ -60,6 +64,8 @@ int flow_scan_open(FlowScan **ret_scan)
 	FlowScan *scan = MEMORY_NEW(FlowScan);
 	int r;
 
+	scan->pods_arena = arena_new();
+	scan->pods = hash_table_new(scan->pods_arena);
 	scan->dump = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	scan->deletion = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (!scan->dump || !scan->deletion ||
@@ -116,21 +122,52 @@ static bool read_tuple(const struct nf_conntrack *ct, Tuple *ret_tuple)
 	return true;
 }
 
+/* The mark that the flow has to have; 0: none of ours. */
+static uint32_t wanted_mark(bool is_allowed, const NftForbidden *forbidden)
+{
+	if (is_allowed)
+		return 0;
+	return forbidden->may_reopen ? STALE_MARK_ONE_WAY : STALE_MARK;
+}
+
+static uint32_t our_mark(const struct nf_conntrack *ct)
+{
+	uint32_t mark = nfct_get_attr_u32(ct, ATTR_MARK);
+
+	return (mark & STALE_MARK_MASK) == STALE_MARK ? mark : 0;
+}
+
+/* False: the flow stays as it is. */
+static bool find_change(FlowScan *scan, struct nf_conntrack *ct, FlowChange *ret_change)
+{
+	FlowChange change = {.ct = ct};
+	Tuple tuple;
+	bool is_allowed;
+
+	if (!read_tuple(ct, &tuple))
+		return false;
+	is_allowed = scan->allows(scan->context, &tuple, &change.forbidden);
+	change.mark = wanted_mark(is_allowed, &change.forbidden);
+	change.is_deletion = !is_allowed && tuple.protocol == PROTOCOL_TCP;
+	change.is_new = !is_allowed && !our_mark(ct);
+	scan->n_marked += !is_allowed && !change.is_deletion;
+	*ret_change = change;
+	return change.is_deletion || change.mark != our_mark(ct);
+}
+
 static int on_flow(const struct nlmsghdr *header, void *context)
 {
 	FlowScan *scan = context;
 	struct nf_conntrack *ct = nfct_new();
-	Tuple tuple;
+	FlowChange change;
 
 	if (!ct)
 		memory_end();
-	if (nfct_nlmsg_parse(header, ct) < 0 || !read_tuple(ct, &tuple) ||
-		scan->allows(scan->context, &tuple)) {
+	if (nfct_nlmsg_parse(header, ct) < 0 || !find_change(scan, ct, &change)) {
 		nfct_destroy(ct);
 		return MNL_CB_OK;
 	}
-	VEC_PUSH(scan->arena, &scan->forbidden, ct);
-	VEC_PUSH(scan->arena, &scan->tuples, tuple);
+	VEC_PUSH(scan->arena, &scan->changes, change);
 	return MNL_CB_OK;
 }
 
@@ -140,13 +177,12 @@ int flow_scan_read(FlowScan *scan, Arena *arena, NftAllows allows, void *context
 	ssize_t got;
 	int r = MNL_CB_OK;
 
-	assert(scan->forbidden.n == 0);
+	assert(scan->changes.n == 0);
 	scan->arena = arena;
 	scan->allows = allows;
 	scan->context = context;
-	scan->forbidden.at = NULL;
-	scan->forbidden.capacity = 0;
-	scan->tuples = (Tuples){};
+	scan->changes = (FlowChanges){};
+	scan->n_marked = 0;
 	got = recv(flow_scan_fd(scan), buffer, sizeof(buffer), 0);
 	if (got < 0 && errno != EAGAIN && errno != EINTR)
 		return -errno;
@@ -159,17 +195,40 @@ int flow_scan_read(FlowScan *scan, Arena *arena, NftAllows allows, void *context
 	return 0;
 }
 
-const Tuples *flow_scan_forbidden(const FlowScan *scan)
+const FlowChanges *flow_scan_changes(const FlowScan *scan)
 {
-	return &scan->tuples;
+	return &scan->changes;
 }
 
-/* False: it was not deleted: it has ended already, or the kernel refused. */
-static bool delete_flow(const FlowScan *scan, const struct nf_conntrack *ct)
+unsigned flow_scan_n_marked(const FlowScan *scan)
+{
+	return scan->n_marked;
+}
+
+bool flow_scan_is_new_pod(FlowScan *scan, Address pod)
+{
+	uint32_t hash = hash_bytes(HASH_START, &pod.value, sizeof(pod.value));
+	size_t cursor = 0;
+	const Address *known;
+	Address *copy;
+
+	while ((known = hash_table_find(scan->pods, hash, &cursor)) != NULL)
+		if (address_is_equal(*known, pod))
+			return false;
+	copy = ARENA_NEW(scan->pods_arena, Address);
+	*copy = pod;
+	hash_table_add(scan->pods, hash, copy);
+	return true;
+}
+
+/* ---- Changes ---- */
+/* False: it was not changed: it has ended already, or the kernel refused. */
+static bool send_change(
+	const FlowScan *scan, uint16_t type, const struct nf_conntrack *of, struct nf_conntrack *ct)
 {
 	char buffer[4096];
-	struct nlmsghdr *header = put_header(
-		buffer, IPCTNL_MSG_CT_DELETE, 0, nfct_get_attr_u8(ct, ATTR_ORIG_L3PROTO));
+	struct nlmsghdr *header =
+		put_header(buffer, type, 0, nfct_get_attr_u8(of, ATTR_ORIG_L3PROTO));
 
 	if (nfct_nlmsg_build(header, ct) < 0 ||
 		mnl_socket_sendto(scan->deletion, header, header->nlmsg_len) < 0)
@@ -178,14 +237,36 @@ static bool delete_flow(const FlowScan *scan, const struct nf_conntrack *ct)
 	return recv(mnl_socket_get_fd(scan->deletion), buffer, sizeof(buffer), 0) < 0;
 }
 
-unsigned flow_scan_delete(FlowScan *scan)
+/* The message has the flow's tuple and the mark alone: the kernel takes the rest for a change. */
+static bool set_mark(const FlowScan *scan, const struct nf_conntrack *of, uint32_t mark)
+{
+	struct nf_conntrack *ct = nfct_new();
+	bool is_done;
+
+	if (!ct)
+		memory_end();
+	nfct_copy(ct, of, NFCT_CP_ORIG);
+	if (nfct_attr_is_set(of, ATTR_ZONE))
+		nfct_set_attr_u16(ct, ATTR_ZONE, nfct_get_attr_u16(of, ATTR_ZONE));
+	nfct_set_attr_u32(ct, ATTR_MARK, mark);
+	is_done = send_change(scan, IPCTNL_MSG_CT_NEW, of, ct);
+	nfct_destroy(ct);
+	return is_done;
+}
+
+unsigned flow_scan_carry_out(FlowScan *scan)
 {
 	unsigned n = 0;
 
-	for (size_t i = 0; i < scan->forbidden.n; i++) {
-		n += delete_flow(scan, scan->forbidden.at[i]);
-		nfct_destroy(scan->forbidden.at[i]);
+	for (size_t i = 0; i < scan->changes.n; i++) {
+		const FlowChange *change = &scan->changes.at[i];
+		bool is_done = change->is_deletion ? send_change(scan, IPCTNL_MSG_CT_DELETE,
+							     change->ct, change->ct)
+						   : set_mark(scan, change->ct, change->mark);
+
+		n += is_done && change->is_new;
+		nfct_destroy(change->ct);
 	}
-	scan->forbidden.n = 0;
+	scan->changes = (FlowChanges){};
 	return n;
 }

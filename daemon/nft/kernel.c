@@ -20,7 +20,6 @@ int nft_open(Nft **ret_nft)
 		nft_close(nft);
 		return r;
 	}
-	nft->has_stale_table = true; /* the process before this one may have left one */
 	nft_ctx_buffer_output(nft->ctx);
 	nft_ctx_buffer_error(nft->ctx);
 	*ret_nft = nft;

@@ -19,7 +19,7 @@ struct Nft {
 	Netlink *netlink;
 	TableWatch *watch;     /* NULL before nft_watch() */
 	FlowScan *flow_scan;   /* NULL: none is running */
-	bool has_stale_table;  /* a table of stale flows exists, or may exist */
+	bool has_stale_tables; /* this scan has seen to it that they exist */
 	uint32_t ignored_port; /* libnftables' port ID that the watch filters out; 0: none */
 	/* generation.c */
 	uint32_t commits; /* our own transactions since nft_open() */

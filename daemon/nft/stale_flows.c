@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Stale flows: kills established flows that the policies no longer allow.
+ * Stale flows: cuts established flows that the policies no longer allow.
  *
  * Deleting a flow from connection tracking is not enough. The kernel treats a TCP packet from the
  * middle of an untracked connection, or any UDP packet, as the first of a new flow that its sender
  * opens. So a packet of the end that answered would open the flow again, in the other direction,
- * which the policies may allow. Therefore TCP and UDP flows are first added to a table that refuses
- * their packets (stale_table.h), and then deleted: at no instant can they be opened again. Flows of
- * other protocols are only deleted.
+ * which the policies may allow.
  *
- *     flow:    established --> in NAME_cut, refused --+--> expired (TCP a day; UDP three minutes)
- *                                                     +--> removed by nft_flows_review: a later
- *                                                          change allows it again
+ *     TCP      The pods whose policies forbid the flow go into a set of NAME_cut, and then the flow
+ *              is deleted. A TCP packet of such a pod that belongs to no tracked flow is refused,
+ *              by a reset that ends the connection, unless it is a SYN. So the set has an element
+ *              for a pod, however many flows it had, and nobody has to read it.
+ *     others   The flow stays tracked, with a mark that makes NAME_cut refuse its packets, from
+ *              either end, until none have come for the time after which connection tracking
+ *              forgets it. No element is needed. A later scan that finds the flow allowed removes
+ *              the mark.
  *
  *     table:   absent --> present    at the first forbidden flow
- *              present --> absent    when nft_flows_review finds it empty
+ *              present --> absent    nft_flows_delete_tables()
  */
-#include "element_dump.h"
 #include "kernel.h"
 #include "render.h"
 #include "stale_table.h"
@@ -31,6 +33,7 @@ int nft_flows_start(Nft *nft)
 	int r;
 
 	nft->flow_scan = flow_scan_close(nft->flow_scan);
+	nft->has_stale_tables = false;
 	r = flow_scan_open(&nft->flow_scan);
 	return r < 0 ? r : flow_scan_fd(nft->flow_scan);
 }
@@ -41,115 +44,134 @@ void nft_flows_end(Nft *nft)
 }
 
 /* ---- The table ---- */
-/*
- * Adds the flows to the table's sets, or deletes them from these; one transaction for each set. 0
- * or -errno; -ENOENT: the table is absent, or a flow to delete has expired.
- */
-static int edit_sets(
-	Nft *nft, Arena *arena, const BaseOptions *stale, bool is_add, const Tuples *tuples)
+/* Makes the table, unless there is one of this version. 0 or NFT_E_REFUSED. */
+static int make_table(Nft *nft, Arena *arena, const NftStaleTable *table)
 {
-	int r = 0;
+	BaseOptions stale = stale_table_base(arena, table->base);
+	const char *name = render_table_name(arena, &stale), *listed;
+	const char *text = stale_table_render(arena, &stale, table->is_drop);
 
-	for (size_t i = 0; r == 0 && i < STALE_SETS_N; i++) {
-		const StaleSet *set = &STALE_SET[i];
-		Tuples members = {};
-
-		for (size_t k = 0; k < tuples->n; k++)
-			if (tuples->at[k].source.family == set->family &&
-				tuples->at[k].protocol == set->protocol)
-				VEC_PUSH(arena, &members, tuples->at[k]);
-		r = transaction_send_flows(nft->netlink, arena, stale, set->name, is_add, &members);
-		nft->commits += r == 0 && members.n > 0;
+	if (kernel_list_table(nft, arena, name, &listed)) {
+		if (stale_table_is_current(listed))
+			return 0;
+		text = arena_printf(arena, "delete table %s\n%s", name, text);
 	}
+	return kernel_run(nft, "stale flows", text);
+}
+
+/* Once a scan, since somebody else may have deleted them. */
+static int make_tables(Nft *nft, Arena *arena, const NftStaleTable *tables, size_t n)
+{
+	int result = 0;
+
+	for (size_t i = 0; !nft->has_stale_tables && i < n; i++) {
+		int r = make_table(nft, arena, &tables[i]);
+
+		result = r ? r : result;
+	}
+	nft->has_stale_tables = result == 0;
+	return result;
+}
+
+/* ---- TCP: the set of pods ---- */
+/* is_renewal: the element is deleted before it is added, which makes its time begin anew. */
+static int send_pod(Nft *nft, Arena *arena, const BaseOptions *stale, Address pod, bool is_renewal)
+{
+	const Set set = {
+		.name = STALE_SET_NAME[pod.family], .kind = SET_PODS, .family = pod.family};
+	Op op = {.kind = OP_DEL_ELEMENTS, .set = &set, .base = stale};
+	Commit commit = {.name = "cut"};
+	TransactionResult result;
+	int r;
+
+	VEC_PUSH(arena, &op.elements, (Element){.address = pod});
+	if (is_renewal)
+		VEC_PUSH(arena, &commit.ops, op);
+	op.kind = OP_ADD_ELEMENTS;
+	VEC_PUSH(arena, &commit.ops, op);
+	r = transaction_send_commit(nft->netlink, arena, &commit, &result);
+	nft->commits += r == 0;
 	return r;
 }
 
-static int edit_sets_or_refuse(
-	Nft *nft, Arena *arena, const BaseOptions *stale, bool is_add, const Tuples *tuples)
+static int refuse_pod(Nft *nft, Arena *arena, const NftStaleTable *table, Address pod)
 {
-	int r = edit_sets(nft, arena, stale, is_add, tuples);
+	BaseOptions stale = stale_table_base(arena, table->base);
+	int r = send_pod(nft, arena, &stale, pod, true);
 
+	if (r == -ENOENT)
+		r = send_pod(nft, arena, &stale, pod, false);
 	return r < 0 ? kernel_refuse(nft, "cut", strerror(-r)) : 0;
 }
 
-/* Adds the flows; makes the table if it is absent. 0 or NFT_E_REFUSED. */
-static int refuse_flows(Nft *nft, Arena *arena, const NftStaleTable *table, const Tuples *tuples)
+/* ---- A piece ---- */
+/* Sees to it that the flows of the piece are refused once they are deleted, or marked. */
+static void prepare_refusal(
+	Nft *nft, Arena *arena, const NftStaleTable *tables, size_t n, NftCut *cut)
 {
-	BaseOptions stale = stale_table_base(arena, table->base);
-	int r = edit_sets(nft, arena, &stale, true, tuples);
+	const FlowChanges *changes = flow_scan_changes(nft->flow_scan);
 
-	nft->has_stale_table = true;
-	if (r == 0)
-		return 0;
-	if (r != -ENOENT)
-		return kernel_refuse(nft, "cut", strerror(-r));
-	r = kernel_run(nft, "stale flows", stale_table_render(arena, &stale, table->is_drop));
-	return r == 0 ? edit_sets_or_refuse(nft, arena, &stale, true, tuples) : r;
+	if ((changes->n > 0 || cut->n_marked > 0) && make_tables(nft, arena, tables, n) != 0)
+		cut->is_refused = true;
+	for (size_t i = 0; i < changes->n; i++) {
+		const FlowChange *change = &changes->at[i];
+
+		cut->has_tcp |= change->is_deletion;
+		for (size_t p = 0; change->is_deletion && p < change->forbidden.n_pods; p++) {
+			Address pod = change->forbidden.pods[p];
+
+			if (!flow_scan_is_new_pod(nft->flow_scan, pod))
+				continue;
+			for (size_t t = 0; t < n; t++)
+				cut->is_refused |= refuse_pod(nft, arena, &tables[t], pod) != 0;
+		}
+	}
 }
 
 int nft_flows_take(Nft *nft, const NftStaleTable *tables, size_t n, NftAllows allows, void *context,
-	NftKilled *ret_killed)
+	NftCut *ret_cut)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
-	NftKilled killed = {};
-	const Tuples *forbidden;
+	NftCut cut = {};
 	int r;
 
 	assert(nft->flow_scan);
-	r = flow_scan_read(nft->flow_scan, arena, allows, context, &killed.is_done);
-	forbidden = flow_scan_forbidden(nft->flow_scan);
-	for (size_t i = 0; forbidden->n > 0 && i < n; i++)
-		killed.is_refused |= refuse_flows(nft, arena, &tables[i], forbidden) != 0;
-	killed.n = flow_scan_delete(nft->flow_scan);
-	*ret_killed = killed;
+	r = flow_scan_read(nft->flow_scan, arena, allows, context, &cut.is_done);
+	cut.n_marked = flow_scan_n_marked(nft->flow_scan);
+	prepare_refusal(nft, arena, tables, n, &cut);
+	cut.n = flow_scan_carry_out(nft->flow_scan);
+	*ret_cut = cut;
 	return r;
 }
 
-/* ---- Review ---- */
-/* Removes the flows that `allows` allows. *ret_left: how many flows the table still has. */
-static int review_table(Nft *nft, Arena *arena, const BaseOptions *stale, NftAllows allows,
-	void *context, size_t *ret_left)
-{
-	Tuples tuples = {}, allowed = {};
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < STALE_SETS_N; i++)
-		r = element_dump_flows(nft->netlink, arena, stale, STALE_SET[i].name,
-			STALE_SET[i].family, STALE_SET[i].protocol, &tuples);
-	if (r < 0)
-		return kernel_refuse(nft, "cut", strerror(-r));
-	for (size_t i = 0; i < tuples.n; i++)
-		if (allows(context, &tuples.at[i]))
-			VEC_PUSH(arena, &allowed, tuples.at[i]);
-	*ret_left = tuples.n - allowed.n;
-	return edit_sets_or_refuse(nft, arena, stale, false, &allowed);
-}
-
-static int review(Nft *nft, const NftStaleTable *tables, size_t n, NftAllows allows, void *context)
+/* ---- The end ---- */
+bool nft_flows_have_table(Nft *nft, const NftStaleTable *tables, size_t n)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
-	size_t n_left = 0;
-	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		BaseOptions stale = stale_table_base(arena, tables[i].base);
-		size_t left = 0;
 
-		if (!nft_has_table(nft, &stale))
-			continue;
-		r = review_table(nft, arena, &stale, allows, context, &left);
-		n_left += left;
-		if (r == 0 && left == 0)
+		if (nft_has_table(nft, &stale))
+			return true;
+	}
+	return false;
+}
+
+int nft_flows_delete_tables(Nft *nft, const NftStaleTable *tables, size_t n)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	int result = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		BaseOptions stale = stale_table_base(arena, tables[i].base);
+		int r = 0;
+
+		if (nft_has_table(nft, &stale))
 			r = kernel_run(nft, "stale flows",
 				arena_printf(arena, "delete table %s\n",
 					render_table_name(arena, &stale)));
+		result = r ? r : result;
 	}
-	nft->has_stale_table = r != 0 || n_left > 0;
-	return r;
-}
-
-int nft_flows_review(
-	Nft *nft, const NftStaleTable *tables, size_t n, NftAllows allows, void *context)
-{
-	return nft->has_stale_table ? review(nft, tables, n, allows, context) : 0;
+	return result;
 }

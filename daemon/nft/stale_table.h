@@ -1,26 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * stale_table: the table that refuses packets of flows that were deleted from connection tracking.
+ * stale_table: the table that refuses packets of flows that were established and are now forbidden.
+ * The enforcing table is NAME, this one is NAME_cut. stale_flows.c says when it exists.
  *
- * It has a set for each family and protocol, with elements source . source port . destination .
- * destination port; and a chain at each hook that refuses packets of the flows in the sets, in both
- * directions. The enforcing table is NAME, this one is NAME_cut. stale_flows.c says when it exists.
+ * It refuses two kinds of packets. Those of flows with STALE_MARK: such a flow stays tracked, as
+ * long as packets of it come from either end. And TCP packets of the pods in its sets that belong
+ * to no tracked flow and do not begin one: those flows were deleted from connection tracking.
  * Pure functions.
  */
 #include "ruleset.h"
 
-typedef struct StaleSet {
-	const char *name;
-	Family family;
-	uint8_t protocol;
-} StaleSet;
+/*
+ * Connection marks (`ct mark`) of refused flows. Others mark flows too, mostly by single bits, so
+ * all bits are compared. STALE_MARK_ONE_WAY: the end that answered may open the flow anew.
+ */
+#define STALE_MARK 0x6e7063f0u
+#define STALE_MARK_ONE_WAY 0x6e7063f1u
+#define STALE_MARK_MASK 0xfffffffeu
 
-#define STALE_SETS_N 4
-extern const StaleSet STALE_SET[STALE_SETS_N];
+/* The sets of pods whose TCP flows were deleted, by family. */
+extern const char *const STALE_SET_NAME[FAMILY_N];
 
 /* The table's name (in `arena`) and kind, derived from those of the enforcing table. */
 BaseOptions stale_table_base(Arena *arena, const BaseOptions *enforcing);
 /* The whole table as nft text, without elements. is_drop: it drops packets; else it rejects them.
  */
 const char *stale_table_render(Arena *arena, const BaseOptions *base, bool is_drop);
+/* Whether a listed table is one of this version. */
+bool stale_table_is_current(const char *listed);

@@ -10,8 +10,6 @@
  */
 #include "netlink.h"
 
-typedef VEC(Tuple) Tuples;
-
 typedef struct TransactionResult {
 	bool is_sent;	   /* false: the commit has no such change, and nothing was sent */
 	unsigned elements; /* set and map elements added or deleted */
@@ -23,10 +21,3 @@ typedef struct TransactionResult {
  */
 int transaction_send_commit(
 	Netlink *netlink, Arena *scratch, const Commit *commit, TransactionResult *ret_result);
-/*
- * Adds the flows to a set of a table of stale flows, or deletes them from it. All have the set's
- * family and protocol. Sends nothing if there are none. 0 or -errno; -ENOENT: there is no such set,
- * or a flow to delete is not in it.
- */
-int transaction_send_flows(Netlink *netlink, Arena *scratch, const BaseOptions *base,
-	const char *set, bool is_add, const Tuples *tuples);

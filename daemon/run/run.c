@@ -304,7 +304,6 @@ static void check_health(Daemon *d)
 	undo_tampering(d); /* notifications that the check read from the socket */
 	if (why || !faults_is_empty(&d->faults))
 		recover(d, &subjects, why);
-	stale_flows_review(d->stale_flows);
 	sender_check_count(d->senders);
 	if (!state_keeper_is_saved(d->keeper))
 		state_keeper_retry(d->keeper);

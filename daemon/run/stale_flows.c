@@ -16,6 +16,8 @@
 /* Walking takes at most a quarter of the time; but no pause is longer than this. */
 #define TIME_SHARE 4
 #define PAUSE_USEC_MAX (250 * 1000)
+/* While a table of stale flows exists there is a walk at least this often, to see what is left. */
+#define UPKEEP_USEC (10 * 60 * UINT64_C(1000000))
 
 struct StaleFlows {
 	sd_event *event;
@@ -33,18 +35,47 @@ struct StaleFlows {
 	uint64_t start_usec;	  /* of the walk */
 	uint64_t next_usec;	  /* the next walk begins no earlier */
 	unsigned n_killed;	  /* by this walk */
+	unsigned n_marked_so_far; /* flows that this walk found or left marked, see nft.h */
+	unsigned n_marked;	  /* by the last whole walk; a change may allow them again */
+	uint64_t tcp_until_usec;  /* until then TCP packets may have to be refused */
+	Timer *upkeep;		  /* armed: a table of stale flows exists */
 	uint64_t n_killed_total;  /* by those that have ended */
 };
 
 /* ---- Evaluation ---- */
+static bool may_open(const StaleFlows *s, const Ruleset *inet, const Tuple *tuple)
+{
+	return (s->addresses && node_addresses_have(s->addresses, tuple->source)) ||
+	       ruleset_allows(inet, tuple);
+}
+
+static void explain_forbidden(
+	const StaleFlows *s, const Ruleset *inet, const Tuple *tuple, NftForbidden *ret_forbidden)
+{
+	const Tuple back = {.source = tuple->destination,
+		.source_port = tuple->port,
+		.destination = tuple->source,
+		.port = tuple->source_port,
+		.protocol = tuple->protocol};
+	NftForbidden forbidden = {.may_reopen = may_open(s, inet, &back)};
+
+	if (!ruleset_evaluate(inet, tuple, EGRESS).is_allowed)
+		forbidden.pods[forbidden.n_pods++] = tuple->source;
+	if (!ruleset_evaluate(inet, tuple, INGRESS).is_allowed)
+		forbidden.pods[forbidden.n_pods++] = tuple->destination;
+	*ret_forbidden = forbidden;
+}
+
 /* An NftAllows. */
-static bool is_allowed(void *context, const Tuple *tuple)
+static bool is_allowed(void *context, const Tuple *tuple, NftForbidden *ret_forbidden)
 {
 	const StaleFlows *s = context;
 	const Ruleset *inet = enforcer_applied(s->enforcer, KERNEL_INET);
 
-	return !inet || (s->addresses && node_addresses_have(s->addresses, tuple->source)) ||
-	       ruleset_allows(inet, tuple);
+	if (!inet || may_open(s, inet, tuple))
+		return true;
+	explain_forbidden(s, inet, tuple, ret_forbidden);
+	return false;
 }
 
 /* The tables of ours that track connections: each has a NAME_cut of its family. */
@@ -62,20 +93,39 @@ static size_t list_tables(const StaleFlows *s, NftStaleTable ret_tables[KERNEL_T
 	return n;
 }
 
-void stale_flows_review(StaleFlows *s)
+/* ---- The tables ---- */
+/*
+ * After a walk. The tables cost each packet a little, so they go when they have nothing to refuse,
+ * which a later walk may find.
+ */
+static void keep_or_delete_tables(StaleFlows *s)
 {
 	NftStaleTable tables[KERNEL_TABLE_N];
 	size_t n = list_tables(s, tables);
 
-	if (nft_flows_review(s->nft, tables, n, is_allowed, s) != 0)
-		log_line(LOG_WARNING, "cut",
-			"established flows that are allowed again stay blocked until the next "
-			"check: %s",
+	if (!nft_flows_have_table(s->nft, tables, n))
+		return;
+	if (s->n_marked > 0 || clock_usec() < s->tcp_until_usec) {
+		timer_start(s->upkeep, UPKEEP_USEC);
+		return;
+	}
+	if (nft_flows_delete_tables(s->nft, tables, n) != 0)
+		log_line(LOG_WARNING, "cut", "cannot delete the table of stale flows: %s",
 			nft_error(s->nft));
 }
 
+static void schedule_walk(StaleFlows *s);
+
+static void on_upkeep(void *context)
+{
+	StaleFlows *s = context;
+
+	s->is_marked = true;
+	schedule_walk(s);
+}
+
 /* ---- The walk ---- */
-static void end_walk(StaleFlows *s)
+static void end_walk(StaleFlows *s, bool is_whole)
 {
 	uint64_t now = clock_usec(), pause = (TIME_SHARE - 1) * (now - s->start_usec);
 
@@ -83,14 +133,17 @@ static void end_walk(StaleFlows *s)
 	s->source = sd_event_source_unref(s->source);
 	nft_flows_end(s->nft);
 	s->n_killed_total += s->n_killed;
+	s->n_marked = s->n_marked_so_far;
 	if (s->n_killed > 0) {
 		log_line(LOG_NOTICE, "cut",
 			"%u established flows were killed, because they are forbidden now",
 			s->n_killed);
 		s->on_killed(s->context);
 	}
-	s->n_killed = 0;
-	stale_flows_schedule(s); /* for a change during the walk */
+	s->n_killed = s->n_marked_so_far = 0;
+	if (is_whole)
+		keep_or_delete_tables(s);
+	schedule_walk(s); /* for a change during the walk */
 }
 
 static int on_piece(sd_event_source *source, int fd, uint32_t events, void *context)
@@ -98,12 +151,15 @@ static int on_piece(sd_event_source *source, int fd, uint32_t events, void *cont
 	StaleFlows *s = context;
 	NftStaleTable tables[KERNEL_TABLE_N];
 	size_t n = list_tables(s, tables);
-	NftKilled killed = {};
-	int r = nft_flows_take(s->nft, tables, n, is_allowed, s, &killed);
+	NftCut cut = {};
+	int r = nft_flows_take(s->nft, tables, n, is_allowed, s, &cut);
 
 	(void)source, (void)fd, (void)events;
-	s->n_killed += killed.n;
-	if (killed.is_refused)
+	s->n_killed += cut.n;
+	s->n_marked_so_far += cut.n_marked;
+	if (cut.has_tcp)
+		s->tcp_until_usec = clock_usec() + NFT_FLOWS_TCP_USEC;
+	if (cut.is_refused)
 		log_line(LOG_WARNING, "cut", "killed flows are not blocked, and may continue: %s",
 			nft_error(s->nft));
 	if (r < 0) {
@@ -113,8 +169,8 @@ static int on_piece(sd_event_source *source, int fd, uint32_t events, void *cont
 			strerror(-r));
 		s->is_marked = true;
 	}
-	if (r < 0 || killed.is_done)
-		end_walk(s);
+	if (r < 0 || cut.is_done)
+		end_walk(s, r == 0);
 	return 0;
 }
 
@@ -165,15 +221,20 @@ void stale_flows_mark(StaleFlows *s)
 	s->is_marked = true;
 }
 
-void stale_flows_schedule(StaleFlows *s)
+static void schedule_walk(StaleFlows *s)
 {
 	uint64_t at = clock_usec() + DELAY_USEC;
 
-	stale_flows_review(s);
 	if (!s->is_marked || !s->event || timer_is_armed(s->timer) || s->source)
 		return;
 	s->is_marked = false;
 	timer_start_at(s->timer, s->next_usec > at ? s->next_usec : at);
+}
+
+void stale_flows_schedule(StaleFlows *s)
+{
+	s->is_marked |= s->n_marked > 0;
+	schedule_walk(s);
 }
 
 /* ---- Lifetime ---- */
@@ -189,8 +250,12 @@ StaleFlows *stale_flows_new(sd_event *event, Nft *nft, const Settings *settings,
 		.enforcer = enforcer,
 		.burst = burst,
 		.on_killed = on_killed,
-		.context = context};
+		.context = context,
+		/* the process before this one may have left some */
+		.n_marked = 1,
+		.tcp_until_usec = clock_usec() + NFT_FLOWS_TCP_USEC};
 	s->timer = timer_new(event, 1000, SD_EVENT_PRIORITY_NORMAL, on_due, s);
+	s->upkeep = timer_new(event, UPKEEP_USEC / 2, SD_EVENT_PRIORITY_IDLE, on_upkeep, s);
 	return s;
 }
 
@@ -199,6 +264,7 @@ StaleFlows *stale_flows_free(StaleFlows *s)
 	if (!s)
 		return NULL;
 	timer_free(s->timer);
+	timer_free(s->upkeep);
 	sd_event_source_unref(s->source);
 	node_addresses_free(s->addresses);
 	free(s);

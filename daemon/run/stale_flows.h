@@ -15,8 +15,9 @@
  * nothing else to do; and after a walk the next waits for three times as long as it took, at most
  * 250 ms. Changes may come without end: one walk follows another, none is restarted.
  *
- * Killed flows stay in a table, NAME_cut, that refuses their packets, so that the other end cannot
- * revive them. stale_flows_review() takes those out of it that are allowed again or have ended.
+ * A table, NAME_cut, refuses the packets of killed flows, so that the other end cannot revive them.
+ * A walk also releases those that are allowed again, and deletes the table if nothing is left for
+ * it. No change waits for any of that.
  *
  * What may go wrong: the kernel does not list its flows, or does not take the table. That is
  * logged. A walk that cannot begin is done again after the next change; one that fails midway,
@@ -38,7 +39,9 @@ StaleFlows *stale_flows_new(sd_event *event, Nft *nft, const Settings *settings,
 StaleFlows *stale_flows_free(StaleFlows *flows);
 /* A change may have forbidden something: the next stale_flows_schedule() schedules a walk. */
 void stale_flows_mark(StaleFlows *flows);
-/* After a change: a review now, and a walk later if stale_flows_mark() asked for one. */
+/*
+ * After a change: a walk later, if stale_flows_mark() asked for one, or if flows were cut that may
+ * be allowed again.
+ */
 void stale_flows_schedule(StaleFlows *flows);
-void stale_flows_review(StaleFlows *flows);
 uint64_t stale_flows_killed(const StaleFlows *flows); /* since the start */

@@ -134,7 +134,6 @@ def again():
             connection.close()
             p.lab.write_policies([])
             wait_for(lambda: udp.is_alive("server", 0.1), 60, "the UDP flow to continue, which is allowed again")
-            equal(p.has_stale_table(), False, "the table of stale flows is left")
         equal(stays.is_alive("server", LONG), True, "the flow that was always allowed continues")
         # a packet that arrives before the stale-flow table does makes conntrack pick the flow up again
         equal(p.lab.status()["cut_flows"] >= 6, True, f"six flows were reset, or more: {p.lab.status()['cut_flows']}")
