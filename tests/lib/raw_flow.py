@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""raw_flow: packets of any IP protocol between two pods, from raw sockets. Each end counts what the other sends, and sends
-every 20 ms while it is switched on."""
+"""raw_flow: packets of any IP protocol between two pods, from raw sockets. Each end counts what the other sends, and
+sends every 20 ms while it is switched on."""
 import os
 import select
 import socket

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Flows that a change has cut stay cut, whichever end sends: TCP, UDP, SCTP, GRE, ESP and others, also through Services.
+"""Flows that a change has cut stay cut, whichever end sends: TCP, UDP, SCTP, GRE, ESP and others.
 What the policies allow begins anew at once. established.py has the cut itself."""
 import os
 import sys
