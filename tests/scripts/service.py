@@ -846,6 +846,35 @@ def repairs():
         equal("table ip netpol" in lab.in_node("nft", "list", "tables").stdout, True, "the table ip netpol is left")
 
 
+def over_budget():
+    """service: a policy that comes over its namespace's budget isolates without its rules, and so does a fresh start"""
+    everybody = ("ingress: [{from: [{namespaceSelector: {}, "
+                 "podSelector: {matchExpressions: [{key: pod, operator: NotIn, values: [x]}]}}]}]")
+    allow = deny("a").replace("}}}\n", "}}, " + everybody + "}\n")
+    more = {"kind": "PodList", "items": [
+        {"metadata": {"name": f"p{i}", "namespace": "other"}, "spec": {"nodeName": "elsewhere"},
+         "status": {"phase": "Running", "podIP": f"10.244.2.{i}"}} for i in range(40)]}
+    with new_lab(conf="namespace_elements = 30;\n") as lab:
+        lab.write_policy_file("a.yaml", allow)
+        lab.write_policy_file("b.yaml", deny("b"))
+        wait_for_isolated(lab, [A, B], "both policies")
+        wait_for(lambda: "set pods4_" in table(lab), 60, "the rule of the policy")
+        before = lab.listing()
+        lab.put(f"{lab.inventory}/more.json", json.dumps(more))
+        wait_for(lambda: "set pods4_" not in table(lab), 60, "the rule to be left out: 42 pods are selected")
+        equal(isolated(lab), {A, B}, "isolated addresses")
+        wait_for(lambda: f"{lab.policies}/a.yaml:1" in lab.why() and "over the budget" in lab.why(), 60, "the reason")
+        over = lab.listing()
+        lab.stop(signal.SIGKILL)
+        lab.in_node("nft", "flush", "ruleset")
+        shutil.rmtree(lab.state)
+        lab.start()
+        equal(lab.listing(), over, "the table of a fresh start")
+        os.unlink(f"{lab.inventory}/more.json")
+        wait_for(lambda: lab.listing() == before, 60, "the rule to be back when the pods have gone")
+        wait_for(lambda: lab.status().get("health") == "ok", 60, "the status to be ok")
+
+
 def last_good_survives_restart():
     """service: the last good version of a broken file and of a missing directory stays in force after a restart"""
     with new_lab() as lab:
@@ -951,6 +980,6 @@ for case in (notices_files, slow_writer, directories, lists_of_directories,
              reboot_empties_directories, config_map, bad_files, unexpected_files, ignored_names, conflicts,
              deleted_files, failed_export, failed_policies, emptied, overflow, burst, answers_in_force,
              answers_without_netpold, status_answers, stopped_feed, messages_once, metrics, signals, host_name, adopts,
-             repairs, last_good_survives_restart, own_changes, other_tables, once, same_as_from_scratch):
+             repairs, over_budget, last_good_survives_restart, own_changes, other_tables, once, same_as_from_scratch):
     test(case)
 finish()
