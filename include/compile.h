@@ -37,8 +37,9 @@ enum {
  * would exceed a limit isolates its pods as it says, but its rules are left out.
  */
 typedef struct CompileBudget {
-	size_t elements; /* in all their sets: each different selection or list of ranges once */
-	size_t rules;	 /* of chains: pairs of a peer and a port */
+	size_t elements;  /* in all their sets: each different selection or list of ranges once */
+	size_t rules;	  /* in all chains of their pods on `node`: pairs of a peer and a port */
+	const char *node; /* NULL: pods of every node count */
 } CompileBudget;
 
 typedef struct CompileOptions {

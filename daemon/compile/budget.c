@@ -2,6 +2,7 @@
 /* The budgets of namespaces. See budget.h. */
 #include "budget.h"
 #include "cost.h"
+#include "pod_classes.h"
 #include <assert.h>
 
 /* A want of a tracked namespace. Its set is never made; it is there for the table of candidates. */
@@ -33,7 +34,8 @@ struct NamespaceBudget {
 	size_t rules;
 	WantCounts wants;
 	bool is_distinct;
-	bool has_changed_policies; /* in this update */
+	bool has_changed_policies, has_changed_pods; /* in this update */
+	bool counts_rules; /* the bound exceeds the budget: classes of pods decide */
 	bool is_tracked;
 	/* of a tracked namespace */
 	Arena *arena;	    /* of `policies` */
@@ -87,15 +89,21 @@ static NamespaceBudget *find_namespace(const Budget *budget, const char *name)
 
 void budget_note_pod(Budget *budget, const Pod *pod)
 {
+	NamespaceBudget *namespace =
+		budget->n_tracked ? find_namespace(budget, pod->namespace) : NULL;
+
+	if (namespace)
+	namespace->has_changed_pods = true;
 	if (pod->addresses.n > budget->max_addresses)
 		budget->max_addresses = pod->addresses.n;
 	if (pod->ports.n > budget->max_ports)
 		budget->max_ports = pod->ports.n;
 }
 
-void budget_begin(Budget *budget, Arena *scratch)
+void budget_begin(Budget *budget, Arena *scratch, size_t max_local_pods)
 {
 	budget->scratch = scratch;
+	budget->max_local_pods = max_local_pods;
 	budget->batch = (IndexedSets){};
 	budget->found = (IndexedSets){};
 	budget->elements = (Elements){};
@@ -302,13 +310,22 @@ static size_t tracking_limit(const Budget *budget, bool is_tracked)
 	return is_tracked ? 4 * limit : 7 * limit;
 }
 
-static bool has_to_be_tracked(const Budget *budget, NamespaceBudget *namespace,
+/* By an upper bound: each pod has a chain of its own, with all rules. */
+static bool may_have_too_many_rules(
+	const Budget *budget, const NamespaceBudget *namespace, const NamespaceIndex *index)
+{
+	size_t n = namespace_count_pods(index);
+
+	if (n > budget->max_local_pods)
+		n = budget->max_local_pods;
+	return exceeds(cost_multiply(namespace->rules, n ? n : 1), budget->limits.rules);
+}
+
+static bool may_need_counts(const Budget *budget, NamespaceBudget *namespace,
 	const NamespaceIndex *index, const Model *model, size_t n_addresses)
 {
 	size_t limit = tracking_limit(budget, namespace->is_tracked);
 
-	if (exceeds(namespace->rules, budget->limits.rules))
-		return true;
 	if (budget->limits.elements == 0)
 		return false;
 	if (bound(budget, namespace, index, n_addresses) > limit && !namespace->is_distinct)
@@ -392,7 +409,7 @@ static void list_policies(
 	Budget *budget, NamespaceBudget *namespace, const NamespaceIndex *index, const Model *model)
 {
 	CountedWants wants;
-	size_t rules = 0;
+	PodClasses classes;
 
 	if (!namespace->table_arena) {
 		namespace->table_arena = arena_child(budget->arena);
@@ -405,18 +422,17 @@ static void list_policies(
 	namespace->arena = arena_child(budget->arena);
 	namespace->policies.at = NULL;
 	namespace->policies.n = namespace->policies.capacity = 0;
+	if (index && namespace->counts_rules)
+		pod_classes_begin(&classes, budget->scratch, index, budget->limits.node);
 	for (size_t i = 0; index && i < index->policies.n; i++) {
 		const Policy *policy = index->policies.at[i];
 		PolicyCost cost = {.name = arena_strdup(namespace->arena, policy->name)};
-		size_t needed = cost_add(rules, cost_rules(policy));
 
-		if (exceeds(needed, budget->limits.rules)) {
+		if (namespace->counts_rules && !pod_classes_take(&classes, policy,
+						       cost_rules(policy), budget->limits.rules))
 			cost.over = OVER_RULES;
-		} else {
-			rules = needed;
-			if (budget->limits.elements)
-				add_wants(budget, namespace, policy, model, &cost);
-		}
+		else if (budget->limits.elements)
+			add_wants(budget, namespace, policy, model, &cost);
 		VEC_PUSH(namespace->arena, &namespace->policies, cost);
 	}
 	for (size_t i = 0; i < wants.n; i++)
@@ -556,11 +572,12 @@ typedef VEC(Outdated) OutdatedList;
 static bool update_tracking(Budget *budget, NamespaceBudget *namespace, const NamespaceIndex *index,
 	const Model *model, size_t n_addresses)
 {
-	bool was_tracked = namespace->is_tracked;
+	bool was_tracked = namespace->is_tracked, counts_rules, is_to_be_listed;
 
 	if (namespace->has_changed_policies)
 		count_policies(namespace, index, model);
-	if (!has_to_be_tracked(budget, namespace, index, model, n_addresses)) {
+	counts_rules = may_have_too_many_rules(budget, namespace, index);
+	if (!counts_rules && !may_need_counts(budget, namespace, index, model, n_addresses)) {
 		if (was_tracked)
 			end_tracking(budget, namespace, model);
 		return was_tracked;
@@ -569,7 +586,11 @@ static bool update_tracking(Budget *budget, NamespaceBudget *namespace, const Na
 		namespace->is_tracked = true;
 		budget->n_tracked++;
 	}
-	if (!was_tracked || namespace->has_changed_policies)
+	is_to_be_listed = !was_tracked || namespace->has_changed_policies ||
+			  counts_rules != namespace->counts_rules ||
+			  (counts_rules && namespace->has_changed_pods);
+	namespace->counts_rules = counts_rules;
+	if (is_to_be_listed)
 		list_policies(budget, namespace, index, model);
 	return namespace->is_outdated;
 }

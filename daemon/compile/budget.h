@@ -21,9 +21,8 @@
  *
  * In an update, after the address index has its final state:
  *
- *     budget_note_pod       for each pod that was added or changed
- *     budget_begin
- *     budget_move           for each address whose owner or labels changed
+ *     budget_note_pod       for each pod that was added, changed or removed: as it was, and as it
+ * is budget_begin budget_move           for each address whose owner or labels changed
  *     budget_change_policy  for each namespace with a changed policy
  *     budget_end            counts what is new; lists the policies whose state has changed
  *
@@ -46,6 +45,7 @@ typedef struct Budget {
 	size_t max_ports;
 	/* of the update in progress */
 	Arena *scratch;
+	size_t max_local_pods;
 	IndexedSets batch; /* wants that the next walk over all pods counts */
 	size_t batch_max;  /* at most so many of a namespace */
 	IndexedSets found; /* by the last query */
@@ -55,7 +55,8 @@ typedef struct Budget {
 void budget_init(Budget *budget, Arena *arena, const CompileBudget *limits);
 void budget_free(Budget *budget); /* what is not in the arena */
 void budget_note_pod(Budget *budget, const Pod *pod);
-void budget_begin(Budget *budget, Arena *scratch);
+/* max_local_pods: at least the number of pods on limits.node. */
+void budget_begin(Budget *budget, Arena *scratch, size_t max_local_pods);
 void budget_move(Budget *budget, Address address, Member before, Member after);
 void budget_change_policy(Budget *budget, const char *namespace);
 /* Appends the policies of the model that came over the budget, or are within it again. */

@@ -26,7 +26,7 @@ void compile_check_budget(const Model *model, const CompileBudget *limits, Diags
 
 	budget_init(&budget, arena, limits);
 	address_index_init(&addresses, arena);
-	budget_begin(&budget, arena);
+	budget_begin(&budget, arena, model_counts(model).pods);
 	while ((namespace = model_next_namespace(model, &cursor)))
 		add_namespace(&budget, &addresses, namespace);
 	budget_end(&budget, model, &addresses, &over);

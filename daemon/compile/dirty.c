@@ -68,6 +68,12 @@ static void count_local(Compiler *c, const Pod *pod, bool is_added)
 		hash_table_remove(c->local_pods, hash, pod);
 }
 
+static void mark_changed_pod(Update *u, const Pod *pod)
+{
+	mark_pod_dirty(u, pod);
+	budget_note_pod(&u->c->budget, pod);
+}
+
 static void change_pod(Update *u, const PodChange *change)
 {
 	Compiler *c = u->c;
@@ -76,16 +82,14 @@ static void change_pod(Update *u, const PodChange *change)
 		address_index_replace(&c->addresses, change->before, change->after);
 	} else {
 		if (change->before)
-			mark_pod_dirty(u, change->before);
+			mark_changed_pod(u, change->before);
 		if (change->after)
-			mark_pod_dirty(u, change->after);
+			mark_changed_pod(u, change->after);
 		if (change->before)
 			address_index_remove(&c->addresses, change->before);
 		if (change->after)
 			address_index_add(&c->addresses, change->after);
 	}
-	if (change->after)
-		budget_note_pod(&c->budget, change->after);
 	if (change->before)
 		count_local(c, change->before, false);
 	if (change->after)
@@ -244,7 +248,7 @@ static void update_budget(Update *u)
 {
 	Budget *budget = &u->c->budget;
 
-	budget_begin(budget, u->scratch);
+	budget_begin(budget, u->scratch, u->c->n_local);
 	for (size_t i = 0; i < u->dirty.n; i++)
 		budget_move(budget, u->dirty.at[i]->address, u->dirty.at[i]->before,
 			u->dirty.at[i]->after);

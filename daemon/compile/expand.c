@@ -267,24 +267,6 @@ static void expand_rule(Expansion *e)
 }
 
 /* ---- Chains ---- */
-static void add_port_numbers(Buf *key, const Policy *policy, const Pod *pod)
-{
-	for (size_t r = 0; r < policy->rules[INGRESS].n; r++) {
-		const Rule *rule = &policy->rules[INGRESS].at[r];
-
-		for (size_t i = 0; i < rule->ports.n; i++) {
-			PortRanges numbers = {};
-
-			if (rule->ports.at[i].kind != PORT_NAME)
-				continue;
-			port_resolve(key->arena, &rule->ports.at[i], pod, &numbers);
-			for (size_t k = 0; k < numbers.n; k++)
-				buf_printf(key, "%u+", numbers.at[k].first);
-			buf_add(key, ",");
-		}
-	}
-}
-
 const char *expand_key(
 	Arena *arena, Direction direction, Family family, const Policies *policies, const Pod *pod)
 {
@@ -296,7 +278,7 @@ const char *expand_key(
 		buf_add(&key, policies->at[i]->name);
 		buf_add(&key, ":");
 		if (direction == INGRESS)
-			add_port_numbers(&key, policies->at[i], pod);
+			ports_add_numbers(&key, policies->at[i], pod);
 	}
 	return buf_text(&key);
 }

@@ -78,3 +78,21 @@ bool ports_have_numbers(const Ports *ports)
 			return true;
 	return ports->is_any;
 }
+
+void ports_add_numbers(Buf *key, const Policy *policy, const Pod *pod)
+{
+	for (size_t r = 0; r < policy->rules[INGRESS].n; r++) {
+		const Rule *rule = &policy->rules[INGRESS].at[r];
+
+		for (size_t i = 0; i < rule->ports.n; i++) {
+			PortRanges numbers = {};
+
+			if (rule->ports.at[i].kind != PORT_NAME)
+				continue;
+			port_resolve(key->arena, &rule->ports.at[i], pod, &numbers);
+			for (size_t k = 0; k < numbers.n; k++)
+				buf_printf(key, "%u+", numbers.at[k].first);
+			buf_add(key, ",");
+		}
+	}
+}

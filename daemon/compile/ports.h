@@ -24,3 +24,8 @@ Ports ports_of(Arena *arena, const Rule *rule, Direction direction, const Pod *p
 bool ports_have_numbers(const Ports *ports);
 /* Appends every number that the pod has for a named port. */
 void port_resolve(Arena *arena, const Port *port, const Pod *pod, PortRanges *ranges);
+/*
+ * Adds a text of the numbers that the pod has for the named ports of the policy's ingress rules:
+ * pods of equal texts can share a chain.
+ */
+void ports_add_numbers(Buf *key, const Policy *policy, const Pod *pod);

@@ -47,7 +47,7 @@ void settings_default(Arena *arena, const char *node, Settings *ret_settings)
 		.settle_ms = 10,
 		.withdraw_ms = 1000,
 		.namespace_elements = 1000000,
-		.namespace_rules = 10000,
+		.namespace_rules = 100000,
 		.mirror_kubeconfig = "/etc/netpol/kubeconfig",
 		.mirror_directory = "/run/netpol/mirror"};
 	VEC_PUSH(arena, &ret_settings->policies, SETTINGS_POLICIES_DEFAULT);

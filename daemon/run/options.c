@@ -77,6 +77,7 @@ CompileOptions settings_compile_options(const Settings *settings)
 		.is_all = settings->enforce == ENFORCE_ALL,
 		.is_drop = settings->deny == DENY_DROP,
 		.table = settings->table,
-		.budget = {
-			(size_t)settings->namespace_elements, (size_t)settings->namespace_rules}};
+		.budget = {.elements = (size_t)settings->namespace_elements,
+			.rules = (size_t)settings->namespace_rules,
+			.node = settings->enforce == ENFORCE_ALL ? NULL : settings->node}};
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 static Arena *arena;
+static VEC(Source *) sources; /* freed at the end of a test */
 
 static void set_up(void)
 {
@@ -19,6 +20,8 @@ static void set_up(void)
 
 static void tear_down(void)
 {
+	for (size_t i = 0; i < sources.n; i++)
+		source_free(sources.at[i]);
 	arena_free(arena);
 }
 
@@ -32,6 +35,7 @@ static const Source *parse(SourceKind kind, const char *file, const char *text)
 	cr_assert_eq(source_parse(kind, file, text, strlen(text), NULL, &source), 0);
 	cr_assert_eq(source->diags.n_errors, 0, "%s",
 		source->diags.n_errors ? source->diags.list.at[0].message : "");
+	VEC_PUSH(arena, &sources, source);
 	return source;
 }
 
@@ -351,6 +355,55 @@ Test(budget, pairs_of_peers_and_ports_are_rules)
 	/* both blocks together are one peer */
 	cr_assert_str_eq(over_of((CompileBudget){.rules = 200}, pods(0, 4), asked), "");
 	cr_assert_str_eq(over_of((CompileBudget){.rules = 199}, pods(0, 4), asked), "n0/a");
+}
+
+/* 8 pods of n0, each isolated by a policy of its own too: 8 chains have the large policy's rules.
+ */
+Test(budget, rules_are_charged_for_each_chain)
+{
+	const Source *inventory = pods(0, 16);
+	const char *large = policy("a", "n0", from(peers(100)));
+	Buf buf = {.arena = arena};
+
+	buf_add(&buf, large);
+	for (int i = 0; i < 16; i += 2)
+		buf_printf(
+			&buf, ", { name = \"b%d\"; namespace = \"n0\"; pods = \"i=%d\"; }", i, i);
+	cr_assert_str_eq(
+		over_of((CompileBudget){.rules = 100, .node = "w"}, inventory, policies(large)), "",
+		"one chain");
+	buf_printf(&buf, ", %s", policy("c", "n0", from(peers(2))));
+	cr_assert_str_eq(over_of((CompileBudget){.rules = 816, .node = "w"}, inventory,
+				 policies(buf_text(&buf))),
+		"");
+	cr_assert_str_eq(over_of((CompileBudget){.rules = 815, .node = "w"}, inventory,
+				 policies(buf_text(&buf))),
+		"n0/c", "c adds two rules to each of the chains");
+	cr_assert_str_eq(over_of((CompileBudget){.rules = 102, .node = "elsewhere"}, inventory,
+				 policies(buf_text(&buf))),
+		"", "no pod of this node");
+}
+
+/* The port's number is another one for each pod, so each has a chain of its own. */
+Test(budget, named_ports_divide_chains)
+{
+	static const char rule[] = "ingress = ( { ports = ( { port = \"web\"; } ); } );";
+	const Source *asked = policies(policy("a", "n0", rule));
+	Buf buf = {.arena = arena};
+	const Source *inventory;
+
+	buf_add(&buf, "{\"kind\":\"PodList\",\"items\":[");
+	for (int i = 0; i < 6; i++)
+		buf_printf(&buf,
+			"%s{\"metadata\":{\"name\":\"p%d\",\"namespace\":\"n0\"},\"spec\":{"
+			"\"nodeName\":\"w\",\"containers\":[{\"ports\":[{\"name\":\"web\","
+			"\"containerPort\":%d}]}]},\"status\":{\"phase\":\"Running\","
+			"\"podIP\":\"10.0.0.%d\"}}",
+			i ? "," : "", i, 80 + i / 2, i + 1);
+	buf_add(&buf, "]}");
+	inventory = parse(SOURCE_INVENTORY, "pods.json", buf_text(&buf));
+	cr_assert_str_eq(over_of((CompileBudget){.rules = 3}, inventory, asked), "");
+	cr_assert_str_eq(over_of((CompileBudget){.rules = 2}, inventory, asked), "n0/a");
 }
 
 Test(budget, selectors_that_select_nothing_are_charged_for_comparing)

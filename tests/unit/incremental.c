@@ -23,7 +23,7 @@ static unsigned seed;
 static uint64_t now_ms;
 
 /* Of a round. There are about 60 pods, and now and then LARGE more. */
-static const CompileBudget BUDGETS[] = {{}, {.elements = 800, .rules = 4}, {}, {.elements = 120}};
+static const CompileBudget BUDGETS[] = {{}, {.elements = 800, .rules = 12}, {}, {.elements = 120}};
 static CompileBudget budget;
 
 static int roll(int n)
@@ -253,6 +253,8 @@ static Pipeline pipeline_new(bool is_all)
 	Pipeline pipeline = {};
 	CompileOptions options = {
 		.node = "node0", .is_all = is_all, .table = "netpol", .budget = budget};
+
+	options.budget.node = is_all ? NULL : options.node;
 
 	dirs_new(pipeline.dirs, false);
 	pipeline.snapshot = snapshot_new(pipeline.dirs, 2);
