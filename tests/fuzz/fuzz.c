@@ -9,6 +9,7 @@
  * network namespace of its own, and must read the same ruleset back.
  */
 #include "compile.h"
+#include "mirror.h"
 #include "nft.h"
 #include "source.h"
 #include <signal.h>
@@ -18,7 +19,7 @@
 typedef struct Reader {
 	const char *name;
 	SourceKind kind;
-	const char *files[2]; /* the input's first byte selects; NULL: netpol.conf */
+	const char *files[2]; /* the input's first byte selects; NULL: it is no Source */
 	bool is_applied;
 } Reader;
 
@@ -27,6 +28,8 @@ static const Reader READERS[] = {{"manifest", SOURCE_POLICIES, {"f.yaml", "f.jso
 	{"inventory", SOURCE_INVENTORY, {"f.json", "f.json"}, false},
 	{"inventory_yaml", SOURCE_INVENTORY, {"f.yaml", "f.yaml"}, false},
 	{"settings", SOURCE_POLICIES, {NULL, NULL}, false},
+	{"kubeconfig", SOURCE_POLICIES, {NULL, NULL}, false},
+	{"api", SOURCE_POLICIES, {NULL, NULL}, false},
 	{"kernel", SOURCE_POLICIES, {"f.yaml", "f.conf"}, true}};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -221,6 +224,72 @@ static void read_settings(Arena *arena, const char *text)
 	print(arena, &diags);
 }
 
+static void read_kubeconfig(Arena *arena, const char *text, size_t n)
+{
+	Kubeconfig config;
+	Diags diags = {.arena = arena};
+
+	kubeconfig_parse(arena, "kubeconfig", text, n, &config, &diags);
+	print(arena, &diags);
+}
+
+/* ---- The answers of an API server ---- */
+/* Each line of a file that the mirror writes is one that netpold reads, whatever the answers were.
+ */
+static void check_lines(Arena *arena, ApiKind kind, const Store *store)
+{
+	SourceKind source_kind = kind == API_POLICIES ? SOURCE_POLICIES : SOURCE_INVENTORY;
+	size_t cursor = 0;
+
+	for (const StoreFile *file; (file = store_next_file(store, &cursor));)
+		for (const StoreObject *o = file->first; o; o = o->next) {
+			Buf line = {.arena = arena};
+			Source *source;
+
+			api_object_add_line(&line, kind, o->text_version, o->text);
+			if (strchr(buf_text(&line), '\n'))
+				abort();
+			if (source_parse(source_kind, "f.json", buf_text(&line), line.n, NULL,
+				    &source) != 0)
+				continue;
+			for (size_t i = 0; i < source->diags.list.n; i++)
+				must(strcmp(source->diags.list.at[i].code, "syntax") != 0,
+					"a line is no JSON", source->diags.list.at[i].message,
+					buf_text(&line));
+			source_free(source);
+		}
+}
+
+/*
+ * A conversation: the input is answers, each behind a byte of 0x1 to 0x8 that says how it comes.
+ * With 0x1 to 0x6 the status is one of those below; with 0x8 the connection is cut.
+ */
+static void converse(Arena *arena, ApiKind kind, const char *text, size_t n)
+{
+	static const unsigned statuses[] = {200, 422, 410, 429, 403, 500};
+	Store *store = store_new(kind);
+	Reflector *reflector = reflector_new(kind, store);
+
+	for (size_t at = 0; at < n;) {
+		unsigned how = (unsigned char)text[at],
+			 status = how - 1 < 6 ? statuses[how - 1] : 200;
+		size_t end = at + 1;
+		ReflectorRequest request;
+
+		while (end < n && (unsigned char)(text[end] - 1) >= 8)
+			end++;
+		reflector_ask(reflector, how, &request);
+		reflector_begin(reflector, status, how);
+		for (size_t i = at + 1; i < end && reflector_feed(reflector, text + i, 1); i++)
+			;
+		reflector_end(reflector, how == 8 ? "cut" : NULL);
+		at = end;
+	}
+	check_lines(arena, kind, store);
+	reflector_free(reflector);
+	store_free(store);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const Reader *reader = selected_reader();
@@ -232,6 +301,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text[n] = '\0';
 	if (reader->files[0])
 		read_source(arena, reader, size && data[0] % 2, text, n);
+	else if (strcmp(reader->name, "kubeconfig") == 0)
+		read_kubeconfig(arena, text, n);
+	else if (strcmp(reader->name, "api") == 0)
+		converse(arena, (ApiKind)(size ? data[0] % API_KIND_N : 0), text, n);
 	else
 		read_settings(arena, text);
 	arena_free(arena);
