@@ -6,7 +6,6 @@ network is not touched.
 """
 import functools
 import hashlib
-import hashlib
 import itertools
 import json
 import os
@@ -71,8 +70,10 @@ class Lab:
 
     BRIDGE = {"routed": "off", "bridged": "auto", "tracked": "conntrack"}
 
-    def __init__(self, mode="routed", conf="", subnets=(("10.244.1.1", 24), ("fd00:244:1::1", 64))):
-        self.mode, self.subnets = mode, subnets  # subnets: the bridge's own addresses
+    def __init__(self, mode="routed", conf="", subnets=(("10.244.1.1", 24), ("fd00:244:1::1", 64)), node="node-1",
+                 mirror=False):
+        """subnets: the bridge's own addresses; mirror: netpold reads self.mirror, of netpol-mirror, too."""
+        self.mode, self.subnets, self.node_name = mode, subnets, node
         if mode == "tracked" and not can_track_bridges():
             raise Skip("this kernel has no nf_conntrack_bridge, which a bridge table needs for established flows")
         if mode == "bridged" and not os.path.exists("/proc/sys/net/bridge/bridge-nf-call-iptables"):
@@ -85,12 +86,19 @@ class Lab:
         self.inventory = os.path.join(self.dir, "inventory")
         self.runtime = os.path.join(self.dir, "run")
         self.state = os.path.join(self.dir, "state")
+        self.mirror = os.path.join(self.dir, "mirror")
+        # that netpold reads: those of policies, then as many of the inventory
+        self.directories = [self.policies, self.inventory]
+        if mirror:
+            self.directories = [self.policies, f"{self.mirror}/policies", self.inventory, f"{self.mirror}/inventory"]
         for path in (self.policies, self.inventory, self.runtime):
             os.mkdir(path, 0o755)
         self.conf = os.path.join(self.dir, "netpol.conf")
         with open(self.conf, "w") as f:
-            f.write(f'node = "node-1";\npolicies = "{self.policies}";\n'
-                    f'inventory = "{self.inventory}";\nruntime = "{self.runtime}";\n'
+            f.write(f'node = "{node}";\n'
+                    f'policies = {json.dumps(self.directories[:len(self.directories) // 2])};\n'
+                    f'inventory = {json.dumps(self.directories[len(self.directories) // 2:])};\n'
+                    f'runtime = "{self.runtime}";\n'
                     f'state = "{self.state}";\nbridge = "{self.BRIDGE[mode]}";\n{conf}')
         self.pods, self.namespaces, self.netns, self.daemon = {}, {}, [], None
         self._links = itertools.count(1)
@@ -265,8 +273,8 @@ class Lab:
     def is_up_to_date(self):
         """Whether the status lists exactly the current files, by modification time: then they are applied."""
         listed = {f["file"]: f["modified_ns"] for f in self.status().get("files", [])}
-        present = {os.path.join(d, n): os.stat(os.path.join(d, n)).st_mtime_ns
-                   for d in (self.policies, self.inventory) for n in os.listdir(d) if not n.endswith(".new")}
+        present = {os.path.join(d, n): os.stat(os.path.join(d, n)).st_mtime_ns for d in self.directories
+                   for n in os.listdir(d) if not n.endswith(".new") and not n.startswith(".")}
         return listed == present
 
     def has_read_all(self):
