@@ -189,6 +189,24 @@ typedef VEC(NftForged) NftForgedCounts;
  */
 int nft_senders_count(Nft *nft, const char *table, Arena *arena, NftForgedCounts *counts);
 
+/* ---- Other policy engines ---- */
+/* Chains of one engine in one table: the name of the first one, and how many there are. */
+typedef struct NftForeign {
+	const char *engine, *family, *table, *chain;
+	unsigned n;
+} NftForeign;
+
+typedef VEC(NftForeign) NftForeigns;
+
+#define NFT_FOREIGN_MAX 20 /* tables that are told */
+
+/*
+ * Appends the tables that have chains of kube-router, Calico or Weave Net, which are known by their
+ * names: what is left of an engine that was turned off still refuses packets. Only names are read,
+ * and only of nftables, which is what iptables writes to unless it is iptables-legacy. 0 or -errno.
+ */
+int nft_find_foreign(Arena *arena, NftForeigns *found);
+
 /* ---- Stale flows: established flows that the policies no longer allow ---- */
 /*
  * A scan reads all flows that the kernel tracks in this network namespace, piece by piece, and cuts

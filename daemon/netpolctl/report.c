@@ -45,7 +45,6 @@ static void take_line(Report *report, Arena *arena, const char *line)
 {
 	const char *value = strchr(line, ':');
 
-	VEC_PUSH(arena, &report->lines, line);
 	if (!value)
 		return;
 	if (report_is_of_key(line, "health"))
@@ -64,22 +63,31 @@ static void take_line(Report *report, Arena *arena, const char *line)
 		take_list(&report->directories, arena, value);
 }
 
+int report_read_lines(Arena *arena, const char *path, Texts *lines)
+{
+	FILE *file = fopen(path, "re");
+	char *line = NULL;
+	size_t capacity = 0;
+
+	if (!file)
+		return -errno;
+	while (getline(&line, &capacity, file) > 0)
+		VEC_PUSH(arena, lines, arena_strdup(arena, line));
+	free(line);
+	fclose(file);
+	return 0;
+}
+
 int report_read(Arena *arena, const char *runtime, Report *ret_report)
 {
 	Report report = {.path = arena_printf(arena, "%s/" RUN_STATUS_FILE, runtime)};
-	FILE *file = fopen(report.path, "re");
-	char *line = NULL;
-	size_t capacity = 0;
-	int error = errno;
+	int r = report_read_lines(arena, report.path, &report.lines);
 
-	while (file && getline(&line, &capacity, file) > 0)
-		take_line(&report, arena, arena_strdup(arena, line));
-	free(line);
-	if (file)
-		fclose(file);
+	for (size_t i = 0; i < report.lines.n; i++)
+		take_line(&report, arena, report.lines.at[i]);
 	*ret_report = report;
-	if (!file)
-		return -error;
+	if (r < 0)
+		return r;
 	return report.health && report.checked_at ? 0 : -EBADMSG;
 }
 

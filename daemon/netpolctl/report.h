@@ -8,7 +8,7 @@
 
 typedef struct Report {
 	const char *path;	   /* of status.json */
-	VEC(const char *) lines;   /* of it, with their ends */
+	Texts lines;		   /* of it, with their ends */
 	char *health, *checked_at; /* never NULL after report_read() */
 	char *state;		   /* of the state directory; NULL: not told */
 	Texts reasons;
@@ -21,6 +21,8 @@ typedef struct Report {
  * version of netpold; or -errno.
  */
 int report_read(Arena *arena, const char *runtime, Report *ret_report);
+/* Appends the lines of such a file, with their ends. 0 or -errno. */
+int report_read_lines(Arena *arena, const char *path, Texts *lines);
 /* What an error of report_read() means. */
 const char *report_error_text(int error);
 /* Whether netpold runs. Sets report->pid to the process that the lock names. */

@@ -102,6 +102,33 @@ static void print_text(const Report *report, const Answer *answer)
 			print_line(report->lines.at[i]);
 }
 
+/*
+ * What netpol-mirror says of itself, if netpold reads its files. That it has stopped is known to
+ * netpold (.alive), and among the reasons above.
+ */
+static void print_mirror(const Ctl *ctl, const Report *report)
+{
+	const char *folder = ctl->settings.mirror_directory;
+	const char *path = arena_printf(ctl->arena, "%s/" RUN_STATUS_FILE, folder);
+	Texts lines = {};
+	bool is_read = false;
+	int r;
+
+	for (size_t i = 0; i < report->directories.n; i++)
+		is_read |= strncmp(report->directories.at[i], folder, strlen(folder)) == 0 &&
+			   report->directories.at[i][strlen(folder)] == '/';
+	if (!is_read)
+		return;
+	r = report_read_lines(ctl->arena, path, &lines);
+	if (r < 0) {
+		printf("netpol-mirror: %s: %s\n", path, strerror(-r));
+		return;
+	}
+	printf("netpol-mirror:\n");
+	for (size_t i = 0; i < lines.n; i++)
+		print_line(lines.at[i]);
+}
+
 static void print_json(const Report *report, const Answer *answer)
 {
 	for (size_t i = 0; i < report->lines.n; i++)
@@ -126,9 +153,11 @@ int run_status(Ctl *ctl)
 		return CTL_ERROR;
 	}
 	answer = find_answer(ctl, &report);
-	if (ctl->is_json)
+	if (ctl->is_json) {
 		print_json(&report, &answer);
-	else
+	} else {
 		print_text(&report, &answer);
+		print_mirror(ctl, &report);
+	}
 	return answer.exit_status;
 }

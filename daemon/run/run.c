@@ -30,6 +30,7 @@
 #include "lock.h"
 #include "log.h"
 #include "notify.h"
+#include "other_engines.h"
 #include "pipeline.h"
 #include "reporter.h"
 #include "sender_check.h"
@@ -65,6 +66,7 @@ typedef struct Daemon {
 	Pipeline *pipeline;
 	StateKeeper *keeper;
 	StaleFlows *stale_flows;
+	OtherEngines *other_engines;
 	SenderCheck *senders;
 	Reporter *reporter;
 	Watch *watch;
@@ -304,6 +306,7 @@ static void check_health(Daemon *d)
 	undo_tampering(d); /* notifications that the check read from the socket */
 	if (why || !faults_is_empty(&d->faults))
 		recover(d, &subjects, why);
+	other_engines_look(d->other_engines);
 	sender_check_count(d->senders);
 	if (!state_keeper_is_saved(d->keeper))
 		state_keeper_retry(d->keeper);
@@ -373,6 +376,7 @@ static const Diags *collect_diags(Daemon *d, Arena *arena, const char *error)
 	*diags = (Diags){.arena = arena, .max = DIAGS_ALL_MAX};
 	diags_append(diags, pipeline_diags(d->pipeline));
 	feeds_check(d->feeds, time(NULL), diags);
+	other_engines_add_diags(d->other_engines, diags);
 	if (d->is_unwatched)
 		DIAG_WARNING(diags, ((Origin){.file = d->settings->policies.at[0]}), "watch",
 			"until then netpold looks at all files every second",
@@ -548,6 +552,7 @@ static void end(Daemon *d)
 	sd_event_unref(d->event);
 	nft_close(d->nft);
 	feeds_free(d->feeds);
+	other_engines_free(d->other_engines);
 	settings_store_free(d->store);
 }
 
@@ -597,6 +602,7 @@ static int start_loop(Daemon *d)
 	d->tamper =
 		tamper_new(d->event, d->nft, d->enforcer, d->settings->table, on_notification, d);
 	state_keeper_restore_tables(d->keeper);
+	other_engines_look(d->other_engines);
 	r = update(d);
 	if (r != 0)
 		return r;
@@ -650,6 +656,7 @@ int daemon_run(const DaemonOptions *options)
 	d.store = settings_store_new(&options->settings);
 	d.settings = settings_in_force(d.store);
 	d.feeds = feeds_new();
+	d.other_engines = other_engines_new();
 	r = load_settings(&d);
 	if (r == 0)
 		r = take_lock(&d);

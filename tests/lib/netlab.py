@@ -99,6 +99,7 @@ class Lab:
                     f'policies = {json.dumps(self.directories[:len(self.directories) // 2])};\n'
                     f'inventory = {json.dumps(self.directories[len(self.directories) // 2:])};\n'
                     f'runtime = "{self.runtime}";\n'
+                    f'mirror = {{ directory = "{self.mirror}"; }};\n'
                     f'state = "{self.state}";\nbridge = "{self.BRIDGE[mode]}";\n{conf}')
         self.pods, self.namespaces, self.netns, self.daemon = {}, {}, [], None
         self._links = itertools.count(1)

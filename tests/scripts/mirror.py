@@ -560,6 +560,7 @@ def silent_watch():
 def busy_systemd():
     """mirror: a systemd that does not read its socket holds nothing up"""
     with Pair() as (api, mirror):
+        wait_for(lambda: "READY=1" in mirror.messages(), 60, "READY=1, which is waited for")
         mirror.systemd.is_busy = True
         filler = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         filler.setblocking(False)

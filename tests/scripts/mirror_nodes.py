@@ -245,9 +245,15 @@ def end_to_end():
         c.disconnect(node.lab, is_off=False)
         wait_for_verdict(nodes, source, target, True, "what changed meanwhile, when the node is connected again")
 
+        told = node.lab.ctl("status")
+        equal("netpol-mirror:\n" in told.stdout and "kind: networkpolicies, state: watch" in told.stdout, True,
+              f"netpolctl status has netpol-mirror's: {told.stdout}")
         node.stop_mirror()
+        os.utime(f"{node.lab.mirror}/inventory/.alive/mirror", (0, 0))
         nodes.write_policies([])
         equal(is_denied(nodes, source, target), True, "the verdict without netpol-mirror")
+        wait_for(lambda: ".alive/mirror" in node.lab.why(), 60, "the status to say that netpol-mirror has stopped")
+        equal((node.lab.status()["health"], is_denied(nodes, source, target)), ("degraded", True), node.lab.why())
         node.start(f"{c.dir}/mirror.kubeconfig")
         wait_for_verdict(nodes, source, target, False, "what changed meanwhile, when netpol-mirror is back")
 

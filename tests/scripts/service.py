@@ -14,7 +14,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from chance import Chance
-from netlab import MODE, Lab, NETPOLCTL, NETPOLD, run, wait_for
+from netlab import MODE, Lab, NETPOLCTL, NETPOLD, TESTS, run, wait_for
 from report import test, finish, equal, seed
 
 SEED = seed()
@@ -248,6 +248,33 @@ def reboot_empties_directories():
             pass
         wait_for_isolated(lab, [B], "the directory is complete without a.yaml")
         wait_for(lambda: "not written since" not in lab.why(), 60, "nothing to be restored any more")
+
+
+def shell_block(document, words):
+    """The block of commands of a document that contains the words."""
+    with open(os.path.join(os.path.dirname(TESTS), "docs", document)) as f:
+        blocks = f.read().split("```")[1::2]
+    return next(b for b in blocks if words in b)
+
+
+def other_engines():
+    """service: chains that another engine left are named in the status, and the commands of the documentation remove them"""
+    with new_lab() as lab:
+        for command in ("ipset create KUBE-SRC-ABCDEF hash:ip", "iptables -N KUBE-NWPLCY-ABCDEF",
+                        "iptables -N KUBE-ROUTER-FORWARD", "iptables -A FORWARD -j KUBE-ROUTER-FORWARD",
+                        "iptables -A KUBE-ROUTER-FORWARD -m set --match-set KUBE-SRC-ABCDEF src -j KUBE-NWPLCY-ABCDEF",
+                        "iptables -A KUBE-NWPLCY-ABCDEF -j REJECT", "iptables -N KUBE-SERVICES", "ip6tables -N cali-FORWARD",
+                        "ip6tables -A FORWARD -j cali-FORWARD"):
+            lab.in_node(*command.split())
+        lab.stop()
+        lab.start(WATCHDOG_USEC="1000000")
+        wait_for_diagnostic(lab, "table ip filter: warning: chains of another policy engine, kube-router (KUBE-")
+        wait_for_diagnostic(lab, "table ip6 filter: warning: chains of another policy engine, Calico (cali-FORWARD)")
+        equal((lab.status()["health"], "and 1 more" in lab.why()), ("degraded", True), lab.why())
+        lab.in_node("sh", "-ec", shell_block("cluster.md", "ipset destroy"))
+        wait_for(lambda: "another policy engine" not in lab.why(), 60, "the status without them")
+        equal(lab.in_node("ipset", "list", "-n").stdout, "", "sets that are left")
+        equal("KUBE-SERVICES" in lab.in_node("iptables-save").stdout, True, "kube-proxy's chains stay")
 
 
 def config_map():
@@ -977,7 +1004,7 @@ def same_as_from_scratch():
 
 
 for case in (notices_files, slow_writer, directories, lists_of_directories,
-             reboot_empties_directories, config_map, bad_files, unexpected_files, ignored_names, conflicts,
+             reboot_empties_directories, other_engines, config_map, bad_files, unexpected_files, ignored_names, conflicts,
              deleted_files, failed_export, failed_policies, emptied, overflow, burst, answers_in_force,
              answers_without_netpold, status_answers, stopped_feed, messages_once, metrics, signals, host_name, adopts,
              repairs, over_budget, last_good_survives_restart, own_changes, other_tables, once, same_as_from_scratch):
