@@ -115,3 +115,23 @@ const Link *links_next(const Links *links, size_t *cursor);
  * forgotten.
  */
 void links_locate(Links *links, const Address *addresses, size_t n, Place *ret_places);
+
+#define PODLESS_MAX 1024
+#define PODLESS_ADDRESSES_MAX 4096
+
+/*
+ * The names of the veths of other containers, sorted: at whose other end there is certainly none of
+ * these addresses. Certainly means:
+ *
+ *   - each address is located: at a link, on a bridge, or elsewhere by a direct route;
+ *   - the veth's other end is in another network namespace, and the veth is neither that link nor a
+ *     port of that bridge, directly or through VLAN interfaces, veth pairs and other bridges;
+ *   - it belongs to no VRF or bond, and its name is plain.
+ *
+ * While an address is PLACE_GONE, only links that the answer before had can be in the answer: its
+ * pod may be back at a new one. Returns NULL; or, in words, why there are none (in `arena`): an
+ * address is not located, there are more than PODLESS_ADDRESSES_MAX, the links are not known. At
+ * most PODLESS_MAX names.
+ */
+const char *links_find_podless(
+	Links *links, const Address *addresses, size_t n, Arena *arena, Texts *ret_names);

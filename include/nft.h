@@ -57,6 +57,11 @@ enum {
 /* ---- Text (pure) ---- */
 /* The whole table as `nft -f` takes it, stable to the byte. The text is in `arena`. */
 const char *nft_ruleset_text(Arena *arena, const Ruleset *ruleset);
+/*
+ * The same for the state directory: podless is empty. When the text is loaded, after a reboot, the
+ * links of these names may be pods'.
+ */
+const char *nft_saved_text(Arena *arena, const Ruleset *ruleset);
 
 /* ---- The kernel ---- */
 typedef struct Nft Nft;

@@ -33,6 +33,7 @@ typedef enum SetKind {
 	SET_PODS,  /* addresses: hash */
 	SET_PORTS, /* address . protocol . port: hash */
 	SET_SELF,  /* address . the same address: hash */
+	SET_LINKS, /* names of interfaces: hash; as addresses, see element_of_link */
 	SET_CIDR   /* ranges: interval; never edited */
 } SetKind;
 
@@ -148,8 +149,8 @@ typedef struct Ruleset {
 	Arena *arena;	  /* of everything that is not shared */
 	bool is_complete; /* sorted, and constant from then on */
 	BaseOptions base;
-	VEC(const Set *) sets;			  /* by name; self4 and self6 are always there */
-	VEC(const Chain *) chains;		  /* by name */
+	VEC(const Set *) sets;	   /* by name; self4, self6 and podless are always there */
+	VEC(const Chain *) chains; /* by name */
 	Verdicts verdicts[DIRECTION_N][FAMILY_N]; /* by address */
 	VEC(Set *) unsorted; /* those of `sets` that live in the arena; for ruleset_sort */
 } Ruleset;
@@ -182,6 +183,7 @@ Ruleset *ruleset_new(void); /* empty, without its self sets; one reference */
 Set *ruleset_add_set(Ruleset *ruleset, Set spec);
 Chain *ruleset_add_chain(Ruleset *ruleset, Chain spec);
 Set *ruleset_add_self(Ruleset *ruleset, Family family); /* self4 or self6, still empty */
+Set *ruleset_add_podless(Ruleset *ruleset);		/* the set podless, still empty */
 /* Sorts all that was added, and completes the ruleset. */
 void ruleset_sort(Ruleset *ruleset);
 /*
@@ -189,6 +191,12 @@ void ruleset_sort(Ruleset *ruleset);
  * is_isolating from the verdicts.
  */
 void ruleset_complete(Ruleset *ruleset);
+/*
+ * Replaces the set podless by this one, a reference of which it takes. The one change that a
+ * complete ruleset allows, and only while nobody else has a reference of it (asserted): which links
+ * lead to no pod is known only when it is known which pods are isolated.
+ */
+void ruleset_set_podless(Ruleset *ruleset, const Set *podless);
 /* A reference of the whole ruleset, its arena included. From any thread. */
 const Ruleset *ruleset_ref(const Ruleset *ruleset);
 /* Drops a reference; the last one frees it. Takes NULL; returns NULL. */
@@ -219,6 +227,14 @@ size_t ruleset_cost(const Ruleset *ruleset);
 int element_compare(const void *a, const void *b);
 int verdict_compare(const void *a, const void *b); /* by address */
 void elements_sort(Elements *elements);		   /* and drops duplicates */
+/*
+ * The name of an interface as an element of SET_LINKS. Its 16 bytes, NULs at the end included, are
+ * the set's key in the kernel, as those of an IPv6 address are: so such sets are of that family,
+ * and the name's bytes are the address. At most 15 bytes (asserted).
+ */
+Element element_of_link(const char *name);
+#define ELEMENT_LINK_SIZE 17 /* a key of another program may have no NUL */
+const char *element_link_name(const Element *element, char ret_name[ELEMENT_LINK_SIZE]);
 /* Appends to `add` what is in `new` only, to `del` what is in `old` only. Both are sorted. */
 void elements_diff(
 	Arena *arena, const Elements *old, const Elements *new, Elements *add, Elements *del);
@@ -240,6 +256,8 @@ const char *comment_truncate(Arena *arena, const char *text);
  *     ports4_HASH, ports6_HASH    SET_PORTS
  *     cidr4_HASH, cidr6_HASH      SET_CIDR
  *     self4, self6                SET_SELF
+ *     podless                     SET_LINKS: interfaces that certainly lead to no isolated pod;
+ *                                 the rules about link-local packets leave them alone
  *     in_HASH, out_HASH           the chain of isolated pods, ingress or egress; HASH is of its
  *                                 rules
  *     ingress4, ... egress6       the verdict map of a direction and a family
@@ -275,9 +293,11 @@ typedef enum TableRole {
 bool object_name_parse(const char *name, ObjectName *ret_name);
 const char *object_name_table(Arena *arena, const char *table, TableRole role);
 const char *object_name_self(Family family);
+const char *object_name_podless(bool is_standby);
 const char *object_name_moving(Family family);
 const char *object_name_map(Direction direction, Family family, bool is_standby);
-/* `key` is the text of what the set selects; `size` as set_size() has it. Not for SET_SELF. */
+/* `key` is the text of what the set selects; `size` as set_size() has it. Not for SET_SELF and
+ * SET_LINKS. */
 void object_name_set(SetKind kind, Family family, const char *key, size_t size,
 	char ret_name[OBJECT_NAME_SET_SIZE]);
 const char *object_name_chain(

@@ -20,6 +20,7 @@
  * directory cannot be read, the state directory cannot be written. All of it is in the Status.
  */
 #include "compile.h"
+#include "links.h"
 #include "nft.h"
 #include "senders.h"
 #include "source.h"

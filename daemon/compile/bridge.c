@@ -44,9 +44,11 @@ static Ruleset *compile_tagged(const Ruleset *inet, const BridgeOptions *options
 		.table = arena_strdup(to->arena, inet->base.table), .kind = TABLE_TAGGED};
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 		ruleset_add_self(to, f);
+	ruleset_add_podless(to);
 	if (!options->is_tagged_filtered)
 		refuse_isolated(to, inet);
 	ruleset_sort(to);
+	ruleset_set_podless(to, ruleset_set(inet, object_name_podless(false)));
 	/* ruleset_sort derived it from verdicts that this table may not have */
 	memcpy(to->base.is_isolating, inet->base.is_isolating, sizeof(to->base.is_isolating));
 	return to;

@@ -26,6 +26,8 @@ static void name_set(const Definition *definition, size_t size, char name[OBJECT
 {
 	if (definition->kind == SET_SELF)
 		snprintf(name, OBJECT_NAME_SET_SIZE, "%s", object_name_self(definition->family));
+	else if (definition->kind == SET_LINKS)
+		snprintf(name, OBJECT_NAME_SET_SIZE, "%s", object_name_podless(false));
 	else
 		object_name_set(definition->kind, definition->family, definition->key, size, name);
 }
@@ -246,6 +248,9 @@ void set_index_begin(SetIndex *index, Arena *scratch)
 	index->found = (IndexedSets){};
 	index->renamed = NULL;
 	index->is_old_set_renamed = false;
+	/* empty in each ruleset of the compiler: see ruleset_set_podless */
+	set_index_get(index, &(Definition){.kind = SET_LINKS, .family = FAMILY_IPV6, .key = ""})
+		->users = 1;
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 		if (!index->self[f])
 			index->self[f] = set_index_get(

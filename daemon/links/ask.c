@@ -44,7 +44,7 @@ static void take_route(void *context, size_t i, const struct nlmsghdr *answer)
 
 	if (answer->nlmsg_type != RTM_NEWROUTE ||
 		mnl_nlmsg_get_payload_len(answer) < sizeof(*own) ||
-		(own->rtm_type != RTN_UNICAST && own->rtm_type != RTN_LOCAL))
+		own->rtm_type != RTN_UNICAST) /* not RTN_LOCAL: an address of the node */
 		return;
 	rtnetlink_attributes(answer, sizeof(*own), at, RTA_VIA);
 	if (!at[RTA_GATEWAY] && !at[RTA_VIA])

@@ -2,6 +2,7 @@
 /* The public functions, and the notifications. See links.h. */
 #include "links.h"
 #include "places.h"
+#include "podless.h"
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
@@ -11,6 +12,7 @@ struct Links {
 	struct mnl_socket *watch;
 	LinkTable table;
 	Places *places;
+	PodlessState podless;
 	bool is_complete; /* the table has been read since the last doubt */
 };
 
@@ -65,6 +67,7 @@ Links *links_close(Links *links)
 		mnl_socket_close(links->watch);
 	rtnetlink_close(&links->rtnetlink);
 	places_free(links->places);
+	podless_state_free(&links->podless);
 	link_table_free(&links->table);
 	free(links);
 	return NULL;
@@ -182,4 +185,29 @@ const Link *links_next(const Links *links, size_t *cursor)
 void links_locate(Links *links, const Address *addresses, size_t n, Place *ret_places)
 {
 	places_locate(links->places, &links->rtnetlink, &links->table, addresses, n, ret_places);
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+const char *links_find_podless(
+	Links *links, const Address *addresses, size_t n, Arena *arena, Texts *ret_names)
+{
+	Place *places;
+	const char *why;
+
+	*ret_names = (Texts){};
+	if (n > PODLESS_ADDRESSES_MAX)
+		return arena_printf(
+			arena, "more than %d addresses are isolated", PODLESS_ADDRESSES_MAX);
+	if (!links->is_complete)
+		return "the kernel does not say which interfaces there are";
+	places = arena_alloc(arena, n * sizeof(Place));
+	links_locate(links, addresses, n, places);
+	why = podless_list(&links->podless, &links->table, addresses, places, n, arena, ret_names);
+	if (ret_names->n)
+		qsort(ret_names->at, ret_names->n, sizeof(*ret_names->at), compare_texts);
+	return why;
 }

@@ -55,6 +55,9 @@ static void render_lookups(
  * from and to IPv6 link-local addresses, which no inventory lists, and broadcast and multicast. If
  * any pod of this node is isolated, such packets are dropped if both ports are pods'. A pod's port
  * is recognised by its interface kind, "veth"; virtual machines and network cards have others.
+ * Other containers' ports (LXC's, those of a second network) are in the set podless and left alone.
+ * Who sends counts for egress, and who receives for ingress: if a pod's new port comes to a bridge
+ * whose other ports are all left alone, the rules hold for it at once.
  */
 #define LINK_LOCAL "fe80::/10"
 
@@ -66,20 +69,30 @@ bool base_chain_has_link_rule(const char *block, Direction direction)
 	return strstr(block, LINK_LOCAL_MATCH[direction]) != NULL;
 }
 
-static void render_link(Buf *buf, const BaseOptions *base)
+/* From a pod, to a pod: for the rules of the direction. */
+static const char *render_pod_port(Arena *arena, Direction direction, bool is_standby)
+{
+	return arena_printf(arena, "%sname != @%s", direction == EGRESS ? "iif" : "oif",
+		object_name_podless(is_standby));
+}
+
+static void render_link(Buf *buf, const BaseOptions *base, bool is_standby)
 {
 	static const char between_pods[] = "meta iifkind \"veth\" meta oifkind \"veth\"";
+	const char *from = render_pod_port(buf->arena, EGRESS, is_standby);
+	const char *to = render_pod_port(buf->arena, INGRESS, is_standby);
 
 	if (base->is_isolating[EGRESS])
-		buf_printf(buf, "\t\t%s%s goto %s\n", LINK_LOCAL_MATCH[EGRESS], between_pods,
-			REFUSAL_CHAIN_NAME[DROP_OUT]);
+		buf_printf(buf, "\t\t%s%s %s goto %s\n", LINK_LOCAL_MATCH[EGRESS], between_pods,
+			from, REFUSAL_CHAIN_NAME[DROP_OUT]);
 	if (!base->is_isolating[INGRESS])
 		return;
-	buf_printf(buf, "\t\t%s%s goto %s\n", LINK_LOCAL_MATCH[INGRESS], between_pods,
+	buf_printf(buf, "\t\t%s%s %s goto %s\n", LINK_LOCAL_MATCH[INGRESS], between_pods, to,
 		REFUSAL_CHAIN_NAME[DROP_IN]);
 	buf_printf(buf,
-		"\t\tmeta pkttype { broadcast, multicast } meta protocol { ip, ip6 } %s goto %s\n",
-		between_pods, REFUSAL_CHAIN_NAME[DROP_IN]);
+		"\t\tmeta pkttype { broadcast, multicast } meta protocol { ip, ip6 } %s %s goto "
+		"%s\n",
+		between_pods, to, REFUSAL_CHAIN_NAME[DROP_IN]);
 }
 
 /*
@@ -88,7 +101,7 @@ static void render_link(Buf *buf, const BaseOptions *base)
  * link-local flows, since no map has their addresses: so each of their packets is evaluated. In
  * tables that track connections, replies to flows that the node opened are accepted.
  */
-static void render_link_to_node(Buf *buf, const BaseOptions *base)
+static void render_link_to_node(Buf *buf, const BaseOptions *base, bool is_standby)
 {
 	static const char from_pod[] = "meta iifkind \"veth\"";
 
@@ -97,8 +110,8 @@ static void render_link_to_node(Buf *buf, const BaseOptions *base)
 	if (base->kind != TABLE_TAGGED)
 		buf_printf(buf, "\t\t%s%s ct direction reply accept\n", LINK_LOCAL_MATCH[EGRESS],
 			from_pod);
-	buf_printf(buf, "\t\t%s%s goto %s\n", LINK_LOCAL_MATCH[EGRESS], from_pod,
-		REFUSAL_CHAIN_NAME[DROP_OUT]);
+	buf_printf(buf, "\t\t%s%s %s goto %s\n", LINK_LOCAL_MATCH[EGRESS], from_pod,
+		render_pod_port(buf->arena, EGRESS, is_standby), REFUSAL_CHAIN_NAME[DROP_OUT]);
 }
 
 /* ---- Routed packets: TABLE_INET ---- */
@@ -153,10 +166,10 @@ static void render_resets(Buf *buf)
 	buf_add(buf, "\t\tct state related tcp flags rst accept\n");
 }
 
-static void render_routed(Buf *buf, const BaseOptions *base, BaseChain chain)
+static void render_routed(Buf *buf, const BaseOptions *base, BaseChain chain, bool is_standby)
 {
 	if (chain == BASE_INPUT)
-		render_link_to_node(buf, base);
+		render_link_to_node(buf, base, is_standby);
 	render_established(buf, base);
 	render_errors(buf);
 	if (chain != BASE_FORWARD)
@@ -206,14 +219,14 @@ static void render_br_netfilter_accept(Buf *buf, const BaseOptions *base)
  * dropped: behind the second tag our lookups do not find the addresses, and a pod receives even a
  * frame with two tags of VLAN 0.
  */
-static void render_bridged(Buf *buf, const BaseOptions *base)
+static void render_bridged(Buf *buf, const BaseOptions *base, bool is_standby)
 {
 	if (base->kind == TABLE_TAGGED)
 		render_br_netfilter_accept(buf, base);
 	buf_add(buf, "\t\tmeta protocol { 8021q, 8021ad } drop\n");
 	if (base->kind == TABLE_BRIDGE)
 		render_established(buf, base);
-	render_link(buf, base);
+	render_link(buf, base, is_standby);
 	if (base->kind == TABLE_BRIDGE)
 		render_errors(buf); /* after the link rules: not those of link-local addresses */
 	if (base->kind == TABLE_TAGGED)
@@ -226,13 +239,13 @@ void base_chain_render_rules(Buf *buf, const BaseOptions *base, BaseChain chain,
 	assert(base_chain_is_used(base, chain));
 	/* packets with a pod's address are evaluated by `input` of the inet table */
 	if (table_is_bridge(base->kind) && chain == BASE_INPUT) {
-		render_link_to_node(buf, base);
+		render_link_to_node(buf, base, is_standby);
 		return;
 	}
 	if (table_is_bridge(base->kind))
-		render_bridged(buf, base);
+		render_bridged(buf, base, is_standby);
 	else
-		render_routed(buf, base, chain);
+		render_routed(buf, base, chain, is_standby);
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 		render_lookups(buf, base, f, chain, is_standby);
 }

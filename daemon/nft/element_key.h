@@ -8,6 +8,7 @@
  *
  *     SET_PODS, verdict maps   address
  *     SET_SELF                 address . the same address
+ *     SET_LINKS                the name, with NULs up to 16 bytes
  *     SET_PORTS                address . protocol (1 byte) . port (2 bytes)
  *
  * Ranges (SET_CIDR) have no keys here: libnftables writes them, and they are never edited.

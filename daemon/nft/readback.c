@@ -149,6 +149,8 @@ static void compare_structure(Reading *r)
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 		if (!listing_find(&r->listing, "set", object_name_self(f)))
 			report_mismatch(r, "missing: set", object_name_self(f));
+	if (!listing_find(&r->listing, "set", object_name_podless(false)))
+		report_mismatch(r, "missing: set", object_name_podless(false));
 }
 
 /* ---- Adding the listed objects to `held` ---- */
@@ -165,6 +167,8 @@ static int read_set(Reading *r, const ListingBlock *block)
 	}
 	if (name.set == SET_SELF)
 		set = ruleset_add_self(r->held, name.family);
+	else if (name.set == SET_LINKS)
+		set = ruleset_add_podless(r->held);
 	else
 		set = ruleset_add_set(
 			r->held, (Set){.name = arena_strdup(r->held->arena, block->name),

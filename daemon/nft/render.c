@@ -26,7 +26,7 @@ static const char *protocol_keyword(uint8_t protocol)
 /* ---- Sets and maps ---- */
 static void render_type(Buf *buf, const Set *set)
 {
-	const char *address = ADDRESS_TYPE[set->family];
+	const char *address = set->kind == SET_LINKS ? "ifname" : ADDRESS_TYPE[set->family];
 
 	buf_printf(buf, "\t\ttype %s", address);
 	if (set->kind == SET_SELF)
@@ -38,8 +38,12 @@ static void render_type(Buf *buf, const Set *set)
 
 static void render_element(Buf *buf, const Set *set, const Element *element)
 {
-	char text[ADDRESS_TEXT_SIZE];
+	char text[ADDRESS_TEXT_SIZE], name[ELEMENT_LINK_SIZE];
 
+	if (set->kind == SET_LINKS) {
+		buf_printf(buf, "\"%s\"", element_link_name(element, name));
+		return;
+	}
 	buf_add(buf, address_text(element->address, text));
 	if (set->kind == SET_SELF)
 		buf_printf(buf, " . %s", text);

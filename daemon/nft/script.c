@@ -14,13 +14,14 @@ static void render_maps(Buf *buf, const Ruleset *ruleset)
 			render_map(buf, &ruleset->base, d, f, false, &ruleset->verdicts[d][f]);
 }
 
-const char *nft_ruleset_text(Arena *arena, const Ruleset *ruleset)
+static const char *table_text(Arena *arena, const Ruleset *ruleset, bool has_links)
 {
 	Buf buf = {.arena = arena};
 
 	buf_printf(&buf, "table %s {\n", render_table_name(arena, &ruleset->base));
 	for (size_t i = 0; i < ruleset->sets.n; i++)
-		render_set(&buf, ruleset->sets.at[i], true);
+		render_set(&buf, ruleset->sets.at[i],
+			has_links || ruleset->sets.at[i]->kind != SET_LINKS);
 	render_maps(&buf, ruleset);
 	render_refusal_chains(&buf, &ruleset->base);
 	for (size_t i = 0; i < ruleset->chains.n; i++)
@@ -30,6 +31,16 @@ const char *nft_ruleset_text(Arena *arena, const Ruleset *ruleset)
 			base_chain_render(&buf, &ruleset->base, c, false);
 	buf_add(&buf, "}\n");
 	return buf_text(&buf);
+}
+
+const char *nft_ruleset_text(Arena *arena, const Ruleset *ruleset)
+{
+	return table_text(arena, ruleset, true);
+}
+
+const char *nft_saved_text(Arena *arena, const Ruleset *ruleset)
+{
+	return table_text(arena, ruleset, false);
 }
 
 /* ---- Additions ---- */

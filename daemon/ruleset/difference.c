@@ -20,7 +20,9 @@ static void diff_set(Difference *d, const Set *old, const Set *new)
 	}
 	if (edit.add.n + edit.del.n == 0)
 		return;
-	if (new->kind == SET_SELF)
+	if (new->kind == SET_LINKS)
+		d->podless = edit;
+	else if (new->kind == SET_SELF)
 		VEC_PUSH(d->arena, &d->self_edits, edit);
 	else
 		VEC_PUSH(d->arena, &d->edits, edit);
@@ -141,7 +143,7 @@ Difference difference_find(Arena *arena, const Ruleset *old, const Ruleset *new)
 
 bool difference_is_empty(const Difference *d)
 {
-	return !d->is_base_changed && d->counts.directions == 0 &&
+	return !d->is_base_changed && d->counts.directions == 0 && !d->podless.set &&
 	       d->edits.n + d->self_edits.n + d->new_sets.n + d->old_sets.n + d->new_chains.n +
 			       d->old_chains.n ==
 		       0;

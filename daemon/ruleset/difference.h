@@ -37,6 +37,7 @@ typedef struct Difference {
 	VEC(const Set *) new_sets, old_sets; /* in the new ruleset only; in the old one only */
 	VEC(const Chain *) new_chains, old_chains;
 	VEC(SetEdit) edits;	 /* of sets that rules look up */
+	SetEdit podless;	 /* set: NULL if it is the same */
 	VEC(SetEdit) self_edits; /* of self4 and self6, which the refusal chains look up */
 	MapEdit maps[DIRECTION_N][FAMILY_N];
 	bool is_base_changed;

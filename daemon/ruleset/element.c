@@ -37,6 +37,23 @@ int verdict_compare(const void *a, const void *b)
 	return address_compare(((const Verdict *)a)->address, ((const Verdict *)b)->address);
 }
 
+Element element_of_link(const char *name)
+{
+	uint8_t bytes[16] = {};
+	size_t n = strlen(name);
+
+	assert(n < sizeof(bytes));
+	memcpy(bytes, name, n);
+	return (Element){.address = address_from_bytes(FAMILY_IPV6, bytes)};
+}
+
+const char *element_link_name(const Element *element, char ret_name[ELEMENT_LINK_SIZE])
+{
+	memset(ret_name, 0, ELEMENT_LINK_SIZE);
+	address_bytes(element->address, (uint8_t *)ret_name);
+	return ret_name;
+}
+
 void elements_sort(Elements *elements)
 {
 	size_t last = 0;

@@ -28,16 +28,23 @@ static void isolate_pods(Ruleset *lockdown, const Ruleset *ruleset, Direction di
 Ruleset *ruleset_lockdown(const Ruleset *ruleset, const char *table)
 {
 	Ruleset *lockdown = ruleset_new();
+	const Set *podless;
+	Set *copy;
 
 	lockdown->base = (BaseOptions){
 		.table = arena_strdup(lockdown->arena, table), .kind = ruleset->base.kind};
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
-		Set *copy = ruleset_add_self(lockdown, f);
-		const Set *self = ruleset_set(ruleset, copy->name);
+		const Set *self = ruleset_set(ruleset, object_name_self(f));
+
+		copy = ruleset_add_self(lockdown, f);
 
 		for (size_t i = 0; self && i < self->elements.n; i++)
 			VEC_PUSH(lockdown->arena, &copy->elements, self->elements.at[i]);
 	}
+	podless = ruleset_set(ruleset, object_name_podless(false));
+	copy = ruleset_add_podless(lockdown);
+	for (size_t i = 0; podless && i < podless->elements.n; i++)
+		VEC_PUSH(lockdown->arena, &copy->elements, podless->elements.at[i]);
 	for (Direction direction = INGRESS; direction < DIRECTION_N; direction++)
 		isolate_pods(lockdown, ruleset, direction);
 	ruleset_sort(lockdown);

@@ -13,6 +13,7 @@
 #define STANDBY_SUFFIX "_next"
 
 static const char *const SELF[FAMILY_N] = {"self4", "self6"};
+static const char *const PODLESS[2] = {"podless", "podless" STANDBY_SUFFIX};
 static const char *const MOVING[FAMILY_N] = {"moving4", "moving6"};
 static const char *const CHAIN_PREFIX[DIRECTION_N] = {[INGRESS] = "in_", [EGRESS] = "out_"};
 static const char *const SET_PREFIX[][FAMILY_N] = {[SET_PODS] = {"pods4_", "pods6_"},
@@ -41,6 +42,11 @@ const char *object_name_self(Family family)
 	return SELF[family];
 }
 
+const char *object_name_podless(bool is_standby)
+{
+	return PODLESS[is_standby];
+}
+
 const char *object_name_moving(Family family)
 {
 	return MOVING[family];
@@ -58,7 +64,7 @@ void object_name_set(SetKind kind, Family family, const char *key, size_t size,
 	uint64_t number = size;
 	Digest digest;
 
-	assert(kind != SET_SELF);
+	assert(kind != SET_SELF && kind != SET_LINKS);
 	digest_start(&digest);
 	digest_add_text(&digest, key);
 	if (size)
@@ -89,6 +95,11 @@ static bool parse_set(const char *name, ObjectName *ret_name)
 {
 	bool is_standby = text_has_suffix(name, STANDBY_SUFFIX);
 
+	if (strcmp(name, PODLESS[is_standby]) == 0) {
+		*ret_name = (ObjectName){OBJECT_SET, .set = SET_LINKS, .family = FAMILY_IPV6,
+			.is_standby = is_standby};
+		return true;
+	}
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 		if (strcmp(name, SELF[f]) == 0) {
 			*ret_name = (ObjectName){OBJECT_SET, .set = SET_SELF, .family = f};

@@ -48,6 +48,16 @@
  *      after a grace period, those that loosen. The state in between allows no more than either
  *      ruleset, so what one of them forbids is refused. Each of the two lookups finds the state of
  *      one of the rulesets, so what both allow passes.
+ *   5. Besides one of the others, or alone: links are added to the set podless, or deleted from it.
+ *      The rules about link-local packets refuse what comes from a link, or goes to one, that is
+ *      not in it. Links are deleted before all other edits and added after them, each after a grace
+ *      period. So in the first stretch a packet finds the maps and other sets of the old ruleset
+ *      and at most the links of it; then those of the cases above, and only links that both
+ *      rulesets have; then the maps of the new one, and at most the links of it. What both rulesets
+ *      allow finds its links all the time. What both forbid: if the old one forbids it by its
+ * links, it is refused until the last stretch, in which the new one decides; if the new one does
+ * so, it is refused from the second stretch on, and in the first the old one decides; if both do so
+ * by maps, the cases above hold.
  *
  * MAKE-BEFORE-BREAK (standby.c): all other changes. Standby maps, chains and sets are made, which
  * filter as the new ruleset does, whether the real sets have been edited yet or not. After a grace
@@ -151,18 +161,29 @@ static void loosen(Steps *steps, const Difference *d)
 				d->maps[direction][f].del);
 }
 
+static void edit_podless(Steps *steps, const Difference *d, OpKind kind)
+{
+	if (!d->podless.set)
+		return;
+	steps_begin(steps, kind == OP_ADD_ELEMENTS ? "leave alone" : "filter links", true);
+	steps_edit_set(steps, kind, d->podless.set,
+		kind == OP_ADD_ELEMENTS ? d->podless.add : d->podless.del);
+}
+
 static void plan_in_place(Steps *steps, const Difference *d)
 {
 	const EditCounts *n = &d->counts;
 
 	steps_begin(steps, "grow", false);
 	steps_grow(steps, d);
+	edit_podless(steps, d, OP_DEL_ELEMENTS);
 	if (n->directions == 0 && n->set_adds && n->set_dels) {
 		swap_members(steps, d);
 	} else {
 		tighten(steps, d);
 		loosen(steps, d);
 	}
+	edit_podless(steps, d, OP_ADD_ELEMENTS);
 	steps_begin(steps, "shrink", true);
 	steps_shrink(steps, d);
 }

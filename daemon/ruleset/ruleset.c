@@ -84,6 +84,25 @@ Set *ruleset_add_self(Ruleset *ruleset, Family family)
 		(Set){.name = object_name_self(family), .kind = SET_SELF, .family = family});
 }
 
+Set *ruleset_add_podless(Ruleset *ruleset)
+{
+	return ruleset_add_set(ruleset, (Set){.name = object_name_podless(false),
+						.kind = SET_LINKS,
+						.family = FAMILY_IPV6});
+}
+
+void ruleset_set_podless(Ruleset *ruleset, const Set *podless)
+{
+	const Set **at, *wanted = podless;
+
+	assert(ruleset->is_complete && ruleset->refcount == 1 && podless->kind == SET_LINKS);
+	at = bsearch(&wanted, ruleset->sets.at, ruleset->sets.n, sizeof(Set *), set_compare);
+	assert(at); /* every ruleset has it */
+	set_ref(podless);
+	set_unref(*at);
+	*at = podless;
+}
+
 /* ---- Sizes ---- */
 enum { SET_SIZE_MIN = 1024, SET_SIZE_STEP = 8, SET_SIZE_MAX = 524288 };
 

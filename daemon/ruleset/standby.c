@@ -13,6 +13,8 @@
  * the moving addresses and pods4_S for all others, so its result does not depend on whether the
  * edit of pods4_S has been committed yet. A chain that looks up no edited set needs no standby
  * chain: the standby map leads to the chain itself.
+ *
+ * podless_next is the new podless, as a whole; the base chains look it up while podless is edited.
  */
 #include "standby.h"
 #include <assert.h>
@@ -23,7 +25,7 @@ typedef struct Standby {
 	Set *moving[FAMILY_N]; /* NULL: no address of the family moves */
 	StrMap *set_of;	       /* an edited set's name -> its standby Set */
 	StrMap *chain_of;      /* a chain's name -> its standby Chain, if it needs one */
-	VEC(const Set *) sets; /* all sets that are made: standby sets, moving4, moving6 */
+	VEC(const Set *) sets; /* all sets that are made: standby sets, moving4, moving6, podless */
 	VEC(const Chain *) chains;
 } Standby;
 
@@ -114,10 +116,20 @@ static void make_chain(Standby *s, const Chain *chain)
 	VEC_PUSH(s->arena, &s->chains, standby);
 }
 
+static void make_podless(Standby *s)
+{
+	Set *standby = ARENA_NEW(s->arena, Set);
+
+	*standby = *ruleset_set(s->d->new, object_name_podless(false));
+	standby->name = object_name_podless(true);
+	VEC_PUSH(s->arena, &s->sets, standby);
+}
+
 static void make_objects(Standby *s)
 {
 	const Difference *d = s->d;
 
+	make_podless(s);
 	collect_moving(s);
 	for (size_t i = 0; i < d->edits.n; i++)
 		make_set(s, d->edits.at[i].set);
@@ -193,14 +205,18 @@ static void edit_map(const Difference *d, Steps *steps, Direction direction, Fam
 	steps_edit_map(steps, OP_ADD_VERDICTS, direction, family, false, map->add);
 }
 
+static void edit_real_set(const SetEdit *edit, Steps *steps)
+{
+	steps_edit_set(steps, OP_DEL_ELEMENTS, edit->set, edit->del);
+	steps_edit_set(steps, OP_ADD_ELEMENTS, edit->set, edit->add);
+}
+
 static void edit_real_objects(const Difference *d, Steps *steps)
 {
-	for (size_t i = 0; i < d->edits.n; i++) {
-		const SetEdit *edit = &d->edits.at[i];
-
-		steps_edit_set(steps, OP_DEL_ELEMENTS, edit->set, edit->del);
-		steps_edit_set(steps, OP_ADD_ELEMENTS, edit->set, edit->add);
-	}
+	for (size_t i = 0; i < d->edits.n; i++)
+		edit_real_set(&d->edits.at[i], steps);
+	if (d->podless.set)
+		edit_real_set(&d->podless, steps);
 	for (Direction direction = INGRESS; direction < DIRECTION_N; direction++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 			edit_map(d, steps, direction, f);

@@ -94,15 +94,16 @@ static void start_diags(Pipeline *p)
 	diags_append(&p->diags, snapshot_diags(p->snapshot));
 }
 
-static void compile_tables(Pipeline *p, const Changes *changes, const BridgeOptions *bridge,
+static void compile_tables(Pipeline *p, const Changes *changes, const PipelineInput *input,
 	Ruleset *ret_wanted[KERNEL_TABLE_N])
 {
 	Ruleset *inet = compiler_update(p->compiler, changes);
 
 	p->has_garbage |= changes->pods.n > CHANGES_SMALL;
 	compiler_warn(p->compiler, &p->diags);
+	link_watch_fill(input->link_watch, inet);
 	ret_wanted[KERNEL_INET] = inet;
-	ret_wanted[KERNEL_BRIDGE] = bridge ? compile_bridge(inet, bridge) : NULL;
+	ret_wanted[KERNEL_BRIDGE] = input->bridge ? compile_bridge(inet, input->bridge) : NULL;
 }
 
 bool pipeline_update(Pipeline *p, const PipelineInput *input, Faults *faults,
@@ -120,7 +121,7 @@ bool pipeline_update(Pipeline *p, const PipelineInput *input, Faults *faults,
 	}
 	local_pods_update(p->local_pods, &changes);
 	p->on_stage(p->context);
-	compile_tables(p, &changes, input->bridge, ret_wanted);
+	compile_tables(p, &changes, input, ret_wanted);
 	p->on_stage(p->context);
 	return true;
 }

@@ -17,6 +17,7 @@
  */
 #include "enforcer.h"
 #include "feeds.h"
+#include "link_watch.h"
 #include "local_pods.h"
 
 typedef struct Pipeline Pipeline;
@@ -30,6 +31,7 @@ void pipeline_reset(Pipeline *pipeline);
 typedef struct PipelineInput {
 	bool is_in_force;	     /* the inet table was applied: see feeds_are_known() */
 	const BridgeOptions *bridge; /* NULL: no bridge table is wanted */
+	LinkWatch *link_watch;	     /* or NULL: see link_watch_fill() */
 } PipelineInput;
 
 /*

@@ -12,6 +12,7 @@
  *     notification of our tables       repair, before everything else
  *     retry timer                      update of all files, while inotify does not watch them
  *     sysctl timer                     update, if br_netfilter's sysctls were changed
+ *     notification of links, routes    the set of links that lead to no isolated pod
  *     health timer, when idle          check; update from scratch after a fault; feed the watchdog
  *     SIGHUP                           reload the settings, update from scratch
  *     another host name                the same, if it is the node's name
@@ -27,6 +28,7 @@
 #include "health.h"
 #include "host_name.h"
 #include "limits.h"
+#include "link_watch.h"
 #include "lock.h"
 #include "log.h"
 #include "notify.h"
@@ -70,6 +72,7 @@ typedef struct Daemon {
 	SenderCheck *senders;
 	Reporter *reporter;
 	Watch *watch;
+	LinkWatch *link_watch; /* NULL: see link_watch_new() */
 	HostName *host_name;
 	Tamper *tamper;
 	BridgeState bridge;
@@ -173,6 +176,11 @@ static void check_senders(Daemon *d)
 		faults_add(&d->faults, "%s", sender_check_refusal(d->senders));
 }
 
+static const BridgeOptions *wanted_bridge(const Daemon *d)
+{
+	return d->bridge.has_table ? &d->bridge.options : NULL;
+}
+
 /* Files -> kernel, once. 0, RUN_E_REFUSED or -errno. */
 static int reconcile(Daemon *d)
 {
@@ -187,7 +195,8 @@ static int reconcile(Daemon *d)
 	choose_bridge(d);
 	input = (PipelineInput){
 		.is_in_force = enforcer_applied(d->enforcer, KERNEL_INET) != NULL,
-		.bridge = d->bridge.has_table ? &d->bridge.options : NULL,
+		.bridge = wanted_bridge(d),
+		.link_watch = d->link_watch,
 	};
 	if (!pipeline_update(d->pipeline, &input, &d->faults, wanted))
 		return 0; /* what is wanted is unknown: the kernel's tables stay */
@@ -273,6 +282,19 @@ static void on_sysctl_time(void *context)
 		update(d);
 	}
 	timer_start(d->sysctl, SYSCTL_USEC);
+}
+
+static void on_links_changed(void *context)
+{
+	Daemon *d = context;
+	bool is_changed;
+
+	if (link_watch_apply(d->link_watch, d->enforcer, wanted_bridge(d), &is_changed) != 0)
+		timer_start(d->retry, RETRY_USEC);
+	if (!is_changed)
+		return;
+	after_change(d);
+	reporter_report(d->reporter);
 }
 
 /* ---- Health ---- */
@@ -536,6 +558,7 @@ static int make_components(Daemon *d)
 static void end(Daemon *d)
 {
 	d->watch = watch_free(d->watch);
+	d->link_watch = link_watch_free(d->link_watch);
 	d->host_name = host_name_free(d->host_name);
 	d->reporter = reporter_free(d->reporter);
 	d->keeper = state_keeper_free(d->keeper);
@@ -601,6 +624,7 @@ static int start_loop(Daemon *d)
 	/* subscribed before our first look at the tables, so that no foreign change is missed */
 	d->tamper =
 		tamper_new(d->event, d->nft, d->enforcer, d->settings->table, on_notification, d);
+	d->link_watch = link_watch_new(d->event, on_links_changed, d);
 	state_keeper_restore_tables(d->keeper);
 	other_engines_look(d->other_engines);
 	r = update(d);

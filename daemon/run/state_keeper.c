@@ -141,7 +141,7 @@ static char *table_text(const void *from)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
 
-	return memory_copy_text(nft_ruleset_text(arena, from));
+	return memory_copy_text(nft_saved_text(arena, from));
 }
 
 static void drop_table(const void *from)

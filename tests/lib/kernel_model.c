@@ -42,6 +42,8 @@ typedef struct ModelMap {
 /* A base chain's rules: the maps that it looks up; NULL: it does not. */
 typedef struct ModelBase {
 	const ModelMap *maps[DIRECTION_N];
+	const ModelSet *podless;
+	bool is_isolating[DIRECTION_N]; /* it has rules about link-local packets */
 } ModelBase;
 
 typedef struct ModelTable {
@@ -70,11 +72,27 @@ Address model_address(int i)
 	return (Address){(AddressValue)(i + 1), FAMILY_IPV4};
 }
 
+Element model_link(int i)
+{
+	char name[] = "veth0";
+
+	name[4] = (char)('0' + i);
+	return element_of_link(name);
+}
+
+static int number_of_link(Address address)
+{
+	for (int i = 0; i < MODEL_ADDRESSES; i++)
+		if (address_is_equal(model_link(i).address, address))
+			return i;
+	return -1;
+}
+
 static int number_of(Address address)
 {
-	int i = (int)address.value - 1;
+	int i = address.family == FAMILY_IPV4 ? (int)address.value - 1 : number_of_link(address);
 
-	cr_assert(address.family == FAMILY_IPV4 && i >= 0 && i < MODEL_ADDRESSES);
+	cr_assert(i >= 0 && i < MODEL_ADDRESSES);
 	return i;
 }
 
@@ -223,6 +241,7 @@ static void del_set(Kernel *k, ModelTable *t, const char *name)
 	ModelSet *set = find_set(t, name);
 
 	cr_assert_not_null(set, "set %s does not exist", name);
+	cr_assert_neq(t->base.podless, set, "deleted a set that a base chain looks up");
 	for (size_t i = 0; i < t->chains.n; i++)
 		for (size_t r = 0;
 			t->chains.at[i]->deleted == NEVER && r < t->chains.at[i]->rules.n; r++) {
@@ -269,6 +288,9 @@ static void set_base(Kernel *k, ModelTable *t, const BaseOptions *options, bool 
 			if (f == FAMILY_IPV4)
 				t->base.maps[d] = map;
 		}
+	t->base.podless = find_set(t, object_name_podless(is_standby));
+	cr_assert_not_null(t->base.podless, "the base chain looks up a set that does not exist");
+	memcpy(t->base.is_isolating, options->is_isolating, sizeof(t->base.is_isolating));
 	t->options = *options;
 	t->is_standby = is_standby;
 	t->hooked = MIN(t->hooked, k->now + 1);
@@ -532,14 +554,26 @@ static Times walk_direction(const Walk *w, const ModelMap *map, int subject, int
 	return out;
 }
 
+/* The rules about link-local packets: the interface is in podless, or the packet is refused. */
+static Times walk_link(const Walk *w, const ModelBase *base, Direction direction, int link, int t)
+{
+	if (!w->flow.is_link || !base->is_isolating[direction] || t == NEVER)
+		return (Times){t, NEVER};
+	return (Times){earliest(base->podless, link, true, t, w->last),
+		earliest(base->podless, link, false, t, w->last)};
+}
+
 static Times walk_table(const ModelTable *t, Flow flow, int entered, int last)
 {
 	const Walk w = {flow, t->self, entered, last};
 	const ModelBase *base = &t->at[entered];
-	Times out = walk_direction(&w, base->maps[EGRESS], flow.from, flow.to, entered),
+	Times from = walk_link(&w, base, EGRESS, flow.from, entered),
+	      to = walk_link(&w, base, INGRESS, flow.to, from.passes),
+	      out = walk_direction(&w, base->maps[EGRESS], flow.from, flow.to, to.passes),
 	      in = walk_direction(&w, base->maps[INGRESS], flow.to, flow.from, out.passes);
 
-	return (Times){t->unhooked <= entered ? entered : in.passes, MIN(out.refused, in.refused)};
+	return (Times){t->unhooked <= entered ? entered : in.passes,
+		MIN(MIN(from.refused, to.refused), MIN(out.refused, in.refused))};
 }
 
 /* The packet enters the base chain at any instant from `from` on. */

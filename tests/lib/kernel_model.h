@@ -44,9 +44,14 @@
 
 enum { MODEL_ADDRESSES = 6, MODEL_PORTS = 3, MODEL_INSTANTS = 512 };
 
-/* A TCP flow between two addresses, by their numbers from 0, to a port below MODEL_PORTS. */
+/*
+ * A TCP flow between two addresses, by their numbers from 0, to a port below MODEL_PORTS. is_link:
+ * its packets are link-local ones, too, from the interface of the one address to that of the other
+ * (model_link), so that the rules about those apply before the lookups in maps.
+ */
 typedef struct Flow {
 	int from, to, port;
+	bool is_link;
 } Flow;
 
 typedef struct Outcome {
@@ -56,6 +61,7 @@ typedef struct Outcome {
 typedef struct Kernel Kernel;
 
 Address model_address(int i);
+Element model_link(int i); /* for the set podless */
 /* A kernel without tables, allocated from the arena. */
 Kernel *kernel_new(Arena *arena);
 /* Loads the whole table by one transaction, as `nft -f` would. */

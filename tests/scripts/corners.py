@@ -4,6 +4,7 @@
 tags, link-local and multicast addresses, bridge switches, large transactions, large sets of other programs."""
 import json
 import os
+import signal
 import sys
 import time
 
@@ -462,14 +463,14 @@ while True:
     for s in select.select([v6, v4], [], [])[0]: # in this order: "end" comes by IPv4, after all others
         print(s.recvfrom(99)[0].decode(), flush=True)
 """
-# Sends a datagram with the target's name to port 5000 of each target. Arguments: OWN-ADDRESS TARGET... Ends when no
-# datagram waits for neighbour discovery.
+# Sends a datagram with the target's name to port 5000 of each target. Arguments: OWN-ADDRESS DEVICE TARGET... Ends when
+# no datagram waits for neighbour discovery.
 SEND_ANY = """import socket, subprocess, sys, time
 v4 = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); v4.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
 v4.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(sys.argv[1]))
 v6 = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-for to in sys.argv[2:]:
-    where = (to, 5000, 0, socket.if_nametoindex("eth0"))
+for to in sys.argv[3:]:
+    where = (to, 5000, 0, socket.if_nametoindex(sys.argv[2]))
     (v6.sendto(to.encode(), where) if ":" in to else v4.sendto(to.encode(), where[:2]))
 while "INCOMPLETE" in subprocess.run(["ip", "neighbour"], capture_output=True, text=True).stdout:
     time.sleep(0.01)
@@ -499,13 +500,13 @@ def link_address(lab, netns, device):
     return next(a["local"] for a in found if a["scope"] == "link")
 
 
-def arrivals(lab, source, targets, receivers):
+def arrivals(lab, source, targets, receivers, device="eth0"):
     """For each receiver (netns, address), which of the source's packets to the targets arrived. A last packet, from the
-    node, shows that the others had time to arrive."""
+    node, shows that the others had time to arrive. device: the source's."""
     programs = [Program(netns, RECEIVE_ANY, own) for netns, own in receivers]
     for receiver in programs:
         equal(receiver.stdout.readline(), "ready\n")
-    Program(source.netns, SEND_ANY, source.addresses[0], *targets).answer()
+    Program(source.netns, SEND_ANY, source.addresses[0], device, *targets).answer()
     found = []
     for receiver, (_, own) in zip(programs, receivers):
         Program(lab.node, SEND_END, own).answer()
@@ -578,6 +579,161 @@ def link_local(mode):
         equal(arrivals(lab, a, GROUPS, [(b.netns, B)]), [[]], "broadcast and multicast from a to b")
         listing = lab.in_node("nft", "list", "table", "bridge", "seen").stdout
         equal(f"counter packets {len(GROUPS)} " in listing, True, f"each group's packet left by the port: {listing}")
+
+
+def add_bridge(lab, name, address):
+    lab.in_node("ip", "link", "add", name, "type", "bridge", "mcast_snooping", "0")
+    lab.in_node("ip", "address", "add", f"{address}/24", "dev", name)
+    lab.in_node("ip", "link", "set", name, "up")
+
+
+def plug(lab, netns, port, bridge, device, address):
+    """A veth from the namespace to the bridge; with the bridge None, to the node itself."""
+    lab.in_node("ip", "link", "add", port, "type", "veth", "peer", "name", device, "netns", netns)
+    lab.in_node("ip", "link", "set", port, *(["master", bridge] if bridge else []), "up")
+    lab.inside(netns, "ip", "link", "set", device, "up")
+    lab.inside(netns, "ip", "address", "add", f"{address}/24", "brd", "+", "dev", device)
+
+
+def container(lab, name, port, bridge, address):
+    """A container that the inventory does not know."""
+    found = Pod("other", name, [address])
+    found.netns = lab._make_netns(name)
+    plug(lab, found.netns, port, bridge, "eth0", address)
+    return found
+
+
+def lost_between(lab, x, y, device="eth0"):
+    """Which kinds of link-local, broadcast and multicast packets from x do not reach y."""
+    broadcast, to_y = x.addresses[0].rpartition(".")[0] + ".255", link_address(lab, y.netns, device)
+    targets = [broadcast, *GROUPS[2:], to_y]
+    lost = set(targets) - set(arrivals(lab, x, targets, [(y.netns, y.addresses[0])], device)[0])
+    return sorted({"unicast" if t == to_y else "group6" if ":" in t else "group4" for t in lost})
+
+
+def lost_to_node(lab, x, device):
+    at_node, own = link_address(lab, lab.node, device), x.addresses[0].rpartition(".")[0] + ".1"
+    return arrivals(lab, x, [at_node], [(lab.node, own)])[0] == []
+
+
+def left_alone(lab, family):
+    """The links in the set podless of the table."""
+    found = json.loads(lab.in_node("nft", "-j", "list", "set", family, "netpol", "podless").stdout)
+    return sorted(next(o["set"] for o in found["nftables"] if "set" in o).get("elem", []))
+
+
+def until_left_alone(lab, family, names):
+    wait_for(lambda: left_alone(lab, family) == names, 60, f"{names} to be left alone")
+
+
+ALL_KINDS = ["group4", "group6", "unicast"]
+
+
+def other_containers(mode):
+    """Two containers on a bridge like LXC's, and a second network of the pods."""
+    lab, a, b, c = build(mode)
+    with lab:
+        add_bridge(lab, "lxcbr0", "10.0.3.1")
+        x, y = (container(lab, f"x{i}", f"lxc{i}", "lxcbr0", f"10.0.3.1{i}") for i in (0, 1))
+        lab.start()
+        equal(left_alone(lab, "bridge"), [], "no pod is isolated: no rule asks")
+        lab.write_policies([deny_all("b", {"pod": "b"})])
+        wait_for(lab.is_up_to_date, 60, "the policy to be applied")
+        equal([left_alone(lab, f) for f in ("inet", "bridge")], [["lxc0", "lxc1"]] * 2, "at once")
+        equal((lost_between(lab, x, y), lost_to_node(lab, x, "lxcbr0")), ([], False), "lost between containers")
+        equal(lost_between(lab, a, b), ALL_KINDS, "lost between pods")
+        # a second network of the pods
+        add_bridge(lab, "second", "10.9.0.1")
+        for p, end in ((a, 10), (b, 11)):
+            plug(lab, p.netns, f"second{end}", "second", "net1", f"10.9.0.{end}")
+        until_left_alone(lab, "bridge", ["lxc0", "lxc1", "second10", "second11"])
+        one, two = Pod("other", "one", ["10.9.0.10"]), Pod("other", "two", ["10.9.0.11"])
+        one.netns, two.netns = a.netns, b.netns
+        equal(lost_between(lab, one, two, "net1"), [], "lost on the second network")
+        # a pod's new port is filtered at once, whether netpold has seen it or not
+        lab.daemon.send_signal(signal.SIGSTOP)
+        try:
+            new = container(lab, "new", "new0", "lxcbr0", "10.0.3.20")
+            lost = lost_between(lab, x, new), lost_between(lab, new, x), lost_to_node(lab, new, "lxcbr0")
+            others = lost_between(lab, x, y)
+        finally:
+            lab.daemon.send_signal(signal.SIGCONT)
+        equal((lost, others), ((ALL_KINDS, ["group6", "unicast"], True), []), "lost to and from a port that came, and others")
+        until_left_alone(lab, "bridge", ["lxc0", "lxc1", "new0", "second10", "second11"])
+        # the inventory says that it is an isolated pod
+        lab.pods["default/new"] = Pod("default", "new", ["10.0.3.20"], {"pod": "b"})
+        lab.write_inventory()
+        wait_for(lab.is_up_to_date, 60, "the inventory to be applied")
+        equal(left_alone(lab, "bridge"), ["second10", "second11"], "with a pod on lxcbr0")
+        equal((lost_between(lab, x, new), lost_between(lab, new, x)), (ALL_KINDS, ALL_KINDS), "with a pod on lxcbr0")
+        # a restart adopts the table; what is saved for a reboot names no link
+        wait_for(lab.is_saved, 60, "the tables to be saved")
+        for family in ("inet", "bridge"):
+            with open(f"{lab.state}/ruleset/{family}.nft") as f:
+                text = f.read()
+            equal(("set podless {\n\t\ttype ifname\n\t}" in text, "second1" in text), (True, False), text)
+        lab.stop()
+        lab.start()
+        equal((left_alone(lab, "bridge"), lab.log().count(" 0 transactions")), (["second10", "second11"], 1), lab.log())
+        # the pod's address leaves lxcbr0, and it is not known where it is
+        lab.in_node("ip", "route", "add", "10.0.3.20", "via", "10.0.3.11")
+        until_left_alone(lab, "bridge", [])
+        equal(lost_between(lab, x, y), ALL_KINDS, "lost while it is not known where a pod is")
+        equal("no direct route to 10.0.3.20" in lab.log(), True, lab.log())
+        lab.in_node("ip", "route", "delete", "10.0.3.20", "via", "10.0.3.11")
+        until_left_alone(lab, "bridge", ["second10", "second11"])
+        lab.stop()
+        lab.apply()
+        equal(left_alone(lab, "bridge"), [], "with --once, after which nobody looks at links")
+
+
+def link_set_repaired(mode):
+    """Somebody else's change of the set podless is undone."""
+    lab, a, b, c = build(mode)
+    family = "inet" if mode == "routed" else "bridge"
+    with lab:
+        container(lab, "x", "ve-x", None, "10.0.3.10")
+        lab.write_policies([deny_all("b", {"pod": "b"})])
+        lab.start()
+        alone = left_alone(lab, family)
+        equal("ve-x" in alone, True, alone)
+        for change in (f"add element {family} netpol podless {{ \"cni0\" }}",
+                       f"delete element {family} netpol podless {{ \"ve-x\" }}",
+                       f"flush set {family} netpol podless"):
+            repairs = lab.status()["repairs"]
+            lab.in_node("nft", change)
+            wait_for(lambda: lab.status()["repairs"] > repairs, 60, f"the repair of: {change}")
+            equal(left_alone(lab, family), alone, change)
+
+
+def routed_containers():
+    """routed: a container's own veth, as systemd-nspawn makes it, is left alone; a pod's is not"""
+    lab, a, b, c = build("routed")
+    with lab:
+        for p, own in ((a, "fe80::a"), (b, "fe80::b")):
+            lab.inside(p.netns, "ip", "address", "add", f"{own}/64", "dev", "eth0", "nodad")
+        for veth in ("v1", "v2", "v3"):
+            lab.in_node("ip", "address", "add", "fe80::1/64", "dev", veth, "nodad")
+        x = container(lab, "x", "ve-x", None, "10.0.3.10")
+        lab.in_node("ip", "address", "add", "10.0.3.1/24", "dev", "ve-x")
+        lab.write_policies([deny_all("b", {"pod": "b"}), deny_all("a", {"pod": "a"})])
+        lab.start()
+        equal(left_alone(lab, "inet"), ["v3", "ve-x"], "c is not isolated, x is no pod")
+        equal(lost_to_node(lab, x, "ve-x"), False, "lost from x to the node")
+        equal(arrivals(lab, b, ["fe80::1"], [(lab.node, "192.168.50.1")]), [[]], "from b to the node")
+        lab.write_policies([deny_all("c", {"pod": "c"})])
+        until_left_alone(lab, "inet", ["v1", "v2", "ve-x"])
+        equal(arrivals(lab, b, ["fe80::1"], [(lab.node, "192.168.50.1")]), [["fe80::1"]], "b is not isolated now")
+        # the link of an isolated pod is deleted: others stay left alone, but none that comes
+        lab.in_node("ip", "link", "delete", "v3")
+        y = container(lab, "y", "ve-y", None, "10.0.4.10")
+        equal(left_alone(lab, "inet"), ["v1", "v2", "ve-x"], "while c has no link")
+        lab.in_node("ip", "address", "add", "10.0.4.1/24", "dev", "ve-y")
+        equal(lost_to_node(lab, y, "ve-y"), True, "lost from y, which may be c's new link")
+        lab.pods.pop("default/c")
+        lab.write_inventory()
+        lab.write_policies([deny_all("a", {"pod": "a"})])
+        until_left_alone(lab, "inet", ["v2", "ve-x", "ve-y"])
 
 
 def routed_link_local():
@@ -682,6 +838,8 @@ for case, modes, title in (
         (cold_neighbours, MODES[1:], "neighbour discovery and ARP pass under deny-all, with an empty cache"),
         (bridge_table_repaired, MODES[1:], "changes of the bridge table by others are undone"),
         (link_local, MODES[1:], "link-local, broadcast and multicast addresses do not bypass policies"),
+        (other_containers, MODES[1:], "other containers' links are left alone; a pod's new port is filtered at once"),
+        (link_set_repaired, MODES, "changes of the set of links that are left alone are undone"),
         (tagged_refused, ("bridged",), "frames with a VLAN tag are refused from and to isolated pods"),
         (tagged_evaluated, MODES[1:], "frames with one VLAN tag are evaluated, frames with two are refused")):
     for mode in modes:
@@ -690,6 +848,7 @@ test(switched_off)
 test(conntrack_not_there)
 test(routed_neighbour_discovery)
 test(routed_link_local)
+test(routed_containers)
 test(host_with_capitals)
 test(large)
 test(others_sets)

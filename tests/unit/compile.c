@@ -126,7 +126,7 @@ Test(compile, tagged_frames_are_refused_only_from_and_to_isolated_pods)
 	cr_assert(refused->chains.at[0]->is_drop);
 	for (size_t i = 0; i < verdicts->n; i++)
 		cr_assert_str_eq(verdicts->at[i].chain, refused->chains.at[0]->name);
-	cr_assert_eq(refused->sets.n, 2, "no set but self4 and self6");
+	cr_assert_eq(refused->sets.n, 3, "no set but self4, self6 and podless");
 	cr_assert_eq(filtered->chains.n, 0);
 	cr_assert_eq(filtered->verdicts[INGRESS][FAMILY_IPV4].n, 0);
 	text = strstr(nft_ruleset_text(arena, filtered),
@@ -215,6 +215,44 @@ Test(compile, established_flows_on_a_bridge_are_accepted_unless_link_local)
 	}
 	ruleset_unref(inet);
 	ruleset_unref(bridge);
+	for (int i = 0; i < 3; i++)
+		source_free(sources[i]);
+}
+
+/* Links that lead to no isolated pod: in every table, in a lockdown too, but not in what is saved.
+ */
+Test(compile, all_tables_have_the_same_set_podless)
+{
+	static const char text[] = "\tset podless {\n\t\ttype ifname\n\t\telements = { "
+				   "\"lxc0\",\n\t\t\t     \"ve-1\" }\n\t}\n";
+	Source *sources[3];
+	Diags diags = {};
+	Ruleset *inet = run(model_of(false, sources), false, &diags), *lockdown;
+	Set spec = {.name = object_name_podless(false), .kind = SET_LINKS, .family = FAMILY_IPV6};
+	const Set *podless;
+	char name[ELEMENT_LINK_SIZE];
+
+	VEC_PUSH(arena, &spec.elements, element_of_link("ve-1"));
+	VEC_PUSH(arena, &spec.elements, element_of_link("lxc0"));
+	elements_sort(&spec.elements);
+	cr_expect_str_eq(element_link_name(&spec.elements.at[1], name), "ve-1");
+	podless = set_make(&spec);
+	ruleset_set_podless(inet, podless);
+	set_unref(podless);
+	cr_expect_not_null(strstr(nft_ruleset_text(arena, inet), text));
+	cr_expect_null(strstr(nft_saved_text(arena, inet), "lxc0"));
+	cr_expect_not_null(
+		strstr(nft_saved_text(arena, inet), "set podless {\n\t\ttype ifname\n\t}"));
+	for (size_t i = 0; i < ARRAY_SIZE(BRIDGES); i++) {
+		Ruleset *bridge = compile_bridge(inet, &BRIDGES[i]);
+
+		cr_expect_not_null(strstr(nft_ruleset_text(arena, bridge), text));
+		ruleset_unref(bridge);
+	}
+	lockdown = ruleset_lockdown(inet, "guard");
+	cr_expect_not_null(strstr(nft_ruleset_text(arena, lockdown), text));
+	ruleset_unref(lockdown);
+	ruleset_unref(inet);
 	for (int i = 0; i < 3; i++)
 		source_free(sources[i]);
 }
@@ -330,14 +368,14 @@ Test(compile, a_parsed_name_gives_what_it_was_made_from)
 {
 	static const char *const others[] = {"", "self", "self5", "self4_", "ingress", "ingress5",
 		"ingress4_nex", "pods_", "pods5_", "in", "out", "moving4_", "forward", "refuse_in",
-		"pods4"};
+		"pods4", "podless_", "podles"};
 	ObjectName found;
 
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 		for (SetKind kind = SET_PODS; kind <= SET_CIDR; kind++) {
 			char name[OBJECT_NAME_SET_SIZE];
 
-			if (kind == SET_SELF)
+			if (kind == SET_SELF || kind == SET_LINKS)
 				continue;
 			object_name_set(kind, f, "default: app=db", 1024, name);
 			expect_names(name, (ObjectName){OBJECT_SET, .set = kind, .family = f});
@@ -353,6 +391,10 @@ Test(compile, a_parsed_name_gives_what_it_was_made_from)
 				object_name_standby(arena, object_name_map(d, f, false)));
 		}
 	}
+	expect_names(object_name_podless(false),
+		(ObjectName){OBJECT_SET, .set = SET_LINKS, .family = FAMILY_IPV6});
+	cr_expect_str_eq(
+		object_name_podless(true), object_name_standby(arena, object_name_podless(false)));
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		expect_names(object_name_chain(arena, d, "0123456789abcdef01234567"),
 			(ObjectName){OBJECT_CHAIN, .direction = d});

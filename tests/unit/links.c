@@ -214,7 +214,7 @@ Test(links, addresses_elsewhere_are_not_located)
 	      "ip link set p up; ip link set q up; ip route add 10.3.0.1 dev p");
 	EXPECT_PLACE("10.1.0.2", PLACE_UNKNOWN, "none", "none");
 	EXPECT_PLACE("10.2.0.5", PLACE_OTHER_LINK, "none", "none");
-	EXPECT_PLACE("10.2.0.1", PLACE_OTHER_LINK, "none", "none");
+	EXPECT_PLACE("10.2.0.1", PLACE_UNKNOWN, "none", "none"); /* the node's own */
 	EXPECT_PLACE("10.3.0.1", PLACE_OTHER_LINK, "none", "none");
 	EXPECT_PLACE("fd01::2", PLACE_UNKNOWN, "none", "none");
 }
@@ -337,6 +337,92 @@ Test(links, the_bridges_own_mac_is_no_port)
 	after(BRIDGE "ip link set br0 address 02:00:00:00:00:01;"
 		     "ip neighbour add 10.1.0.9 lladdr 02:00:00:00:00:01 dev br0");
 	EXPECT_PLACE("10.1.0.9", PLACE_BRIDGE, "br0", "none");
+}
+
+/* ---- Links that lead to no pod ---- */
+#define CONTAINER(name, more)                                                                      \
+	"ip netns add " name "; ip link add v-" name " type veth peer name eth0 netns " name       \
+	"; ip link set v-" name " up " more ";"
+
+/* `names`: the links that lead to none of both addresses, with blanks between. */
+static void expect_podless(const char *names)
+{
+	Arena *arena = arena_new();
+	Address all[] = {address("10.1.0.2"), address("fd01::2")};
+	Buf buf = {.arena = arena};
+	Texts found;
+
+	links_find_podless(links, all, ARRAY_SIZE(all), arena, &found);
+	for (size_t i = 0; i < found.n; i++)
+		buf_printf(&buf, "%s%s", i ? " " : "", found.at[i]);
+	cr_expect_str_eq(buf_text(&buf), names);
+	arena_free(arena);
+}
+
+Test(links, links_of_other_containers_lead_to_no_pod)
+{
+	after(BRIDGE "ip link add lxc type bridge; ip link set lxc up;" CONTAINER("x", "master lxc")
+			CONTAINER("y", "master lxc") CONTAINER("z", ""));
+	expect_podless("v-x v-y v-z");
+	after(CONTAINER("w", "master br0"));
+	expect_podless("v-x v-y v-z");
+	after("ip link set v-z master br0");
+	expect_podless("v-x v-y");
+	after("ip link set v-z nomaster; ip route add 10.1.0.2 dev v-z");
+	expect_podless("v-x v-y");
+	after("ip -6 route add fd01::2 dev v-z");
+	expect_podless("v-w v-x v-y va vb");
+}
+
+Test(links, no_link_is_left_alone_while_a_pod_is_not_located)
+{
+	after(BRIDGE CONTAINER("x", ""));
+	expect_podless("v-x");
+	after("ip route add unreachable 10.1.0.2");
+	expect_podless("");
+	after("ip route replace 10.1.0.2 via 10.1.0.9");
+	expect_podless("");
+	after("ip route delete 10.1.0.2");
+	expect_podless("v-x");
+	after("ip -6 route delete fd01::/64 dev br0");
+	expect_podless("");
+}
+
+/* Frames of the pods' bridge reach the ports of lxc. */
+Test(links, bridges_that_are_connected_are_one)
+{
+	after(BRIDGE
+		"ip link add lxc type bridge; ip link set lxc up;" CONTAINER("x", "master lxc"));
+	expect_podless("v-x");
+	after("ip link add p type veth peer name q; ip link set p master br0; ip link set q master "
+	      "lxc");
+	expect_podless("");
+	after("ip link set q nomaster");
+	expect_podless("v-x");
+	after("ip link add link lxc name upper type macvlan; ip link set upper master br0");
+	expect_podless("");
+	after("ip link delete upper");
+	expect_podless("v-x");
+	after("ip link add link lxc name upper type macvlan; ip link set upper up;"
+	      "ip route add 10.1.0.2 dev upper");
+	expect_podless("");
+}
+
+Test(links, while_a_pod_is_gone_no_new_link_is_left_alone)
+{
+	after(ROUTED "ip route add 10.1.0.2 dev va; ip -6 route add fd01::2 dev va;" CONTAINER(
+		"x", "") CONTAINER("y", ""));
+	expect_podless("v-x v-y");
+	after("ip link delete va");
+	expect_podless("v-x v-y");
+	after(CONTAINER("z", ""));
+	expect_podless("v-x v-y");
+	after("ip link delete v-y");
+	expect_podless("v-x");
+	after("ip route add 10.1.0.2 dev v-z; ip -6 route add fd01::2 dev v-z");
+	expect_podless("v-x");
+	after("ip link set v-x down; ip link set v-x name odd#name");
+	expect_podless("");
 }
 
 /* ---- Cost, and lost notifications ---- */

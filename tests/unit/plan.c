@@ -73,7 +73,8 @@ static void add_members(Ruleset *r, const unsigned members[SETS])
 typedef struct Spec {
 	unsigned members[SETS], chain_seed[DIRECTION_N][MODEL_ADDRESSES];
 	bool is_isolated[DIRECTION_N][MODEL_ADDRESSES];
-	bool is_large; /* the ingress map has no size */
+	bool is_large;	  /* the ingress map has no size */
+	unsigned podless; /* bit i: the interface of address i is left alone */
 } Spec;
 
 static Spec random_spec(unsigned *seed)
@@ -82,6 +83,7 @@ static Spec random_spec(unsigned *seed)
 	int thirds = rand_r(seed) % 4; /* of the pods are isolated; 0: the maps are empty */
 
 	spec.is_large = rand_r(seed) % 3 == 0;
+	spec.podless = (unsigned)rand_r(seed) % (1u << MODEL_ADDRESSES);
 	for (int s = 0; s < SETS; s++)
 		spec.members[s] = (unsigned)rand_r(seed) % (1u << MODEL_ADDRESSES);
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
@@ -122,6 +124,10 @@ static void add_or_delete_pod(unsigned *seed, Spec *spec, int a)
 
 static Spec changed(unsigned *seed, Spec spec)
 {
+	for (int n = rand_r(seed) % 4 - 1; n > 0; n--)
+		spec.podless ^= 1u << rand_r(seed) % MODEL_ADDRESSES;
+	if (rand_r(seed) % 8 == 0)
+		return spec;
 	if (rand_r(seed) % 4 == 0) {
 		add_or_delete_pod(seed, &spec, 0);
 		return spec;
@@ -146,11 +152,15 @@ static Spec changed(unsigned *seed, Spec spec)
 static Ruleset *ruleset_from(const Spec *spec)
 {
 	Ruleset *r = ruleset_new();
-	Set *self;
+	Set *self, *podless;
 
 	r->base.table = "netpol";
 	ruleset_add_self(r, FAMILY_IPV6);
 	self = ruleset_add_self(r, FAMILY_IPV4);
+	podless = ruleset_add_podless(r);
+	for (int a = 0; a < MODEL_ADDRESSES; a++)
+		if (spec->podless >> a & 1)
+			VEC_PUSH(arena, &podless->elements, model_link(a));
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (int a = 0; a < MODEL_ADDRESSES; a++) {
 			unsigned seed = spec->chain_seed[d][a];
@@ -173,17 +183,32 @@ static Ruleset *ruleset_from(const Spec *spec)
 
 /* ---- What a ruleset allows ---- */
 typedef struct Truth {
-	bool at[MODEL_ADDRESSES][MODEL_ADDRESSES][MODEL_PORTS];
+	bool at[2][MODEL_ADDRESSES][MODEL_ADDRESSES][MODEL_PORTS];
 } Truth;
 
 #define EACH_FLOW(flow)                                                                            \
-	for (Flow flow = {}; flow.from < MODEL_ADDRESSES; flow.from++)                             \
-		for (flow.to = 0; flow.to < MODEL_ADDRESSES; flow.to++)                            \
-			for (flow.port = 0; flow.port < MODEL_PORTS; flow.port++)
+	for (int link_ = 0; link_ < 2; link_++)                                                    \
+		for (Flow flow = {.is_link = link_}; flow.from < MODEL_ADDRESSES; flow.from++)     \
+			for (flow.to = 0; flow.to < MODEL_ADDRESSES; flow.to++)                    \
+				for (flow.port = 0; flow.port < MODEL_PORTS; flow.port++)
 
 static bool *truth_at(Truth *truth, Flow flow)
 {
-	return &truth->at[flow.from][flow.to][flow.port];
+	return &truth->at[flow.is_link][flow.from][flow.to][flow.port];
+}
+
+/* By the rules about link-local packets. */
+static bool is_link_allowed(const Ruleset *ruleset, Flow flow)
+{
+	const Elements *podless = &ruleset_set(ruleset, object_name_podless(false))->elements;
+	bool has_from = false, has_to = false;
+
+	for (size_t i = 0; i < podless->n; i++) {
+		has_from |= address_is_equal(podless->at[i].address, model_link(flow.from).address);
+		has_to |= address_is_equal(podless->at[i].address, model_link(flow.to).address);
+	}
+	return !flow.is_link || ((has_from || !ruleset->base.is_isolating[EGRESS]) &&
+					(has_to || !ruleset->base.is_isolating[INGRESS]));
 }
 
 static Truth truth_of(const Ruleset *ruleset)
@@ -197,7 +222,8 @@ static Truth truth_of(const Ruleset *ruleset)
 			.protocol = 6,
 			.port = (uint16_t)flow.port};
 
-		*truth_at(&truth, flow) = ruleset_allows(ruleset, &tuple);
+		*truth_at(&truth, flow) =
+			ruleset_allows(ruleset, &tuple) && is_link_allowed(ruleset, flow);
 	}
 	return truth;
 }
@@ -584,6 +610,9 @@ Test(plan, lockdown_refuses_isolated_pods_and_no_others)
 							     spec.is_isolated[INGRESS][from]);
 			bool is_open =
 				!spec.is_isolated[EGRESS][from] && !spec.is_isolated[INGRESS][to];
+
+			if (!is_link_allowed(ruleset, flow))
+				is_self = is_open = false;
 
 			cr_assert_eq(kernel_outcome(k, flow, kernel_now(k), kernel_now(k)).may_pass,
 				is_self || is_open, "round %u: %d -> %d", round, from, to);
