@@ -217,6 +217,40 @@ static void render_subnets(Buf *buf, const Senders *s, Family family)
 	buf_add(buf, " }\n\t}\n");
 }
 
+/* The last address of an IPv4 subnet is that of all its hosts, but where it has only two (RFC
+ * 3021).
+ */
+static bool has_broadcast(const Range *subnet)
+{
+	return subnet->family == FAMILY_IPV4 && subnet->last - subnet->first > 1;
+}
+
+static bool has_broadcasts(const Senders *s)
+{
+	for (size_t i = 0; i < s->subnets.n; i++)
+		if (has_broadcast(&s->subnets.at[i]))
+			return true;
+	return false;
+}
+
+static void render_broadcasts(Buf *buf, const Senders *s)
+{
+	char text[ADDRESS_TEXT_SIZE];
+	const char *separator = "{ ";
+
+	if (!has_broadcasts(s))
+		return;
+	buf_add(buf, "\tset broadcasts {\n\t\ttype ipv4_addr\n\t\telements = ");
+	for (size_t i = 0; i < s->subnets.n; i++) {
+		if (!has_broadcast(&s->subnets.at[i]))
+			continue;
+		buf_printf(buf, "%s%s", separator,
+			address_text((Address){s->subnets.at[i].last, FAMILY_IPV4}, text));
+		separator = ", ";
+	}
+	buf_add(buf, " }\n\t}\n");
+}
+
 /* ---- Rules of both tables ---- */
 /*
  * Refused packets are counted by the interface. The drop is a rule of its own: when the set is
@@ -324,7 +358,23 @@ static void render_bridge_prerouting(Buf *buf, const Senders *s)
 		buf_add(buf, "\t\tct state established accept\n");
 	buf_add(buf, "\t\ticmpv6 type { nd-router-advert, nd-neighbor-advert, nd-redirect } jump "
 		     "advertisements\n");
+	buf_add(buf, "\t\tip daddr 224.0.0.0-255.255.255.255 jump everybody\n"
+		     "\t\tip6 daddr ff00::/8 jump everybody\n");
+	if (has_broadcasts(s))
+		buf_add(buf, "\t\tip daddr @broadcasts jump everybody\n");
 	buf_printf(buf, "%s\t\tgoto other\n\t}\n", HITS);
+}
+
+/*
+ * A packet to everybody in a frame to one host: the rules that refuse broadcast and multicast to
+ * isolated pods tell them by the frame (base_chain.c), and no map has the packet's destination.
+ */
+static void render_everybody(Buf *buf)
+{
+	buf_add(buf, "\tchain everybody {\n\t\tiif @free return\n\t\tiif @outside return\n"
+		     "\t\tmeta iifkind != \"veth\" return\n"
+		     "\t\tether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00 goto refuse\n"
+		     "\t}\n");
 }
 
 /*
@@ -398,6 +448,8 @@ static const char *render_side(Arena *arena, const Senders *s, Side side, bool h
 		render_tunnels(&buf, s);
 		render_inet_prerouting(&buf, s);
 	} else {
+		render_broadcasts(&buf, s);
+		render_everybody(&buf);
 		render_advertisements(&buf);
 		render_arp(&buf, s);
 		render_bridge_other(&buf, s);

@@ -229,7 +229,8 @@ static void gather_subnets(Gathering *g)
 static void make_report(SenderCheck *check, const Senders *senders, const SenderFacts *facts)
 {
 	Arena *arena = arena_new();
-	SenderReport report = {.mode = SENDERS_MODE_TEXT[check->settings->senders]};
+	SenderReport report = {.mode = SENDERS_MODE_TEXT[check->settings->senders],
+		.forged = forged_log_totals(check->forged)};
 
 	if (senders) {
 		report.pods = senders->counts.pods;

@@ -43,14 +43,16 @@ s.bind((sys.argv[1], 0))
 frame = bytes.fromhex(sys.argv[2])
 s.send(frame[:6] + s.getsockname()[4] + frame[6:])
 """
-# Prints the source address of a datagram, or "nothing". Arguments: PORT SECONDS
+# Prints the source address of a datagram, or "nothing". Arguments: PORT SECONDS, and "ip" or "ip6": a socket of both
+# families does not receive IPv4 multicast.
 RECEIVE = """import socket, sys
-s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-s.bind(("::", int(sys.argv[1])))
+is6 = sys.argv[3] == "ip6"
+s = socket.socket(socket.AF_INET6 if is6 else socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("::" if is6 else "", int(sys.argv[1])))
 s.settimeout(float(sys.argv[2]))
 print("ready", flush=True)
 sys.stdin.readline() # waits until the datagram has been sent
-try: print(s.recvfrom(100)[1][0].removeprefix("::ffff:"))
+try: print(s.recvfrom(100)[1][0])
 except TimeoutError: print("nothing")
 """
 
@@ -60,10 +62,10 @@ def mac_of(lab, netns, device="eth0"):
 
 
 class Receiver:
-    """Waits for a datagram at a port of a namespace."""
+    """Waits for a datagram to the address at a port of a namespace."""
 
-    def __init__(self, netns, port, seconds):
-        self.program = Program(netns, RECEIVE, port, seconds)
+    def __init__(self, netns, address, port, seconds):
+        self.program = Program(netns, RECEIVE, port, seconds, "ip6" if ":" in address else "ip")
         equal(self.program.stdout.readline(), "ready\n", "the receiver")
 
     def source(self):
@@ -78,6 +80,6 @@ def send(netns, code, *arguments):
 
 def check_arrival(is_wanted, sender, code, source, receiver, destination, port, what, source_port=4444):
     """Sends a datagram "from" the source; whether it arrives."""
-    waiting = Receiver(receiver, port, 30 if is_wanted else 0.3)
+    waiting = Receiver(receiver, destination, port, 30 if is_wanted else 0.3)
     send(sender, code, source, source_port, destination, port)
     equal(waiting.source(), source if is_wanted else "nothing", f"{what}: the source of what came to {destination}")

@@ -153,10 +153,7 @@ def icmp6(source, destination, to, body, hops=255):
     """An ICMPv6 message in a frame, in hex, without the frame's source. body: type, code, two bytes of checksum..."""
     ends = ipaddress.ip_address(source).packed + ipaddress.ip_address(destination).packed
     summed = ends + len(body).to_bytes(4, "big") + (58).to_bytes(4, "big") + body
-    total = sum(int.from_bytes(summed[i:i + 2].ljust(2, b"\0"), "big") for i in range(0, len(summed), 2))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    body = body[:2] + (~total & 0xffff).to_bytes(2, "big") + body[4:]
+    body = body[:2] + checksum(summed) + body[4:]
     return (to.replace(":", "") + "86dd" + "60000000" + f"{len(body):04x}" + f"3a{hops:02x}" + ends.hex() + body.hex())
 
 
@@ -212,6 +209,44 @@ def router(mode):
     in_both(mode, attempt)
 
 
+def everybody(mode):
+    """A packet to everybody in a frame to one pod's MAC: it is neither broadcast nor to the pod's address."""
+    groups = ("255.255.255.255", "10.244.1.255", "224.0.0.1", "ff02::1")
+
+    def attempt(lab, a, b, c, world, is_wanted):
+        link = mac_of(lab, b.netns)
+        for n, group in enumerate(groups):
+            lab.inside(b.netns, "ip", "link", "set", "eth0", "allmulticast", "on")
+            is6 = ":" in group
+            listener = Receiver(b.netns, group, 7100 + n, 30 if is_wanted else 0.3)
+            send(c.netns, FRAME, "eth0", datagram(C[is6], group, 7100 + n, link))
+            equal(listener.source(), C[is6] if is_wanted else "nothing", f"to {group} in a frame to b")
+            listener = Receiver(b.netns, group, 7200 + n, 0.3)
+            send(c.netns, FRAME, "eth0", datagram(C[is6], group, 7200 + n, "33:33:00:00:00:01" if is6 else
+                                                  "01:00:5e:00:00:01" if group.startswith("224") else "ff:" * 5 + "ff"))
+            equal(listener.source(), "nothing", f"to {group} in a frame to everybody: the policy refuses it")
+    in_both(mode, attempt)
+
+
+def datagram(source, destination, port, to):
+    """A UDP datagram in a frame, in hex, without the frame's source."""
+    ends = ipaddress.ip_address(source).packed + ipaddress.ip_address(destination).packed
+    body = (4444).to_bytes(2, "big") + port.to_bytes(2, "big") + (12).to_bytes(2, "big") + b"\0\0" + b"all!"
+    if ":" not in source:
+        head = bytes.fromhex("45000020000100004011") + b"\0\0" + ends
+        return to.replace(":", "") + "0800" + (head[:10] + checksum(head) + head[12:] + body).hex()
+    body = body[:6] + checksum(ends + len(body).to_bytes(4, "big") + (17).to_bytes(4, "big") + body) + body[8:]
+    return to.replace(":", "") + "86dd60000000" + f"{len(body):04x}1140" + ends.hex() + body.hex()
+
+
+def checksum(data):
+    """The Internet checksum of an even number of bytes."""
+    total = sum(int.from_bytes(data[i:i + 2], "big") for i in range(0, len(data), 2))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return (~total & 0xffff).to_bytes(2, "big")
+
+
 # ---- What must work ----
 def listens(lab, netns, kind):
     """A program that prints each frame of the kind, in hex, that comes to the namespace's eth0."""
@@ -229,10 +264,8 @@ def unconfigured(mode):
         lab.start()
         mac = mac_of(lab, c.netns)
         udp = bytes.fromhex("00440043" + "000e0000") + b"dhcp.."
-        ip = bytes.fromhex(f"45000022000100004011{0x10000 - 0x3ac8 & 0xffff:04x}00000000ffffffff")
-        total = sum(int.from_bytes(ip[k:k + 2], "big") for k in range(0, 20, 2) if k != 10)
-        total = (total & 0xffff) + (total >> 16)
-        ip = ip[:10] + (~total & 0xffff).to_bytes(2, "big") + ip[12:]
+        ip = bytes.fromhex("45000022000100004011000000000000ffffffff")
+        ip = ip[:10] + checksum(ip) + ip[12:]
         target = ipaddress.ip_address("fd00:244:1::c").packed
         for kind, what, frame in (
                 ("0800", "DHCP", "ffffffffffff" + "0800" + (ip + udp).hex()),
@@ -285,7 +318,7 @@ def newcomer(mode):
 
 
 def sends(sender, source, receiver, destination, port):
-    waiting = Receiver(receiver.netns, port, 0.3)
+    waiting = Receiver(receiver.netns, destination, port, 0.3)
     send(sender.netns, RAW, source, 4444, destination, port)
     return waiting.source() == source
 
@@ -444,6 +477,7 @@ for case, modes, title in (
         (first_packet, MODES, "a forged first packet does not establish a flow"),
         (poisoning, MODES[1:], "a pod does not answer for others' addresses"),
         (router, MODES[1:], "a pod is no router for others"),
+        (everybody, MODES[1:], "a packet to everybody in a frame to one pod"),
         (unconfigured, MODES[1:], "DHCP, duplicate address detection, MLD, ARP and link-local addresses pass"),
         (newcomer, MODES, "a new pod has its network, and no other's; an address is used again"),
         (stopped, MODES, "while netpold is stopped; and after --remove"),
