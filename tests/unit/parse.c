@@ -768,7 +768,10 @@ Test(parse, settings_are_checked)
 		"namespace_elements = -1;", "namespace_elements = \"1\";", "namespace_element = 1;",
 		"namespace_rules = 1000000001;", "namespace_rules = 1.5;", "mirror = 7;",
 		"mirror = { kubeconfig = \"k\"; };", "mirror = { directory = 7; };",
-		"mirror = { kubekonfig = \"/k\"; };"};
+		"mirror = { kubekonfig = \"/k\"; };", "senders = \"on\";", "senders = true;",
+		"senders_free = \"a/b\";", "senders_free = [ \"a\" ];",
+		"senders_free = [ \"a/b/c\" ];", "senders_free = [ \"/b\" ];",
+		"senders_free = [ \"A/b\" ];", "pod_tunnels = \"no\";"};
 	Arena *arena = arena_new();
 	Settings s;
 
@@ -777,12 +780,18 @@ Test(parse, settings_are_checked)
 	cr_assert_eq(settings(arena,
 			     "bridge = \"off\"; deny = \"drop\"; enforce = \"all\"; settle_ms = 0; "
 			     "withdraw_ms = 60000; namespace_elements = 0; "
-			     "namespace_rules = 1000000000; mirror = { directory = \"/m\"; };",
+			     "namespace_rules = 1000000000; mirror = { directory = \"/m\"; }; "
+			     "senders = \"every\"; senders_free = [ \"kube-system/vpn-*\" ]; "
+			     "pod_tunnels = \"allow\";",
 			     &s),
 		0);
 	cr_expect(s.bridge == BRIDGE_OFF && s.deny == DENY_DROP && s.enforce == ENFORCE_ALL &&
 		  s.settle_ms == 0 && s.withdraw_ms == 60000);
 	cr_expect(s.namespace_elements == 0 && s.namespace_rules == 1000000000);
+	cr_expect_str_eq(SENDERS_MODE_TEXT[s.senders], "every");
+	cr_expect_eq(s.pod_tunnels, POD_TUNNELS_ALLOW);
+	cr_assert_eq(s.senders_free.n, 1);
+	cr_expect_str_eq(s.senders_free.at[0], "kube-system/vpn-*");
 	cr_expect_str_eq(s.mirror_directory, "/m");
 	cr_expect_str_eq(s.mirror_kubeconfig, "/etc/netpol/kubeconfig");
 	cr_expect_eq(s.policies.n, 1);

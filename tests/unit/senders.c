@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The sender check's value: who may send what, by what is known of ports; independent of the order
+ * of the facts. And its tables: a difference of two applied to the elements of the old one gives
+ * the elements of the new one.
+ */
+#include "senders.h"
+#include "../../daemon/nft/senders_table.h"
+#include "seed.h"
+#include <criterion/criterion.h>
+#include <string.h>
+
+static Arena *arena;
+
+static void setup(void)
+{
+	arena = arena_new();
+}
+
+static void teardown(void)
+{
+	arena_free(arena);
+}
+
+TestSuite(senders, .init = setup, .fini = teardown);
+
+static Address address_of(const char *text)
+{
+	Address address;
+
+	cr_assert(address_parse(text, &address), "%s", text);
+	return address;
+}
+
+static Range range_of(const char *text)
+{
+	Range range;
+
+	cr_assert_null(range_parse_cidr(text, &range), "%s", text);
+	return range;
+}
+
+static SenderFacts facts_of(SendersBridge bridge)
+{
+	return (SenderFacts){.table = "netpol", .mode = SENDERS_CHECK, .bridge = bridge};
+}
+
+static SenderPod *add_pod(SenderFacts *facts, const char *name)
+{
+	VEC_PUSH(arena, &facts->pods, (SenderPod){.name = name});
+	return &facts->pods.at[facts->pods.n - 1];
+}
+
+static void add_place(SenderPod *pod, const char *address, SenderCertainty certainty, unsigned port)
+{
+	VEC_PUSH(arena, &pod->places,
+		(SenderPlace){address_of(address), certainty, port, port >= 100 ? 9 : 0});
+}
+
+static bool may_send(const Senders *s, unsigned port, const char *address)
+{
+	for (size_t i = 0; i < s->senders.n; i++)
+		if (s->senders.at[i].port == port &&
+			address_is_equal(s->senders.at[i].address, address_of(address)))
+			return true;
+	return false;
+}
+
+static bool has(const Interfaces *interfaces, unsigned index)
+{
+	for (size_t i = 0; i < interfaces->n; i++)
+		if (interfaces->at[i] == index)
+			return true;
+	return false;
+}
+
+Test(senders, a_pod_sends_its_addresses_from_each_of_its_ports)
+{
+	SenderFacts facts = facts_of(SENDERS_LIFTED);
+	SenderPod *a = add_pod(&facts, "n/a");
+	Senders *s;
+
+	add_place(a, "10.0.0.1", SENDER_SURE, 5);
+	add_place(a, "fd00::1", SENDER_SURE, 6);
+	add_place(a, "10.0.0.2", SENDER_NOWHERE, 0);
+	s = senders_make(&facts);
+	cr_expect(may_send(s, 5, "10.0.0.1") && may_send(s, 6, "10.0.0.1"));
+	cr_expect(may_send(s, 5, "fd00::1") && may_send(s, 6, "fd00::1"));
+	cr_expect(may_send(s, 5, "10.0.0.2"), "its port is known by another address");
+	cr_expect_eq(s->owned.n, 3);
+	cr_expect_eq(s->unplaced.n, 0);
+	cr_expect(has(&s->known, 5) && has(&s->known, 6));
+	senders_free(s);
+}
+
+Test(senders, what_is_sure_counts_before_what_is_learned)
+{
+	SenderFacts facts = facts_of(SENDERS_LIFTED);
+	SenderPod *a = add_pod(&facts, "n/a"), *b, *c, *d;
+	Senders *s;
+
+	add_place(a, "10.0.0.1", SENDER_SURE, 100);
+	b = add_pod(&facts, "n/b"); /* an attacker in a has made the bridge learn b there */
+	add_place(b, "10.0.0.2", SENDER_LEARNED, 100);
+	c = add_pod(&facts, "n/c"); /* the same port learned for two pods: for neither */
+	add_place(c, "10.0.0.3", SENDER_LEARNED, 101);
+	d = add_pod(&facts, "n/d");
+	add_place(d, "10.0.0.4", SENDER_LEARNED, 101);
+	d = add_pod(&facts, "n/e");
+	add_place(d, "10.0.0.5", SENDER_LEARNED, 102);
+	s = senders_make(&facts);
+	cr_expect(may_send(s, 100, "10.0.0.1") && !may_send(s, 100, "10.0.0.2"));
+	cr_expect(!may_send(s, 101, "10.0.0.3") && !may_send(s, 101, "10.0.0.4"));
+	cr_expect(may_send(s, 102, "10.0.0.5"));
+	cr_expect(!has(&s->known, 101));
+	cr_expect_eq(s->unplaced.n, 3);
+	cr_expect_eq(s->counts.placed, 2);
+	senders_free(s);
+}
+
+Test(senders, free_ports_are_not_checked)
+{
+	SenderFacts facts = facts_of(SENDERS_TRACKED);
+	SenderPod *a = add_pod(&facts, "n/a"), *b;
+	Senders *s;
+
+	add_place(a, "10.0.0.1", SENDER_SURE, 100);
+	a->is_free = true;
+	b = add_pod(&facts, "n/b"); /* at the same port */
+	add_place(b, "10.0.0.2", SENDER_SURE, 100);
+	b = add_pod(&facts, "n/c");
+	add_place(b, "10.0.0.3", SENDER_SURE, 101);
+	VEC_PUSH(arena, &b->allowed, range_of("192.0.2.0/24"));
+	s = senders_make(&facts);
+	cr_expect(has(&s->free, 100) && !has(&s->known, 100) && has(&s->known, 101));
+	cr_expect_eq(s->blocks.n, 1);
+	cr_expect_eq(s->blocks.at[0].port, 101);
+	cr_expect_eq(s->counts.free, 2);
+	senders_free(s);
+}
+
+Test(senders, listed_ignores_the_ports_of_bridges)
+{
+	SenderFacts facts = facts_of(SENDERS_LIFTED);
+	SenderPod *a = add_pod(&facts, "n/a"), *b;
+	Senders *s;
+
+	facts.mode = SENDERS_LISTED;
+	add_place(a, "10.0.0.1", SENDER_SURE, 100);
+	b = add_pod(&facts, "n/b");
+	add_place(b, "10.0.0.2", SENDER_SURE, 5);
+	VEC_PUSH(arena, &facts.subnets, range_of("10.0.0.0/24"));
+	s = senders_make(&facts);
+	cr_expect(!may_send(s, 100, "10.0.0.1") && may_send(s, 5, "10.0.0.2"));
+	cr_expect_eq(s->unplaced.n, 1);
+	cr_expect_eq(s->subnets.n, 0, "an unlisted address may not be sent");
+	senders_free(s);
+}
+
+/* ---- Random facts ---- */
+static unsigned state; /* of rand_r() */
+
+static SenderFacts random_facts(void)
+{
+	SenderFacts facts = facts_of((SendersBridge)(rand_r(&state) % 4));
+	int n = rand_r(&state) % 8;
+
+	facts.mode = (SendersMode)(rand_r(&state) % SENDERS_OFF);
+	facts.allows_tunnels = rand_r(&state) % 4 == 0;
+	for (int i = 0; i < n; i++) {
+		SenderPod *pod = add_pod(&facts, "n/p");
+
+		for (int k = rand_r(&state) % 3; k >= 0; k--) {
+			SenderCertainty certainty = (SenderCertainty)(rand_r(&state) % 3);
+			unsigned port =
+				(rand_r(&state) % 2 ? 100u : 10u) + (unsigned)rand_r(&state) % 6;
+
+			add_place(pod,
+				arena_printf(arena, rand_r(&state) % 2 ? "10.0.0.%d" : "fd00::%d",
+					rand_r(&state) % 9),
+				certainty, certainty == SENDER_NOWHERE ? 0 : port);
+		}
+		pod->is_free = rand_r(&state) % 6 == 0;
+		if (rand_r(&state) % 6 == 0)
+			VEC_PUSH(arena, &pod->allowed, range_of("192.0.2.0/24"));
+	}
+	for (int i = rand_r(&state) % 3; i > 0; i--)
+		VEC_PUSH(arena, &facts.outside, 100u + (unsigned)rand_r(&state) % 6);
+	for (int i = rand_r(&state) % 3; i > 0; i--)
+		VEC_PUSH(arena, &facts.uplinks, 10u + (unsigned)rand_r(&state) % 6);
+	if (rand_r(&state) % 2)
+		VEC_PUSH(arena, &facts.subnets, range_of("10.0.0.0/24"));
+	return facts;
+}
+
+static void reverse_pods(SenderFacts *facts)
+{
+	for (size_t i = 0; i < facts->pods.n / 2; i++) {
+		SenderPod other = facts->pods.at[i];
+
+		facts->pods.at[i] = facts->pods.at[facts->pods.n - 1 - i];
+		facts->pods.at[facts->pods.n - 1 - i] = other;
+	}
+}
+
+static void check_invariants(const Senders *s, const SenderFacts *facts)
+{
+	for (size_t i = 0; i < facts->pods.n; i++)
+		for (size_t k = 0; k < facts->pods.at[i].places.n; k++) {
+			Address a = facts->pods.at[i].places.at[k].address;
+
+			cr_assert_neq(addresses_have(&s->owned, a), addresses_have(&s->unplaced, a),
+				"each listed address has a port, or none");
+		}
+	for (size_t i = 0; i < s->senders.n; i++) {
+		unsigned port = s->senders.at[i].port;
+
+		cr_assert(addresses_have(&s->owned, s->senders.at[i].address));
+		cr_assert_neq(has(&s->known, port), has(&s->free, port));
+		cr_assert(!has(&s->outside, port) || has(&s->free, port));
+	}
+}
+
+Test(senders, order_does_not_matter_and_invariants_hold, .fini = seed_report)
+{
+	for (unsigned round = 0; round < seed_rounds(2000); round++) {
+		SenderFacts facts;
+		Senders *a, *b;
+
+		state = seed_of_round(1, round);
+		facts = random_facts();
+		a = senders_make(&facts);
+
+		check_invariants(a, &facts);
+		reverse_pods(&facts);
+		b = senders_make(&facts);
+		cr_assert(senders_are_equal(a, b));
+		cr_assert_str_empty(senders_table_difference(arena, a, b));
+		cr_assert_str_eq(senders_table_render(arena, a), senders_table_render(arena, b));
+		senders_free(a);
+		senders_free(b);
+		arena_clear(arena);
+	}
+	seed_end();
+}
+
+/* ---- Differences ---- */
+typedef VEC(char *) Lines;
+
+/* "inet netpol_senders SET ELEMENT" for each element of the rendered tables' hash sets. */
+static void list_elements(const char *text, Lines *lines)
+{
+	char *copy = arena_strdup(arena, text), *save, *table = NULL, *set = NULL;
+	bool is_interval = false;
+
+	for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		char *end, *rest;
+
+		if (strncmp(line, "table ", 6) == 0) {
+			table = line + 6;
+			table[strcspn(table, "{")] = '\0';
+		} else if (strncmp(line, "\tset ", 5) == 0) {
+			set = line + 5;
+			set[strcspn(set, " ")] = '\0';
+			is_interval = strncmp(set, "blocks", 6) == 0 ||
+				      strncmp(set, "subnets", 7) == 0 ||
+				      strcmp(set, "broadcasts") == 0;
+		} else if (strncmp(line, "\t\telements = { ", 15) == 0 && !is_interval) {
+			rest = line + 15;
+			rest[strcspn(rest, "}")] = '\0';
+			for (char *one = strtok_r(rest, ",", &end); one;
+				one = strtok_r(NULL, ",", &end))
+				VEC_PUSH(arena, lines,
+					arena_printf(arena, "%s%s %s", table, set,
+						one + strspn(one, " ")));
+		}
+	}
+}
+
+/* The same for "add element TABLE SET { ... }" and "delete element ..." */
+static void list_changes(const char *text, const char *verb, Lines *lines)
+{
+	char *copy = arena_strdup(arena, text), *save, *end;
+	size_t n = strlen(verb);
+
+	for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		char *elements = strchr(line, '{'), *name = line + n + strlen(" element ");
+
+		cr_assert_not_null(elements);
+		if (strncmp(line, verb, n) != 0)
+			continue;
+		elements[-1] = '\0';
+		elements[strcspn(elements, "}")] = '\0';
+		for (char *one = strtok_r(elements + 1, ",", &end); one;
+			one = strtok_r(NULL, ",", &end)) {
+			char *element = arena_strdup(arena, one + strspn(one, " "));
+			size_t length = strlen(element);
+
+			while (length && element[length - 1] == ' ')
+				element[--length] = '\0';
+			VEC_PUSH(arena, lines, arena_printf(arena, "%s %s", name, element));
+		}
+	}
+}
+
+static void trim_and_sort(Lines *lines)
+{
+	for (size_t i = 0; i < lines->n; i++) {
+		size_t n = strlen(lines->at[i]);
+
+		while (n && lines->at[i][n - 1] == ' ')
+			lines->at[i][--n] = '\0';
+	}
+	if (lines->n)
+		qsort(lines->at, lines->n, sizeof(char *), text_compare_p);
+}
+
+/* Takes `gone` out of `lines`; each has to be there. */
+static void subtract(Lines *lines, const Lines *gone)
+{
+	for (size_t i = 0; i < gone->n; i++) {
+		size_t k = 0;
+
+		while (k < lines->n && strcmp(lines->at[k], gone->at[i]) != 0)
+			k++;
+		cr_assert_lt(k, lines->n, "%s is deleted, but is not there", gone->at[i]);
+		lines->at[k] = lines->at[--lines->n];
+	}
+}
+
+Test(senders, a_difference_leads_from_one_to_the_other, .fini = seed_report)
+{
+	unsigned n_differences = 0, rounds = seed_rounds(3000);
+
+	for (unsigned round = 0; round < rounds; round++) {
+		SenderFacts facts, others;
+		Senders *old, *new;
+		const char *difference;
+		Lines found = {}, wanted = {}, gone = {}, come = {};
+
+		state = seed_of_round(2, round);
+		facts = random_facts();
+		others = random_facts();
+		others.mode = facts.mode; /* or the rules would nearly always differ */
+		others.bridge = facts.bridge;
+		others.allows_tunnels = facts.allows_tunnels;
+		old = senders_make(&facts);
+		new = senders_make(&others);
+		difference = senders_table_difference(arena, old, new);
+		if (difference) {
+			n_differences++;
+			list_elements(senders_table_render(arena, old), &found);
+			list_elements(senders_table_render(arena, new), &wanted);
+			list_changes(difference, "delete", &gone);
+			list_changes(difference, "add", &come);
+			trim_and_sort(&found);
+			trim_and_sort(&wanted);
+			subtract(&found, &gone);
+			for (size_t k = 0; k < come.n; k++)
+				VEC_PUSH(arena, &found, come.at[k]);
+			trim_and_sort(&found);
+			cr_assert_eq(found.n, wanted.n);
+			for (size_t k = 0; k < found.n; k++)
+				cr_assert_str_eq(found.at[k], wanted.at[k]);
+		}
+		senders_free(old);
+		senders_free(new);
+		arena_clear(arena);
+	}
+	cr_expect_gt(n_differences, rounds / 10);
+	seed_end();
+}
