@@ -83,7 +83,8 @@ def machine(what, *arguments, **more):
 # Checks that the benchmarks run to their end; their figures are not checked
 BENCH = """tests/bench --quick | tee "$NETPOL_BUILD/bench.log" &&
     grep -q '^packets_new_of_conntrack [0-9.e+-]* ratio$' "$NETPOL_BUILD/bench.log" """
-ALL_SCRIPTS = ("packets", "corners", "ipvs", "conformance", "random_flows", "established", "cut", "in_flight", "chaos")
+ALL_SCRIPTS = ("packets", "corners", "senders", "ipvs", "conformance", "random_flows", "established", "cut", "in_flight",
+               "chaos")
 BACKPORTED = {"NETPOL_VM_KERNEL": "linux-image-6.12-cloud-amd64"}
 # The lengths of the sanitized parts in --long
 AGAIN = {"NETPOL_ROUNDS": "20", "NETPOL_EDITS": "100", "NETPOL_SAMPLE": "40", "NETPOL_TIMES": "20",
@@ -96,8 +97,9 @@ PARTS = [
     build(PLAIN, "plain", is_quick=True, cores=2),
     Part("vm prepare", ["tests/vm", "prepare"], cores=0.5, nice=0, only_test="vm: its root file system"),
     build(SANITIZED, "sanitized"),
-    machine("stock kernel", "unit", "packets tracked", "corners tracked", "established tracked", "cut tracked",
-            "in_flight tracked", "ipvs 'bridged: Services by IPVS, IPv4'", "random_flows kernel_tracked",
+    machine("stock kernel", "unit", "packets tracked", "corners tracked", "senders tracked", "established tracked",
+            "cut tracked", "in_flight tracked", "ipvs 'bridged: Services by IPVS, IPv4'",
+            "random_flows kernel_tracked",
             run={"NETPOL_ROUNDS": "1"}, long=None),
     # --- under the address and undefined behaviour sanitizers, which end a program at a fault ---
     script("no_gap", SANITIZED, run={"NETPOL_TIMES": "20"}, long=AGAIN),
@@ -107,6 +109,7 @@ PARTS = [
     script("state", SANITIZED, cores=0.3, long=AGAIN),
     script("established", SANITIZED, cores=0.4, long=AGAIN),
     script("cut", SANITIZED, cores=0.3, long=AGAIN),
+    script("senders", SANITIZED, cores=0.4, long=AGAIN),
     script("corners", SANITIZED, cores=0.4, long=AGAIN),
     script("slow_disk", SANITIZED, cores=0.3, run={"NETPOL_CHANGES": "100"}, long=AGAIN),
     script("in_flight", SANITIZED, run=None, long=AGAIN),
