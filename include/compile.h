@@ -10,6 +10,10 @@
  * source's egress and by the destination's ingress. Replies to allowed connections pass, a pod may
  * reach itself, and a node's own processes may reach its pods.
  *
+ * A pod that is attached, but whose labels no inventory has yet (KNOWN_ATTACHED), is isolated in
+ * both directions if its namespace has any policy: one of them may select it. What rules of
+ * policies for all pods of the namespace allow, it may do.
+ *
  * A Compiler lives as long as the model. It keeps from update to update what the ruleset is made
  * from: which pod each address belongs to, which selections the policies use, the sets with their
  * members, the chains with the number of verdicts that lead to them. The cost of an update
@@ -43,10 +47,11 @@ typedef struct CompileBudget {
 } CompileBudget;
 
 typedef struct CompileOptions {
-	const char *node;  /* this node's name: its pods are isolated here */
-	bool is_all;	   /* isolate every pod of the inventory, wherever it runs */
-	bool is_drop;	   /* refuse by drop, else by reject */
-	const char *table; /* the nftables table's name */
+	const char *node;	 /* this node's name: its pods are isolated here */
+	bool is_all;		 /* isolate every pod of the inventory, wherever it runs */
+	bool is_drop;		 /* refuse by drop, else by reject */
+	bool is_unknown_allowed; /* a pod of unknown labels is not isolated */
+	const char *table;	 /* the nftables table's name */
 	CompileBudget budget;
 } CompileOptions;
 
@@ -114,7 +119,8 @@ typedef struct Flow {
 typedef struct Explainer Explainer;
 
 /*
- * For any flow of the model, wherever its pods run, with the budget of `like`. Borrows the model.
+ * For any flow of the model, wherever its pods run, with the budget and is_unknown_allowed of
+ * `like`. Borrows the model.
  */
 Explainer *explainer_new(const Model *model, const CompileOptions *like);
 Explainer *explainer_free(Explainer *explainer); /* takes NULL; returns NULL */

@@ -5,7 +5,8 @@
  *
  * The inventory says which addresses pods have, not on which interface they are. This module asks
  * the kernel, by rtnetlink(7), and remembers the answers until a notification makes them doubtful.
- * It changes nothing in the kernel and knows no pods, only addresses. One thread may use a Links.
+ * But for links_drop_waiting() it changes nothing in the kernel; it knows no pods, only addresses.
+ * One thread may use a Links.
  *
  *     links_open                      reads all links, one dump; subscribes to notifications
  *     poll links_fd, links_read       says what has changed since the last call
@@ -135,3 +136,10 @@ void links_locate(Links *links, const Address *addresses, size_t n, Place *ret_p
  */
 const char *links_find_podless(
 	Links *links, const Address *addresses, size_t n, Arena *arena, Texts *ret_names);
+
+/*
+ * Drops the packets that wait, in this network namespace, until one of these addresses answers to
+ * ARP or to a neighbour solicitation: such packets have passed nftables' hooks, however the tables
+ * are now. Needs no Links. 0 or -errno.
+ */
+int links_drop_waiting(const Addresses *addresses);

@@ -132,8 +132,16 @@ static inline size_t source_count_objects(const Source *source)
  * records all but those of loopback interfaces. */
 bool source_name_is_read(SourceKind kind, const char *name);
 
+/*
+ * A record with what netpol reads of it, and nothing else: parsed, it gives the same attachment,
+ * but for the time. The other, parsed, gives an error that says why.
+ */
+const char *attachment_record_text(Arena *arena, const Attachment *attachment);
+const char *attachment_record_error(Arena *arena, const char *why);
+
 /* ---- netpol.conf ---- */
 typedef enum Enforce { ENFORCE_LOCAL, ENFORCE_ALL } Enforce;
+typedef enum UnknownPods { UNKNOWN_ISOLATE, UNKNOWN_ALLOW } UnknownPods;
 typedef enum Deny { DENY_REJECT, DENY_DROP } Deny;
 typedef enum BridgeMode {
 	BRIDGE_AUTO,
@@ -150,8 +158,13 @@ typedef enum PodTunnels { POD_TUNNELS_DROP, POD_TUNNELS_ALLOW } PodTunnels;
 typedef struct Settings {
 	const char *node, *state, *runtime, *table;
 	Texts policies, inventory; /* directories: 1 to SETTINGS_DIRECTORIES_MAX, each once */
+	/* the container runtime's records; "": none are read. settings_read() puts a path in the
+	   place of "auto" */
+	const char *attachments;
+	bool is_attachments_auto;  /* nobody set a path: the directory need not exist */
 	bool is_host_name;	   /* node is the host's name: nobody set another */
 	int enforce, deny, bridge; /* Enforce, Deny, BridgeMode */
+	int unknown_pods;	   /* UnknownPods */
 	int senders;		   /* an index of SENDERS_MODE_TEXT; as SendersMode in senders.h */
 	Texts senders_free;	   /* patterns of "namespace/pod": may send from any address */
 	int pod_tunnels;	   /* PodTunnels */
@@ -161,6 +174,8 @@ typedef struct Settings {
 	int namespace_elements, namespace_rules;
 	const char *mirror_kubeconfig, *mirror_directory; /* of netpol-mirror */
 } Settings;
+
+#define ATTACHMENTS_AUTO "auto"
 
 extern const char *const BRIDGE_MODE_TEXT[];  /* by BridgeMode, NULL-terminated */
 extern const char *const SENDERS_MODE_TEXT[]; /* NULL-terminated */

@@ -49,7 +49,7 @@ typedef struct SettingsOptions {
 	const char *conf;
 	bool is_conf_default; /* then the file may be absent */
 	DirectoryOptions policies, inventory;
-	const char *node, *runtime;
+	const char *attachments, *node, *runtime;
 } SettingsOptions;
 
 #define SETTINGS_OPTIONS_DEFAULT                                                                   \
@@ -60,6 +60,7 @@ enum {
 	OPTION_CONF = 'c',
 	OPTION_POLICIES = 256,
 	OPTION_INVENTORY,
+	OPTION_ATTACHMENTS,
 	OPTION_NODE,
 	OPTION_RUNTIME,
 	OPTION_OWN
@@ -70,6 +71,7 @@ enum {
 	{"conf", required_argument, NULL, OPTION_CONF},                                            \
 		{"policies", required_argument, NULL, OPTION_POLICIES},                            \
 		{"inventory", required_argument, NULL, OPTION_INVENTORY},                          \
+		{"attachments", required_argument, NULL, OPTION_ATTACHMENTS},                      \
 		{"node", required_argument, NULL, OPTION_NODE},                                    \
 	{                                                                                          \
 		"runtime", required_argument, NULL, OPTION_RUNTIME                                 \
@@ -132,6 +134,9 @@ extern const char *const HEALTH_TEXT[]; /* "ok", "degraded", "unhealthy" */
 
 typedef struct Totals {
 	size_t policies, pods, namespaces, isolated, sets, chains, elements, errors, warnings;
+	/* pods of this node that are known by a record of the container runtime and the inventory,
+	   by a record alone, by the inventory alone */
+	size_t by_both, by_record, by_inventory;
 } Totals;
 
 /* What the sender check does and has refused (daemon/run/sender_check.h). */
@@ -163,10 +168,12 @@ typedef struct Status {
 	const char *node, *table, *bridge, *bridge_why;
 	const SenderReport *senders; /* NULL: none yet */
 	const char *unhealthy;	     /* why; NULL: healthy */
-	const char *saving;	/* the state directory: "saved", "saving", or why saving fails */
-	const Model *model;	/* NULL: none yet */
-	const Ruleset *ruleset; /* in force in the inet table; NULL: none yet */
-	SourceDir *const *dirs; /* n_dirs of them */
+	const char *saving;	 /* the state directory: "saved", "saving", or why saving fails */
+	const Model *model;	 /* NULL: none yet */
+	const Pods *local_pods;	 /* of this node; NULL: none yet */
+	const char *attachments; /* the directory of records; "": none are read */
+	const Ruleset *ruleset;	 /* in force in the inet table; NULL: none yet */
+	SourceDir *const *dirs;	 /* n_dirs of them */
 	size_t n_dirs;
 	const Diags *diags;
 	/* by status_summarize() */

@@ -80,6 +80,9 @@ SourceDir *source_dir_free(SourceDir *dir); /* takes NULL; returns NULL */
  * Counts also for files that are gone already.
  */
 void source_dir_set_withdraw_ms(SourceDir *dir, uint64_t withdraw_ms);
+/* The directory need not exist, as long as no file was read from it. */
+void source_dir_set_optional(SourceDir *dir, bool is_optional);
+SourceKind source_dir_kind(const SourceDir *dir);
 const char *source_dir_path(const SourceDir *dir);
 /*
  * A write to the file is in progress, or has ended. While it is, refresh does not read the file,
@@ -108,6 +111,11 @@ void source_dir_prefetch(SourceDir *dir);
 int source_dir_refresh(SourceDir *dir, uint64_t now_ms);
 /* When a refresh is due because a file is gone for withdraw_ms; SOURCE_NEVER: no such file. */
 uint64_t source_dir_next_withdrawal(const SourceDir *dir);
+/*
+ * Marks each record whose network namespace has gone without an event of the file, so that the next
+ * refresh finds that it does not count any more. False: there is none.
+ */
+bool source_dir_mark_stale(SourceDir *dir);
 /*
  * Whether a full refresh would find nothing to read, by the files' stat: a check for lost events.
  * True also for a directory with an error, which each refresh looks at.

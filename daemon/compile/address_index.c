@@ -3,9 +3,15 @@
 #include "address_index.h"
 #include <string.h>
 
+static uint64_t attached_at(const Pod *pod)
+{
+	return pod->attached ? pod->attached->made_at : 0;
+}
+
 /*
- * The pod whose file is there, or was there last, then the running one, then the one that started
- * last; the other criteria make the order total.
+ * The pod that was attached with the address last; of pods without an attachment, or of the same
+ * time, the pod whose file is there, or was there last, then the running one, then the one that
+ * started last; the other criteria make the order total.
  */
 static bool is_better(const void *one, const void *two)
 {
@@ -13,6 +19,8 @@ static bool is_better(const void *one, const void *two)
 	bool runs_a = a->phase == PHASE_RUNNING, runs_b = b->phase == PHASE_RUNNING;
 	int r = strcmp(a->started, b->started);
 
+	if (attached_at(a) != attached_at(b))
+		return attached_at(a) > attached_at(b);
 	if (a->withdrawn_at != b->withdrawn_at)
 		return withdrawn_counts_first(a->withdrawn_at, b->withdrawn_at);
 	if (runs_a != runs_b)
@@ -22,7 +30,9 @@ static bool is_better(const void *one, const void *two)
 	if (a->version != b->version)
 		return a->version > b->version;
 	r = strcmp(a->namespace, b->namespace);
-	return r ? r > 0 : strcmp(a->name, b->name) > 0;
+	if (r == 0)
+		r = strcmp(a->name, b->name);
+	return r ? r > 0 : a->uid > b->uid;
 }
 
 static size_t address_size(const void *address)
@@ -102,7 +112,7 @@ static void warn_conflict(const Pod *counts, const Pod *pod, Address address, Di
 {
 	char text[ADDRESS_TEXT_SIZE];
 
-	DIAG_WARNING(diags, counts->origin, "address-clash", NULL,
+	DIAG_WARNING(diags, pod_origin(counts), "address-clash", NULL,
 		"pods %s/%s and %s/%s both claim %s; it counts as %s/%s's, which "
 		"runs or started last",
 		counts->namespace, counts->name, pod->namespace, pod->name,

@@ -2,10 +2,10 @@
 #pragma once
 /*
  * address_index: which pod each address belongs to: its owner. If several pods have one address (a
- * pod that was replaced may still be in the inventory), the owner is one whose file is there
- * (withdrawn_counts_first); of these the one that runs; of these the one that started last; then a
- * fixed order. Pods on the host's network and finished pods
- * are left out. Pods are borrowed. Private to the module.
+ * pod that was replaced may still be in the inventory), the owner is the one that was attached
+ * last; if none is attached, one whose file is there (withdrawn_counts_first); of these the one
+ * that runs; of these the one that started last; then a fixed order. Pods on the host's network and
+ * finished pods are left out. Pods are borrowed. Private to the module.
  */
 #include "compile.h"
 

@@ -91,17 +91,23 @@ static IndexedChain *chain_of(
 	return chain;
 }
 
-/* The policies that isolate the pod in that direction, by name. */
-static Policies isolating(const Update *u, const Pod *pod, Direction direction)
+/* One of the namespace's policies may select the pod, whose labels are unknown. */
+static bool is_isolated_unknown(const Compiler *c, const Pod *pod, const NamespaceIndex *namespace)
+{
+	return pod->known == KNOWN_ATTACHED && !c->options.is_unknown_allowed && namespace &&
+	       namespace->policies.n > 0;
+}
+
+/* Whether the pod is isolated in that direction, and the policies that select it, by name. */
+static bool is_isolated(const Update *u, const Pod *pod, Direction direction, Policies *ret)
 {
 	const NamespaceIndex *namespace = model_namespace_index(u->c->model, pod->namespace);
-	Policies policies = {};
 
 	for (size_t i = 0; namespace && i < namespace->policies.n; i++)
 		if (namespace->policies.at[i]->isolates[direction] &&
-			selector_matches(&namespace->policies.at[i]->pods, &pod->labels))
-			VEC_PUSH(u->scratch, &policies, namespace->policies.at[i]);
-	return policies;
+			pod_is_selected(pod, &namespace->policies.at[i]->pods))
+			VEC_PUSH(u->scratch, ret, namespace->policies.at[i]);
+	return ret->n > 0 || is_isolated_unknown(u->c, pod, namespace);
 }
 
 static int chain_verdict_compare(const void *a, const void *b)
@@ -131,11 +137,12 @@ static Isolation isolate(Update *u, const DirtyAddress *d, Direction direction)
 {
 	const Pod *pod = d->after.pod;
 	Policies policies = {};
+	bool has_chain = false;
 	IndexedChain *old = verdict_before(u->c, direction, d->address), *chain = NULL;
 
 	if (pod && pod_is_local(u->c, pod))
-		policies = isolating(u, pod, direction);
-	if (policies.n)
+		has_chain = is_isolated(u, pod, direction, &policies);
+	if (has_chain)
 		chain = chain_of(u, direction, d->address.family, &policies, pod);
 	if (chain != old) {
 		VEC_PUSH(u->scratch, &u->edits[direction][d->address.family],

@@ -5,7 +5,8 @@
 
 bool pod_is_local(const Compiler *c, const Pod *pod)
 {
-	return c->options.is_all || text_is_equal(pod->host->name, c->options.node);
+	return c->options.is_all || pod->attached ||
+	       text_is_equal(pod->host->name, c->options.node);
 }
 
 static const Namespace *namespace_before(const Update *u, const Pod *pod)
@@ -129,11 +130,11 @@ static void mark_namespaces_dirty(Update *u)
 	}
 }
 
-/* ---- Policies: the local pods that any of them selects ---- */
+/* ---- Policies: the local pods that any of them selects, and those it may select ---- */
 static bool any_selects(const Policies *policies, const Pod *pod)
 {
 	for (size_t i = 0; policies && i < policies->n; i++)
-		if (selector_matches(&policies->at[i]->pods, &pod->labels))
+		if (pod->known == KNOWN_ATTACHED || pod_is_selected(pod, &policies->at[i]->pods))
 			return true;
 	return false;
 }

@@ -13,5 +13,6 @@
  * addresses and toggled policies.
  */
 void dirty_find(Update *u);
-/* Whether this node isolates the pod, if policies select it: it runs here, or `is_all` is set. */
+/* Whether this node isolates the pod, if policies select it: it runs here, as its attachment or the
+ * inventory says, or `is_all` is set. */
 bool pod_is_local(const Compiler *c, const Pod *pod);

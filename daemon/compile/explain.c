@@ -20,8 +20,11 @@ Explainer *explainer_free(Explainer *explainer)
 
 Explainer *explainer_new(const Model *model, const CompileOptions *like)
 {
-	const CompileOptions options = {
-		.node = "", .is_all = true, .table = "netpol", .budget = like->budget};
+	const CompileOptions options = {.node = "",
+		.is_all = true,
+		.table = "netpol",
+		.is_unknown_allowed = like->is_unknown_allowed,
+		.budget = like->budget};
 	Arena *arena = arena_new();
 	Explainer *x = ARENA_NEW(arena, Explainer);
 	Changes changes = {.arena = arena_child(arena)};
@@ -79,8 +82,7 @@ typedef struct Why {
 
 static bool is_isolating(const Why *w, const Policy *policy)
 {
-	return policy->isolates[w->direction] &&
-	       selector_matches(&policy->pods, &w->subject->pod->labels);
+	return policy->isolates[w->direction] && pod_is_selected(w->subject->pod, &policy->pods);
 }
 
 /* Its rules are in force too. */
@@ -281,8 +283,12 @@ static void add_reason(Why *w, Buf *buf)
 }
 
 /* ---- Unknown labels ---- */
-/* The first peer of the rule that may be for the other pod, if its namespace's labels were known.
- */
+static bool is_unknown(const Pod *pod)
+{
+	return pod && pod->known == KNOWN_ATTACHED;
+}
+
+/* The first peer of the rule that may be for the other pod, if all labels were known. */
 static const Peer *undecided_peer(const Why *w, const Policy *policy, const Rule *rule)
 {
 	for (size_t i = 0; rule_has_port(w, rule) && i < rule->peers.n; i++)
@@ -298,11 +304,17 @@ static bool add_undecided(Why *w, Buf *buf, const Policy *policy, const Rule *ru
 
 	if (!peer)
 		return false;
-	buf_printf(buf,
-		"    the labels of namespace %s are unknown, no inventory file has its Namespace "
-		"object: so the rule at %s of %s/%s does not match (",
-		w->other->pod->namespace, place_text(w->arena, rule->origin), policy->namespace,
-		policy->name);
+	if (is_unknown(w->other->pod))
+		buf_printf(buf,
+			"    the labels of pod %s are unknown, no inventory file has it yet",
+			pod_text(w->arena, w->other->pod));
+	else
+		buf_printf(buf,
+			"    the labels of namespace %s are unknown, no inventory file has its "
+			"Namespace object",
+			w->other->pod->namespace);
+	buf_printf(buf, ": so the rule at %s of %s/%s does not match (",
+		place_text(w->arena, rule->origin), policy->namespace, policy->name);
 	add_peer_text(w, buf, policy, peer);
 	buf_add(buf, ")\n");
 	return true;
@@ -333,6 +345,7 @@ static void add_endpoint(Why *w, Buf *buf, const Endpoint *endpoint)
 		buf_printf(buf, "%s (no pod)", address_text(endpoint->address, text));
 }
 
+/* None isolates a pod of unknown labels: it is isolated all the same. */
 static void add_isolating(Why *w, Buf *buf)
 {
 	const Policies *policies = policies_of(w);
@@ -343,10 +356,11 @@ static void add_isolating(Why *w, Buf *buf)
 
 		if (!is_isolating(w, policy))
 			continue;
-		buf_printf(buf, "%s%s/%s (%s)", is_first ? "" : ", ", policy->namespace,
-			policy->name, place_text(w->arena, policy->origin));
+		buf_printf(buf, "%s%s/%s (%s)", is_first ? "    isolated by " : ", ",
+			policy->namespace, policy->name, place_text(w->arena, policy->origin));
 		is_first = false;
 	}
+	buf_add(buf, is_first ? "" : "\n");
 }
 
 /* kube-proxy translates the address before it is filtered, so the verdict would be of another. */
@@ -360,6 +374,24 @@ static void add_service_hint(Why *w, Buf *buf)
 			address_text(w->other->address, text));
 }
 
+/* A pod of this node that is known by the container runtime's record alone. */
+static void add_unlisted(Why *w, Buf *buf)
+{
+	const Pod *pod = w->subject->pod;
+	const char *record = pod && pod->attached ? pod->attached->list.at[0]->origin.file : "";
+
+	if (is_unknown(pod))
+		buf_printf(buf,
+			"    it is attached (%s), but no inventory file has it yet: its labels are "
+			"unknown, and any policy of namespace %s may be for it (unknown_pods)\n",
+			record, pod->namespace);
+	else if (pod && pod->known == KNOWN_REMEMBERED)
+		buf_printf(buf,
+			"    no inventory file has it any more, but it is still attached (%s): its "
+			"last labels count\n",
+			record);
+}
+
 static void add_direction(Why *w, Buf *buf, const Evaluation *evaluation)
 {
 	buf_printf(buf, "  %s of ", direction_text(w->direction));
@@ -371,9 +403,9 @@ static void add_direction(Why *w, Buf *buf, const Evaluation *evaluation)
 				: "");
 		return;
 	}
-	buf_printf(buf, ": %s\n    isolated by ", evaluation->is_allowed ? "allowed" : "denied");
+	buf_printf(buf, ": %s\n", evaluation->is_allowed ? "allowed" : "denied");
+	add_unlisted(w, buf);
 	add_isolating(w, buf);
-	buf_add(buf, "\n");
 	add_reason(w, buf);
 	add_service_hint(w, buf);
 	if (!evaluation->is_allowed)

@@ -17,13 +17,19 @@ static Match namespaces_match(const Selection *s, const Member *member)
 	return member->namespace ? namespace_match(member->namespace, s->namespaces) : MATCH_NO;
 }
 
+static Match pods_match(const Selection *s, const Member *member)
+{
+	if (!s->pods || pod_is_selected(member->pod, s->pods))
+		return MATCH_YES;
+	return member->pod->known == KNOWN_ATTACHED ? MATCH_UNKNOWN : MATCH_NO;
+}
+
 Match selection_match(const Selection *s, const Member *member)
 {
-	Match match = namespaces_match(s, member);
+	Match namespaces = namespaces_match(s, member);
+	Match pods = namespaces == MATCH_NO ? MATCH_NO : pods_match(s, member);
 
-	if (match == MATCH_NO || !s->pods || selector_matches(s->pods, &member->pod->labels))
-		return match;
-	return MATCH_NO;
+	return pods == MATCH_YES ? namespaces : pods;
 }
 
 bool selection_matches(const Selection *s, const Member *member)

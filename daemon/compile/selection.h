@@ -23,7 +23,8 @@ typedef struct Member {
 
 /* Of a PEER_PODS peer; texts and selectors are borrowed. */
 Selection selection_of(const Policy *policy, const Peer *peer);
-/* MATCH_UNKNOWN: only unknown labels of the pod's namespace keep it from being selected. */
+/* MATCH_UNKNOWN: only unknown labels, of the pod or of its namespace, keep it from being selected.
+ */
 Match selection_match(const Selection *selection, const Member *member);
 bool selection_matches(const Selection *selection, const Member *member); /* MATCH_YES */
 /*

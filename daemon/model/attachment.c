@@ -53,6 +53,7 @@ const Attachment *attachment_copy(Arena *arena, const Attachment *attachment, co
 	*copy = (Attachment){.origin = attachment->origin,
 		.namespace = arena_strdup(arena, attachment->namespace),
 		.pod = arena_strdup(arena, attachment->pod),
+		.uid_text = arena_strdup(arena, attachment->uid_text),
 		.uid = attachment->uid,
 		.container = arena_strdup(arena, attachment->container),
 		.interface = arena_strdup(arena, attachment->interface),

@@ -96,9 +96,11 @@ static void move_pods(Model *model, const InventoryPart *old, const InventoryPar
 static void move_attachments(Model *model, const InventoryPart *old, const InventoryPart *new)
 {
 	for (size_t i = 0; i < old->n_attachments; i++)
-		join_remove(model, old->attachments[i]);
+		join_remove(namespace_index_get(model, old->attachments[i]->namespace),
+			old->attachments[i]);
 	for (size_t i = 0; i < new->n_attachments; i++)
-		join_add(model, new->attachments[i]);
+		join_add(namespace_index_get(model, new->attachments[i]->namespace),
+			new->attachments[i]);
 }
 
 static void remove_candidate(NamespaceIndex *namespace, const Namespace *object)

@@ -43,18 +43,16 @@ static Join *get(NamespaceIndex *namespace, const char *name, Uid uid)
 	return join;
 }
 
-void join_add(Model *model, const Attachment *attachment)
+void join_add(NamespaceIndex *namespace, const Attachment *attachment)
 {
-	Join *join = get(namespace_index_get(model, attachment->namespace), attachment->pod,
-		attachment->uid);
+	Join *join = get(namespace, attachment->pod, attachment->uid);
 
 	VEC_PUSH(join->arena, &join->attachments, attachment);
 }
 
-void join_remove(Model *model, const Attachment *attachment)
+void join_remove(NamespaceIndex *namespace, const Attachment *attachment)
 {
-	Join *join = find(namespace_index_get(model, attachment->namespace), attachment->pod,
-		attachment->uid);
+	Join *join = find(namespace, attachment->pod, attachment->uid);
 	size_t i = 0;
 
 	assert(join);

@@ -30,8 +30,8 @@ typedef struct Join {
 } Join;
 
 /* Adds to, or removes from, the join that the attachment belongs to; join_update() must follow. */
-void join_add(Model *model, const Attachment *attachment);
-void join_remove(Model *model, const Attachment *attachment);
+void join_add(NamespaceIndex *namespace, const Attachment *attachment);
+void join_remove(NamespaceIndex *namespace, const Attachment *attachment);
 /* Makes the pods of all joins of that name anew, and frees joins without attachments. */
 void join_update(Model *model, NamespaceIndex *namespace, const char *name, Arena *scratch);
 /* The model's pods of that name: those of the joins, and the inventory's, if no join takes it. */

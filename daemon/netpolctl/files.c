@@ -44,6 +44,19 @@ int ctl_read_directories(Ctl *ctl)
 	return r ? r : read_directories(ctl, SOURCE_INVENTORY, &ctl->settings.inventory);
 }
 
+int ctl_read_attachments(Ctl *ctl)
+{
+	SourceDir *dir;
+
+	if (!*ctl->settings.attachments)
+		return 0;
+	dir = source_dir_new(SOURCE_ATTACHMENTS, ctl->settings.attachments, false);
+	source_dir_set_optional(dir, ctl->settings.is_attachments_auto);
+	assert(ctl->n_dirs < ARRAY_SIZE(ctl->dirs));
+	ctl->dirs[ctl->n_dirs++] = dir;
+	return source_dir_refresh(dir, 0);
+}
+
 void ctl_free(Ctl *ctl)
 {
 	ctl->snapshot = snapshot_free(ctl->snapshot);

@@ -22,13 +22,18 @@ static bool reads_our_directories(const Ctl *ctl, const Report *report)
 	const Texts *policies = &ctl->settings.policies, *inventory = &ctl->settings.inventory;
 	const Texts *told = &report->directories;
 
-	if (told->n != policies->n + inventory->n)
-		return false;
-	for (size_t i = 0; i < told->n; i++)
-		if (!text_is_equal(told->at[i],
-			    i < policies->n ? policies->at[i] : inventory->at[i - policies->n]))
+	Texts ours = {};
+
+	for (size_t i = 0; i < policies->n; i++)
+		VEC_PUSH(ctl->arena, &ours, policies->at[i]);
+	for (size_t i = 0; i < inventory->n; i++)
+		VEC_PUSH(ctl->arena, &ours, inventory->at[i]);
+	if (*ctl->settings.attachments)
+		VEC_PUSH(ctl->arena, &ours, ctl->settings.attachments);
+	for (size_t i = 0; told->n == ours.n && i < ours.n; i++)
+		if (!text_is_equal(told->at[i], ours.at[i]))
 			return false;
-	return true;
+	return told->n == ours.n;
 }
 
 /* NULL, or why the saved copies of these directories cannot be read. Without a folder there are
@@ -82,7 +87,9 @@ static int restore(Ctl *ctl, Diags *diags)
 	int r = run_find_new_boot(ctl->settings.state, diags, &is_new_boot);
 
 	for (size_t i = 0; r == 0 && i < ctl->n_dirs; i++)
-		r = source_dir_restore(ctl->dirs[i], ctl->settings.state, is_new_boot, diags);
+		if (source_dir_kind(ctl->dirs[i]) != SOURCE_ATTACHMENTS)
+			r = source_dir_restore(
+				ctl->dirs[i], ctl->settings.state, is_new_boot, diags);
 	return r;
 }
 
@@ -91,6 +98,8 @@ static int load_snapshot(Ctl *ctl, bool is_in_force)
 	Diags diags = {.arena = ctl->arena};
 	int r = ctl_read_directories(ctl);
 
+	if (r == 0)
+		r = ctl_read_attachments(ctl);
 	if (r == 0 && is_in_force)
 		r = restore(ctl, &diags);
 	if (r < 0)

@@ -34,7 +34,8 @@ typedef struct Ctl {
 	/* by ctl_load_settings() */
 	Settings settings;
 	/* by ctl_read_directories(), ctl_load(); freed by ctl_free(), after the command */
-	SourceDir *dirs[2 * SETTINGS_DIRECTORIES_MAX]; /* n_dirs: policies, then inventory */
+	/* n_dirs: policies, then inventory, then attachments */
+	SourceDir *dirs[2 * SETTINGS_DIRECTORIES_MAX + 1];
 	size_t n_dirs;
 	Snapshot *snapshot;
 } Ctl;
@@ -49,8 +50,10 @@ int ctl_fail(const char *words); /* prints the error; returns CTL_ERROR */
 int ctl_load_settings(Ctl *ctl);
 /* A snapshot of the n directories, which the caller frees. */
 Snapshot *ctl_merge(SourceDir *const *dirs, size_t n);
-/* Reads the directories of the settings. Prints nothing. 0 or -errno. */
+/* Reads the directories of policies and inventory. Prints nothing. 0 or -errno. */
 int ctl_read_directories(Ctl *ctl);
+/* The container runtime's records, if there are some. Likewise. */
+int ctl_read_attachments(Ctl *ctl);
 void ctl_free(Ctl *ctl);
 
 /* ---- in_force.c ---- */

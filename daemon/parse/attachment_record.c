@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define RECORD_KIND "cniCacheV1"
+#define ERROR_KIND "netpolRecordError"
 #define ADDRESSES_MAX 64   /* of one interface */
 #define INTERFACES_MAX 256 /* in one result */
 
@@ -40,7 +41,7 @@ static void read_argument(Record *r, const Node *pair)
 	else if (strcmp(name, "K8S_POD_NAME") == 0)
 		r->attachment.pod = value;
 	else if (strcmp(name, "K8S_POD_UID") == 0)
-		r->attachment.uid = uid_of(value);
+		r->attachment.uid_text = value;
 }
 
 /* ---- What the plugins made: result ---- */
@@ -112,14 +113,17 @@ static void read_interfaces(Record *r, const Node *result)
 	for (size_t i = 0; i < node_count(list) && i < INTERFACES_MAX && !is_found; i++) {
 		const Node *one =
 			node_expect(&r->reader, list->items.at[i], NODE_MAP, "interfaces");
-		const char *name = one ? text_or_empty(r, one, "name") : "";
+		const char *name = one ? text_or_empty(r, one, "name") : "", *sandbox;
 
 		if (!one)
 			continue;
-		if (!*text_or_empty(r, one, "sandbox")) {
+		sandbox = text_or_empty(r, one, "sandbox");
+		if (!*sandbox) {
 			r->attachment.port = name;
 		} else if (strcmp(name, r->attachment.interface) == 0) {
 			read_mac(r, one);
+			if (!*r->attachment.netns) /* the record has it since libcni 1.2 only */
+				r->attachment.netns = sandbox;
 			is_found = true;
 		}
 	}
@@ -142,6 +146,11 @@ static void read_record(Record *r, const Node *root)
 	const Node *arguments, *result;
 	const char *kind = text_or_empty(r, root, "kind");
 
+	if (strcmp(kind, ERROR_KIND) == 0) {
+		DIAG_ERROR(r->reader.diags, root->origin, "attachment", NULL,
+			"the record cannot be used: %s", text_or_empty(r, root, "error"));
+		return;
+	}
 	if (strcmp(kind, RECORD_KIND) != 0) {
 		DIAG_ERROR(r->reader.diags, root->origin, "attachment", NULL,
 			"kind \"%s\": this is no record of libcni, whose kind is \"" RECORD_KIND
@@ -156,6 +165,7 @@ static void read_record(Record *r, const Node *root)
 	arguments = node_field(&r->reader, root, "cniArgs", NODE_LIST);
 	for (size_t i = 0; i < node_count(arguments); i++)
 		read_argument(r, arguments->items.at[i]);
+	r->attachment.uid = uid_of(r->attachment.uid_text);
 	result = node_field(&r->reader, root, "result", NODE_MAP);
 	if (!is_whole(r, root) || !result)
 		return;
@@ -168,6 +178,7 @@ void attachment_record_read(Source *source, Arena *scratch, const char *text, si
 	Record r = {.reader = {scratch, &source->diags},
 		.scratch = scratch,
 		.attachment = {.namespace = "",
+			.uid_text = "",
 			.pod = "",
 			.container = "",
 			.interface = "",
@@ -189,4 +200,66 @@ void attachment_record_read(Source *source, Arena *scratch, const char *text, si
 		strcmp(r.attachment.interface, "lo") != 0)
 		VEC_PUSH(source->arena, &source->attachments,
 			attachment_copy(source->arena, &r.attachment, source->file));
+}
+
+/* ---- Text ---- */
+static void add_field(Buf *buf, const char *before, const char *text)
+{
+	buf_add(buf, before);
+	text_add_json(buf, text);
+}
+
+static void add_argument(Buf *buf, const char *before, const char *value)
+{
+	add_field(buf, before, value);
+	buf_add(buf, "]");
+}
+
+static void add_interfaces(Buf *buf, const Attachment *a)
+{
+	char text[MAC_TEXT_SIZE];
+
+	buf_add(buf, "\"interfaces\":[");
+	if (*a->port) {
+		add_field(buf, "{\"name\":", a->port);
+		buf_add(buf, *a->netns ? "}," : "}");
+	}
+	if (*a->netns) {
+		add_field(buf, "{\"name\":", a->interface);
+		add_field(buf, ",\"mac\":", mac_is_known(a->mac) ? mac_text(a->mac, text) : "");
+		add_field(buf, ",\"sandbox\":", a->netns);
+		buf_add(buf, "}");
+	}
+	buf_add(buf, "]");
+}
+
+const char *attachment_record_text(Arena *arena, const Attachment *a)
+{
+	Buf buf = {.arena = arena};
+	char text[ADDRESS_TEXT_SIZE];
+
+	buf_add(&buf, "{\"kind\":\"" RECORD_KIND "\"");
+	add_field(&buf, ",\"containerId\":", a->container);
+	add_field(&buf, ",\"ifName\":", a->interface);
+	add_argument(&buf, ",\"cniArgs\":[[\"K8S_POD_NAMESPACE\",", a->namespace);
+	add_argument(&buf, ",[\"K8S_POD_NAME\",", a->pod);
+	add_argument(&buf, ",[\"K8S_POD_UID\",", a->uid_text);
+	buf_add(&buf, "],\"result\":{");
+	add_interfaces(&buf, a);
+	buf_add(&buf, ",\"ips\":[");
+	for (size_t i = 0; i < a->addresses.n; i++)
+		buf_printf(&buf, "%s{\"address\":\"%s/%d\"}", i ? "," : "",
+			address_text(a->addresses.at[i], text),
+			a->addresses.at[i].family == FAMILY_IPV4 ? 32 : 128);
+	buf_add(&buf, "]}}\n");
+	return buf_text(&buf);
+}
+
+const char *attachment_record_error(Arena *arena, const char *why)
+{
+	Buf buf = {.arena = arena};
+
+	add_field(&buf, "{\"kind\":\"" ERROR_KIND "\",\"error\":", why);
+	buf_add(&buf, "}\n");
+	return buf_text(&buf);
 }

@@ -7,6 +7,7 @@
 const char *const BRIDGE_MODE_TEXT[] = {"auto", "br_netfilter", "conntrack", "off", NULL};
 const char *const SENDERS_MODE_TEXT[] = {"check", "every", "listed", "off", NULL};
 static const char *const ENFORCE_TEXT[] = {"local", "all", NULL};
+static const char *const UNKNOWN_TEXT[] = {"isolate", "allow", NULL};
 static const char *const DENY_TEXT[] = {"reject", "drop", NULL};
 static const char *const POD_TUNNELS_TEXT[] = {"drop", "allow", NULL};
 
@@ -19,6 +20,8 @@ static const Schema SCHEMA = {(const Field[]){
 	{.key = "node"},
 	{.key = "policies"},
 	{.key = "inventory"},
+	{.key = "attachments"},
+	{.key = "unknown_pods"},
 	{.key = "state"},
 	{.key = "runtime"},
 	{.key = "table"},
@@ -41,6 +44,7 @@ void settings_default(Arena *arena, const char *node, Settings *ret_settings)
 {
 	*ret_settings = (Settings){.node = arena_strdup(arena, node),
 		.is_host_name = true,
+		.attachments = ATTACHMENTS_AUTO,
 		.state = "/var/lib/netpol",
 		.runtime = "/run/netpol",
 		.table = "netpol",
@@ -161,6 +165,21 @@ static void read_directories(Reader *reader, const Node *root, const char *key, 
 }
 
 /* ---- Other values ---- */
+static void read_attachments(Reader *reader, const Node *root, const char **text)
+{
+	const Node *node = node_field(reader, root, "attachments", NODE_STRING);
+
+	if (!node)
+		return;
+	if (*node->text && node->text[0] != '/' && strcmp(node->text, ATTACHMENTS_AUTO) != 0)
+		DIAG_ERROR(reader->diags, node->origin, "invalid-value", NULL,
+			"attachments: Invalid value: \"%s\": must be an absolute path, "
+			"\"" ATTACHMENTS_AUTO "\", or empty",
+			node->text);
+	else
+		*text = node->text;
+}
+
 /* An nft identifier that needs no quotes, so that it cannot end the name in a ruleset's text. */
 static void read_table(Reader *reader, const Node *root, Settings *settings)
 {
@@ -262,6 +281,8 @@ int settings_parse(
 	settings->is_host_name &= !node_get(root, "node");
 	read_directories(&reader, root, "policies", &settings->policies);
 	read_directories(&reader, root, "inventory", &settings->inventory);
+	read_attachments(&reader, root, &settings->attachments);
+	read_choice(&reader, root, "unknown_pods", UNKNOWN_TEXT, &settings->unknown_pods);
 	read_text(&reader, root, "state", true, &settings->state);
 	read_text(&reader, root, "runtime", true, &settings->runtime);
 	read_table(&reader, root, settings);

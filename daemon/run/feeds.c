@@ -42,7 +42,7 @@ static SourceDir *take_or_make(Feeds *feeds, SourceKind kind, const char *path)
 		feeds->dirs[i] = NULL;
 		return dir;
 	}
-	return source_dir_new(kind, path, true);
+	return source_dir_new(kind, path, kind != SOURCE_ATTACHMENTS);
 }
 
 /* Appends the directories of one kind to the list `new`; those that stay come from `old`. */
@@ -54,9 +54,22 @@ static void add_dirs(Feeds *new, Feeds *old, SourceKind kind, const Texts *paths
 	}
 }
 
+/* A record that is removed is so for good, since its pod's network is gone: no withdrawal. */
+static void add_attachments(Feeds *new, Feeds *old, const Settings *settings)
+{
+	SourceDir *dir;
+
+	if (!*settings->attachments)
+		return;
+	dir = take_or_make(old, SOURCE_ATTACHMENTS, settings->attachments);
+	source_dir_set_optional(dir, settings->is_attachments_auto);
+	new->kinds[new->n] = SOURCE_ATTACHMENTS;
+	new->dirs[new->n++] = dir;
+}
+
 void feeds_set(Feeds *feeds, const Settings *settings)
 {
-	size_t n = (size_t)settings->policies.n + settings->inventory.n;
+	size_t n = (size_t)settings->policies.n + settings->inventory.n + 1;
 	Feeds new = {.kinds = memory_calloc(n, sizeof(SourceKind)),
 		.dirs = memory_calloc(n, sizeof(SourceDir *))};
 
@@ -64,6 +77,7 @@ void feeds_set(Feeds *feeds, const Settings *settings)
 	add_dirs(&new, feeds, SOURCE_INVENTORY, &settings->inventory);
 	for (size_t i = 0; i < new.n; i++)
 		source_dir_set_withdraw_ms(new.dirs[i], (uint64_t)settings->withdraw_ms);
+	add_attachments(&new, feeds, settings);
 	free_dirs(feeds);
 	*feeds = new;
 }
@@ -117,6 +131,16 @@ uint64_t feeds_next_withdrawal(const Feeds *feeds)
 	return next;
 }
 
+bool feeds_mark_stale(Feeds *feeds)
+{
+	bool is_marked = false;
+
+	for (size_t i = 0; i < feeds->n; i++)
+		if (feeds->kinds[i] == SOURCE_ATTACHMENTS)
+			is_marked |= source_dir_mark_stale(feeds->dirs[i]);
+	return is_marked;
+}
+
 bool feeds_are_current(const Feeds *feeds)
 {
 	for (size_t i = 0; i < feeds->n; i++)
@@ -131,7 +155,8 @@ bool feeds_are_known(const Feeds *feeds, bool is_in_force, Faults *faults)
 
 	for (size_t i = 0; i < feeds->n; i++) {
 		const SourceDir *dir = feeds->dirs[i];
-		bool is_unknown = source_dir_count(dir) == 0 && !is_in_force;
+		bool is_unknown = source_dir_count(dir) == 0 && !is_in_force &&
+				  feeds->kinds[i] != SOURCE_ATTACHMENTS;
 
 		if (source_dir_diags(dir)->n_errors == 0)
 			continue;
@@ -171,7 +196,8 @@ int feeds_restore(Feeds *feeds, const char *state, bool is_new_boot, Diags *diag
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < feeds->n; i++)
-		r = source_dir_restore(feeds->dirs[i], state, is_new_boot, diags);
+		if (feeds->kinds[i] != SOURCE_ATTACHMENTS)
+			r = source_dir_restore(feeds->dirs[i], state, is_new_boot, diags);
 	return r;
 }
 

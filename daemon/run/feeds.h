@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * feeds: the directories that netpold reads. A feed is a directory and its kind: policies or
- * inventory. The list is made from the settings, in the order in which status.json and the
- * diagnostics name the files. Other modules get it as (dirs, n), and must not rely on which
- * directory is at which index.
+ * feeds: the directories that netpold reads. A feed is a directory and its kind: policies,
+ * inventory, or attachments (records of the container runtime). The list is made from the settings,
+ * in the order in which status.json and the diagnostics name the files. Other modules get it as
+ * (dirs, n), and must not rely on which directory is at which index.
  *
  * Lifetime: as long as the daemon. feeds_set() makes the list anew after the settings were read,
  * and keeps a directory, with the parsed versions of its files, if its kind and path are the same.
@@ -41,6 +41,8 @@ int feeds_refresh(Feeds *feeds, uint64_t now_ms, void (*on_stage)(void *context)
 uint64_t feeds_next_withdrawal(const Feeds *feeds);
 /* Adds a warning for each feed that has stopped: source_dir_check_feeds(). */
 void feeds_check(const Feeds *feeds, int64_t now_s, Diags *diags);
+/* Marks attachments that have gone without an event: source_dir_mark_stale(). False: none has. */
+bool feeds_mark_stale(Feeds *feeds);
 /* Whether a refresh would find nothing new. Reads no file. */
 bool feeds_are_current(const Feeds *feeds);
 /*

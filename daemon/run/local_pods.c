@@ -48,7 +48,10 @@ static void remove_pod(LocalPods *pods, const Pod *pod)
 	uint32_t i = find_place(pods, pod);
 	Pods *list = &pods->pods;
 
-	if (i == list->n || pod_compare_p(&list->at[i], &pod) != 0)
+	/* several may have one name: see pods of another uid in model.h */
+	while (i < list->n && list->at[i] != pod && pod_compare_p(&list->at[i], &pod) == 0)
+		i++;
+	if (i == list->n || list->at[i] != pod)
 		return;
 	list->n--;
 	memmove(&list->at[i], &list->at[i + 1], (list->n - i) * sizeof(Pod *));
@@ -66,7 +69,8 @@ static void insert_pod(LocalPods *pods, const Pod *pod)
 
 static bool is_wanted(const LocalPods *pods, const Pod *pod)
 {
-	return pod && pod_is_subject(pod) && text_is_equal(pod->host->name, pods->node);
+	return pod && pod_is_subject(pod) &&
+	       (pod->attached || text_is_equal(pod->host->name, pods->node));
 }
 
 void local_pods_update(LocalPods *pods, const Changes *changes)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Options that netpold and netpolctl share: they replace settings of netpol.conf. */
 #include "run.h"
+#include <string.h>
 
 /* One that is over the limit is kept, so that settings_read() finds that there are too many. */
 static void add(DirectoryOptions *directories, const char *path)
@@ -21,6 +22,9 @@ bool settings_option_set(SettingsOptions *options, int option, const char *argum
 		return true;
 	case OPTION_INVENTORY:
 		add(&options->inventory, argument);
+		return true;
+	case OPTION_ATTACHMENTS:
+		options->attachments = argument;
 		return true;
 	case OPTION_NODE:
 		options->node = argument;
@@ -65,9 +69,15 @@ int settings_read(
 	if (replace_directories(arena, &ret_settings->inventory, &options->inventory, "--inventory",
 		    diags) != 0)
 		r = PARSE_E_INVALID;
+	replace(&ret_settings->attachments, options->attachments);
 	replace(&ret_settings->node, options->node);
 	ret_settings->is_host_name &= !options->node;
 	replace(&ret_settings->runtime, options->runtime);
+	if (strcmp(ret_settings->attachments, ATTACHMENTS_AUTO) == 0) {
+		ret_settings->is_attachments_auto = true;
+		ret_settings->attachments =
+			arena_printf(arena, "%s/attachments", ret_settings->runtime);
+	}
 	return r;
 }
 
@@ -76,6 +86,7 @@ CompileOptions settings_compile_options(const Settings *settings)
 	return (CompileOptions){.node = settings->node,
 		.is_all = settings->enforce == ENFORCE_ALL,
 		.is_drop = settings->deny == DENY_DROP,
+		.is_unknown_allowed = settings->unknown_pods == UNKNOWN_ALLOW,
 		.table = settings->table,
 		.budget = {.elements = (size_t)settings->namespace_elements,
 			.rules = (size_t)settings->namespace_rules,

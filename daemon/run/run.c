@@ -7,6 +7,7 @@
  *     event                            what follows
  *     ----------------------------     ----------------------------------------------------------
  *     inotify                          mark, prefetch; start the burst timer (debounce)
+ *     inotify, of records              mark; update at once
  *     burst, withdrawal, retry timer   update: feeds -> pipeline -> enforcer -> state keeper,
  *                                      stale flows, report
  *     notification of our tables       repair, before everything else
@@ -34,6 +35,7 @@
 #include "notify.h"
 #include "other_engines.h"
 #include "pipeline.h"
+#include "queued_packets.h"
 #include "reporter.h"
 #include "sender_check.h"
 #include "settings.h"
@@ -159,10 +161,15 @@ static SendersBridge senders_bridge(const BridgeState *bridge)
 
 static int enforce(Daemon *d, Ruleset *wanted[KERNEL_TABLE_N])
 {
+	const Ruleset *applied = enforcer_applied(d->enforcer, KERNEL_INET);
+	const Ruleset *before = applied ? ruleset_ref(applied) : NULL;
 	int r = enforcer_apply(d->enforcer, wanted);
 
-	if (r == 0)
+	if (r == 0) {
+		queued_packets_drop(before, enforcer_applied(d->enforcer, KERNEL_INET));
 		state_keeper_save_files(d->keeper);
+	}
+	ruleset_unref(before);
 	if (*enforcer_refusal(d->enforcer))
 		faults_add(&d->faults, "%s", enforcer_refusal(d->enforcer));
 	return r;
@@ -263,10 +270,19 @@ static void on_update_due(void *context)
 	update(context);
 }
 
-static void on_files_changed(void *context)
+/*
+ * A pod's first process starts right after its record is written, so that is not debounced. What
+ * else is pending is taken along.
+ */
+static void on_files_changed(void *context, bool is_urgent)
 {
 	Daemon *d = context;
 
+	if (is_urgent) {
+		timer_stop(d->burst);
+		update(d);
+		return;
+	}
 	timer_start(d->burst, (uint64_t)d->settings->settle_ms * 1000);
 	feeds_prefetch(d->feeds);
 }
@@ -324,6 +340,8 @@ static void check_health(Daemon *d)
 
 	undo_tampering(d);
 	sender_check_repair(d->senders, !nft_generation_is_accounted(d->nft));
+	if (feeds_mark_stale(d->feeds))
+		update(d);
 	why = health_find_fault(&subjects);
 	undo_tampering(d); /* notifications that the check read from the socket */
 	if (why || !faults_is_empty(&d->faults))
@@ -432,6 +450,8 @@ static void fill_status(void *context, Arena *arena, Status *ret_status)
 		.senders = sender_check_report(d->senders),
 		.unhealthy = faults_is_empty(&d->faults) ? NULL : d->faults.text,
 		.model = pipeline_model(d->pipeline),
+		.local_pods = pipeline_local_pods(d->pipeline),
+		.attachments = d->settings->attachments,
 		.ruleset = enforcer_applied(d->enforcer, KERNEL_INET),
 		.diags = collect_diags(d, arena, error)};
 	ret_status->dirs = feeds_dirs(d->feeds, &ret_status->n_dirs);

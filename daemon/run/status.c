@@ -40,6 +40,23 @@ static const char *file_state(const SourceDirFile *file)
 	return file->accepted ? "last good version in force" : "not in force";
 }
 
+/* Each pod has one: they are counted, not listed. */
+static bool is_good_record(const SourceDir *dir, const SourceDirFile *file)
+{
+	return source_dir_kind(dir) == SOURCE_ATTACHMENTS && file->current &&
+	       file->current == file->accepted && file->current->diags.list.n == 0;
+}
+
+static void add_attachments(Buf *buf, const Status *status)
+{
+	buf_add(buf, "  \"attachments\": {\"directory\": ");
+	text_add_json(buf, status->attachments ? status->attachments : "");
+	buf_printf(buf,
+		", \"pods_by_record_and_inventory\": %zu, \"pods_by_record_alone\": %zu, "
+		"\"pods_by_inventory_alone\": %zu},\n",
+		status->totals.by_both, status->totals.by_record, status->totals.by_inventory);
+}
+
 static void add_files(Buf *buf, const Status *status)
 {
 	bool is_first = true;
@@ -49,6 +66,8 @@ static void add_files(Buf *buf, const Status *status)
 		for (size_t i = 0; i < source_dir_count(status->dirs[d]); i++) {
 			SourceDirFile file = source_dir_file(status->dirs[d], i);
 
+			if (is_good_record(status->dirs[d], &file))
+				continue;
 			buf_add(buf, is_first ? "\n    {\"file\": " : ",\n    {\"file\": ");
 			text_add_json(buf, arena_printf(buf->arena, "%s/%s",
 						   source_dir_path(status->dirs[d]), file.name));
@@ -126,6 +145,7 @@ const char *status_json(Arena *arena, const Status *status)
 		"\"isolated_addresses\": %zu, \"sets\": %zu, \"chains\": %zu, \"elements\": "
 		"%zu},\n",
 		t.policies, t.pods, t.namespaces, t.isolated, t.sets, t.chains, t.elements);
+	add_attachments(&buf, status);
 	buf_printf(&buf, "  \"errors\": %zu,\n  \"warnings\": %zu,\n", t.errors, t.warnings);
 	add_files(&buf, status);
 	add_diags(&buf, status->diags);
@@ -138,6 +158,16 @@ static void add_metric(
 {
 	buf_printf(buf, "# HELP netpol_%s %s\n# TYPE netpol_%s %s\nnetpol_%s %llu\n", name, help,
 		name, type, name, value);
+}
+
+static void add_attached_metric(Buf *buf, const Totals *t)
+{
+	buf_printf(buf,
+		"# HELP netpol_local_pods Pods of this node, by what they are known from: a record "
+		"of the container runtime, the inventory.\n# TYPE netpol_local_pods gauge\n"
+		"netpol_local_pods{known=\"both\"} %zu\nnetpol_local_pods{known=\"record\"} %zu\n"
+		"netpol_local_pods{known=\"inventory\"} %zu\n",
+		t->by_both, t->by_record, t->by_inventory);
 }
 
 static void add_health_metric(Buf *buf, Health health)
@@ -180,6 +210,7 @@ const char *status_metrics(Arena *arena, const Status *status)
 		"Established flows that a change forbade.", status->killed);
 	add_metric(&buf, "policies", "gauge", "Policies in force.", t.policies);
 	add_metric(&buf, "pods", "gauge", "Pods in the inventory.", t.pods);
+	add_attached_metric(&buf, &t);
 	add_metric(&buf, "isolated_addresses", "gauge", "Addresses of isolated pods.", t.isolated);
 	add_metric(&buf, "chains", "gauge", "Chain classes in the kernel.", t.chains);
 	add_metric(&buf, "sets", "gauge", "Sets in the kernel.", t.sets);

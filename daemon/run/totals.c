@@ -23,7 +23,11 @@ Totals totals_of(const Status *status)
 		t.policies = counts.policies;
 		t.pods = counts.pods;
 		t.namespaces = counts.namespaces;
+		t.by_both = counts.attached - counts.unlisted;
+		t.by_record = counts.unlisted;
 	}
+	for (size_t i = 0; status->local_pods && i < status->local_pods->n; i++)
+		t.by_inventory += !status->local_pods->at[i]->attached;
 	if (status->ruleset) {
 		t.isolated = count_isolated(status->ruleset);
 		t.sets = status->ruleset->sets.n;

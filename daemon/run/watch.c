@@ -15,6 +15,10 @@
 #define FILE_EVENTS                                                                                \
 	(IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE |        \
 		IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
+/* A record is written in place, and complete when it is closed: nothing of it is read before. */
+#define RECORD_EVENTS                                                                              \
+	(IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF |   \
+		IN_MOVE_SELF | IN_ONLYDIR)
 #define PARENT_EVENTS                                                                              \
 	(IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF |     \
 		IN_ONLYDIR | IN_MASK_ADD)
@@ -29,7 +33,7 @@ struct Watch {
 	int fd; /* -1: no inotify instance was to be had */
 	sd_event_source *source;
 	const char *trouble; /* of the last watch_arm(); NULL: none */
-	void (*on_change)(void *context);
+	void (*on_change)(void *context, bool is_urgent);
 	void *context;
 	WatchedDir *dirs; /* n of them */
 	size_t n;
@@ -92,6 +96,11 @@ static bool is_on_path(const Watch *watch, const struct inotify_event *e)
 	return false;
 }
 
+static uint32_t events_of(const SourceDir *dir)
+{
+	return source_dir_kind(dir) == SOURCE_ATTACHMENTS ? RECORD_EVENTS : FILE_EVENTS;
+}
+
 static bool mark_everything(const Watch *watch)
 {
 	bool is_marked = false;
@@ -132,11 +141,20 @@ static bool take_event(const Watch *watch, const struct inotify_event *e)
 	return (e->mask & ~(uint32_t)(IN_MODIFY | IN_ISDIR)) != 0 && mark(watch, e);
 }
 
+static bool is_of_record(const Watch *watch, const struct inotify_event *e)
+{
+	for (size_t i = 0; i < watch->n; i++)
+		if (e->wd == watch->dirs[i].wd &&
+			source_dir_kind(watch->dirs[i].dir) == SOURCE_ATTACHMENTS)
+			return true;
+	return false;
+}
+
 static int on_inotify(sd_event_source *source, int fd, uint32_t events, void *context)
 {
 	Watch *watch = context;
 	_Alignas(struct inotify_event) char buffer[64 * 1024];
-	bool has_changed = false;
+	bool has_changed = false, is_urgent = false;
 	ssize_t n;
 
 	(void)source, (void)events;
@@ -144,15 +162,18 @@ static int on_inotify(sd_event_source *source, int fd, uint32_t events, void *co
 		for (char *at = buffer; at < buffer + n;) {
 			const struct inotify_event *e = (const struct inotify_event *)at;
 
-			has_changed |= take_event(watch, e);
+			if (take_event(watch, e)) {
+				has_changed = true;
+				is_urgent |= is_of_record(watch, e);
+			}
 			at += sizeof(*e) + e->len;
 		}
 	if (has_changed)
-		watch->on_change(watch->context);
+		watch->on_change(watch->context, is_urgent);
 	return 0;
 }
 
-Watch *watch_new(sd_event *event, void (*on_change)(void *context), void *context)
+Watch *watch_new(sd_event *event, void (*on_change)(void *context, bool is_urgent), void *context)
 {
 	Watch *watch = MEMORY_NEW(Watch);
 
@@ -206,7 +227,7 @@ static int watch_directory(int fd, WatchedDir *watched)
 	const char *path = source_dir_path(watched->dir);
 	int r = watch_ancestor(fd, path);
 
-	watched->wd = inotify_add_watch(fd, path, FILE_EVENTS);
+	watched->wd = inotify_add_watch(fd, path, events_of(watched->dir));
 	if (watched->wd < 0 && errno != ENOENT && errno != ENOTDIR)
 		return r ? r : -errno;
 	return r;
@@ -239,7 +260,7 @@ bool watch_is_alive(const Watch *watch)
 {
 	for (size_t i = 0; i < watch->n; i++)
 		if (inotify_add_watch(watch->fd, source_dir_path(watch->dirs[i].dir),
-			    FILE_EVENTS) != watch->dirs[i].wd)
+			    events_of(watch->dirs[i].dir)) != watch->dirs[i].wd)
 			return false;
 	return true;
 }

@@ -20,8 +20,9 @@
 
 typedef struct Watch Watch;
 
-/* Watches nothing before watch_arm(). Borrows the event loop. */
-Watch *watch_new(sd_event *event, void (*on_change)(void *context), void *context);
+/* Watches nothing before watch_arm(). Borrows the event loop. is_urgent: records of the container
+ * runtime are among what has changed. */
+Watch *watch_new(sd_event *event, void (*on_change)(void *context, bool is_urgent), void *context);
 Watch *watch_free(Watch *watch);
 /*
  * Watches these n directories, which are borrowed until the next call. After an error with one of

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A directory of sources: its lifetime, queries, events, and its own diagnostics. */
 #include "directory.h"
+#include "attachment_file.h"
 #include <string.h>
 
 /* ---- Lifetime ---- */
@@ -36,7 +37,17 @@ void source_dir_set_withdraw_ms(SourceDir *dir, uint64_t withdraw_ms)
 	dir->withdraw_ms = withdraw_ms;
 }
 
+void source_dir_set_optional(SourceDir *dir, bool is_optional)
+{
+	dir->is_optional = is_optional;
+}
+
 /* ---- Queries ---- */
+SourceKind source_dir_kind(const SourceDir *dir)
+{
+	return dir->kind;
+}
+
 const char *source_dir_path(const SourceDir *dir)
 {
 	return dir->path;
@@ -83,6 +94,19 @@ bool source_dir_has_restored(const SourceDir *dir)
 		if (entry_at(&dir->entries, i)->is_restored)
 			return true;
 	return false;
+}
+
+bool source_dir_mark_stale(SourceDir *dir)
+{
+	bool is_marked = false;
+
+	for (size_t i = 0; i < dir->entries.all.n; i++) {
+		const Entry *entry = entry_at(&dir->entries, i);
+
+		if (entry->accepted && attachment_file_is_stale(entry->accepted))
+			is_marked |= source_dir_mark(dir, entry->name);
+	}
+	return is_marked;
 }
 
 /* ---- Events ---- */

@@ -17,6 +17,7 @@ struct SourceDir {
 	PendingList pending;
 	IgnoredNames ignored;
 	uint64_t withdraw_ms;
+	bool is_optional;   /* it may be missing, as long as nothing was read from it */
 	bool has_links;	    /* some entries are symbolic links */
 	bool was_refreshed; /* at least once, with success */
 	bool is_complete;   /* it has a file SOURCE_COMPLETE, at the last full scan */

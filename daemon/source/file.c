@@ -5,6 +5,7 @@
  * such a file never blocks.
  */
 #include "file.h"
+#include "attachment_file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -54,7 +55,11 @@ static const char *open_error(int error)
 
 static const char *stat_error(const struct stat *st, SourceKind kind)
 {
-	size_t most = kind == SOURCE_POLICIES ? PARSE_POLICY_BYTES_MAX : PARSE_INVENTORY_BYTES_MAX;
+	static const size_t most[] = {
+		PARSE_POLICY_BYTES_MAX, PARSE_INVENTORY_BYTES_MAX, PARSE_RECORD_BYTES_MAX};
+	static const char *const too_large[] = {"larger than 16 MiB, the most a policy file may be",
+		"larger than 2 GiB, the most an inventory may be",
+		"larger than 1 MiB, the most a record may be"};
 
 	if (S_ISDIR(st->st_mode))
 		return "it is a directory, not a file";
@@ -63,10 +68,7 @@ static const char *stat_error(const struct stat *st, SourceKind kind)
 	if (st->st_mode & S_IWOTH)
 		return "it is world-writable, and netpold reads no file that anyone may change "
 		       "(chmod o-w)";
-	if ((uint64_t)st->st_size > most)
-		return kind == SOURCE_POLICIES ? "larger than 16 MiB, the most a policy file may be"
-					       : "larger than 2 GiB, the most an inventory may be";
-	return NULL;
+	return (uint64_t)st->st_size > most[kind] ? too_large[kind] : NULL;
 }
 
 /* ---- Reading ---- */
@@ -202,6 +204,8 @@ int source_file_read(int directory, SourceKind kind, const char *file, const cha
 		r = 0;
 	} else {
 		r = source_parse(kind, file, result.text, result.n, scratch, &result.source);
+		if (r == 0)
+			attachment_file_finish(result.source, &result.stat);
 	}
 	if (r < 0)
 		free(result.text);

@@ -300,6 +300,8 @@ static int refresh_directory(SourceDir *dir, uint64_t now_ms)
 	if (file_error_is_transient(-r))
 		return r;
 	directory_clear_diags(dir);
+	if (r == -ENOENT && dir->is_optional && dir->entries.all.n == 0)
+		return 0;
 	if (!stream) {
 		directory_add_error(dir, strerror(-r));
 		return 0;

@@ -13,7 +13,7 @@
 struct Snapshot {
 	Arena *arena;
 	Model *model;
-	SourceDir **dirs; /* of either kind, n of them; borrowed */
+	SourceDir **dirs; /* of any kind, n of them; borrowed */
 	size_t n;
 	HashTable *policy_names; /* of the policies in force: see names.h */
 	Versions versions;	 /* of the policy files, as chosen by the last update */
@@ -81,13 +81,13 @@ static void merge_policies(Snapshot *snapshot, Changes *changes)
 	policies_accept(&snapshot->versions);
 }
 
-/* ---- Inventory ---- */
+/* ---- Inventory and attachments ---- */
 static InventoryPart part_of(const Source *source)
 {
 	if (!source)
 		return (InventoryPart){};
-	return (InventoryPart){
-		source->pods.at, source->pods.n, source->namespaces.at, source->namespaces.n};
+	return (InventoryPart){source->pods.at, source->pods.n, source->namespaces.at,
+		source->namespaces.n, source->attachments.at, source->attachments.n};
 }
 
 /* True: the version that is merged was updated to what `chosen`, the current one, has. */
@@ -96,7 +96,7 @@ static bool update_in_place(Snapshot *snapshot, EntryTable *entries, Entry *entr
 {
 	InPlace result;
 
-	if (!chosen || !entry->merged)
+	if (!chosen || !entry->merged || chosen->attachments.n + entry->merged->attachments.n > 0)
 		return false;
 	assert(entry->merged == entry->accepted && chosen == entry->current);
 	result = in_place_update(entry->accepted, chosen, snapshot->model, changes);
@@ -136,7 +136,7 @@ static void merge_inventories(Snapshot *snapshot, Changes *changes)
 	for (size_t i = 0; i < snapshot->n; i++) {
 		EntryTable *entries = &snapshot->dirs[i]->entries;
 
-		if (snapshot->dirs[i]->kind != SOURCE_INVENTORY)
+		if (snapshot->dirs[i]->kind == SOURCE_POLICIES)
 			continue;
 		for (size_t k = 0; k < entries->changed.n; k++)
 			merge_inventory_file(snapshot, entries, entries->changed.at[k], changes);

@@ -24,6 +24,7 @@ typedef struct Mac {
 typedef struct Attachment {
 	Origin origin;
 	const char *namespace, *pod; /* whose interface it is */
+	const char *uid_text;	     /* the pod's uid; "" if the runtime does not say it */
 	Uid uid;		     /* of the pod */
 	const char *container;	     /* the id of the pod's sandbox */
 	const char *interface;	     /* in the pod, "eth0" */

@@ -26,7 +26,9 @@ NAME = "kubernetes.io/metadata.name"  # the label that the API server sets on ev
 
 
 class Cluster:
-    """namespaces: {name: labels}, of those with a Namespace object; pods: netlab.Pod; policies: manifests."""
+    """namespaces: {name: labels}, of those with a Namespace object; pods: netlab.Pod; policies: manifests. A pod with
+    more["attached"], a time, has a record of the container runtime since then; with more["unlisted"] it has nothing
+    else, so that its labels are unknown."""
 
     def __init__(self, namespaces, pods, policies):
         self.namespaces = {n: dict(labels, **{NAME: n}) for n, labels in namespaces.items()}
@@ -40,16 +42,24 @@ class Cluster:
         return all(key == NAME for key in keys) and label_selector_matches(selector, {NAME: name})
 
     def has_addresses(self, pod):
-        """Whether policies apply to the pod's addresses: not after it finished, nor on the host network."""
+        """Whether policies apply to the pod's addresses: not after it finished, unless it is attached still, nor on the
+        host network."""
         return (pod.addresses and not pod.more.get("host_network") and
-                pod.more.get("phase", "Running") not in ("Succeeded", "Failed"))
+                (pod.more.get("attached") or pod.more.get("phase", "Running") not in ("Succeeded", "Failed")))
+
+    def is_selected(self, selector, pod):
+        """Unknown labels match only what matches all pods."""
+        if pod.more.get("unlisted"):
+            return not selector.get("matchLabels") and not selector.get("matchExpressions")
+        return label_selector_matches(selector, pod.labels)
 
     def pod_of(self, address):
-        """The pod that an address belongs to. Of several pods: a running one, of these the one that started last."""
+        """The pod that an address belongs to. Of several pods: the one attached last, else a running one, of these the
+        one that started last."""
         candidates = [p for p in self.pods if self.has_addresses(p) and address in p.addresses]
         if not candidates:
             return None
-        return max(candidates, key=lambda p: (p.more.get("phase", "Running") == "Running",
+        return max(candidates, key=lambda p: (p.more.get("attached", 0), p.more.get("phase", "Running") == "Running",
                                              p.more.get("started", "2026-01-01T00:00:00Z"),
                                              p.namespace, p.name))
 
@@ -67,7 +77,7 @@ class Cluster:
                 return False
         elif pod.namespace != policy["metadata"].get("namespace", "default"):
             return False
-        return label_selector_matches(peer.get("podSelector", {}), pod.labels)
+        return self.is_selected(peer.get("podSelector", {}), pod)
 
     def port_matches(self, port, protocol, number, destination):
         if port.get("protocol", "TCP") != protocol:
@@ -93,9 +103,11 @@ class Cluster:
             spec = policy["spec"]
             if policy["metadata"].get("namespace", "default") != subject.namespace:
                 continue
+            if subject.more.get("unlisted"):
+                isolated = True  # any policy of the namespace may be for it
             if direction not in self.types(spec):
                 continue
-            if not label_selector_matches(spec.get("podSelector", {}), subject.labels):
+            if not self.is_selected(spec.get("podSelector", {}), subject):
                 continue
             isolated = True
             for rule in spec.get(direction.lower()) or []:

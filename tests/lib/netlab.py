@@ -47,15 +47,17 @@ class Pod:
         status = {"phase": self.more.get("phase", "Running"), "hostIP": NODE_ADDRESSES[0],
                   "hostIPs": [{"ip": a} for a in NODE_ADDRESSES],
                   "startTime": self.more.get("started", "2026-01-01T00:00:00Z")}
-        if self.addresses:
-            status["podIP"] = self.addresses[0]
-            status["podIPs"] = [{"ip": a} for a in self.addresses]
+        addresses = self.more.get("listed_addresses", self.addresses)
+        if addresses:
+            status["podIP"] = addresses[0]
+            status["podIPs"] = [{"ip": a} for a in addresses]
         spec = {"nodeName": self.node, "containers": [{"name": "c", "ports": [
             {"name": n, "containerPort": p, "protocol": proto} for n, p, proto in self.ports]}]}
         if self.more.get("host_network"):
             spec["hostNetwork"] = True
         return {"apiVersion": "v1", "kind": "Pod",
-                "metadata": {"name": self.name, "namespace": self.namespace, "labels": self.labels},
+                "metadata": dict({"name": self.name, "namespace": self.namespace, "labels": self.labels},
+                                 **{k: self.more[k] for k in ("uid",) if k in self.more}),
                 "spec": spec, "status": status}
 
 
@@ -124,6 +126,9 @@ class Lab:
 
     def inside(self, netns, *command, **more):
         return run("ip", "netns", "exec", netns, *command, **more)
+
+    def inside_popen(self, netns, *command, **more):
+        return subprocess.Popen(["ip", "netns", "exec", netns, *command], **more)
 
     def in_node(self, *command, **more):
         return self.inside(self.node, *command, **more)

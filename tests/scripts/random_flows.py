@@ -9,6 +9,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import records
 from chance import Chance, NUMBERS, PROTOCOLS
 from naive import Cluster
 from netlab import Lab, Pod, NETPOLCTL, run
@@ -22,7 +23,8 @@ OUTSIDE = ["172.17.0.5", "8.8.8.8", "2001:db8::5"]
 
 
 def random_pods(chance):
-    """Among them corner cases: finished pods whose address another pod has, pending pods, pods on the host network."""
+    """Among them corner cases: finished pods whose address another pod has, pending pods, pods on the host network; and
+    pods that are attached: without an address in the inventory, with an old one, finished, not listed."""
     pods = []
     for i in range(12):
         addresses = [f"10.244.1.{10 + i}", f"fd00:244:1::{10 + i:x}"]
@@ -44,7 +46,29 @@ def random_pods(chance):
             addresses = addresses[:1]
         pods.append(Pod(chance.choice(NAMESPACES), f"pod-{i}", addresses, chance.labels(),
                         node="node-1", ports=chance.ports(), **more))
+        if addresses and not more.get("host_network") and chance.random() < 0.4:
+            attach(chance, pods[-1], i, addresses)
     return pods
+
+
+def attach(chance, pod, at, addresses):
+    pod.more["attached"] = 1000000000 + at
+    kind = chance.random()
+    if kind < 0.3:
+        pod.more["unlisted"], pod.ports = True, []
+    elif kind < 0.6:
+        pod.more["listed_addresses"] = []
+    elif kind < 0.8:
+        pod.more["listed_addresses"] = ["10.244.1.99"]
+
+
+def write_records(folder, pods):
+    for name in os.listdir(folder):
+        os.unlink(os.path.join(folder, name))
+    for i, pod in enumerate(pods):
+        if "attached" in pod.more:
+            records.write(folder, records.text(pod.namespace, pod.name, pod.addresses, container=f"c{i}"),
+                          pod.more["attached"])
 
 
 def random_cluster(chance, pods):
@@ -57,7 +81,7 @@ def random_cluster(chance, pods):
 def inventory(namespaces, pods):
     return json.dumps({"kind": "List", "apiVersion": "v1", "items": [
         {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": n, "labels": l}}
-        for n, l in namespaces.items()] + [p.manifest() for p in pods]})
+        for n, l in namespaces.items()] + [p.manifest() for p in pods if not p.more.get("unlisted")]})
 
 
 def some_flows(chance, addresses, n):
@@ -93,12 +117,13 @@ def explain_round(chance, d):
     namespaces, policies, addresses = random_cluster(chance, pods)
     flows = some_flows(chance, addresses, 400)
     Lab.put(f"{d}/i/i.json", inventory(namespaces, pods))
+    write_records(f"{d}/a", pods)
     Lab.put(f"{d}/p/p.json", json.dumps({"kind": "List", "apiVersion": "v1", "items": policies}))
     text = "".join(f"{a} {b} {number}/{protocol}\n" for a, b, protocol, number in flows)
 
     def explain(*flow, **options):
         return run(NETPOLCTL, "-c", f"{d}/netpol.conf", "--files", "--policies", f"{d}/p", "--inventory", f"{d}/i",
-                   "explain", *flow, check=False, **options)
+                   "--attachments", f"{d}/a", "explain", *flow, check=False, **options)
 
     result = explain("--batch", input=text)
     equal(result.returncode, 0, f"netpolctl's exit status: {result.stderr[:300]}")
@@ -111,6 +136,7 @@ def explain_against_naive():
     with tempfile.TemporaryDirectory() as d:
         os.mkdir(f"{d}/p", 0o755)
         os.mkdir(f"{d}/i", 0o755)
+        os.mkdir(f"{d}/a", 0o755)
         Lab.put(f"{d}/netpol.conf", "")
         for i in range(ROUNDS or 150):
             with repeated_by(NETPOL_SEED=SEED + i, NETPOL_ROUNDS=1):

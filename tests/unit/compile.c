@@ -307,6 +307,82 @@ Test(compile, an_address_of_two_pods_is_the_later_ones)
 		source_free(sources[i]);
 }
 
+/* ---- Pods that are attached, and that no inventory has yet ---- */
+static void attach(Model *model, const char *pod, const char *address)
+{
+	Changes changes = {.arena = arena};
+	Source *source = parse(SOURCE_ATTACHMENTS, "record",
+		arena_printf(arena,
+			"{\"kind\":\"cniCacheV1\",\"containerId\":\"c\",\"ifName\":\"eth0\","
+			"\"cniArgs\":"
+			"[[\"K8S_POD_NAMESPACE\",\"n\"],[\"K8S_POD_NAME\",\"%s\"]],\"result\":{"
+			"\"ips\":["
+			"{\"address\":\"%s/24\"}]}}",
+			pod, address));
+	InventoryPart none = {}, part = {.attachments = source->attachments.at,
+					 .n_attachments = source->attachments.n};
+
+	cr_assert_eq(source->attachments.n, 1);
+	model_replace(model, &none, &part, &changes);
+}
+
+static bool is_allowed(
+	const Model *model, bool is_unknown_allowed, const char *source, const char *destination)
+{
+	Explainer *explainer =
+		explainer_new(model, &(CompileOptions){.is_unknown_allowed = is_unknown_allowed});
+	const char *error;
+	Flow flow;
+	bool verdict;
+
+	cr_assert_eq(explain_parse(explainer, source, destination, "80", &flow, &error), 0);
+	verdict = explain_verdict(explainer, &flow);
+	if (!verdict && flow.source.pod && flow.source.pod->known == KNOWN_ATTACHED)
+		cr_expect(strstr(explain_text(explainer, arena, &flow), "unknown"));
+	explainer_free(explainer);
+	return verdict;
+}
+
+Test(compile, a_pod_of_unknown_labels_is_isolated_where_there_are_policies)
+{
+	Model *model = model_new(arena);
+	Source *policy = parse(SOURCE_POLICIES, "1.yaml", arena_printf(arena, POLICY, "x", "1"));
+	Changes changes = {.arena = arena};
+
+	add(model, parse(SOURCE_INVENTORY, "p.json", PODS));
+	attach(model, "new", "10.0.0.9");
+	cr_expect(is_allowed(model, false, "n/new", "8.8.8.8"), "no policy in its namespace");
+	model_set_policy(model, NULL, policy->policies.at[0], false, &changes);
+	cr_expect_not(is_allowed(model, false, "n/new", "8.8.8.8"), "egress, too");
+	cr_expect_not(is_allowed(model, false, "8.8.8.8", "n/new"));
+	cr_expect_not(is_allowed(model, false, "n/b", "10.0.0.9"));
+	cr_expect(is_allowed(model, false, "10.0.0.9", "n/new"), "itself");
+	cr_expect(is_allowed(model, true, "n/new", "8.8.8.8"));
+	cr_expect_not(is_allowed(model, true, "n/new", "n/d"), "it is no peer x=2 for certain");
+}
+
+/* A policy for all pods of the namespace is for it as well; one for all but some may be. */
+Test(compile, what_is_for_all_pods_is_for_one_of_unknown_labels)
+{
+	Model *model = model_new(arena);
+
+	attach(model, "new", "10.0.0.9");
+	add(model, parse(SOURCE_POLICIES, "1.yaml",
+			   "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: "
+			   "{name: a, "
+			   "namespace: 'n'}\nspec: {podSelector: {}, policyTypes: [Egress], "
+			   "egress: [{to: "
+			   "[{ipBlock: {cidr: 10.9.0.0/16}}]}]}\n"));
+	add(model, parse(SOURCE_POLICIES, "2.yaml",
+			   "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: "
+			   "{name: b, "
+			   "namespace: 'n'}\nspec: {podSelector: {matchExpressions: [{key: k, "
+			   "operator: "
+			   "DoesNotExist}]}, policyTypes: [Egress], egress: [{}]}\n"));
+	cr_expect(is_allowed(model, false, "n/new", "10.9.0.1"));
+	cr_expect_not(is_allowed(model, false, "n/new", "8.8.8.8"));
+}
+
 /* A pod is in three files, with these versions: the node of the entry that wins. */
 static const char *node_of_duplicate(const char *const files[3], const char *const versions[3])
 {

@@ -146,7 +146,8 @@ Test(feeds, new_settings_reuse_a_directory_of_the_same_kind_and_path, .init = se
 	.fini = tear_down)
 {
 	Feeds *feeds = feeds_new();
-	Settings settings = {.policies = paths(0, -1), .inventory = paths(1, -1)};
+	Settings settings = {
+		.policies = paths(0, -1), .inventory = paths(1, -1), .attachments = ""};
 	SourceDir *policies;
 	size_t n;
 
@@ -261,8 +262,10 @@ Test(feeds, each_directory_has_its_own_saved_copies, .init = set_up, .fini = tea
 Test(feeds, one_directory_of_each_kind_keeps_what_an_earlier_version_saved, .init = set_up,
 	.fini = tear_down)
 {
-	Settings settings = {
-		.policies = paths(2, 0), .inventory = paths(3, 1), .state = state_path()};
+	Settings settings = {.policies = paths(2, 0),
+		.inventory = paths(3, 1),
+		.attachments = "",
+		.state = state_path()};
 	char folder[NAME_MAX + 1];
 
 	write_file(3, "p.json", pods_text("p", 1));
@@ -328,4 +331,91 @@ Test(feeds, what_a_reboot_took_away_leaves_when_the_directory_is_complete, .init
 	update();
 	expect_counts(0, 1, 0);
 	cr_expect(!source_dir_has_restored(dirs[1]));
+}
+
+/* ---- Records of the container runtime ---- */
+static const char *record_text(const char *netns)
+{
+	return arena_printf(arena,
+		"{\"kind\":\"cniCacheV1\",\"containerId\":\"c\",\"ifName\":\"eth0\","
+		"\"netns\":\"%"
+		"s\","
+		"\"cniArgs\":[[\"K8S_POD_NAMESPACE\",\"n\"],[\"K8S_POD_NAME\",\"p\"]],"
+		"\"result\":"
+		"{\"ips\":[{\"address\":\"10.0.0.7/24\"}]}}",
+		netns);
+}
+
+static void set_up_records(void)
+{
+	arena = arena_new();
+	files_begin();
+	for (int i = 0; i < FOLDERS; i++) {
+		cr_assert_eq(mkdir(folder_path(i), 0755), 0);
+		dirs[i] = source_dir_new(
+			i == 2 ? SOURCE_ATTACHMENTS : SOURCE_INVENTORY, folder_path(i), false);
+	}
+	snapshot = snapshot_new(dirs, FOLDERS);
+}
+
+static const Pod *pod_p(void)
+{
+	return model_pod(snapshot_model(snapshot), "n", "p");
+}
+
+Test(feeds, a_record_comes_changes_and_goes, .init = set_up_records, .fini = tear_down)
+{
+	uint64_t made_at;
+
+	write_file(2, "cbr0-c-eth0", record_text(""));
+	write_file(2, "cni-loopback-c-lo", "not read");
+	update();
+	cr_assert(pod_p());
+	cr_expect_eq(pod_p()->known, KNOWN_ATTACHED);
+	made_at = pod_p()->attached->made_at;
+	cr_expect_gt(made_at, 1700000000000000000u, "the file's time, in ns");
+	write_file(1, "p.json", pods_text("p", 1));
+	update();
+	cr_expect_eq(pod_p()->known, KNOWN_LISTED);
+	cr_expect_eq((unsigned)pod_p()->addresses.at[0].value, 0x0a000007);
+	write_file(2, "cbr0-c-eth0", "{");
+	update();
+	cr_expect(pod_p()->attached, "a broken record leaves the last good one in force");
+	expect_counts(0, 1, 1);
+	remove_file(1, "p.json");
+	update();
+	cr_expect_eq(pod_p()->known, KNOWN_REMEMBERED);
+	remove_file(2, "cbr0-c-eth0");
+	update();
+	cr_expect_null(pod_p());
+	expect_counts(0, 0, 0);
+}
+
+Test(feeds, a_record_whose_network_namespace_is_gone_does_not_count, .init = set_up_records,
+	.fini = tear_down)
+{
+	const Diags *diags;
+
+	write_file(2, "cbr0-c-eth0", record_text("/run/netns/netpol-unit-none"));
+	update();
+	diags = snapshot_diags(snapshot);
+	cr_expect_null(pod_p());
+	cr_assert_eq(diags->list.n, 1);
+	cr_expect_str_eq(diags->list.at[0].code, "stale-attachment");
+	/* a path that a sandbox may hide says nothing */
+	write_file(2, "cbr0-c-eth0", record_text("/proc/999999/ns/net"));
+	update();
+	cr_expect(pod_p());
+	cr_expect_not(source_dir_mark_stale(dirs[2]));
+	expect_counts(0, 1, 0);
+}
+
+Test(feeds, a_directory_of_records_may_be_missing, .init = set_up_records, .fini = tear_down)
+{
+	cr_assert_eq(rmdir(folder_path(2)), 0);
+	update();
+	expect_counts(0, 0, 1);
+	source_dir_set_optional(dirs[2], true);
+	update();
+	expect_counts(0, 0, 0);
 }

@@ -346,6 +346,7 @@ static const Attachment *attachment(const char *name, const char *uid, unsigned 
 		.origin = {.file = arena_printf(arena, "r/%s-%u-%d", name, address, at)},
 		.namespace = "n",
 		.pod = name,
+		.uid_text = uid,
 		.uid = uid_of(uid),
 		.container = arena_printf(arena, "c%d", at),
 		.interface = "eth0",

@@ -896,6 +896,7 @@ Test(parse, records_of_other_plugins)
 		cr_expect_str_eq(source->attachments.at[0]->port, cases[i].port, "%zu", i);
 		cr_expect_eq(mac_is_known(source->attachments.at[0]->mac), cases[i].has_mac);
 		cr_expect_eq(source->attachments.at[0]->uid, 0);
+		cr_expect_str_eq(source->attachments.at[0]->netns, cases[i].has_mac ? "/n" : "");
 		cr_expect_eq(source->attachments.at[0]->addresses.n, 1);
 		source_free(source);
 	}
@@ -945,15 +946,43 @@ Test(parse, hostile_records_are_errors)
 	}
 }
 
+Test(parse, a_trimmed_record_is_the_same_attachment)
+{
+	static const char *const texts[] = {
+		RECORD("eth0", IPS, BRIDGE), RECORD("e\\\"h", "", ""), RECORD("net1", IPS, "")};
+	Arena *arena = arena_new();
+	Source *error;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		Source *whole = good(SOURCE_ATTACHMENTS, "x", texts[i]), *trimmed;
+		const char *text = attachment_record_text(arena, whole->attachments.at[0]);
+
+		trimmed = good(SOURCE_ATTACHMENTS, "x", text);
+		cr_assert_eq(trimmed->attachments.n, 1);
+		cr_expect(attachment_is_equal(whole->attachments.at[0], trimmed->attachments.at[0]),
+			"%s", text);
+		cr_expect_null(strstr(text, "config"));
+		source_free(whole);
+		source_free(trimmed);
+	}
+	error = parse(SOURCE_ATTACHMENTS, "x", attachment_record_error(arena, "a \"b\""));
+	cr_expect_str_eq(first_error(error), "the record cannot be used: a \"b\"");
+	source_free(error);
+	arena_free(arena);
+}
+
 /* As of kubelet's static pods: the API server's copy has another uid than the runtime was given. */
 Test(parse, a_static_pods_uid_is_that_of_kubelet)
 {
 	Source *source = good(SOURCE_INVENTORY, "f.json",
-		"{\"kind\":\"List\",\"items\":[{\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\","
+		"{\"kind\":\"List\",\"items\":[{\"kind\":\"Pod\",\"metadata\":{\"name\":"
+		"\"a\","
 		"\"uid\":\"x\"}},"
-		"{\"kind\":\"Pod\",\"metadata\":{\"name\":\"b\",\"annotations\":{\"kubernetes.io/"
+		"{\"kind\":\"Pod\",\"metadata\":{\"name\":\"b\",\"annotations\":{"
+		"\"kubernetes.io/"
 		"config.hash\""
-		":\"h\"},\"uid\":\"x\"}},{\"kind\":\"Pod\",\"metadata\":{\"name\":\"c\"}}]}");
+		":\"h\"},\"uid\":\"x\"}},{\"kind\":\"Pod\",\"metadata\":{\"name\":\"c\"}}]"
+		"}");
 
 	cr_assert_eq(source->pods.n, 3);
 	cr_expect_eq(source->pods.at[0]->uid, uid_of("x"));
