@@ -53,6 +53,7 @@ typedef struct CompileOptions {
 	bool is_unknown_allowed; /* a pod of unknown labels is not isolated */
 	const char *table;	 /* the nftables table's name */
 	CompileBudget budget;
+	uint16_t log_group; /* of NFLOG, for refused packets; 0: they are only counted */
 } CompileOptions;
 
 /* ---- The compiler ---- */

@@ -47,6 +47,7 @@
  * something; nft_error() has the reason of the last refusal. After a refusal it is not known what
  * the kernel holds, and the caller has to call nft_read().
  */
+#include "nft/denials.h"
 #include "ruleset.h"
 #include "senders.h"
 

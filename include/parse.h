@@ -169,7 +169,9 @@ typedef struct Settings {
 	Texts senders_free;	   /* patterns of "namespace/pod": may send from any address */
 	int pod_tunnels;	   /* PodTunnels */
 	int settle_ms;		   /* how long to debounce file events; milliseconds */
-	int withdraw_ms; /* how long what a deleted file said stays in force; milliseconds */
+	int withdraw_ms;    /* how long what a deleted file said stays in force; milliseconds */
+	bool is_log_denied; /* refused packets are logged, to an NFLOG group */
+	int log_group;
 	/* what the policies of one namespace may ask for; 0: no limit */
 	int namespace_elements, namespace_rules;
 	const char *mirror_kubeconfig, *mirror_directory; /* of netpol-mirror */

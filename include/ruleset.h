@@ -126,6 +126,11 @@ typedef struct BaseOptions {
 	bool is_large[DIRECTION_N][FAMILY_N]; /* it has more than MAP_SMALL_MAX elements */
 	/* pods of this node are isolated in the direction: link-local traffic is refused then */
 	bool is_isolating[DIRECTION_N];
+	/*
+	 * The NFLOG group that refused packets are logged to; 0: they are counted only. No plan
+	 * changes it: a table with another group is replaced as a whole.
+	 */
+	uint16_t log_group;
 } BaseOptions;
 
 /*
@@ -265,8 +270,9 @@ const char *comment_truncate(Arena *arena, const char *text);
  *     moving4, moving6            standby only: the addresses that a change adds to a set or
  *                                 deletes from one
  *
- * The base chains and the chains that refuse have fixed names and belong to nft's render.c. A
- * table's name comes from netpol.conf; temporary tables append a suffix to it (TableRole).
+ * The base chains, the chains that refuse, and what counts and logs refused packets have fixed
+ * names and belong to nft (render.c, denial_rules.c). A table's name comes from netpol.conf;
+ * temporary tables append a suffix to it (TableRole).
  */
 typedef enum ObjectKind { OBJECT_SET, OBJECT_MAP, OBJECT_CHAIN } ObjectKind;
 

@@ -40,8 +40,9 @@ static Ruleset *compile_tagged(const Ruleset *inet, const BridgeOptions *options
 {
 	Ruleset *to = ruleset_new();
 
-	to->base = (BaseOptions){
-		.table = arena_strdup(to->arena, inet->base.table), .kind = TABLE_TAGGED};
+	to->base = (BaseOptions){.table = arena_strdup(to->arena, inet->base.table),
+		.kind = TABLE_TAGGED,
+		.log_group = inet->base.log_group};
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
 		ruleset_add_self(to, f);
 	ruleset_add_podless(to);

@@ -84,15 +84,15 @@ static void render_link(Buf *buf, const BaseOptions *base, bool is_standby)
 
 	if (base->is_isolating[EGRESS])
 		buf_printf(buf, "\t\t%s%s %s goto %s\n", LINK_LOCAL_MATCH[EGRESS], between_pods,
-			from, REFUSAL_CHAIN_NAME[DROP_OUT]);
+			from, REFUSAL_CHAIN_NAME[LINK_OUT]);
 	if (!base->is_isolating[INGRESS])
 		return;
 	buf_printf(buf, "\t\t%s%s %s goto %s\n", LINK_LOCAL_MATCH[INGRESS], between_pods, to,
-		REFUSAL_CHAIN_NAME[DROP_IN]);
+		REFUSAL_CHAIN_NAME[LINK_IN]);
 	buf_printf(buf,
 		"\t\tmeta pkttype { broadcast, multicast } meta protocol { ip, ip6 } %s %s goto "
 		"%s\n",
-		between_pods, to, REFUSAL_CHAIN_NAME[DROP_IN]);
+		between_pods, to, REFUSAL_CHAIN_NAME[LINK_IN]);
 }
 
 /*
@@ -111,7 +111,7 @@ static void render_link_to_node(Buf *buf, const BaseOptions *base, bool is_stand
 		buf_printf(buf, "\t\t%s%s ct direction reply accept\n", LINK_LOCAL_MATCH[EGRESS],
 			from_pod);
 	buf_printf(buf, "\t\t%s%s %s goto %s\n", LINK_LOCAL_MATCH[EGRESS], from_pod,
-		render_pod_port(buf->arena, EGRESS, is_standby), REFUSAL_CHAIN_NAME[DROP_OUT]);
+		render_pod_port(buf->arena, EGRESS, is_standby), REFUSAL_CHAIN_NAME[LINK_OUT]);
 }
 
 /* ---- Routed packets: TABLE_INET ---- */

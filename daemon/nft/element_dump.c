@@ -170,3 +170,43 @@ int element_dump_counters(Netlink *netlink, Arena *arena, const BaseOptions *bas
 
 	return dump_elements(netlink, base, set, &(Dump){visit_counter, &reading});
 }
+
+/* ---- Counters of refused packets ---- */
+typedef struct DenialReading {
+	Arena *arena;
+	Direction direction;
+	Family family;
+	DenialCounts *counts;
+} DenialReading;
+
+static int add_counter(struct nftnl_expr *expression, void *context)
+{
+	DenialCount *count = context;
+
+	count->packets += nftnl_expr_get_u64(expression, NFTNL_EXPR_CTR_PACKETS);
+	count->bytes += nftnl_expr_get_u64(expression, NFTNL_EXPR_CTR_BYTES);
+	return 0;
+}
+
+static int visit_denied(struct nftnl_set_elem *element, void *context)
+{
+	DenialReading *reading = context;
+	uint32_t n = 0;
+	const uint8_t *key = nftnl_set_elem_get(element, NFTNL_SET_ELEM_KEY, &n);
+	DenialCount count = {.direction = reading->direction};
+
+	if (n < (reading->family == FAMILY_IPV4 ? 4u : 16u))
+		return 0;
+	count.address = address_from_bytes(reading->family, key);
+	nftnl_set_elem_expr_foreach(element, add_counter, &count);
+	VEC_PUSH(reading->arena, &reading->counts->list, count);
+	return 0;
+}
+
+int element_dump_denied(Netlink *netlink, Arena *arena, const BaseOptions *base, const char *set,
+	Direction direction, Family family, DenialCounts *counts)
+{
+	DenialReading reading = {arena, direction, family, counts};
+
+	return dump_elements(netlink, base, set, &(Dump){visit_denied, &reading});
+}

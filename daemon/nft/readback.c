@@ -12,6 +12,7 @@
  * with another text, an unknown name, a standby object, or no object where every ruleset has one.
  */
 #include "base_chain.h"
+#include "denial_rules.h"
 #include "element_dump.h"
 #include "kernel.h"
 #include "listing.h"
@@ -26,6 +27,7 @@ typedef struct Reading {
 	const char *table; /* "inet netpol" */
 	BaseOptions base;  /* those that the table was written with: see read_base */
 	Listing listing;
+	DenialObjects denial; /* that the wanted table has */
 	NftState *state;
 	Ruleset *held;
 } Reading;
@@ -119,6 +121,18 @@ static void compare_refusal_chains(Reading *r)
 	}
 }
 
+/* Their elements are the kernel's: see denial_rules.h. */
+static void compare_denial_objects(Reading *r)
+{
+	for (size_t i = 0; i < r->denial.n; i++) {
+		const DenialObject *object = &r->denial.at[i];
+		Buf buf = {.arena = r->scratch};
+
+		buf_add(&buf, object->text);
+		compare_block(r, object->keyword, object->name, &buf, true);
+	}
+}
+
 static void compare_base_chains(Reading *r)
 {
 	for (BaseChain c = BASE_FORWARD; c < BASE_CHAIN_N; c++) {
@@ -144,6 +158,7 @@ static void compare_structure(Reading *r)
 		compare_block(r, "chain", wanted->chains.at[i]->name, &buf, false);
 	}
 	compare_maps(r);
+	compare_denial_objects(r);
 	compare_refusal_chains(r);
 	compare_base_chains(r);
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
@@ -225,8 +240,19 @@ static void read_chain(Reading *r, const ListingBlock *block)
 					   .direction = name.direction});
 }
 
+static bool is_denial_object(const Reading *r, const ListingBlock *block)
+{
+	for (size_t i = 0; i < r->denial.n; i++)
+		if (strcmp(r->denial.at[i].name, block->name) == 0 &&
+			strcmp(r->denial.at[i].keyword, block->keyword) == 0)
+			return true;
+	return false;
+}
+
 static int read_block(Reading *r, const ListingBlock *block)
 {
+	if (is_denial_object(r, block))
+		return 0;
 	if (strcmp(block->keyword, "set") == 0)
 		return read_set(r, block);
 	if (strcmp(block->keyword, "map") == 0)
@@ -282,6 +308,7 @@ static int read_table(Reading *r, const char *text)
 
 	r->listing = listing_parse(r->scratch, text);
 	read_base(r);
+	denial_objects(r->scratch, &r->base, &r->denial);
 	compare_structure(r);
 	for (size_t i = 0; error == 0 && i < r->listing.blocks.n; i++)
 		error = read_block(r, r->listing.blocks.at[i]);

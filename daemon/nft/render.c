@@ -18,6 +18,11 @@ const char *render_family_keyword(Family family)
 	return FAMILY_KEYWORD[family];
 }
 
+const char *render_address_type(Family family)
+{
+	return ADDRESS_TYPE[family];
+}
+
 static const char *protocol_keyword(uint8_t protocol)
 {
 	return protocol == PROTOCOL_TCP ? "tcp" : protocol == PROTOCOL_UDP ? "udp" : "sctp";
@@ -182,7 +187,11 @@ const char *const REFUSAL_CHAIN_NAME[REFUSAL_CHAIN_N] = {
 	[REFUSE_OUT] = "refuse_out",
 	[DROP_IN] = "drop_in",
 	[DROP_OUT] = "drop_out",
+	[LINK_IN] = "drop_link_in",
+	[LINK_OUT] = "drop_link_out",
 };
+
+const char *const COUNT_CHAIN_NAME[DIRECTION_N] = {[INGRESS] = "count_in", [EGRESS] = "count_out"};
 
 /* In bridge tables the kernel allows `reject` at the prerouting and input hooks, not at forward. */
 bool render_has_refusal_chain(const BaseOptions *base, RefusalChain refusal)
@@ -199,11 +208,13 @@ static RefusalChain refusal_of(const BaseOptions *base, const Chain *chain)
 
 void render_refusal_chain(Buf *buf, RefusalChain refusal)
 {
-	bool is_ingress = refusal == REFUSE_IN || refusal == DROP_IN;
+	bool is_ingress = refusal == REFUSE_IN || refusal == DROP_IN || refusal == LINK_IN;
 
 	buf_printf(buf, "\tchain %s {\n", REFUSAL_CHAIN_NAME[refusal]);
 	for (size_t i = 0; i < ARRAY_SIZE(NEVER_REFUSED); i++)
 		buf_printf(buf, "\t\t%s %s\n", NEVER_REFUSED[i], is_ingress ? "accept" : "return");
+	if (refusal < LINK_IN)
+		buf_printf(buf, "\t\tjump %s\n", COUNT_CHAIN_NAME[is_ingress ? INGRESS : EGRESS]);
 	buf_add(buf,
 		refusal >= DROP_IN ? "\t\tdrop\n" : "\t\treject with icmpx port-unreachable\n");
 	buf_add(buf, "\t}\n");

@@ -18,6 +18,8 @@ const char *render_table_name(Arena *arena, const BaseOptions *base);
 /* nft's keyword for matches on the family's header: "ip", "ip6". */
 const char *render_family_keyword(Family family);
 
+const char *render_address_type(Family family); /* "ipv4_addr" */
+
 /* Each object is indented by one tab and ends with a line break. */
 void render_set(Buf *buf, const Set *set, bool has_elements);
 /* With the elements `verdicts`; NULL: without. */
@@ -30,14 +32,18 @@ void render_chain(Buf *buf, const BaseOptions *base, const Chain *chain);
 
 /*
  * Refusal chains. The last rule of each pod's chain goes to one of them. They accept what must
- * never be refused (neighbour discovery, a pod's traffic to itself) and reject or drop the rest.
- * Their text is constant: it does not depend on the ruleset.
+ * never be refused (neighbour discovery, a pod's traffic to itself), have the rest counted and
+ * logged (denial_rules.h), and reject or drop it. LINK_IN and LINK_OUT are for packets on a link
+ * that have no pod's address, and count nothing. Their text is constant: it does not depend on the
+ * ruleset.
  */
 typedef enum RefusalChain {
 	REFUSE_IN,
 	REFUSE_OUT,
 	DROP_IN,
 	DROP_OUT,
+	LINK_IN,
+	LINK_OUT,
 	REFUSAL_CHAIN_N
 } RefusalChain;
 extern const char *const REFUSAL_CHAIN_NAME[REFUSAL_CHAIN_N];
@@ -45,3 +51,5 @@ extern const char *const REFUSAL_CHAIN_NAME[REFUSAL_CHAIN_N];
 bool render_has_refusal_chain(const BaseOptions *base, RefusalChain refusal);
 void render_refusal_chain(Buf *buf, RefusalChain refusal);
 void render_refusal_chains(Buf *buf, const BaseOptions *base); /* all that the table has */
+/* To these the refusal chains jump: see denial_rules.h. */
+extern const char *const COUNT_CHAIN_NAME[DIRECTION_N];

@@ -2,6 +2,7 @@
 /* Whole tables and commits as nft scripts. See script.h. */
 #include "script.h"
 #include "base_chain.h"
+#include "denial_rules.h"
 #include "nft.h"
 #include "render.h"
 #include <assert.h>
@@ -23,6 +24,7 @@ static const char *table_text(Arena *arena, const Ruleset *ruleset, bool has_lin
 		render_set(&buf, ruleset->sets.at[i],
 			has_links || ruleset->sets.at[i]->kind != SET_LINKS);
 	render_maps(&buf, ruleset);
+	denial_render(&buf, &ruleset->base);
 	render_refusal_chains(&buf, &ruleset->base);
 	for (size_t i = 0; i < ruleset->chains.n; i++)
 		render_chain(&buf, &ruleset->base, ruleset->chains.at[i]);
@@ -52,9 +54,10 @@ static bool is_addition(const Op *op)
 
 static void render_addition(Buf *buf, const Op *op)
 {
-	if (op->kind == OP_ADD_TABLE)
+	if (op->kind == OP_ADD_TABLE) {
+		denial_render(buf, op->base);
 		render_refusal_chains(buf, op->base);
-	else if (op->kind == OP_ADD_SET)
+	} else if (op->kind == OP_ADD_SET)
 		render_set(buf, op->set, op->set->kind == SET_CIDR);
 	else if (op->kind == OP_ADD_CHAIN)
 		render_chain(buf, op->base, op->chain);

@@ -13,6 +13,7 @@ static const char *const POD_TUNNELS_TEXT[] = {"drop", "allow", NULL};
 
 #define SETTLE_MS_MAX 10000
 #define WITHDRAW_MS_MAX 60000
+#define LOG_GROUP_MAX UINT16_MAX
 #define BUDGET_MAX 1000000000 /* of elements, and of rules */
 
 static const Schema MIRROR = {(const Field[]){{.key = "kubeconfig"}, {.key = "directory"}, {}}};
@@ -36,6 +37,8 @@ static const Schema SCHEMA = {(const Field[]){
 	{.key = "senders"},
 	{.key = "senders_free"},
 	{.key = "pod_tunnels"},
+	{.key = "log_denied"},
+	{.key = "log_group"},
 	{.key = "mirror", .child = &MIRROR},
 	{},
 }};
@@ -52,6 +55,8 @@ void settings_default(Arena *arena, const char *node, Settings *ret_settings)
 		.withdraw_ms = 1000,
 		.namespace_elements = 1000000,
 		.namespace_rules = 100000,
+		.is_log_denied = true,
+		.log_group = 6443,
 		.mirror_kubeconfig = "/etc/netpol/kubeconfig",
 		.mirror_directory = "/run/netpol/mirror"};
 	VEC_PUSH(arena, &ret_settings->policies, SETTINGS_POLICIES_DEFAULT);
@@ -242,16 +247,25 @@ static void read_senders_free(Reader *reader, const Node *root, Settings *settin
 		settings->senders_free = patterns;
 }
 
-static void read_number(Reader *reader, const Node *root, const char *key, int max, int *number)
+static void read_truth(Reader *reader, const Node *root, const char *key, bool *truth)
+{
+	const Node *node = node_field(reader, root, key, NODE_BOOL);
+
+	if (node)
+		*truth = node->truth;
+}
+
+static void read_number(
+	Reader *reader, const Node *root, const char *key, int min, int max, int *number)
 {
 	const Node *node = node_field(reader, root, key, NODE_INT);
 
 	if (!node)
 		return;
-	if (node->number < 0 || node->number > max)
+	if (node->number < min || node->number > max)
 		DIAG_ERROR(reader->diags, node->origin, "invalid-value", NULL,
-			"%s: Invalid value: %lld: must be between 0 and %d", key, node->number,
-			max);
+			"%s: Invalid value: %lld: must be between %d and %d", key, node->number,
+			min, max);
 	else
 		*number = (int)node->number;
 }
@@ -293,10 +307,14 @@ int settings_parse(
 	read_choice(&reader, root, "pod_tunnels", POD_TUNNELS_TEXT, &settings->pod_tunnels);
 	read_senders_free(&reader, root, settings);
 	check_service_cidrs(&reader, root);
-	read_number(&reader, root, "settle_ms", SETTLE_MS_MAX, &settings->settle_ms);
-	read_number(&reader, root, "withdraw_ms", WITHDRAW_MS_MAX, &settings->withdraw_ms);
-	read_number(&reader, root, "namespace_elements", BUDGET_MAX, &settings->namespace_elements);
-	read_number(&reader, root, "namespace_rules", BUDGET_MAX, &settings->namespace_rules);
+	read_number(&reader, root, "settle_ms", 0, SETTLE_MS_MAX, &settings->settle_ms);
+	read_number(&reader, root, "withdraw_ms", 0, WITHDRAW_MS_MAX, &settings->withdraw_ms);
+	read_number(
+		&reader, root, "namespace_elements", 0, BUDGET_MAX, &settings->namespace_elements);
+	read_number(&reader, root, "namespace_rules", 0, BUDGET_MAX, &settings->namespace_rules);
 	read_mirror(&reader, root, settings);
+	read_truth(&reader, root, "log_denied", &settings->is_log_denied);
+	/* group 0 is the one that other programs take by default */
+	read_number(&reader, root, "log_group", 1, LOG_GROUP_MAX, &settings->log_group);
 	return diags->n_errors == errors ? 0 : PARSE_E_INVALID;
 }

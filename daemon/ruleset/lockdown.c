@@ -31,8 +31,9 @@ Ruleset *ruleset_lockdown(const Ruleset *ruleset, const char *table)
 	const Set *podless;
 	Set *copy;
 
-	lockdown->base = (BaseOptions){
-		.table = arena_strdup(lockdown->arena, table), .kind = ruleset->base.kind};
+	lockdown->base = (BaseOptions){.table = arena_strdup(lockdown->arena, table),
+		.kind = ruleset->base.kind,
+		.log_group = ruleset->base.log_group};
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 		const Set *self = ruleset_set(ruleset, object_name_self(f));
 

@@ -88,6 +88,7 @@ CompileOptions settings_compile_options(const Settings *settings)
 		.is_drop = settings->deny == DENY_DROP,
 		.is_unknown_allowed = settings->unknown_pods == UNKNOWN_ALLOW,
 		.table = settings->table,
+		.log_group = settings->is_log_denied ? (uint16_t)settings->log_group : 0,
 		.budget = {.elements = (size_t)settings->namespace_elements,
 			.rules = (size_t)settings->namespace_rules,
 			.node = settings->enforce == ENFORCE_ALL ? NULL : settings->node}};

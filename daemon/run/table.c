@@ -193,7 +193,9 @@ static int apply_change(const Change *c)
 
 	if (!c->wanted)
 		return apply_absence(c);
-	if (!table->is_known || !table->applied)
+	/* of another log group the refusal chains have other rules: read-back finds the mismatch */
+	if (!table->is_known || !table->applied ||
+		table->applied->base.log_group != c->wanted->base.log_group)
 		return apply_from_unknown(c);
 	if (table->is_naive)
 		return ruleset_is_equal(table->applied, c->wanted)

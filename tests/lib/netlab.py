@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -59,6 +60,11 @@ class Pod:
                 "metadata": dict({"name": self.name, "namespace": self.namespace, "labels": self.labels},
                                  **{k: self.more[k] for k in ("uid",) if k in self.more}),
                 "spec": spec, "status": status}
+
+
+def without_refused(block):
+    """A listed object; without its elements if it is a set to which the kernel adds what was refused."""
+    return re.sub(r"\n\t\telements = \{.*?\}", "", block, flags=re.S) if "flags dynamic" in block else block
 
 
 def run(*command, check=True, **more):
@@ -300,10 +306,11 @@ class Lab:
         return self.is_up_to_date() and self.status().get("state") == "saved"
 
     def listing(self):
-        """The objects of netpold's table as nft lists them, sorted: the order in which they were made is ignored."""
+        """The objects of netpold's table as nft lists them, sorted: the order in which they were made is ignored. What
+        the kernel itself has added, for packets that were refused, is left out."""
         result = self.in_node("nft", "list", "table", "inet", "netpol", check=False)
         body = result.stdout.removeprefix("table inet netpol {\n").removesuffix("}\n")
-        return sorted(b.strip("\n") for b in body.split("\n\t}\n"))
+        return sorted(without_refused(b.strip("\n")) for b in body.split("\n\t}\n"))
 
     def ctl(self, *arguments, **more):
         return run(NETPOLCTL, "-c", self.conf, *arguments, check=False, **more)

@@ -33,6 +33,7 @@ HEADERS = {"base": {"base"}, "model": {"base"}, "ruleset": {"base"}, "parse": {"
            "run": {"compile", "nft", "links", "senders", "source"}, "mirror": {"parse", "source"}}
 LIBRARIES = {"yaml.h": {"parse"}, "yajl/": {"parse"}, "libconfig.h": {"parse"}, "nftables/": {"nft"},
              "libnftnl/": {"nft"}, "libmnl/": {"nft", "links"}, "libnetfilter_conntrack/": {"nft"},
+             "libnetfilter_log/": {"nft"},
              "linux/netfilter": {"nft"}, "linux/rtnetlink": {"links"}, "systemd/": {"run", "mirror"},
              "curl/": {"mirror"}}
 PURE = {"base", "model", "ruleset", "senders", "parse", "compile"}

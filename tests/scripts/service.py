@@ -847,7 +847,10 @@ TAMPERING = ("add rule inet netpol forward accept", "insert rule inet netpol for
              "add rule inet netpol forward ct state established,related accept; "
              "add rule inet netpol forward ip saddr vmap @egress4", f"delete element inet netpol ingress4 {{ {A} }}",
              f"delete element inet netpol self4 {{ {A} . {A} }}", "add set inet netpol odd { type ipv4_addr; }",
-             "delete table inet netpol", "flush ruleset", "flush table inet netpol", "add table inet netpol_guard")
+             "delete table inet netpol", "flush ruleset", "flush table inet netpol",
+             "flush chain inet netpol count_in", "add rule inet netpol count_in accept",
+             "flush chain inet netpol refuse_in; flush chain inet netpol drop_in; "
+             "flush chain inet netpol count_in; delete set inet netpol denied_in4", "add table inet netpol_guard")
 
 
 def repairs():

@@ -762,9 +762,9 @@ static size_t settings(Arena *arena, const char *text, Settings *ret_settings)
 Test(parse, settings_are_checked)
 {
 	static const char *const bad[] = {"tabel = \"x\";", "table = \"a b\";", "table = \"9\";",
-		"settle_ms = -1;", "settle_ms = \"1\";", "withdraw_ms = 60001;",
-		"withdraw_ms = -1;", "bridge = \"yes\";", "enforce = true;",
-		"policies = \"relative\";", "node = \"\";", "deny = \"Drop\";",
+		"settle_ms = -1;", "settle_ms = \"1\";", "withdraw_ms = 60001;", "log_denied = 1;",
+		"log_group = 0;", "log_group = 65536;", "withdraw_ms = -1;", "bridge = \"yes\";",
+		"enforce = true;", "policies = \"relative\";", "node = \"\";", "deny = \"Drop\";",
 		"namespace_elements = -1;", "namespace_elements = \"1\";", "namespace_element = 1;",
 		"namespace_rules = 1000000001;", "namespace_rules = 1.5;", "mirror = 7;",
 		"mirror = { kubeconfig = \"k\"; };", "mirror = { directory = 7; };",

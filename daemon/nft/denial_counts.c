@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The counters of refused packets, read and cleaned up. See include/nft/denials.h. */
+#include "denial_rules.h"
+#include "element_dump.h"
+#include "kernel.h"
+#include "transaction.h"
+#include <errno.h>
+#include <libnftnl/common.h>
+#include <libnftnl/table.h>
+#include <linux/netfilter/nf_tables.h>
+
+/* ---- The table's handle ---- */
+static int on_table(const struct nlmsghdr *header, void *context)
+{
+	struct nftnl_table *table = nftnl_table_alloc();
+
+	if (!table)
+		memory_end();
+	if (nftnl_table_nlmsg_parse(header, table) == 0)
+		*(uint64_t *)context = nftnl_table_get_u64(table, NFTNL_TABLE_HANDLE);
+	nftnl_table_free(table);
+	return MNL_CB_STOP;
+}
+
+/* 0 and *ret_handle 0: there is no such table. */
+static int read_handle(Netlink *netlink, const BaseOptions *base, uint64_t *ret_handle)
+{
+	char buffer[4096] = {};
+	uint32_t sequence = netlink->sequence++;
+	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(
+		buffer, NFT_MSG_GETTABLE, netlink_table_family(base), 0, sequence);
+	ssize_t got;
+
+	mnl_attr_put_strz(header, NFTA_TABLE_NAME, base->table);
+	if (mnl_socket_sendto(netlink->socket, header, header->nlmsg_len) < 0)
+		return -errno;
+	got = mnl_socket_recvfrom(netlink->socket, buffer, sizeof(buffer));
+	if (got < 0)
+		return -errno;
+	*ret_handle = 0;
+	if (mnl_cb_run(buffer, (size_t)got, sequence, netlink_port(netlink), on_table, ret_handle) <
+		0)
+		return errno == ENOENT ? 0 : -errno;
+	return 0;
+}
+
+/* ---- Reading ---- */
+int nft_read_denied(Nft *nft, Arena *arena, const BaseOptions *base, DenialCounts *ret_counts)
+{
+	DenialCounts counts = {};
+	int r = read_handle(nft->netlink, base, &counts.handle);
+
+	for (Direction d = INGRESS; counts.handle && d < DIRECTION_N; d++)
+		for (Family f = FAMILY_IPV4; r == 0 && f < FAMILY_N; f++)
+			r = element_dump_denied(
+				nft->netlink, arena, base, denial_set_name(d, f), d, f, &counts);
+	if (r == 0)
+		*ret_counts = counts;
+	return r;
+}
+
+/* ---- Cleaning up ---- */
+/* Deletions of one set, as an operation that transaction.c can send. */
+static void add_deletion(Commit *commit, Arena *arena, const BaseOptions *base,
+	const DenialCounts *counts, Direction direction, Family family)
+{
+	Set *set = ARENA_NEW(arena, Set);
+	Op op = {.kind = OP_DEL_ELEMENTS, .set = set, .base = base};
+
+	*set = (Set){
+		.name = denial_set_name(direction, family), .kind = SET_PODS, .family = family};
+	for (size_t i = 0; i < counts->list.n; i++)
+		if (counts->list.at[i].direction == direction &&
+			counts->list.at[i].address.family == family)
+			VEC_PUSH(arena, &op.elements,
+				(Element){.address = counts->list.at[i].address});
+	if (op.elements.n)
+		VEC_PUSH(arena, &commit->ops, op);
+}
+
+int nft_forget_denied(Nft *nft, const BaseOptions *base, const DenialCounts *counts)
+{
+	ARENA_CLEANUP Arena *scratch = arena_new();
+	Commit commit = {.name = "forget"};
+	TransactionResult sent = {};
+	int r;
+
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+			add_deletion(&commit, scratch, base, counts, d, f);
+	r = transaction_send_commit(nft->netlink, scratch, &commit, &sent);
+	nft->commits += sent.is_sent;
+	return r;
+}

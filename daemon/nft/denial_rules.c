@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Counting and logging refused packets. See denial_rules.h. */
+#include "denial_rules.h"
+#include "render.h"
+
+#define LIMIT_NAME "logged"
+#define COUNTED_MAX 65536
+/* 100 a second for a minute are 6,000: the sets never fill up unless somebody adds elements. */
+#define SEEN_MAX 65536
+/* Enough for the headers that a log entry is made from, with IPv6 extension headers. */
+#define SNAPSHOT_BYTES 128
+
+static const char *const PREFIX[DIRECTION_N] = {
+	[INGRESS] = DENIAL_PREFIX_IN, [EGRESS] = DENIAL_PREFIX_OUT};
+static const char *const COUNTED[DIRECTION_N][FAMILY_N] = {
+	[INGRESS] = {"denied_in4", "denied_in6"}, [EGRESS] = {"denied_out4", "denied_out6"}};
+static const char *const SEEN[DIRECTION_N][FAMILY_N] = {
+	[INGRESS] = {"seen_in4", "seen_in6"}, [EGRESS] = {"seen_out4", "seen_out6"}};
+static const char *const SEEN_OTHER[DIRECTION_N][FAMILY_N] = {
+	[INGRESS] = {"seen_in4_other", "seen_in6_other"},
+	[EGRESS] = {"seen_out4_other", "seen_out6_other"}};
+
+const char *denial_set_name(Direction direction, Family family)
+{
+	return COUNTED[direction][family];
+}
+
+static void add(
+	Arena *arena, DenialObjects *objects, const char *keyword, const char *name, Buf *buf)
+{
+	VEC_PUSH(arena, objects, (DenialObject){keyword, name, buf_text(buf)});
+}
+
+/* ---- Sets ---- */
+static void add_counted(Arena *arena, DenialObjects *objects, Direction direction, Family family)
+{
+	const char *name = COUNTED[direction][family];
+	Buf buf = {.arena = arena};
+
+	buf_printf(&buf,
+		"\tset %s {\n\t\ttype %s\n\t\tsize %d\n\t\tflags dynamic\n\t\tcounter\n"
+		"\t\tcomment \"refused by %s, for each pod\"\n\t}\n",
+		name, render_address_type(family), COUNTED_MAX, direction_text(direction));
+	add(arena, objects, "set", name, &buf);
+}
+
+static void add_seen(
+	Arena *arena, DenialObjects *objects, Direction direction, Family family, bool has_ports)
+{
+	const char *name = (has_ports ? SEEN : SEEN_OTHER)[direction][family];
+	const char *address = render_address_type(family);
+	Buf buf = {.arena = arena};
+
+	buf_printf(&buf,
+		"\tset %s {\n\t\ttype %s . %s . inet_proto%s\n\t\tsize %d\n"
+		"\t\tflags dynamic,timeout\n\t\ttimeout 1m\n"
+		"\t\tcomment \"refused by %s and logged\"\n\t}\n",
+		name, address, address, has_ports ? " . inet_service" : "", SEEN_MAX,
+		direction_text(direction));
+	add(arena, objects, "set", name, &buf);
+}
+
+static void add_limit(Arena *arena, DenialObjects *objects)
+{
+	Buf buf = {.arena = arena};
+
+	buf_add(&buf, "\tlimit " LIMIT_NAME " {\n\t\trate 100/second burst 200 packets\n\t}\n");
+	add(arena, objects, "limit", LIMIT_NAME, &buf);
+}
+
+/* ---- Chains ---- */
+static void render_count(Buf *buf, Direction direction, Family family)
+{
+	buf_printf(buf, "\t\tupdate @%s { %s %s }\n", COUNTED[direction][family],
+		render_family_keyword(family), direction == INGRESS ? "daddr" : "saddr");
+}
+
+/* "th dport" would read other protocols' bytes: a checksum of ICMP. */
+static void render_log(
+	Buf *buf, const BaseOptions *base, Direction direction, Family family, bool has_ports)
+{
+	const char *set = (has_ports ? SEEN : SEEN_OTHER)[direction][family];
+	const char *ip = render_family_keyword(family);
+	const char *key = arena_printf(buf->arena, "%s saddr . %s daddr . meta l4proto%s", ip, ip,
+		has_ports ? " . th dport" : "");
+
+	buf_printf(buf,
+		"\t\tmeta l4proto %s{ tcp, udp, sctp } %s != @%s limit name \"" LIMIT_NAME
+		"\" add @%s { %s } log prefix \"%s\" group %u snaplen %d\n",
+		has_ports ? "" : "!= ", key, set, set, key, PREFIX[direction], base->log_group,
+		SNAPSHOT_BYTES);
+}
+
+static void add_chain(
+	Arena *arena, const BaseOptions *base, DenialObjects *objects, Direction direction)
+{
+	Buf buf = {.arena = arena};
+
+	buf_printf(&buf, "\tchain %s {\n", COUNT_CHAIN_NAME[direction]);
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+		render_count(&buf, direction, f);
+	for (Family f = FAMILY_IPV4; base->log_group && f < FAMILY_N; f++) {
+		render_log(&buf, base, direction, f, true);
+		render_log(&buf, base, direction, f, false);
+	}
+	buf_add(&buf, "\t}\n");
+	add(arena, objects, "chain", COUNT_CHAIN_NAME[direction], &buf);
+}
+
+void denial_objects(Arena *arena, const BaseOptions *base, DenialObjects *ret_objects)
+{
+	DenialObjects objects = {};
+
+	if (base->log_group)
+		add_limit(arena, &objects);
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+			add_counted(arena, &objects, d, f);
+			if (!base->log_group)
+				continue;
+			add_seen(arena, &objects, d, f, true);
+			add_seen(arena, &objects, d, f, false);
+		}
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
+		add_chain(arena, base, &objects, d);
+	*ret_objects = objects;
+}
+
+void denial_render(Buf *buf, const BaseOptions *base)
+{
+	DenialObjects objects;
+
+	denial_objects(buf->arena, base, &objects);
+	for (size_t i = 0; i < objects.n; i++)
+		buf_add(buf, objects.at[i].text);
+}

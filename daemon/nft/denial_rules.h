@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * denial_rules: what a table has to count and to log the packets that it refuses, as nft text.
+ *
+ * The refusal chains jump to count_in or count_out before they refuse, so an allowed packet pays
+ * nothing. Such a chain counts the packet for the pod that refuses it, and logs it to an NFLOG
+ * group if its source, destination, protocol and port were not logged within the last minute:
+ *
+ *     denied_in4, ... denied_out6        address: packets and bytes refused for this pod
+ *     seen_in4, ... seen_out6            what was logged: TCP, UDP and SCTP, which have ports
+ *     seen_in4_other, ...                the same of all other protocols
+ *     logged                             a limit: at most 100 packets a second are logged
+ *
+ * The kernel adds the elements itself, when a packet comes ("flags dynamic"). So they are no part
+ * of a ruleset: plans, comparisons and read-back look at the objects, not at their elements. Only
+ * verdict maps lead to these chains, so an address in denied_... is that of a pod that is isolated,
+ * or was: sets that anybody could fill would be full when a pod needs them. What is dropped for its
+ * link-local, broadcast or multicast address is neither counted nor logged (drop_link_in).
+ *
+ * The limit comes before the addition: a packet over the limit is not remembered as logged, and so
+ * the next one like it is logged later. A full set logs nothing. Packets are refused in any case.
+ */
+#include "ruleset.h"
+
+#define DENIAL_PREFIX_IN "in" /* of the log messages: which direction refused */
+#define DENIAL_PREFIX_OUT "out"
+
+const char *denial_set_name(Direction direction, Family family); /* denied_... */
+
+/* One of the objects of a table with these options: a limit, a set or a chain. */
+typedef struct DenialObject {
+	const char *keyword, *name; /* "set", "denied_in4" */
+	const char *text;	    /* as render.h has them, in the caller's arena */
+} DenialObject;
+
+typedef VEC(DenialObject) DenialObjects;
+
+/* All of them, in the order in which a table is written. base->log_group 0: those that count. */
+void denial_objects(Arena *arena, const BaseOptions *base, DenialObjects *ret_objects);
+void denial_render(Buf *buf, const BaseOptions *base); /* their texts */

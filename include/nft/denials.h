@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * Refused packets: how many each pod has refused, and a message for each new flow of them.
+ *
+ * Both are the kernel's work, by objects of our tables (daemon/nft/denial_rules.h). Counters are
+ * read when somebody wants to know them. Messages come by NFLOG, to the one process that has bound
+ * the group: a log of this module.
+ */
+#include "ruleset.h"
+
+typedef struct Nft Nft;
+
+/* What refused a packet. A new kind needs its prefix in daemon/nft/denial_log.c, and its words. */
+typedef enum DenialKind { DENIED_INGRESS, DENIED_EGRESS, DENIAL_KIND_N } DenialKind;
+
+/* ---- Messages ---- */
+typedef struct Denial {
+	DenialKind kind;
+	Tuple tuple; /* ports: 0 if the protocol has none */
+} Denial;
+
+typedef struct DenialLog DenialLog;
+
+/*
+ * Whether the kernel can log to NFLOG groups (module nfnetlink_log, which it loads on first use):
+ * tried with a rule that is made and deleted in one transaction, in a table of its own
+ * (TABLE_PROBE). If not, *ret_why is the reason, valid as nft_error().
+ */
+bool nft_can_log(Nft *nft, const char *table, const char **ret_why);
+/* Binds the group, of the caller's network namespace. 0; -EBUSY: another process has it; -errno. */
+int denial_log_open(uint16_t group, DenialLog **ret_log);
+DenialLog *denial_log_close(DenialLog *log); /* takes NULL; returns NULL */
+int denial_log_fd(const DenialLog *log);     /* to poll */
+/*
+ * Reads at most `max` messages, without waiting. Returns how many of ret_denials were filled; fewer
+ * than max: there are no more. Messages that did not fit into the socket, or that are about no IP
+ * packet, are counted: see denial_log_lost().
+ */
+size_t denial_log_read(DenialLog *log, Denial *ret_denials, size_t max);
+uint64_t denial_log_lost(const DenialLog *log); /* since it was opened */
+
+/* ---- Counters ---- */
+typedef struct DenialCount {
+	Direction direction;
+	Address address; /* of the pod that refused */
+	uint64_t packets, bytes;
+} DenialCount;
+
+typedef struct DenialCounts {
+	uint64_t handle; /* of the table: a table that was made again has another one; 0: none */
+	VEC(DenialCount) list;
+} DenialCounts;
+
+/* The table's counters, in the arena; none if there is no such table. 0 or -errno. */
+int nft_read_denied(Nft *nft, Arena *arena, const BaseOptions *base, DenialCounts *ret_counts);
+/* Deletes the counters of addresses that are no isolated pod's any more. 0 or -errno. */
+int nft_forget_denied(Nft *nft, const BaseOptions *base, const DenialCounts *counts);
