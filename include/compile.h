@@ -141,3 +141,18 @@ bool explain_verdict(const Explainer *explainer, const Flow *flow);
 const char *explain_text(const Explainer *explainer, Arena *arena, const Flow *flow);
 /* The same as a JSON object. */
 const char *explain_json(const Explainer *explainer, Arena *arena, const Flow *flow);
+
+/* ---- Why a packet was refused ---- */
+typedef struct Refusal {
+	Policies policies;   /* that isolate the pod in the direction; none: it is no pod's */
+	Texts places;	     /* of these policies: "file:line" */
+	const char *nearest; /* one line: the rule that comes nearest, and what it lacks */
+} Refusal;
+
+/*
+ * The reason of one direction, by the model and its compiler: no ruleset is made for it, so that
+ * netpold can ask for each refused flow. Lists and texts are in the arena; policies are the
+ * model's.
+ */
+void explain_refusal(const Model *model, const Compiler *compiler, Arena *arena, const Flow *flow,
+	Direction direction, Refusal *ret_refusal);

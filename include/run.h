@@ -31,6 +31,7 @@ enum {
 
 #define RUN_STATUS_FILE "status.json"
 #define RUN_METRICS_FILE "netpol.prom"
+#define RUN_DENIED_FILE "denied.jsonl"
 #define RUN_CONF_DEFAULT "/etc/netpol/netpol.conf"
 #define RUN_VERSION NETPOL_VERSION /* by the compiler's options, from meson.build */
 
@@ -154,17 +155,24 @@ typedef struct SenderReport {
 	Texts free;	  /* "namespace/name" of those that may send from other addresses, too */
 	ForgedTotals forged;
 } SenderReport;
+/* Refused flows since netpold's start. */
+typedef struct DenialFigures {
+	uint64_t flows[DENIAL_KIND_N]; /* that are in the ring, and in the journal */
+	uint64_t unlogged;	       /* of them: the journal did not take them */
+	uint64_t lost;		       /* that netpold did not read in time, or could not read */
+} DenialFigures;
 
 /* Borrows everything that it points to. */
 typedef struct Status {
-	uint64_t generation; /* changes applied since the start */
-	uint64_t repairs;    /* how often a foreign change of our tables was undone */
-	uint64_t killed;     /* established flows that were reset because a change forbids them */
-	int64_t applied_at;  /* of the last change, seconds since the epoch; 0: none yet */
-	int64_t checked_at;  /* of the last look at kernel and files; 0: none yet */
-	unsigned check_s;  /* the next look is at most that many seconds later; 0: there is none */
-	unsigned apply_ms; /* how long the last change took */
-	NftCounts last;	   /* of the last change */
+	uint64_t generation;	     /* changes applied since the start */
+	uint64_t repairs;	     /* how often a foreign change of our tables was undone */
+	const DenialFigures *denied; /* NULL: not known */
+	uint64_t killed;    /* established flows that were reset because a change forbids them */
+	int64_t applied_at; /* of the last change, seconds since the epoch; 0: none yet */
+	int64_t checked_at; /* of the last look at kernel and files; 0: none yet */
+	unsigned check_s;   /* the next look is at most that many seconds later; 0: there is none */
+	unsigned apply_ms;  /* how long the last change took */
+	NftCounts last;	    /* of the last change */
 	const char *node, *table, *bridge, *bridge_why;
 	const SenderReport *senders; /* NULL: none yet */
 	const char *unhealthy;	     /* why; NULL: healthy */

@@ -72,13 +72,21 @@ bool explain_verdict(const Explainer *x, const Flow *flow)
 
 /* ---- The reason, for one direction ---- */
 typedef struct Why {
-	const Explainer *x;
-	Arena *arena; /* of all texts */
+	const Model *model;
+	const Compiler *compiler; /* of the model: which policies are over their budget */
+	Arena *arena;		  /* of all texts */
 	const Flow *flow;
 	Direction direction;
 	const Endpoint *subject; /* the end whose policies apply: the source for EGRESS */
 	const Endpoint *other;	 /* its peer */
 } Why;
+
+static void set_direction(Why *w, Direction direction)
+{
+	w->direction = direction;
+	w->subject = direction == INGRESS ? &w->flow->destination : &w->flow->source;
+	w->other = direction == INGRESS ? &w->flow->source : &w->flow->destination;
+}
 
 static bool is_isolating(const Why *w, const Policy *policy)
 {
@@ -88,7 +96,7 @@ static bool is_isolating(const Why *w, const Policy *policy)
 /* Its rules are in force too. */
 static bool has_rules(const Why *w, const Policy *policy)
 {
-	return is_isolating(w, policy) && !compiler_is_over_budget(w->x->compiler, policy);
+	return is_isolating(w, policy) && !compiler_is_over_budget(w->compiler, policy);
 }
 
 /* All policies of the subject's namespace, by name. */
@@ -96,7 +104,7 @@ static const Policies *policies_of(const Why *w)
 {
 	static const Policies none;
 	const NamespaceIndex *namespace =
-		w->subject->pod ? model_namespace_index(w->x->model, w->subject->pod->namespace)
+		w->subject->pod ? model_namespace_index(w->model, w->subject->pod->namespace)
 				: NULL;
 
 	return namespace ? &namespace->policies : &none;
@@ -110,7 +118,7 @@ static Match pods_match(const Why *w, const Policy *policy, const Peer *peer)
 
 	if (!member.pod || !pod_is_subject(member.pod))
 		return MATCH_NO;
-	member.namespace = model_namespace(w->x->model, member.pod->namespace);
+	member.namespace = model_namespace(w->model, member.pod->namespace);
 	return selection_match(&selection, &member);
 }
 
@@ -120,7 +128,7 @@ static bool peer_has(const Why *w, const Policy *policy, const Peer *peer)
 
 	if (peer->kind == PEER_PODS)
 		return pods_match(w, policy, peer) == MATCH_YES;
-	peer_ranges(w->arena, w->x->model, peer, w->other->address.family, &ranges);
+	peer_ranges(w->arena, w->model, peer, w->other->address.family, &ranges);
 	return ranges_have(&ranges, w->other->address);
 }
 
@@ -427,7 +435,7 @@ static void add_flow(Why *w, Buf *buf)
 const char *explain_text(const Explainer *x, Arena *arena, const Flow *flow)
 {
 	Buf buf = {.arena = arena};
-	Why w = {.x = x, .arena = arena, .flow = flow};
+	Why w = {.model = x->model, .compiler = x->compiler, .arena = arena, .flow = flow};
 
 	buf_printf(&buf, "%s  ", explain_verdict(x, flow) ? "allow" : "deny");
 	add_flow(&w, &buf);
@@ -438,9 +446,7 @@ const char *explain_text(const Explainer *x, Arena *arena, const Flow *flow)
 	for (int i = EGRESS; i >= INGRESS; i--) { /* the base chain evaluates egress first */
 		Evaluation evaluation = evaluate(x, flow, (Direction)i);
 
-		w.direction = (Direction)i;
-		w.subject = i == INGRESS ? &flow->destination : &flow->source;
-		w.other = i == INGRESS ? &flow->source : &flow->destination;
+		set_direction(&w, (Direction)i);
 		add_direction(&w, &buf, &evaluation);
 	}
 	return buf_text(&buf);
@@ -458,4 +464,41 @@ const char *explain_json(const Explainer *x, Arena *arena, const Flow *flow)
 	text_add_json(&buf, explain_text(x, arena, flow));
 	buf_add(&buf, "}");
 	return buf_text(&buf);
+}
+
+/* ---- Why a packet was refused ---- */
+/* One line, without the indentation and the line breaks that explain_text() has. */
+static const char *joined_lines(Arena *arena, const char *text)
+{
+	Buf buf = {.arena = arena};
+
+	for (const char *line = text + strspn(text, " \n"); *line; line += strspn(line, " \n")) {
+		size_t n = strcspn(line, "\n");
+
+		buf_add(&buf, buf.n ? "; " : "");
+		buf_add_n(&buf, line, n);
+		line += n;
+	}
+	return buf_text(&buf);
+}
+
+void explain_refusal(const Model *model, const Compiler *compiler, Arena *arena, const Flow *flow,
+	Direction direction, Refusal *ret_refusal)
+{
+	Why w = {.model = model, .compiler = compiler, .arena = arena, .flow = flow};
+	Buf buf = {.arena = arena};
+	const Policies *policies;
+
+	set_direction(&w, direction);
+	*ret_refusal = (Refusal){};
+	policies = policies_of(&w);
+	for (size_t i = 0; i < policies->n; i++)
+		if (is_isolating(&w, policies->at[i])) {
+			VEC_PUSH(arena, &ret_refusal->policies, policies->at[i]);
+			VEC_PUSH(arena, &ret_refusal->places,
+				place_text(arena, policies->at[i]->origin));
+		}
+	add_reason(&w, &buf);
+	add_unknown_labels(&w, &buf);
+	ret_refusal->nearest = joined_lines(arena, buf_text(&buf));
 }

@@ -2,7 +2,10 @@
 /* netpolctl: the command line. */
 #include "netpolctl.h"
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define DURATION_MAX 1000000 /* of its unit */
 
 static const char USAGE[] =
 	"usage: netpolctl [options] COMMAND\n"
@@ -15,6 +18,8 @@ static const char USAGE[] =
 	"deny\n"
 	"  matrix PORT[/PROTO]             who reaches whom\n"
 	"  ruleset                         the nft text\n"
+	"  denied [--since 5m] [--pod NAMESPACE/POD] [--follow]\n"
+	"                                  refused flows: who, to whom, why, how often\n"
 	"  status                          health, and what is in force: 0 ok, 1 unhealthy,\n"
 	"                                  2 not running, 3 degraded\n"
 	"\n"
@@ -33,15 +38,25 @@ static const char USAGE[] =
 	"  -o text|json\n"
 	"      --version\n";
 
-enum { OPTION_BATCH = OPTION_OWN, OPTION_STRICT, OPTION_FILES, OPTION_VERSION };
+enum {
+	OPTION_BATCH = OPTION_OWN,
+	OPTION_STRICT,
+	OPTION_FILES,
+	OPTION_SINCE,
+	OPTION_POD,
+	OPTION_FOLLOW,
+	OPTION_VERSION
+};
 
 static const struct option OPTIONS[] = {SETTINGS_OPTIONS_LONG,
 	{"output", required_argument, NULL, 'o'}, {"batch", no_argument, NULL, OPTION_BATCH},
 	{"strict", no_argument, NULL, OPTION_STRICT}, {"files", no_argument, NULL, OPTION_FILES},
+	{"since", required_argument, NULL, OPTION_SINCE},
+	{"pod", required_argument, NULL, OPTION_POD}, {"follow", no_argument, NULL, OPTION_FOLLOW},
 	{"version", no_argument, NULL, OPTION_VERSION}, {"help", no_argument, NULL, 'h'}, {}};
 
 /* Options of single commands; the others are for all. */
-enum { TAKES_BATCH = 1, TAKES_STRICT = 2 };
+enum { TAKES_BATCH = 1, TAKES_STRICT = 2, TAKES_FILTER = 4 };
 
 static const struct {
 	const char *name;
@@ -51,6 +66,7 @@ static const struct {
 	const char *arguments, *example;
 } COMMANDS[] = {
 	{"check", run_check, TAKES_STRICT, -1, "[PATH...]", "check conf.d"},
+	{"denied", run_denied, TAKES_FILTER, 0, "no arguments", "denied --since 5m"},
 	{"explain", run_explain, TAKES_BATCH, 3, "SRC DST PORT[/PROTO]",
 		"explain shop/cart shop/web 8080/TCP"},
 	{"matrix", run_matrix, 0, 1, "PORT[/PROTO]", "matrix 8080/TCP"},
@@ -77,6 +93,41 @@ __attribute__((format(printf, 1, 2))) static int wrong(const char *format, ...)
 	return see_help();
 }
 
+/* "30", "30s", "5m", "2h", "1d"; 0: it is none of these, or too long. */
+static long parse_duration(const char *text)
+{
+	static const struct {
+		char letter;
+		long seconds;
+	} units[] = {{'\0', 1}, {'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+	char *end;
+	long n = *text >= '0' && *text <= '9' ? strtol(text, &end, 10) : 0;
+
+	for (size_t i = 0; n > 0 && n <= DURATION_MAX && i < ARRAY_SIZE(units); i++)
+		if (*end == units[i].letter && (!*end || !end[1]))
+			return n * units[i].seconds;
+	return 0;
+}
+
+/* The options of denied. -1: go on; else the exit status. */
+static int take_filter(Ctl *ctl, int c)
+{
+	if (c == OPTION_FOLLOW) {
+		ctl->is_follow = true;
+	} else if (c == OPTION_POD) {
+		ctl->pod = optarg;
+		if (!strchr(optarg, '/'))
+			return wrong("--pod: namespace/pod, not \"%s\"", optarg);
+	} else {
+		ctl->since_s = parse_duration(optarg);
+		if (!ctl->since_s)
+			return wrong(
+				"--since: a number of s, m, h or d, for example 5m, not \"%s\"",
+				optarg);
+	}
+	return -1;
+}
+
 /* -1: go on; else the exit status. */
 static int take_option(Ctl *ctl, int c)
 {
@@ -92,6 +143,8 @@ static int take_option(Ctl *ctl, int c)
 		ctl->is_strict = true;
 	} else if (c == OPTION_FILES) {
 		ctl->is_files = true;
+	} else if (c == OPTION_SINCE || c == OPTION_POD || c == OPTION_FOLLOW) {
+		return take_filter(ctl, c);
 	} else if (c == OPTION_VERSION) {
 		puts("netpolctl " RUN_VERSION);
 		return CTL_OK;
@@ -126,6 +179,9 @@ static bool is_well_called(const Ctl *ctl, size_t command)
 		wrong("--batch is for explain, not for %s", name);
 	else if (ctl->is_strict && !(COMMANDS[command].options & TAKES_STRICT))
 		wrong("--strict is for check, not for %s", name);
+	else if ((ctl->since_s || ctl->pod || ctl->is_follow) &&
+		 !(COMMANDS[command].options & TAKES_FILTER))
+		wrong("--since, --pod and --follow are for denied, not for %s", name);
 	else if (ctl->n > n && ctl->is_batch)
 		wrong("superfluous argument \"%s\": with --batch explain reads standard input",
 			ctl->arguments[0]);
@@ -164,7 +220,7 @@ int main(int argc, char **argv)
 	while (r < 0 && (c = getopt_long(argc, argv, "c:o:h", OPTIONS, NULL)) != -1)
 		r = take_option(&ctl, c);
 	if (r < 0 && optind >= argc)
-		r = wrong("missing command: check, explain, matrix, ruleset or status");
+		r = wrong("missing command: check, denied, explain, matrix, ruleset or status");
 	if (r < 0) {
 		ctl.arguments = argv + optind;
 		ctl.n = argc - optind;

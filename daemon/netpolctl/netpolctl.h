@@ -2,9 +2,9 @@
 #pragma once
 /*
  * netpolctl: checks the files, and explains and prints what is in force. A command is one function
- * in one file (check.c, explain.c, matrix.c, ruleset.c, status.c) and one row in netpolctl.c; what
- * they share is in files.c (settings, directories), in_force.c (which versions of the files),
- * report.c (what netpold says of itself) and print.c (diagnostics, errors).
+ * in one file (check.c, denied.c, explain.c, matrix.c, ruleset.c, status.c) and one row in
+ * netpolctl.c; what they share is in files.c (settings, directories), in_force.c (which versions of
+ * the files), report.c (what netpold says of itself) and print.c (diagnostics, errors).
  *
  * netpolctl.c makes a Ctl from the command line, calls the command with it, and frees it. A command
  * loads what it needs, by ctl_load_settings() and ctl_read_directories(), or by ctl_load(). Nothing
@@ -28,7 +28,9 @@ enum {
 typedef struct Ctl {
 	Arena *arena; /* of everything below that is not freed otherwise */
 	SettingsOptions options;
-	bool is_json, is_batch, is_strict, is_files;
+	bool is_json, is_batch, is_strict, is_files, is_follow;
+	long since_s;	  /* of denied: seconds before now; 0: all */
+	const char *pod;  /* of denied: "namespace/pod"; NULL: all */
 	char **arguments; /* of the command, n of them, as many as it takes */
 	int n;
 	/* by ctl_load_settings() */
@@ -67,6 +69,7 @@ int ctl_load(Ctl *ctl);
 
 /* ---- The commands ---- */
 int run_check(Ctl *ctl);
+int run_denied(Ctl *ctl);
 int run_explain(Ctl *ctl);
 int run_matrix(Ctl *ctl);
 int run_ruleset(Ctl *ctl);

@@ -56,6 +56,20 @@ const Pods *pipeline_local_pods(const Pipeline *p)
 	return p->local_pods ? local_pods_list(p->local_pods) : NULL;
 }
 
+const Pod *pipeline_owner(const Pipeline *p, Address address)
+{
+	return p->compiler ? compiler_owner(p->compiler, address) : NULL;
+}
+
+void pipeline_explain(const Pipeline *p, Arena *arena, const Flow *flow, Direction direction,
+	Refusal *ret_refusal)
+{
+	*ret_refusal = (Refusal){};
+	if (p->compiler)
+		explain_refusal(snapshot_model(p->snapshot), p->compiler, arena, flow, direction,
+			ret_refusal);
+}
+
 const Diags *pipeline_diags(const Pipeline *p)
 {
 	return &p->diags;
@@ -70,7 +84,7 @@ bool pipeline_take_garbage(Pipeline *p)
 }
 
 /* ---- Update ---- */
-static void build(Pipeline *p)
+static void build(Pipeline *p, uint16_t log_group)
 {
 	CompileOptions options = settings_compile_options(p->settings);
 	SourceDir *const *dirs;
@@ -80,6 +94,7 @@ static void build(Pipeline *p)
 	if (p->snapshot)
 		return;
 	p->has_garbage = true;
+	options.log_group = log_group; /* the kernel may have none */
 	dirs = feeds_dirs(p->feeds, &n);
 	p->snapshot = snapshot_new(dirs, n);
 	p->compiler = compiler_new(snapshot_model(p->snapshot), &options);
@@ -112,7 +127,7 @@ bool pipeline_update(Pipeline *p, const PipelineInput *input, Faults *faults,
 	ARENA_CLEANUP Arena *arena = arena_new();
 	Changes changes = {.arena = arena};
 
-	build(p);
+	build(p, input->log_group);
 	snapshot_update(p->snapshot, &changes);
 	start_diags(p);
 	if (!feeds_are_known(p->feeds, input->is_in_force, faults)) {

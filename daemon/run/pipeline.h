@@ -32,6 +32,7 @@ typedef struct PipelineInput {
 	bool is_in_force;	     /* the inet table was applied: see feeds_are_known() */
 	const BridgeOptions *bridge; /* NULL: no bridge table is wanted */
 	LinkWatch *link_watch;	     /* or NULL: see link_watch_fill() */
+	uint16_t log_group; /* for refused packets; 0: none. Of the first update after EMPTY */
 } PipelineInput;
 
 /*
@@ -44,6 +45,11 @@ bool pipeline_update(Pipeline *pipeline, const PipelineInput *input, Faults *fau
 const Model *pipeline_model(const Pipeline *pipeline); /* NULL: EMPTY */
 /* The pods of this node; NULL: EMPTY. Valid until the next update or reset. */
 const Pods *pipeline_local_pods(const Pipeline *pipeline);
+/* The pod that the address belongs to; NULL: none, or EMPTY. */
+const Pod *pipeline_owner(const Pipeline *pipeline, Address address);
+/* explain_refusal() by the model in force; nothing is known if EMPTY. */
+void pipeline_explain(const Pipeline *pipeline, Arena *arena, const Flow *flow, Direction direction,
+	Refusal *ret_refusal);
 /* Of the last update: the files', the snapshot's, the compiler's. Valid until the next. */
 const Diags *pipeline_diags(const Pipeline *pipeline);
 /*

@@ -3,14 +3,12 @@
 #include "reporter.h"
 #include "log.h"
 #include "notify.h"
+#include "replace_file.h"
 #include "timer.h"
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
-#include <unistd.h>
 
 /* Reporting takes at most a tenth of the time. */
 #define TIME_SHARE 10
@@ -27,45 +25,18 @@ struct Reporter {
 };
 
 /* ---- Files ---- */
-static int write_whole(int fd, const char *text)
-{
-	for (size_t n = strlen(text), done = 0; done < n;) {
-		ssize_t put = write(fd, text + done, n - done);
-
-		if (put < 0 && errno != EINTR)
-			return -errno;
-		done += put > 0 ? (size_t)put : 0;
-	}
-	return 0;
-}
-
-/* Through a temp file that is renamed, so that a reader sees the old or the new file, complete. */
-static int replace_file(Arena *arena, const char *dir, const char *name, const char *text)
-{
-	const char *path = arena_printf(arena, "%s/%s", dir, name);
-	const char *temp = arena_printf(arena, "%s/.%s.new", dir, name);
-	int r, fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-
-	if (fd < 0)
-		return -errno;
-	r = fchmod(fd, 0644) < 0 ? -errno : write_whole(fd, text); /* whatever the umask is */
-	close(fd);
-	if (r == 0 && rename(temp, path) < 0)
-		r = -errno;
-	return r;
-}
-
 static void write_status(
 	const Reporter *reporter, Arena *arena, const Status *status, const char *json)
 {
 	const char *runtime = reporter->settings->runtime;
+	const char *metrics = status_metrics(arena, status);
 	int r;
 
 	if (mkdir(runtime, 0755) < 0 && errno != EEXIST)
 		log_line(LOG_WARNING, "status", "cannot create %s: %s", runtime, strerror(errno));
-	r = replace_file(arena, runtime, RUN_STATUS_FILE, json);
+	r = replace_file(runtime, RUN_STATUS_FILE, json, strlen(json));
 	if (r == 0)
-		r = replace_file(arena, runtime, RUN_METRICS_FILE, status_metrics(arena, status));
+		r = replace_file(runtime, RUN_METRICS_FILE, metrics, strlen(metrics));
 	if (r < 0)
 		log_line(LOG_WARNING, "status", "cannot write the status and the metrics to %s: %s",
 			runtime, strerror(-r));

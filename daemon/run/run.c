@@ -23,6 +23,7 @@
  * deleted files are in force still: its update takes away what they said.
  */
 #include "bridge.h"
+#include "denials.h"
 #include "enforcer.h"
 #include "faults.h"
 #include "feeds.h"
@@ -72,6 +73,7 @@ typedef struct Daemon {
 	StaleFlows *stale_flows;
 	OtherEngines *other_engines;
 	SenderCheck *senders;
+	Denials *denials;
 	Reporter *reporter;
 	Watch *watch;
 	LinkWatch *link_watch; /* NULL: see link_watch_new() */
@@ -196,6 +198,7 @@ static int reconcile(Daemon *d)
 	int r;
 
 	faults_clear(&d->faults);
+	denials_drain(d->denials); /* of flows that the model in force has refused */
 	r = read_feeds(d);
 	if (r < 0)
 		return r;
@@ -204,6 +207,7 @@ static int reconcile(Daemon *d)
 		.is_in_force = enforcer_applied(d->enforcer, KERNEL_INET) != NULL,
 		.bridge = wanted_bridge(d),
 		.link_watch = d->link_watch,
+		.log_group = denials_group(d->denials),
 	};
 	if (!pipeline_update(d->pipeline, &input, &d->faults, wanted))
 		return 0; /* what is wanted is unknown: the kernel's tables stay */
@@ -344,6 +348,8 @@ static void check_health(Daemon *d)
 		update(d);
 	why = health_find_fault(&subjects);
 	undo_tampering(d); /* notifications that the check read from the socket */
+	if (denials_check(d->denials) && !why)
+		why = "the kernel can log refused packets now";
 	if (why || !faults_is_empty(&d->faults))
 		recover(d, &subjects, why);
 	other_engines_look(d->other_engines);
@@ -421,6 +427,11 @@ static const Diags *collect_diags(Daemon *d, Arena *arena, const char *error)
 		DIAG_WARNING(diags, ((Origin){.file = d->settings->policies.at[0]}), "watch",
 			"until then netpold looks at all files every second",
 			"changes of files are not reported: %s", watch_trouble(d->watch));
+	if (denials_trouble(d->denials))
+		DIAG_WARNING(diags, ((Origin){.file = d->options->settings.conf}), "denied",
+			"packets are refused and counted all the same; log_denied = false ends "
+			"this warning",
+			"refused packets are not logged: %s", denials_trouble(d->denials));
 	if (error)
 		DIAG_WARNING(diags, ((Origin){.file = d->settings->state}), "state",
 			"enforcement is not affected, but a restart would restore the older copies",
@@ -438,6 +449,7 @@ static void fill_status(void *context, Arena *arena, Status *ret_status)
 	*ret_status = (Status){.generation = record->generation,
 		.repairs = record->repairs,
 		.killed = stale_flows_killed(d->stale_flows),
+		.denied = denials_figures(d->denials),
 		.applied_at = record->applied_at,
 		.checked_at = d->checked_at,
 		.check_s = d->watch ? (unsigned)(health_interval_usec() / 1000000) : 0,
@@ -467,6 +479,8 @@ static int load_settings(Daemon *d)
 {
 	int r;
 
+	if (d->denials)
+		denials_drain(d->denials);
 	if (d->pipeline)
 		pipeline_reset(d->pipeline); /* it borrows the settings' texts and the feeds */
 	r = settings_reload(d->store);
@@ -481,6 +495,7 @@ static void reload(Daemon *d)
 	if (load_settings(d) != 0)
 		log_line(LOG_ERR, "settings",
 			"the new settings have errors: the previous settings stay in force");
+	denials_check(d->denials);
 	start_from_scratch(d);
 	update(d);
 	if (d->is_ready)
@@ -564,6 +579,7 @@ static int make_components(Daemon *d)
 	make_timers(d);
 	d->enforcer = enforcer_new(d->nft, d->settings->table, d->options->is_naive, events);
 	d->pipeline = pipeline_new(d->settings, d->feeds, undo_tampering, d);
+	d->denials = denials_new(d->event, d->nft, d->settings, d->pipeline);
 	d->stale_flows = stale_flows_new(
 		d->event, d->nft, d->settings, d->enforcer, d->burst, on_flows_killed, d);
 	d->senders =
@@ -585,6 +601,7 @@ static void end(Daemon *d)
 	d->tamper = tamper_free(d->tamper);
 	d->stale_flows = stale_flows_free(d->stale_flows);
 	d->senders = sender_check_free(d->senders);
+	d->denials = denials_free(d->denials);
 	d->pipeline = pipeline_free(d->pipeline);
 	d->enforcer = enforcer_free(d->enforcer);
 	d->burst = timer_free(d->burst);

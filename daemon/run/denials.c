@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Refused flows: from the kernel's messages to the journal and the ring. */
+#include "denials.h"
+#include "denial_entry.h"
+#include "denial_ring.h"
+#include "journal.h"
+#include "log.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <syslog.h>
+#include <time.h>
+
+/* Messages that are read in one go; the loop looks after other events in between. */
+#define BATCH 32
+/* A drain ends after that many: the kernel sends 200 at most in a burst, and 100 a second. */
+#define DRAIN_MAX 1024
+/* Behind the files, tables and timers. */
+#define PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
+
+struct Denials {
+	sd_event *event;
+	Nft *nft;
+	const Settings *settings;
+	const Pipeline *pipeline;
+	bool can_log;	/* the kernel has NFLOG */
+	DenialLog *log; /* NULL: the group is not bound */
+	uint16_t bound; /* the group of `log` */
+	sd_event_source *source;
+	DenialRing *ring; /* NULL: no event loop */
+	DenialFigures figures;
+	uint64_t n_lost_before; /* by logs that were closed */
+	char trouble[256];
+};
+
+/* ---- One refused flow ---- */
+static Endpoint endpoint_of(const Denials *d, Address address)
+{
+	return (Endpoint){.pod = pipeline_owner(d->pipeline, address), .address = address};
+}
+
+static void record(Denials *d, const Denial *denial)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	DenialEntry entry = {.number = denial_ring_next(d->ring),
+		.time = time(NULL),
+		.kind = denial->kind,
+		.flow = {.source = endpoint_of(d, denial->tuple.source),
+			.destination = endpoint_of(d, denial->tuple.destination),
+			.protocol = denial->tuple.protocol,
+			.port = denial->tuple.port}};
+
+	pipeline_explain(d->pipeline, arena, &entry.flow,
+		denial->kind == DENIED_INGRESS ? INGRESS : EGRESS, &entry.refusal);
+	d->figures.flows[denial->kind]++;
+	denial_ring_add(d->ring, denial_entry_json(arena, &entry));
+	if (!journal_send(denial_entry_fields(arena, &entry)))
+		d->figures.unlogged++;
+}
+
+/* Returns how many messages there were; fewer than BATCH: there are no more. */
+static size_t take_batch(Denials *d)
+{
+	Denial batch[BATCH];
+	size_t n = denial_log_read(d->log, batch, BATCH);
+
+	for (size_t i = 0; i < n; i++)
+		record(d, &batch[i]);
+	return n;
+}
+
+static int on_messages(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+	(void)source, (void)fd, (void)events;
+	take_batch(context);
+	return 0;
+}
+
+void denials_drain(Denials *d)
+{
+	for (size_t n = 0; d->log && n < DRAIN_MAX; n += BATCH)
+		if (take_batch(d) < BATCH)
+			return;
+}
+
+/* ---- The group ---- */
+uint16_t denials_group(const Denials *d)
+{
+	return d->settings->is_log_denied && d->can_log ? (uint16_t)d->settings->log_group : 0;
+}
+
+const char *denials_trouble(const Denials *d)
+{
+	return *d->trouble ? d->trouble : NULL;
+}
+
+static void close_log(Denials *d)
+{
+	if (!d->log)
+		return;
+	denials_drain(d);
+	d->n_lost_before += denial_log_lost(d->log);
+	d->source = sd_event_source_unref(d->source);
+	d->log = denial_log_close(d->log);
+}
+
+static void open_log(Denials *d)
+{
+	uint16_t group = denials_group(d);
+	int r = denial_log_open(group, &d->log);
+
+	if (r == 0) {
+		d->bound = group;
+		r = sd_event_add_io(
+			d->event, &d->source, denial_log_fd(d->log), EPOLLIN, on_messages, d);
+	}
+	if (r >= 0)
+		r = sd_event_source_set_priority(d->source, PRIORITY);
+	if (r >= 0)
+		return;
+	close_log(d);
+	snprintf(d->trouble, sizeof(d->trouble), "NFLOG group %u (log_group) %s", group,
+		r == -EBUSY ? "belongs to another process" : strerror(-r));
+}
+
+static void probe(Denials *d)
+{
+	const char *why;
+
+	if (d->can_log || !d->settings->is_log_denied)
+		return;
+	d->can_log = nft_can_log(d->nft, d->settings->table, &why);
+	if (!d->can_log)
+		snprintf(d->trouble, sizeof(d->trouble),
+			"the kernel cannot log packets for netpold: %s", why);
+}
+
+bool denials_check(Denials *d)
+{
+	uint16_t before = denials_group(d), group;
+
+	d->trouble[0] = '\0';
+	probe(d);
+	group = denials_group(d);
+	if (d->log && d->bound != group)
+		close_log(d);
+	if (!d->log && group && d->event)
+		open_log(d);
+	return group != before;
+}
+
+/* ---- Lifetime ---- */
+const DenialFigures *denials_figures(Denials *d)
+{
+	d->figures.lost = d->n_lost_before + (d->log ? denial_log_lost(d->log) : 0);
+	return &d->figures;
+}
+
+Denials *denials_new(sd_event *event, Nft *nft, const Settings *settings, const Pipeline *pipeline)
+{
+	Denials *d = MEMORY_NEW(Denials);
+
+	*d = (Denials){.event = event, .nft = nft, .settings = settings, .pipeline = pipeline};
+	if (event)
+		d->ring = denial_ring_new(event, settings->runtime);
+	denials_check(d);
+	return d;
+}
+
+Denials *denials_free(Denials *d)
+{
+	if (!d)
+		return NULL;
+	close_log(d);
+	denial_ring_free(d->ring);
+	free(d);
+	return NULL;
+}

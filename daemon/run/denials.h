@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * denials: what becomes of refused packets: a journal entry and a line of denied.jsonl for each new
+ * flow that was refused.
+ *
+ * The kernel sends a message for each (include/nft/denials.h). Who the ends are, and which policies
+ * isolate the one that refused, is looked up in the model in force; so run.c calls denials_drain()
+ * before the model changes. A pod that is gone by then has its address only.
+ *
+ * Reading never holds the event loop up: a few messages a wakeup, and the kernel sends at most 100
+ * a second. What may go wrong: the kernel has no NFLOG, or another process has the group.
+ * denials_trouble() says it, and denials_check() tries again. Packets are counted all the same.
+ */
+#include "pipeline.h"
+#include <systemd/sd-event.h>
+
+typedef struct Denials Denials;
+
+/* Borrows everything. event may be NULL: then no message is read. */
+Denials *denials_new(sd_event *event, Nft *nft, const Settings *settings, const Pipeline *pipeline);
+Denials *denials_free(Denials *denials);
+/*
+ * After a reload, and periodically: asks the kernel again whether it has NFLOG, if it had not, and
+ * binds the group, if it is not bound or another one now. True: denials_group() has changed.
+ */
+bool denials_check(Denials *denials);
+/* The group that the rules shall log to; 0: none, the setting or the kernel does not allow it. */
+uint16_t denials_group(const Denials *denials);
+/* Reads all messages that have come. */
+void denials_drain(Denials *denials);
+/* Why refused flows are not logged although they should be; NULL: they are. */
+const char *denials_trouble(const Denials *denials);
+/* For the status; valid until the next call. */
+const DenialFigures *denials_figures(Denials *denials);

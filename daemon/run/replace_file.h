@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/* replace_file: files that netpold writes for others to read. */
+#include <stddef.h>
+
+/*
+ * Writes n bytes to DIR/NAME, through a temp file that is renamed: a reader sees the old file or
+ * the new one, complete. Everybody may read it, whatever the umask is. 0 or -errno.
+ */
+int replace_file(const char *dir, const char *name, const char *text, size_t n);
