@@ -155,24 +155,45 @@ typedef struct SenderReport {
 	Texts free;	  /* "namespace/name" of those that may send from other addresses, too */
 	ForgedTotals forged;
 } SenderReport;
-/* Refused flows since netpold's start. */
+
+/* How often something took how long; daemon/run/histogram.c has the bounds. */
+#define HISTOGRAM_BOUNDS 13
+typedef struct Histogram {
+	uint64_t counts[HISTOGRAM_BOUNDS + 1]; /* the last one: longer than every bound */
+	uint64_t sum_usec;
+} Histogram;
+
+/* What became of the kernel's messages about refused flows. */
 typedef struct DenialFigures {
-	uint64_t flows[DENIAL_KIND_N]; /* that are in the ring, and in the journal */
+	uint64_t flows[DENIAL_KIND_N]; /* that are in the ring, and in the journal; ever */
 	uint64_t unlogged;	       /* of them: the journal did not take them */
 	uint64_t lost;		       /* that netpold did not read in time, or could not read */
 } DenialFigures;
+
+/* What a pod has refused, since netpol counts it on this node. */
+typedef struct DenialTotal {
+	const char *namespace, *pod; /* "": the address was no pod's */
+	Direction direction;
+	uint64_t packets, bytes;
+} DenialTotal;
+
+typedef VEC(DenialTotal) DenialTotalList;
 
 /* Borrows everything that it points to. */
 typedef struct Status {
 	uint64_t generation;	     /* changes applied since the start */
 	uint64_t repairs;	     /* how often a foreign change of our tables was undone */
 	const DenialFigures *denied; /* NULL: not known */
+	DenialTotalList denied_totals;
 	uint64_t killed;    /* established flows that were reset because a change forbids them */
 	int64_t applied_at; /* of the last change, seconds since the epoch; 0: none yet */
 	int64_t checked_at; /* of the last look at kernel and files; 0: none yet */
 	unsigned check_s;   /* the next look is at most that many seconds later; 0: there is none */
 	unsigned apply_ms;  /* how long the last change took */
 	NftCounts last;	    /* of the last change */
+	/* NULL: not known. From the first event of a file to the commit; commits; repairs */
+	const Histogram *changes, *commits, *repair_times;
+	int64_t error_at; /* when an error was logged last; 0: none was */
 	const char *node, *table, *bridge, *bridge_why;
 	const SenderReport *senders; /* NULL: none yet */
 	const char *unhealthy;	     /* why; NULL: healthy */

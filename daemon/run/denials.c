@@ -28,7 +28,8 @@ struct Denials {
 	DenialLog *log; /* NULL: the group is not bound */
 	uint16_t bound; /* the group of `log` */
 	sd_event_source *source;
-	DenialRing *ring; /* NULL: no event loop */
+	DenialRing *ring;     /* NULL: no event loop */
+	DenialTotals *totals; /* counts the flows */
 	DenialFigures figures;
 	uint64_t n_lost_before; /* by logs that were closed */
 	char trouble[256];
@@ -53,7 +54,7 @@ static void record(Denials *d, const Denial *denial)
 
 	pipeline_explain(d->pipeline, arena, &entry.flow,
 		denial->kind == DENIED_INGRESS ? INGRESS : EGRESS, &entry.refusal);
-	d->figures.flows[denial->kind]++;
+	denial_totals_add_flow(d->totals, denial->kind);
 	denial_ring_add(d->ring, denial_entry_json(arena, &entry));
 	if (!journal_send(denial_entry_fields(arena, &entry)))
 		d->figures.unlogged++;
@@ -154,14 +155,21 @@ bool denials_check(Denials *d)
 const DenialFigures *denials_figures(Denials *d)
 {
 	d->figures.lost = d->n_lost_before + (d->log ? denial_log_lost(d->log) : 0);
+	for (int i = 0; i < DENIAL_KIND_N; i++)
+		d->figures.flows[i] = denial_totals_flows(d->totals, (DenialKind)i);
 	return &d->figures;
 }
 
-Denials *denials_new(sd_event *event, Nft *nft, const Settings *settings, const Pipeline *pipeline)
+Denials *denials_new(sd_event *event, Nft *nft, const Settings *settings, const Pipeline *pipeline,
+	DenialTotals *totals)
 {
 	Denials *d = MEMORY_NEW(Denials);
 
-	*d = (Denials){.event = event, .nft = nft, .settings = settings, .pipeline = pipeline};
+	*d = (Denials){.event = event,
+		.nft = nft,
+		.settings = settings,
+		.pipeline = pipeline,
+		.totals = totals};
 	if (event)
 		d->ring = denial_ring_new(event, settings->runtime);
 	denials_check(d);

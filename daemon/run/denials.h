@@ -12,13 +12,15 @@
  * a second. What may go wrong: the kernel has no NFLOG, or another process has the group.
  * denials_trouble() says it, and denials_check() tries again. Packets are counted all the same.
  */
+#include "denial_totals.h"
 #include "pipeline.h"
 #include <systemd/sd-event.h>
 
 typedef struct Denials Denials;
 
 /* Borrows everything. event may be NULL: then no message is read. */
-Denials *denials_new(sd_event *event, Nft *nft, const Settings *settings, const Pipeline *pipeline);
+Denials *denials_new(sd_event *event, Nft *nft, const Settings *settings, const Pipeline *pipeline,
+	DenialTotals *totals);
 Denials *denials_free(Denials *denials);
 /*
  * After a reload, and periodically: asks the kernel again whether it has NFLOG, if it had not, and

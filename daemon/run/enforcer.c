@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Rulesets -> kernel, table by table, and a record of it. */
 #include "enforcer.h"
+#include "histogram.h"
 #include "log.h"
 #include "table.h"
 #include "timer.h"
@@ -28,6 +29,8 @@ Enforcer *enforcer_new(Nft *nft, const char *name, bool is_naive, EnforcerEvents
 	*e = (Enforcer){.nft = nft, .events = events};
 	e->tables[KERNEL_INET] = table_new(nft, TABLE_INET, name, is_naive);
 	e->tables[KERNEL_BRIDGE] = table_new(nft, TABLE_BRIDGE, name, is_naive);
+	for (int t = 0; t < KERNEL_TABLE_N; t++)
+		table_on_removing(e->tables[t], events.on_removing, events.context);
 	return e;
 }
 
@@ -120,6 +123,8 @@ int enforcer_apply(Enforcer *e, Ruleset *wanted[KERNEL_TABLE_N])
 	}
 	if (is_changed)
 		record_change(e, &result.counts, start);
+	if (is_changed)
+		histogram_add(&e->record.commits, clock_usec() - start);
 	return 0;
 }
 
@@ -150,6 +155,7 @@ int enforcer_repair(Enforcer *e, bool is_certain)
 	if (r == 0 && result.counts.commits > 0) {
 		e->record.repairs++;
 		record_change(e, &result.counts, start);
+		histogram_add(&e->record.repair_times, clock_usec() - start);
 	}
 	return r;
 }

@@ -26,6 +26,7 @@ typedef struct EnforcerEvents {
 	void *context;
 	void (*on_tightened)(void *context); /* an established flow may be forbidden now */
 	void (*on_changed)(void *context);   /* there is a new generation */
+	void (*on_removing)(void *context);  /* a table is deleted next; its counters are lost */
 } EnforcerEvents;
 
 typedef struct EnforcerRecord {
@@ -35,6 +36,7 @@ typedef struct EnforcerRecord {
 	unsigned apply_ms;  /* how long the last change took */
 	unsigned safe_ms;   /* of the last repair: until the fallback tables were loaded */
 	NftCounts last;	    /* of the last change */
+	Histogram commits, repair_times; /* how long they took */
 } EnforcerRecord;
 
 /* Borrows nft, copies the name of the tables. is_naive: whole-table transactions. */

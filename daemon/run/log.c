@@ -7,6 +7,20 @@
 #include <stdlib.h>
 #include <syslog.h>
 #include <systemd/sd-journal.h>
+#include <time.h>
+
+static int64_t error_at;
+
+int64_t log_last_error(void)
+{
+	return error_at;
+}
+
+static void note(int priority)
+{
+	if (priority <= LOG_ERR)
+		error_at = time(NULL);
+}
 
 static bool is_journal(void)
 {
@@ -21,6 +35,7 @@ void log_line(int priority, const char *code, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
+	note(priority);
 	if (is_journal())
 		sd_journal_send("MESSAGE=%s", text, "PRIORITY=%d", priority, "CODE=%s", code, NULL);
 	else
@@ -48,6 +63,8 @@ void log_diag(const Diag *diag)
 	static const int priorities[] = {LOG_INFO, LOG_WARNING, LOG_ERR};
 	ARENA_CLEANUP Arena *arena = arena_new();
 	const char *line = diag_line(arena, diag);
+
+	note(priorities[diag->severity]);
 
 	if (is_journal())
 		sd_journal_send("MESSAGE=%s", line, "PRIORITY=%d", priorities[diag->severity],

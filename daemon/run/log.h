@@ -16,5 +16,7 @@ void log_generation(uint64_t generation, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* A line, with its own code and severity. */
 void log_diag(const Diag *diag);
+/* When an error was logged last, in seconds since the epoch; 0: none was. */
+int64_t log_last_error(void);
 /* Every diagnostic of the list. */
 void log_diags(const Diags *diags);

@@ -20,27 +20,45 @@ struct Reporter {
 	Timer *timer;
 	uint64_t end_usec, took_usec; /* of the last report */
 	Arena *logged_arena;
-	StrMap *logged; /* the keys of the messages of the last report; NULL: none yet */
-	char *written;	/* the status.json written last; NULL: none */
+	StrMap *logged;		/* the keys of the messages of the last report; NULL: none yet */
+	char *status, *metrics; /* the texts written last; NULL: none */
 };
 
 /* ---- Files ---- */
-static void write_status(
-	const Reporter *reporter, Arena *arena, const Status *status, const char *json)
+/* A text that was written last under its name. */
+static bool is_written(char **written, const char *text)
+{
+	if (text_is_equal(text, *written))
+		return true;
+	free(*written);
+	*written = memory_copy_text(text);
+	return false;
+}
+
+static void write_file(const Reporter *reporter, const char *name, const char *text)
 {
 	const char *runtime = reporter->settings->runtime;
-	const char *metrics = status_metrics(arena, status);
 	int r;
 
 	if (mkdir(runtime, 0755) < 0 && errno != EEXIST)
 		log_line(LOG_WARNING, "status", "cannot create %s: %s", runtime, strerror(errno));
-	r = replace_file(runtime, RUN_STATUS_FILE, json, strlen(json));
-	if (r == 0)
-		r = replace_file(runtime, RUN_METRICS_FILE, metrics, strlen(metrics));
+	r = replace_file(runtime, name, text, strlen(text));
 	if (r < 0)
-		log_line(LOG_WARNING, "status", "cannot write the status and the metrics to %s: %s",
-			runtime, strerror(-r));
-	notify_send("STATUS=%s", status_line(arena, status));
+		log_line(LOG_WARNING, "status", "cannot write %s/%s: %s", runtime, name,
+			strerror(-r));
+}
+
+/* The metrics change more often than the status: they have what was refused. */
+static void write_status(Reporter *reporter, Arena *arena, const Status *status)
+{
+	const char *json = status_json(arena, status), *metrics = status_metrics(arena, status);
+
+	if (!is_written(&reporter->status, json)) {
+		write_file(reporter, RUN_STATUS_FILE, json);
+		notify_send("STATUS=%s", status_line(arena, status));
+	}
+	if (!is_written(&reporter->metrics, metrics))
+		write_file(reporter, RUN_METRICS_FILE, metrics);
 }
 
 /* ---- Journal ---- */
@@ -86,18 +104,12 @@ static void log_status(Reporter *reporter, const Status *status)
 static void write_report(Reporter *reporter)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
-	const char *json;
 	Status status;
 
 	reporter->fill(reporter->context, arena, &status);
 	status_summarize(arena, &status);
 	log_status(reporter, &status);
-	json = status_json(arena, &status);
-	if (text_is_equal(json, reporter->written))
-		return;
-	free(reporter->written);
-	reporter->written = memory_copy_text(json);
-	write_status(reporter, arena, &status, json);
+	write_status(reporter, arena, &status);
 }
 
 static void report_now(void *context)
@@ -139,7 +151,8 @@ Reporter *reporter_free(Reporter *reporter)
 		report_now(reporter);
 	timer_free(reporter->timer);
 	arena_free(reporter->logged_arena);
-	free(reporter->written);
+	free(reporter->status);
+	free(reporter->metrics);
 	free(reporter);
 	return NULL;
 }

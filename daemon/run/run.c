@@ -23,11 +23,13 @@
  * deleted files are in force still: its update takes away what they said.
  */
 #include "bridge.h"
+#include "denial_counter.h"
 #include "denials.h"
 #include "enforcer.h"
 #include "faults.h"
 #include "feeds.h"
 #include "health.h"
+#include "histogram.h"
 #include "host_name.h"
 #include "limits.h"
 #include "link_watch.h"
@@ -74,16 +76,19 @@ typedef struct Daemon {
 	OtherEngines *other_engines;
 	SenderCheck *senders;
 	Denials *denials;
+	DenialCounter *denial_counter;
 	Reporter *reporter;
 	Watch *watch;
 	LinkWatch *link_watch; /* NULL: see link_watch_new() */
 	HostName *host_name;
 	Tamper *tamper;
 	BridgeState bridge;
-	Faults faults;	    /* of the last update, and of the health check since */
-	int64_t checked_at; /* of the last update or health check; seconds since the epoch */
-	bool is_ready;	    /* READY=1 was sent */
-	bool is_unwatched;  /* the last update could not watch all directories */
+	Faults faults;	     /* of the last update, and of the health check since */
+	int64_t checked_at;  /* of the last update or health check; seconds since the epoch */
+	uint64_t event_usec; /* the first event of a file since the last update; 0: none */
+	Histogram changes;   /* from there to the commit */
+	bool is_ready;	     /* READY=1 was sent */
+	bool is_unwatched;   /* the last update could not watch all directories */
 } Daemon;
 
 /* ---- Foreign changes of our tables ---- */
@@ -198,7 +203,9 @@ static int reconcile(Daemon *d)
 	int r;
 
 	faults_clear(&d->faults);
-	denials_drain(d->denials); /* of flows that the model in force has refused */
+	/* what was refused until now, by the model in force */
+	denials_drain(d->denials);
+	denial_counter_read(d->denial_counter);
 	r = read_feeds(d);
 	if (r < 0)
 		return r;
@@ -255,10 +262,14 @@ static void watch_feeds(Daemon *d)
 /* Errors as of reconcile(). */
 static int update(Daemon *d)
 {
+	uint64_t before = enforcer_record(d->enforcer)->generation;
 	int r;
 
 	watch_feeds(d);
 	r = reconcile(d);
+	if (d->event_usec && enforcer_record(d->enforcer)->generation != before)
+		histogram_add(&d->changes, clock_usec() - d->event_usec);
+	d->event_usec = r == 0 ? 0 : d->event_usec;
 	d->checked_at = time(NULL);
 	notify_ready(d);
 	schedule_withdrawal(d, r == 0);
@@ -282,6 +293,8 @@ static void on_files_changed(void *context, bool is_urgent)
 {
 	Daemon *d = context;
 
+	if (!d->event_usec)
+		d->event_usec = clock_usec();
 	if (is_urgent) {
 		timer_stop(d->burst);
 		update(d);
@@ -354,6 +367,7 @@ static void check_health(Daemon *d)
 		recover(d, &subjects, why);
 	other_engines_look(d->other_engines);
 	sender_check_count(d->senders);
+	denial_counter_save(d->denial_counter, d->keeper, false);
 	if (!state_keeper_is_saved(d->keeper))
 		state_keeper_retry(d->keeper);
 	if (faults_is_empty(&d->faults))
@@ -392,6 +406,21 @@ static void on_changed(void *context)
 	Daemon *d = context;
 
 	state_keeper_mark_tables(d->keeper);
+}
+
+static void on_removing(void *context)
+{
+	Daemon *d = context;
+
+	if (d->denial_counter)
+		denial_counter_read_now(d->denial_counter);
+}
+
+static void on_denied(void *context)
+{
+	Daemon *d = context;
+
+	reporter_report(d->reporter);
 }
 
 static void on_flows_killed(void *context)
@@ -455,6 +484,10 @@ static void fill_status(void *context, Arena *arena, Status *ret_status)
 		.check_s = d->watch ? (unsigned)(health_interval_usec() / 1000000) : 0,
 		.apply_ms = record->apply_ms,
 		.last = record->last,
+		.changes = &d->changes,
+		.commits = &record->commits,
+		.repair_times = &record->repair_times,
+		.error_at = log_last_error(),
 		.node = d->settings->node,
 		.table = d->settings->table,
 		.bridge = d->bridge.mode ? d->bridge.mode : "none",
@@ -466,6 +499,8 @@ static void fill_status(void *context, Arena *arena, Status *ret_status)
 		.attachments = d->settings->attachments,
 		.ruleset = enforcer_applied(d->enforcer, KERNEL_INET),
 		.diags = collect_diags(d, arena, error)};
+	denial_totals_list(
+		denial_counter_totals(d->denial_counter), arena, &ret_status->denied_totals);
 	ret_status->dirs = feeds_dirs(d->feeds, &ret_status->n_dirs);
 	if (error)
 		ret_status->saving = error;
@@ -573,13 +608,18 @@ static void make_timers(Daemon *d)
 /* What the loop and --once need. 0 or -errno. */
 static int make_components(Daemon *d)
 {
-	EnforcerEvents events = {
-		.context = d, .on_tightened = on_tightened, .on_changed = on_changed};
+	EnforcerEvents events = {.context = d,
+		.on_tightened = on_tightened,
+		.on_changed = on_changed,
+		.on_removing = on_removing};
 
 	make_timers(d);
 	d->enforcer = enforcer_new(d->nft, d->settings->table, d->options->is_naive, events);
 	d->pipeline = pipeline_new(d->settings, d->feeds, undo_tampering, d);
-	d->denials = denials_new(d->event, d->nft, d->settings, d->pipeline);
+	d->denial_counter = denial_counter_new(
+		d->event, d->nft, d->settings, d->pipeline, d->enforcer, on_denied, d);
+	d->denials = denials_new(d->event, d->nft, d->settings, d->pipeline,
+		denial_counter_totals(d->denial_counter));
 	d->stale_flows = stale_flows_new(
 		d->event, d->nft, d->settings, d->enforcer, d->burst, on_flows_killed, d);
 	d->senders =
@@ -593,6 +633,10 @@ static int make_components(Daemon *d)
  */
 static void end(Daemon *d)
 {
+	if (d->denial_counter && d->keeper) {
+		denial_counter_read_now(d->denial_counter);
+		denial_counter_save(d->denial_counter, d->keeper, true);
+	}
 	d->watch = watch_free(d->watch);
 	d->link_watch = link_watch_free(d->link_watch);
 	d->host_name = host_name_free(d->host_name);
@@ -602,6 +646,7 @@ static void end(Daemon *d)
 	d->stale_flows = stale_flows_free(d->stale_flows);
 	d->senders = sender_check_free(d->senders);
 	d->denials = denials_free(d->denials);
+	d->denial_counter = denial_counter_free(d->denial_counter);
 	d->pipeline = pipeline_free(d->pipeline);
 	d->enforcer = enforcer_free(d->enforcer);
 	d->burst = timer_free(d->burst);

@@ -193,6 +193,12 @@ void state_keeper_schedule_tables(StateKeeper *k)
 		timer_start(k->timer, usec);
 }
 
+void state_keeper_save_text(StateKeeper *k, const char *name, const char *text)
+{
+	saver_add(k->saver, k->settings->state,
+		state_text_new(name, memory_copy_text(text), strlen(text)));
+}
+
 /* ---- Progress ---- */
 void state_keeper_retry(StateKeeper *k)
 {

@@ -42,6 +42,8 @@ void state_keeper_save_files(StateKeeper *keeper);
 void state_keeper_mark_tables(StateKeeper *keeper);
 /* Starts the timer that saves marked tables, unless it runs. */
 void state_keeper_schedule_tables(StateKeeper *keeper);
+/* Saves a text of its own under this name of the state directory. Copies both. */
+void state_keeper_save_text(StateKeeper *keeper, const char *name, const char *text);
 /* Tries again what could not be written; a full disk may have room by now. */
 void state_keeper_retry(StateKeeper *keeper);
 bool state_keeper_is_saved(StateKeeper *keeper); /* all that is in force is on the disk */

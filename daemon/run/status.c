@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A Status as text: status.json, netpol.prom, and one line for systemctl. Pure. */
 #include "run.h"
+#include "histogram.h"
 #include <stdio.h>
 #include <unistd.h>
 
@@ -170,6 +171,55 @@ static void add_attached_metric(Buf *buf, const Totals *t)
 		t->by_both, t->by_record, t->by_inventory);
 }
 
+/* ---- Refused packets ---- */
+static void add_head(Buf *buf, const char *name, const char *type, const char *help)
+{
+	buf_printf(buf, "# HELP netpol_%s %s\n# TYPE netpol_%s %s\n", name, help, name, type);
+}
+
+/* Names of pods and namespaces were checked: no character of theirs needs an escape. */
+static void add_total(Buf *buf, const char *name, const DenialTotal *total, uint64_t value)
+{
+	buf_printf(buf, "netpol_%s{namespace=\"%s\",pod=\"%s\",direction=\"%s\"} %llu\n", name,
+		total->namespace, total->pod, direction_text(total->direction),
+		(unsigned long long)value);
+}
+
+static void add_denied(Buf *buf, const Status *status)
+{
+	const DenialTotalList *list = &status->denied_totals;
+
+	add_head(buf, "denied_packets_total", "counter", "Packets that a pod's policies refused.");
+	for (size_t i = 0; i < list->n; i++)
+		add_total(buf, "denied_packets_total", &list->at[i], list->at[i].packets);
+	add_head(buf, "denied_bytes_total", "counter",
+		"Bytes of packets that a pod's policies refused.");
+	for (size_t i = 0; i < list->n; i++)
+		add_total(buf, "denied_bytes_total", &list->at[i], list->at[i].bytes);
+	add_head(buf, "denied_flows_total", "counter",
+		"Refused flows that were logged, each at most once a minute.");
+	for (int i = 0; i < DENIAL_KIND_N; i++)
+		buf_printf(buf, "netpol_denied_flows_total{direction=\"%s\"} %llu\n",
+			direction_text(i == DENIED_INGRESS ? INGRESS : EGRESS),
+			(unsigned long long)status->denied->flows[i]);
+	add_metric(buf, "denied_flows_lost_total", "counter",
+		"Refused flows that the kernel reported and netpold could not read.",
+		status->denied->lost);
+	add_metric(buf, "denied_flows_unlogged_total", "counter",
+		"Refused flows that the journal did not take.", status->denied->unlogged);
+}
+
+static void add_histograms(Buf *buf, const Status *status)
+{
+	histogram_render(buf, "change_duration_seconds",
+		"From the first event of a changed file to the commit in the kernel.",
+		status->changes);
+	histogram_render(buf, "commit_duration_seconds",
+		"How long it took to apply a change to the kernel.", status->commits);
+	histogram_render(buf, "repair_duration_seconds",
+		"How long it took to undo a change of the tables by others.", status->repair_times);
+}
+
 static void add_health_metric(Buf *buf, Health health)
 {
 	buf_add(buf, "# HELP netpol_health Whether netpold is in that state: 1, or 0.\n"
@@ -220,6 +270,16 @@ const char *status_metrics(Arena *arena, const Status *status)
 		t.warnings);
 	if (status->senders)
 		add_forged_metric(&buf, status->senders);
+	buf_add(&buf, "# HELP netpol_build_info The version of netpold that runs.\n"
+		      "# TYPE netpol_build_info gauge\n"
+		      "netpol_build_info{version=\"" RUN_VERSION "\"} 1\n");
+	add_metric(&buf, "last_error_timestamp_seconds", "gauge",
+		"When netpold last logged an error; 0: it did not since its start.",
+		(unsigned long long)status->error_at);
+	if (status->changes)
+		add_histograms(&buf, status);
+	if (status->denied)
+		add_denied(&buf, status);
 	return buf_text(&buf);
 }
 

@@ -14,8 +14,10 @@ struct Table {
 	TableKind kind; /* of the family */
 	char *name;
 	bool is_naive;
-	Ruleset *applied; /* last; NULL: none */
-	bool is_known;	  /* the kernel holds exactly `applied` */
+	Ruleset *applied;		    /* last; NULL: none */
+	bool is_known;			    /* the kernel holds exactly `applied` */
+	void (*on_removing)(void *context); /* or NULL */
+	void *context;
 };
 
 /* A change under way. */
@@ -44,6 +46,18 @@ Table *table_free(Table *table)
 	free(table->name);
 	free(table);
 	return NULL;
+}
+
+void table_on_removing(Table *table, void (*on_removing)(void *context), void *context)
+{
+	table->on_removing = on_removing;
+	table->context = context;
+}
+
+static void tell_removing(const Table *table)
+{
+	if (table->on_removing)
+		table->on_removing(table->context);
 }
 
 const Ruleset *table_applied(const Table *table)
@@ -113,6 +127,7 @@ static int remove_fallback(const Change *c)
 	NftCounts counts;
 	Plan plan;
 
+	tell_removing(c->table);
 	plan_remove(c->arena, &fallback, &plan);
 	return nft_apply(c->table->nft, &plan, &counts);
 }
@@ -141,6 +156,7 @@ static int replace(const Change *c, const NftState *state)
 	log_line(LOG_WARNING, "replace",
 		"the table in the kernel is not as netpold wrote it (%s): replacing it",
 		state->mismatch ? state->mismatch : "it is missing");
+	tell_removing(c->table);
 	if (state->has_fallback && !state->is_fallback_complete)
 		r = remove_fallback(c);
 	plan_replace(c->arena, c->wanted, &fallback, state->has_table, state->is_fallback_complete,

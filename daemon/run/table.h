@@ -50,6 +50,8 @@ typedef struct TableResult {
  */
 Table *table_new(Nft *nft, TableKind kind, const char *name, bool is_naive);
 Table *table_free(Table *table);
+/* on_removing(context) is called before this table or its fallback table is deleted. */
+void table_on_removing(Table *table, void (*on_removing)(void *context), void *context);
 /* What was applied last; NULL: none. */
 const Ruleset *table_applied(const Table *table);
 bool table_is_known(const Table *table);
