@@ -90,6 +90,8 @@ void denial_counter_read_now(DenialCounter *c)
 	DenialCounts counts[COUNTED_TABLE_N] = {};
 	uint64_t start = clock_usec();
 
+	if (!pipeline_model(c->pipeline))
+		return;
 	read_tables(c, arena, counts);
 	c->end_usec = clock_usec();
 	c->took_usec = c->end_usec - start;
@@ -108,13 +110,14 @@ static void on_time(void *context)
 	DenialCounts counts[COUNTED_TABLE_N] = {};
 	const Model *model = pipeline_model(c->pipeline);
 
+	timer_start(c->timer, PERIOD_USEC);
+	if (!model)
+		return;
 	read_tables(c, arena, counts);
 	forget(c, arena, COUNTED_INET, &counts[COUNTED_INET]);
 	forget(c, arena, COUNTED_BRIDGE, &counts[COUNTED_BRIDGE]);
-	if (model)
-		denial_totals_prune(c->totals, model, (int64_t)(clock_usec() / 1000000));
+	denial_totals_prune(c->totals, model, (int64_t)(clock_usec() / 1000000));
 	tell(c);
-	timer_start(c->timer, PERIOD_USEC);
 }
 
 DenialTotals *denial_counter_totals(DenialCounter *c)

@@ -21,9 +21,12 @@ DenialCounter *denial_counter_new(sd_event *event, Nft *nft, const Settings *set
 	const Pipeline *pipeline, const Enforcer *enforcer, void (*on_changed)(void *context),
 	void *context);
 DenialCounter *denial_counter_free(DenialCounter *counter);
-/* Reads the kernel's counters; not if the last reading took long and is not long ago. */
+/*
+ * Reads the kernel's counters; not if the last reading took long and is not long ago, nor without a
+ * model: then it is not known whose the addresses are.
+ */
 void denial_counter_read(DenialCounter *counter);
-/* The same, always. */
+/* The same, however long the last reading took. */
 void denial_counter_read_now(DenialCounter *counter);
 /*
  * Hands the totals to the state keeper, if they have changed since the last time, and that is a

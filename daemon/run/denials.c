@@ -5,6 +5,7 @@
 #include "denial_ring.h"
 #include "journal.h"
 #include "log.h"
+#include "timer.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 /* Messages that are read in one go; the loop looks after other events in between. */
 #define BATCH 32
+#define TELL_USEC (60 * 1000 * 1000)
 /* A drain ends after that many: the kernel sends 200 at most in a burst, and 100 a second. */
 #define DRAIN_MAX 1024
 /* Behind the files, tables and timers. */
@@ -31,7 +33,8 @@ struct Denials {
 	DenialRing *ring;     /* NULL: no event loop */
 	DenialTotals *totals; /* counts the flows */
 	DenialFigures figures;
-	uint64_t n_lost_before; /* by logs that were closed */
+	uint64_t n_lost_before;	       /* by logs that were closed */
+	uint64_t told_lost, told_usec; /* when lost messages were logged, and how many by then */
 	char trouble[256];
 };
 
@@ -60,6 +63,21 @@ static void record(Denials *d, const Denial *denial)
 		d->figures.unlogged++;
 }
 
+/* Once a minute at most: whoever floods the log must not flood the journal. */
+static void tell_lost(Denials *d)
+{
+	uint64_t lost = denials_figures(d)->lost, now = clock_usec();
+
+	if (lost == d->told_lost || (d->told_usec && now < d->told_usec + TELL_USEC))
+		return;
+	log_line(LOG_WARNING, "denied",
+		"%llu refused flows were not logged: their messages came faster than netpold could "
+		"read them",
+		(unsigned long long)(lost - d->told_lost));
+	d->told_lost = lost;
+	d->told_usec = now;
+}
+
 /* Returns how many messages there were; fewer than BATCH: there are no more. */
 static size_t take_batch(Denials *d)
 {
@@ -68,6 +86,7 @@ static size_t take_batch(Denials *d)
 
 	for (size_t i = 0; i < n; i++)
 		record(d, &batch[i]);
+	tell_lost(d);
 	return n;
 }
 

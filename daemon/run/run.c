@@ -125,8 +125,16 @@ static void on_notification(void *context)
 }
 
 /* ---- Update ---- */
+/* What was refused until now, while the model in force still says whose the addresses are. */
+static void take_refused(Daemon *d)
+{
+	denials_drain(d->denials);
+	denial_counter_read(d->denial_counter);
+}
+
 static void start_from_scratch(Daemon *d)
 {
+	take_refused(d);
 	pipeline_reset(d->pipeline);
 	feeds_mark_all(d->feeds);
 }
@@ -203,9 +211,7 @@ static int reconcile(Daemon *d)
 	int r;
 
 	faults_clear(&d->faults);
-	/* what was refused until now, by the model in force */
-	denials_drain(d->denials);
-	denial_counter_read(d->denial_counter);
+	take_refused(d);
 	r = read_feeds(d);
 	if (r < 0)
 		return r;
@@ -514,10 +520,10 @@ static int load_settings(Daemon *d)
 {
 	int r;
 
-	if (d->denials)
-		denials_drain(d->denials);
-	if (d->pipeline)
+	if (d->pipeline) {
+		take_refused(d);
 		pipeline_reset(d->pipeline); /* it borrows the settings' texts and the feeds */
+	}
 	r = settings_reload(d->store);
 	if (r == 0)
 		feeds_set(d->feeds, d->settings);

@@ -95,6 +95,13 @@ class Cluster:
         types = spec.get("policyTypes") or []
         return types if types else ["Ingress"] + (["Egress"] if spec.get("egress") else [])
 
+    def isolating(self, direction, subject):
+        """The policies that isolate the pod in the direction, by name."""
+        return sorted((p for p in self.policies if p["metadata"].get("namespace", "default") == subject.namespace and
+                       direction in self.types(p["spec"]) and
+                       label_selector_matches(p["spec"].get("podSelector", {}), subject.labels)),
+                      key=lambda p: p["metadata"]["name"])
+
     def direction_allows(self, direction, subject, other_address, other, protocol, number, destination):
         if subject is None:
             return True

@@ -2,10 +2,11 @@
 /*
  * flood: new UDP flows as fast as one core sends them, from the namespace that it runs in.
  *
- *     flood [-r] [-n FLOWS] IFNAME DSTMAC SRCADDR DSTADDR PORT [PORT...]
+ *     flood [-r] [-s] [-n FLOWS] IFNAME DSTMAC SRCADDR DSTADDR PORT [PORT...]
  *
  * Frames for each PORT in turn, over FLOWS source ports in random order (a UDP flow that nobody
  * answers stays new to conntrack). -r: the answers to these, from each PORT to those many ports.
+ * -s: over FLOWS source addresses too, from SRCADDR on.
  * Runs until SIGTERM, then prints how many frames went out.
  */
 #include <arpa/inet.h>
@@ -108,6 +109,12 @@ static size_t put_v6(uint8_t *at, const uint8_t *from, const uint8_t *to, int so
 	return sizeof(ip) + sizeof(udp);
 }
 
+static void next_address(uint8_t *bytes, size_t n)
+{
+	while (n > 0 && ++bytes[--n] == 0)
+		;
+}
+
 static int open_socket(const char *name, uint8_t ret_mac[6])
 {
 	int one = 1, fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -136,10 +143,11 @@ int main(int argc, char **argv)
 	unsigned long long sent = 0;
 	size_t n = 0;
 	int fd, option, flows = SOURCE_PORTS;
-	bool is_reply = false, is_v6;
+	bool is_reply = false, has_sources = false, is_v6;
 
-	while ((option = getopt(argc, argv, "+rn:")) != -1) {
+	while ((option = getopt(argc, argv, "+rsn:")) != -1) {
 		is_reply |= option == 'r';
+		has_sources |= option == 's';
 		flows = option == 'n' ? atoi(optarg) : flows;
 	}
 	argc -= optind - 1;
@@ -149,13 +157,15 @@ int main(int argc, char **argv)
 		sscanf(argv[2], "%x:%x:%x:%x:%x:%x", d, d + 1, d + 2, d + 3, d + 4, d + 5) != 6 ||
 		inet_pton(is_v6 ? AF_INET6 : AF_INET, argv[3], from) != 1 ||
 		inet_pton(is_v6 ? AF_INET6 : AF_INET, argv[4], to) != 1) {
-		fputs("usage: flood [-r] [-n FLOWS] IFNAME DSTMAC SRCADDR DSTADDR PORT...\n",
+		fputs("usage: flood [-r] [-s] [-n FLOWS] IFNAME DSTMAC SRCADDR DSTADDR PORT...\n",
 			stderr);
 		return 2;
 	}
 	signal(SIGTERM, on_stop);
 	fd = open_socket(argv[1], mac);
-	for (int s = 0; s < flows; s++)
+	for (int s = 0; s < flows; s++) {
+		if (s && has_sources)
+			next_address(from, is_v6 ? 16 : 4);
 		for (int p = 5; p < argc; p++, n++) {
 			uint16_t type = htons(is_v6 ? ETH_P_IPV6 : ETH_P_IP);
 			int port = atoi(argv[p]), other = 20000 + s;
@@ -170,6 +180,7 @@ int main(int argc, char **argv)
 			messages[n].msg_hdr =
 				(struct msghdr){.msg_iov = &parts[n], .msg_iovlen = 1};
 		}
+	}
 	for (size_t i = n - 1; i > 0; i--) { /* shuffled */
 		size_t k = (size_t)random() % (i + 1);
 		struct mmsghdr other = messages[k];

@@ -1,0 +1,469 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Refused packets: each refused flow is logged once, with both ends and the policies; every packet is counted. With
+real packets, compared with the naive evaluator and with counters of the test."""
+import json
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from chance import Chance, NUMBERS, PROTOCOLS
+from flood import ADDRESSES, FORBIDDEN, FloodLab
+from naive import Cluster
+from netlab import BUILD, Lab, Pod, Skip, wait_for
+from report import test, finish, equal, none_of, repeated_by, seed
+
+SEED = seed()
+ROUNDS = int(os.environ.get("NETPOL_ROUNDS", 4))
+FLOWS = 60  # of a round: fewer refused ones than the 200 that may be logged at once
+GROUP = 6443
+NAMESPACES = ["default", "one", "two"]
+OUTSIDE = ["172.17.0.5", "2001:db8::5"]
+
+
+def deny(name, **labels):
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name,
+            "namespace": "default"}, "spec": {"podSelector": {"matchLabels": labels}, "policyTypes": ["Ingress"]}}
+
+
+def entries(lab):
+    try:
+        with open(os.path.join(lab.runtime, "denied.jsonl")) as f:
+            return [json.loads(line) for line in f]
+    except FileNotFoundError:
+        return []
+
+
+def metrics(lab):
+    """{a metric with its labels: its value}"""
+    with open(os.path.join(lab.runtime, "netpol.prom")) as f:
+        return {m[1]: float(m[2]) for m in re.finditer(r"^(netpol_\S+) (\S+)$", f.read(), re.M)}
+
+
+def packets(lab, pod, direction, what="packets"):
+    return metrics(lab).get(f'netpol_denied_{what}_total{{namespace="default",pod="{pod}",direction="{direction}"}}', 0)
+
+
+# ---- Who, to whom, and why ----
+def refused_by(naive, flow):
+    """The direction that refuses the flow, egress first, and the policies that isolate; None: it is allowed."""
+    a, b, protocol, number = flow
+    ends = {"Egress": (naive.pod_of(a), b, naive.pod_of(b)), "Ingress": (naive.pod_of(b), a, naive.pod_of(a))}
+    for direction, (subject, address, other) in ends.items():
+        if not naive.direction_allows(direction, subject, address, other, protocol, number, naive.pod_of(b)):
+            return direction.lower(), naive.isolating(direction, subject)
+    return None
+
+
+def wanted_entry(naive, flow):
+    """An entry as it must be, but for number, time and reason; None: the flow is allowed."""
+    a, b, protocol, number = flow
+    refused = refused_by(naive, flow)
+    if a == b or not refused:
+        return None
+    entry = {"direction": refused[0], "source": a, "destination": b, "protocol": protocol, "port": number,
+             "policies": [f"{p['metadata'].get('namespace', 'default')}/{p['metadata']['name']}" for p in refused[1]]}
+    for key, address in (("source", a), ("destination", b)):
+        pod = naive.pod_of(address)
+        if pod:
+            entry.update({f"{key}_namespace": pod.namespace, f"{key}_pod": pod.name})
+    return entry
+
+
+def found_entry(entry):
+    """Without what differs from run to run, and the policies without their places."""
+    result = {k: v for k, v in entry.items() if k not in ("number", "time", "reason")}
+    result["policies"] = [p.split(" ")[0] for p in entry["policies"]]
+    return result
+
+
+def key(entry):
+    return tuple(entry.get(k) for k in ("direction", "source", "destination", "protocol", "port"))
+
+
+def check_places(lab, entry):
+    """Each policy's line is where the file has it: policies.json has one policy a line."""
+    for policy in entry["policies"]:
+        name, place = re.fullmatch(r"(\S+) \((.*)\)", policy).groups()
+        file, line = place.rsplit(":", 1)
+        with open(file) as f:
+            text = f.read().split("\n")[int(line) - 1]
+        equal(f'"name": "{name.split("/")[1]}"' in text, True, f"the policy {name} in line {line}: {text[:200]}")
+    equal(bool(entry["reason"]), True, f"the reason of {entry}")
+
+
+def log_round(chance, lab, pods, where, seen):
+    for pod in pods:
+        if chance.random() < 0.3:
+            pod.labels, pod.ports = chance.labels(), chance.ports()
+    addresses = list(where)
+    lab.namespaces = dict(chance.namespace_objects(NAMESPACES))
+    policies = [chance.policy(i, NAMESPACES, addresses) for i in range(chance.randint(2, 7))]
+    before = lab.status().get("generation", 0), len(entries(lab))
+    lab.write_inventory()
+    lab.put(os.path.join(lab.policies, "policies.json"), '{"kind": "List", "apiVersion": "v1", "items": [\n' +
+            ",\n".join(json.dumps(p) for p in policies) + "\n]}\n")
+    wait_for(lab.is_up_to_date, 60, "netpold to take the files")
+    naive = Cluster(lab.namespaces, pods, policies)
+    flows = []
+    while len(flows) < FLOWS:
+        a, b = chance.choice(addresses), chance.choice(addresses)
+        flow = a, b, chance.choice(PROTOCOLS), chance.choice(NUMBERS)
+        if a != b and (":" in a) == (":" in b) and flow not in flows:
+            flows.append(flow)
+    found = lab.probe([(where[a], where[b], protocol.lower(), a, b, number) for a, b, protocol, number in flows])
+    none_of(naive.wrong(flows, found), len(flows))
+    wanted = {key(e): e for e in (wanted_entry(naive, f) for f in flows) if e}
+    new = {k for k in wanted if k not in seen}
+    wait_for(lambda: new <= {key(e) for e in entries(lab)[before[1]:]}, 60, f"{len(new)} refused flows to be logged")
+    logged = entries(lab)[before[1]:]
+    for entry in logged:
+        equal(found_entry(entry), wanted.get(key(entry)), f"the entry {entry}")
+        check_places(lab, entry)
+    equal(sorted(key(e) for e in logged if key(e) in new), sorted(new), "each new refused flow, once")
+    seen |= set(wanted)
+    return len(new)
+
+
+def logs(mode):
+    """each refused flow is logged once, with its ends, policies and lines, and no other"""
+    chance, seen, n = Chance(SEED), set(), 0
+    with Lab(mode) as lab:
+        pods = [lab.pod(NAMESPACES[i % 3], f"pod-{i}", [f"10.244.1.{10 + i}", f"fd00:244:1::{10 + i:x}"],
+                        chance.labels(), ports=chance.ports()) for i in range(6)]
+        outside = lab.world(*OUTSIDE)
+        where = {a: p.netns for p in pods for a in p.addresses} | {a: outside for a in OUTSIDE}
+        lab.write_inventory()
+        lab.start()
+        for i in range(ROUNDS):
+            with repeated_by(NETPOL_ROUNDS=i + 1):
+                n += log_round(chance, lab, pods, where, seen)
+        equal(n > 0, True, "whether any flow was refused")
+        equal(metrics(lab)["netpol_denied_flows_lost_total"], 0, "entries that were lost")
+
+
+def icmp(mode):
+    """refused ICMP is logged and counted, in both families, without a port"""
+    with Lab(mode) as lab:
+        a, b = (lab.pod("default", name, [f"10.244.1.{10 + i}", f"fd00:244:1::{10 + i:x}"], {"pod": name})
+                for i, name in enumerate("ab"))
+        lab.namespace("default")
+        lab.write_inventory()
+        lab.write_policies([deny("b", pod="b")])
+        lab.start()
+        lab.probe([(a.netns, b.netns, "icmp", a.addresses[f], b.addresses[f], 0) for f in (0, 1)])
+        wait_for(lambda: len(entries(lab)) == 2, 60, "two entries")
+        equal([(e["protocol"], e.get("port"), e["source_pod"], e["destination_pod"]) for e in entries(lab)],
+              [("ICMP", None, "a", "b"), ("ICMPv6", None, "a", "b")], "protocol, port and pods")
+        wait_for(lambda: packets(lab, "b", "ingress") >= 2, 60, "the packets to be counted")
+
+
+# ---- How many ----
+def flood_policies(direction):
+    pod, rule = ("b", "ingress") if direction == "ingress" else ("a", "egress")
+    return [{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "p",
+             "namespace": "default"}, "spec": {"podSelector": {"matchLabels": {"pod": pod}},
+             "policyTypes": [direction.capitalize()], rule: [{"ports": [{"port": 1000, "protocol": "UDP"}]}]}}]
+
+
+def counts(mode, deny_by):
+    """the counters equal what was sent, both families and directions, and survive restarts and replaced tables"""
+    with FloodLab(mode, deny=deny_by) as lab:
+        lab.namespace("default")
+        lab.write_inventory()
+        sent = 0
+        for direction, pod in (("ingress", "b"), ("egress", "a")):
+            lab.write_policies(flood_policies(direction))
+            if not lab.daemon:
+                lab.start()
+            wait_for(lab.is_up_to_date, 60, "netpold to take the files")
+            lab.count()
+            before = packets(lab, pod, direction)
+            for family in ADDRESSES:
+                lab.start_flood(family)
+                time.sleep(0.3)
+                lab.stop_flood()
+            sent = sum(n for (chain, _, port), n in lab.counts().items() if (chain, port) == ("before", FORBIDDEN))
+            wait_for(lambda: packets(lab, pod, direction) - before >= sent, 60, f"{sent} packets to be counted")
+            equal(packets(lab, pod, direction) - before, sent, f"packets that {pod} refused")
+            equal(sent > 0, True, "whether packets were refused")
+            lab.in_node("nft", "delete", "table", lab.counting_family, "count")
+        equal(packets(lab, "a", "egress", "bytes") >= 28 * sent // 2, True, "bytes")
+        survives(lab, "a", "egress")
+
+
+def survives(lab, pod, direction):
+    """The total is the same after a restart, after a crash, and after the table was made again."""
+    total = packets(lab, pod, direction)
+    for what, change in (("a restart", lambda: lab.stop()), ("a crash", lambda: lab.stop(signal.SIGKILL)),
+                         ("another restart", lambda: lab.stop()),
+                         ("a replaced table", lambda: lab.in_node("nft", "add rule inet netpol forward accept"))):
+        if what == "a crash":
+            time.sleep(0)
+        change()
+        if not lab.daemon:
+            lab.start()
+        else:
+            before = lab.status()["repairs"]
+            wait_for(lambda: lab.status()["repairs"] > before, 60, "the repair")
+        wait_for(lambda: packets(lab, pod, direction) >= total, 60, f"the total after {what}")
+        equal(packets(lab, pod, direction), total, f"the total after {what}")
+
+
+def memory_of(lab):
+    """Of netpold, in kB."""
+    with open(f"/proc/{lab.daemon.pid}/status") as f:
+        return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
+
+
+def random_sources(mode):
+    """a flood of refused packets of 20,000 sources: all refused, at most 100 entries a second, no memory that grows"""
+    with FloodLab(mode) as lab:
+        lab.namespace("default")
+        lab.write_inventory()
+        lab.write_policies([deny("b", pod="b")])
+        lab.start()
+        link = "02:ff:00:00:00:01"
+        if mode != "routed":
+            link = json.loads(lab.inside(lab.b.netns, "ip", "-j", "link", "show", "eth0").stdout)[0]["address"]
+        before, start = lab.arrived(FORBIDDEN), time.monotonic()
+        flood = subprocess.Popen(["ip", "netns", "exec", lab.a.netns, os.path.join(BUILD, "tests", "flood"), "-s", "-n",
+                                  "20000", "eth0", link, "172.20.0.1", ADDRESSES["ip"][1], str(FORBIDDEN)],
+                                 stdout=subprocess.PIPE, text=True)
+        wait_for(lambda: len(entries(lab)) > 300, 60, "300 entries")
+        memory = memory_of(lab)
+        time.sleep(3)
+        grown = memory_of(lab) - memory
+        flood.terminate()
+        sent, took = int(flood.communicate()[0]), time.monotonic() - start
+        time.sleep(1.5)
+        equal((sent > 10000, lab.arrived(FORBIDDEN) - before), (True, 0), f"packets that passed, of {sent}")
+        logged = len(entries(lab))
+        equal(logged <= 200 + 100 * (took + 1), True, f"{logged} entries in {took:.1f} s: at most 100 a second and 200")
+        size = len(re.findall(r" expires ", lab.in_node("nft", "list", "ruleset").stdout))
+        equal(size <= 200 + 100 * (took + 3), True, f"{size} elements of the kernel's sets")
+        equal(grown < 8192, True, f"netpold took {grown} kB more")
+        print(f"# denials.py: {sent} packets in {took:.1f} s, {logged} entries, {size} elements, memory + {grown} kB")
+
+
+# ---- What may go wrong ----
+def pair(mode="routed", conf=""):
+    """A lab with a and b, of which b is isolated, and the flow from a to b."""
+    lab = Lab(mode, conf)
+    a, b = (lab.pod("default", name, [f"10.244.1.{10 + i}"], {"pod": name}) for i, name in enumerate("ab"))
+    lab.namespace("default")
+    lab.write_inventory()
+    lab.write_policies([deny("b", pod="b")])
+    return lab, lambda port: (a.netns, b.netns, "tcp", a.addresses[0], b.addresses[0], port)
+
+
+class Group:
+    """Has an NFLOG group of a network namespace, as ulogd would."""
+
+    def __init__(self, lab, group):
+        code = ("import socket,struct,sys,time; s=socket.socket(16, socket.SOCK_RAW, 12); s.bind((0, 0)); "
+                f"s.send(struct.pack('=IHHIIBBHHHBBBB', 28, 0x401, 5, 1, 0, 0, 0, socket.htons({group}), 5, 1, 1, 0, 0, 0));"
+                "print(struct.unpack('=i', s.recv(4096)[16:20])[0], flush=True); time.sleep(600)")
+        self.process = subprocess.Popen(["ip", "netns", "exec", lab.node, "python3", "-c", code],
+                                        stdout=subprocess.PIPE, text=True)
+        equal(self.process.stdout.readline(), "0\n", "the kernel's answer to another process that takes the group")
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def group_taken():
+    """failures: another process has the group: said, counted all the same, and logged once it has gone"""
+    lab, flow = pair()
+    with lab:
+        other = Group(lab, GROUP)
+        lab.start()
+        wait_for(lambda: f"NFLOG group {GROUP} (log_group) belongs to another process" in lab.why(), 60, "the reason")
+        equal(lab.status()["health"], "degraded", "health")
+        equal(lab.probe([flow(80)]), ["reject"], "the flow")
+        wait_for(lambda: packets(lab, "b", "ingress") > 0, 60, "the packet to be counted")
+        equal(entries(lab), [], "entries")
+        other.close()
+        wait_for(lambda: lab.status()["health"] == "ok", 60, "netpold to take the group")
+        equal(lab.probe([flow(81)]), ["reject"], "another flow")
+        wait_for(lambda: [e["port"] for e in entries(lab)] == [81], 60, "the entry")
+
+
+def settings():
+    """failures: log_denied = false counts only; a reload with another group replaces the table, without a gap"""
+    lab, flow = pair(conf="log_denied = false;\n")
+    with lab:
+        lab.start()
+        equal(lab.probe([flow(80)]), ["reject"], "the flow")
+        wait_for(lambda: packets(lab, "b", "ingress") > 0, 60, "the packet to be counted")
+        equal(("log prefix" in "".join(lab.listing()), entries(lab)), (False, []), "rules that log, and entries")
+        answer = lab.ctl("denied")
+        equal((answer.returncode, answer.stdout, answer.stderr), (0, "", "netpolctl: no refused flow was logged yet: "
+                                                                  "log_denied is false\n"), "netpolctl denied")
+        total = packets(lab, "b", "ingress")
+        for group, port in ((6443, 81), (77, 82)):
+            lab.put(lab.conf, re.sub(r"log_\w+ = .*\n", "", open(lab.conf).read()) + f"log_group = {group};\n")
+            lab.daemon.send_signal(signal.SIGHUP)
+            wait_for(lambda: f"group {group} " in "".join(lab.listing()), 60, "rules that log to the group")
+            equal(lab.probe([flow(port)]), ["reject"], "the flow")
+            wait_for(lambda: [e["port"] for e in entries(lab)][-1:] == [port], 60, "the entry")
+        wait_for(lambda: packets(lab, "b", "ingress") >= total + 2, 60, "the total over the replaced tables")
+        equal(lab.status()["health"], "ok", lab.why())
+
+
+def is_quiet(lab):
+    """Whether no entry comes for longer than the ring waits before it is written."""
+    before = len(entries(lab))
+    time.sleep(1.5)
+    return 0 < before == len(entries(lab))
+
+
+def lost():
+    """failures: a reader slower than the kernel: what does not fit is counted, and netpold goes on"""
+    lab, flow = pair()
+    with lab:
+        lab.start()
+        lab.daemon.send_signal(signal.SIGSTOP)
+        # no limit and no set of what was seen: each packet is logged
+        lab.in_node("nft", "flush chain inet netpol count_in; "
+                    f'add rule inet netpol count_in log prefix "in" group {GROUP} snaplen 128')
+        a, b = lab.pods["default/a"], lab.pods["default/b"]
+        flood = subprocess.Popen(["ip", "netns", "exec", a.netns, os.path.join(BUILD, "tests", "flood"), "eth0",
+                                  "02:ff:00:00:00:01", a.addresses[0], b.addresses[0], "2000"], stdout=subprocess.PIPE)
+        time.sleep(0.5)
+        flood.terminate()
+        flood.communicate()
+        lab.daemon.send_signal(signal.SIGCONT)
+        wait_for(lambda: lab.status()["repairs"] > 0 and is_quiet(lab), 60, "the repair, and the end of the messages")
+        equal(lab.probe([flow(80)]), ["reject"], "the flow")
+        wait_for(lambda: entries(lab)[-1:] and entries(lab)[-1].get("port") == 80, 60, "the entry after the flood")
+        wait_for(lambda: metrics(lab)["netpol_denied_flows_lost_total"] > 0, 60, "lost messages to be counted")
+        equal("refused flows were not logged" in lab.log(), True, f"the log says it: {lab.log()[-500:]}")
+        equal(lab.status()["health"], "ok", lab.why())
+
+
+def ring():
+    """failures: the ring keeps the last 4,096, goes on after a restart, and begins anew if the file is damaged"""
+    lab, flow = pair()
+    with lab:
+        path = os.path.join(lab.runtime, "denied.jsonl")
+        lab.put(path, "".join(f'{{"number":{i},"time":"2026-01-01T00:00:00Z","direction":"ingress","source":"10.0.0.1",'
+                              f'"destination":"10.0.0.2","protocol":"TCP","port":{i},"policies":[],"reason":""}}\n'
+                              for i in range(1, 5001)))
+        lab.start()
+        equal(lab.probe([flow(80)]), ["reject"], "the flow")
+        wait_for(lambda: entries(lab)[-1]["number"] == 5001, 60, "the next entry")
+        equal([e["number"] for e in entries(lab)], list(range(906, 5002)), "the entries")
+        lab.stop()
+        lab.put(path, "{\"number\":7,\"time\n\0\0" + "x" * 100000)
+        lab.in_node("nft", "flush", "ruleset")
+        lab.start()
+        equal(lab.probe([flow(81)]), ["reject"], "the flow")
+        wait_for(lambda: len(open(path, "rb").read()) < 1000, 60, "the damaged file to be replaced")
+        equal([(e["number"], e["port"]) for e in entries(lab)], [(1, 81)], "the entries")
+
+
+def gone():
+    """failures: a pod that is gone when its entry is read still has its name; an unknown address has none"""
+    lab, flow = pair()
+    with lab:
+        lab.start()
+        lab.daemon.send_signal(signal.SIGSTOP)
+        equal(lab.probe([flow(80)]), ["reject"], "the flow")
+        del lab.pods["default/a"]
+        lab.write_inventory()
+        lab.daemon.send_signal(signal.SIGCONT)
+        wait_for(lambda: entries(lab), 60, "the entry")
+        equal(entries(lab)[0].get("source_pod"), "a", f"the source's name: {entries(lab)}")
+        wait_for(lab.is_up_to_date, 60, "the inventory to be read")
+        equal(lab.probe([flow(81)]), ["reject"], "the flow of an address that is no pod's")
+        wait_for(lambda: len(entries(lab)) == 2, 60, "the second entry")
+        equal((entries(lab)[1]["source"], entries(lab)[1].get("source_pod")), ("10.244.1.10", None), "the source")
+        text = lab.ctl("denied").stdout
+        equal("no pod (10.244.1.10) -> default/b" in text, True, f"netpolctl denied: {text}")
+
+
+def no_journal():
+    """failures: without journald nothing waits, the entries are in the ring, and the loss is counted"""
+    if os.path.exists("/run/systemd/journal/socket"):
+        raise Skip("this machine has journald")
+    lab, flow = pair()
+    with lab:
+        lab.start(JOURNAL_STREAM="8:1")
+        equal(lab.probe([flow(80)]), ["reject"], "the flow")
+        wait_for(lambda: len(entries(lab)) == 1, 60, "the entry")
+        wait_for(lambda: metrics(lab)["netpol_denied_flows_unlogged_total"] == 1, 60, "the loss to be counted")
+
+
+def ctl():
+    """netpolctl denied: equal ones are counted together, by pod and by time; --follow prints new ones"""
+    lab, flow = pair()
+    with lab:
+        lab.start()
+        follow = subprocess.Popen([os.path.join(BUILD, "netpolctl"), "-c", lab.conf, "denied", "--follow"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        lab.probe([flow(80), flow(81)])
+        wait_for(lambda: len(entries(lab)) == 2, 60, "two entries")
+        lines = [follow.stdout.readline() for _ in range(6)]
+        follow.terminate()
+        follow.communicate()
+        equal([re.sub(r"^\S+Z", "TIME", line.rstrip()) for line in lines[::3]],
+              [f"TIME  ingress  default/a (10.244.1.10) -> default/b (10.244.1.11) TCP {p}" for p in (80, 81)],
+              "what --follow prints")
+        for options, n in (((), 2), (("--since", "1h"), 2), (("--pod", "default/b"), 2), (("--pod", "default/c"), 0)):
+            answer = lab.ctl("denied", *options)
+            equal((answer.returncode, len(re.findall(r"^2", answer.stdout, re.M))), (0, n), f"{options}: {answer}")
+        path = os.path.join(lab.runtime, "denied.jsonl")
+        text = open(path).read()
+        lab.stop()
+        lab.put(path, re.sub(r'"time":"[^"]*"', '"time":"2026-01-01T00:00:00Z"', text, count=1) + text.replace(
+            '"number":', '"number":1'))
+        answer = lab.ctl("denied", "--since", "1h").stdout
+        equal(re.findall(r"^\S+Z  (.*)ingress .* TCP (\d+)$", answer, re.M), [("", "80"), ("2 times  ", "81")], answer)
+        answer = lab.ctl("denied", "--since", "1h", "-o", "json").stdout
+        equal([json.loads(line)["port"] for line in answer.splitlines()], [81, 80, 81], "-o json")
+
+
+def links(mode):
+    """packets without a pod's address are refused as before, and fill no counters"""
+    lab = Lab(mode)
+    with lab:
+        a, b = (lab.pod("default", name, [f"10.244.1.{10 + i}", f"fd00:244:1::{10 + i:x}"], {"pod": name})
+                for i, name in enumerate("ab"))
+        lab.namespace("default")
+        lab.write_inventory()
+        lab.write_policies([deny("all")])
+        lab.start()
+        send = ("import socket,sys; s=socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); "
+                "[s.sendto(b'x', (f'fe80::{i:x}', 5353, 0, socket.if_nametoindex('eth0'))) for i in range(1, 50)]; "
+                "s.sendto(b'x', ('ff02::fb', 5353, 0, socket.if_nametoindex('eth0'))); "
+                "s=socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.setsockopt(1, socket.SO_BROADCAST, 1); "
+                "s.sendto(b'x', ('10.244.1.255', 5353)); s.sendto(b'x', ('224.0.0.251', 5353))")
+        lab.inside(a.netns, "python3", "-c", send, check=False)
+        lab.probe([(a.netns, b.netns, "udp", a.addresses[0], b.addresses[0], 53)])
+        wait_for(lambda: entries(lab), 60, "the entry of the pod's flow")
+        time.sleep(1.5)
+        equal([(e["destination"], e["port"]) for e in entries(lab)], [("10.244.1.11", 53)], "the entries")
+        text = lab.in_node("nft", "list", "ruleset").stdout
+        equal(set(re.findall(r"(\S+) counter packets", text)) - {a for p in (a, b) for a in p.addresses}, set(),
+              "addresses that have a counter, other than the pods'")
+
+
+for MODE in ("routed", "bridged", "tracked"):
+    test(logs, MODE, name=f"{MODE}: {logs.__doc__}")
+    test(icmp, MODE, name=f"{MODE}: {icmp.__doc__}")
+    for verdict in ("reject", "drop"):
+        test(counts, MODE, verdict, name=f"{MODE}, {verdict}: {counts.__doc__}")
+    test(random_sources, MODE, name=f"{MODE}: {random_sources.__doc__}")
+for MODE in ("bridged", "tracked"):
+    test(links, MODE, name=f"{MODE}: {links.__doc__}")
+for case in (ctl, group_taken, settings, lost, ring, gone, no_journal):
+    test(case)
+finish()
