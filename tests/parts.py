@@ -84,7 +84,7 @@ def machine(what, *arguments, **more):
 BENCH = """tests/bench --quick | tee "$NETPOL_BUILD/bench.log" &&
     grep -q '^packets_new_of_conntrack [0-9.e+-]* ratio$' "$NETPOL_BUILD/bench.log" """
 ALL_SCRIPTS = ("packets", "corners", "senders", "ipvs", "conformance", "random_flows", "established", "cut", "in_flight",
-               "chaos")
+               "chaos", "denials")
 BACKPORTED = {"NETPOL_VM_KERNEL": "linux-image-6.12-cloud-amd64"}
 # The lengths of the sanitized parts in --long
 AGAIN = {"NETPOL_ROUNDS": "20", "NETPOL_EDITS": "100", "NETPOL_SAMPLE": "40", "NETPOL_TIMES": "20",
@@ -97,8 +97,8 @@ PARTS = [
     build(PLAIN, "plain", is_quick=True, cores=2),
     Part("vm prepare", ["tests/vm", "prepare"], cores=0.5, nice=0, only_test="vm: its root file system"),
     build(SANITIZED, "sanitized"),
-    machine("stock kernel", "unit", "packets tracked", "corners tracked", "senders tracked", "established tracked",
-            "cut tracked", "in_flight tracked", "ipvs 'bridged: Services by IPVS, IPv4'",
+    machine("stock kernel", "unit", "packets tracked", "corners tracked", "senders tracked", "denials tracked",
+            "established tracked", "cut tracked", "in_flight tracked", "ipvs 'bridged: Services by IPVS, IPv4'",
             "random_flows kernel_tracked",
             run={"NETPOL_ROUNDS": "1"}, long=None),
     # --- under the address and undefined behaviour sanitizers, which end a program at a fault ---
@@ -107,6 +107,7 @@ PARTS = [
     script("repair", SANITIZED, run={"NETPOL_TIMES": "2", "NETPOL_SIZE": "5000:500:100"}, long=AGAIN),
     script("chaos", SANITIZED, run={"NETPOL_SECONDS": "30"}, long=AGAIN),
     script("state", SANITIZED, cores=0.3, long=AGAIN),
+    script("denials", SANITIZED, cores=0.5, long=AGAIN),
     script("established", SANITIZED, cores=0.4, long=AGAIN),
     script("cut", SANITIZED, cores=0.3, long=AGAIN),
     script("senders", SANITIZED, cores=0.4, long=AGAIN),
@@ -138,6 +139,7 @@ PARTS = [
     # --- the plain build: what measures, what is too slow under the sanitizers, and what needs no root ---
     Part("bench", ["bash", "-o", "pipefail", "-c", BENCH], needs=("build",), only_test="bench: --quick"),
     script("in_flight", run={"NETPOL_EDITS": "300"}),
+    script("monitoring", cores=0.5),
     script("soak", cores=0.5, run={"NETPOL_RELOADS": "300"}),
     *(unit(name, run=None if name in SLOW_UNITS else {}) for name in UNITS),
     script("layers", is_quick=True),
@@ -151,7 +153,7 @@ PARTS = [
     script("mirror_nodes", run=None, long={"NETPOL_ROUNDS": "20"}),
     script("api_conformance", run=None, is_quick=True, long={"NETPOL_API_OPTIONS": "--emulated-version=1.35"}),
     *(script(name, run=None) for name in ("packets", "corners", "ipvs", "service", "state", "established", "cut",
-                                          "no_gap", "repair", "slow_disk", "chaos")),
+                                          "no_gap", "repair", "slow_disk", "chaos", "denials")),
     machine("stock kernel", *ALL_SCRIPTS, run=None),
     machine("stock kernel, unit", "unit", run=None),
     machine("stock kernel, boots", "boots", run=None),

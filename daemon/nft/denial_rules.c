@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Counting and logging refused packets. See denial_rules.h. */
 #include "denial_rules.h"
+#include "nft.h"
 #include "render.h"
+#include <string.h>
 
 #define LIMIT_NAME "logged"
+#define LOG_KEYWORD " log "
 #define COUNTED_MAX 65536
 /* 100 a second for a minute are 6,000: the sets never fill up unless somebody adds elements. */
 #define SEEN_MAX 65536
@@ -86,7 +89,7 @@ static void render_log(
 
 	buf_printf(buf,
 		"\t\tmeta l4proto %s{ tcp, udp, sctp } %s != @%s limit name \"" LIMIT_NAME
-		"\" add @%s { %s } log prefix \"%s\" group %u snaplen %d\n",
+		"\" add @%s { %s }" LOG_KEYWORD "prefix \"%s\" group %u snaplen %d\n",
 		has_ports ? "" : "!= ", key, set, set, key, PREFIX[direction], base->log_group,
 		SNAPSHOT_BYTES);
 }
@@ -133,4 +136,27 @@ void denial_render(Buf *buf, const BaseOptions *base)
 	denial_objects(buf->arena, base, &objects);
 	for (size_t i = 0; i < objects.n; i++)
 		buf_add(buf, objects.at[i].text);
+}
+
+/* A rule that logs ends with the log statement; a comment with these words is quoted. */
+static bool is_log_rule(const char *line, size_t n)
+{
+	const char *at = memmem(line, n, LOG_KEYWORD "prefix \"", strlen(LOG_KEYWORD "prefix \""));
+
+	return at && !memmem(line, n, "comment", strlen("comment"));
+}
+
+const char *nft_text_without_log(Arena *arena, const char *text)
+{
+	Buf buf = {.arena = arena};
+
+	while (*text) {
+		size_t n = strcspn(text, "\n");
+
+		n += text[n] == '\n';
+		if (!is_log_rule(text, n))
+			buf_add_n(&buf, text, n);
+		text += n;
+	}
+	return buf_text(&buf);
 }

@@ -42,9 +42,18 @@ static bool has_table(const StateKeeper *k, Arena *arena, KernelTable table)
 	return nft_has_table(k->nft, &base) || nft_has_table(k->nft, &fallback);
 }
 
+/* Without what logs, if this kernel refuses it with: other than the last one it may lack NFLOG. */
+static int load_text(const StateKeeper *k, const char *text)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	int r = nft_load(k->nft, text);
+
+	return r == 0 ? 0 : nft_load(k->nft, nft_text_without_log(arena, text));
+}
+
 static void load_table(const StateKeeper *k, KernelTable table, const char *text)
 {
-	if (nft_load(k->nft, text) == 0)
+	if (load_text(k, text) == 0)
 		log_line(LOG_NOTICE, "restored",
 			"table %s %s was restored from the state directory; it is in force until "
 			"the files are read",

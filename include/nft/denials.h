@@ -28,6 +28,11 @@ typedef struct DenialLog DenialLog;
  * (TABLE_PROBE). If not, *ret_why is the reason, valid as nft_error().
  */
 bool nft_can_log(Nft *nft, const char *table, const char **ret_why);
+/*
+ * The text of a table without what logs: for a kernel that has no NFLOG any more, and would refuse
+ * the whole table. In the arena.
+ */
+const char *nft_text_without_log(Arena *arena, const char *text);
 /* Binds the group, of the caller's network namespace. 0; -EBUSY: another process has it; -errno. */
 int denial_log_open(uint16_t group, DenialLog **ret_log);
 DenialLog *denial_log_close(DenialLog *log); /* takes NULL; returns NULL */

@@ -81,6 +81,18 @@ def show_change(lab, before):
           f"({change['transactions']} transactions, {change['elements']} elements)")
 
 
+def show_command(lab, *command, last=None):
+    """Runs netpolctl and prints what it prints, or the last lines of that."""
+    print(colour("36", "  $ netpolctl " + " ".join(command)))
+    lines = lab.ctl(*command).stdout.replace(lab.dir + "/", "").rstrip().splitlines()
+    for line in ["..."] * bool(last) + lines[-last:] if last else lines:
+        print(f"  {line}")
+
+
+def denied_lines(lab):
+    return lab.ctl("denied", "-o", "json").stdout.splitlines()
+
+
 def build():
     lab = Lab("bridged")
     for name, labels in {"default": {}, "my-project": {"project": "myproject"}, "shop": {}}.items():
@@ -131,9 +143,15 @@ def main():
 
         headline("Why can default/other not reach default/db?")
         command = ["explain", "default/other", "default/db", f"{PORT}/TCP"]
-        print(colour("36", "  $ netpolctl " + " ".join(command)))
-        for line in lab.ctl(*command).stdout.replace(lab.dir + "/", "").rstrip().splitlines():
-            print(f"  {line}")
+        show_command(lab, *command)
+
+        headline("Was it refused? What netpold saw of such a connection just now:")
+        other, db = lab.pods["default/other"], lab.pods["default/db"]
+        known = len(denied_lines(lab))
+        # the matrix had this connection less than a minute ago, and each flow is logged once a minute: another port
+        lab.probe([(other.netns, db.netns, "tcp", other.addresses[0], db.addresses[0], PORT + 1)])
+        wait_for(lambda: len(denied_lines(lab)) > known, 60, "the refused connection to be logged")
+        show_command(lab, "denied", "--pod", "default/other", last=3)
     print(f"\nThe namespaces are removed again. The demo took {time.monotonic() - start:.0f} seconds.")
 
 

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Totals of refused packets, over tables that are made again, restarts and pods that go. */
+#include "../../daemon/run/denial_totals.h"
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+static const Pod DB = {.namespace = "default", .name = "db"};
+static const Pod WEB = {.namespace = "shop", .name = "web"};
+
+typedef struct Owners {
+	const Pod *pod; /* of every address */
+} Owners;
+
+static const Pod *owner(const void *context, Address address)
+{
+	(void)address;
+	return ((const Owners *)context)->pod;
+}
+
+/* What a table with this handle says of one address. */
+static void add(
+	DenialTotals *totals, CountedTable table, uint64_t handle, uint64_t packets, const Pod *pod)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	DenialCounts counts = {.handle = handle};
+	const Owners owners = {pod};
+	DenialCount count = {.direction = INGRESS, .packets = packets, .bytes = 100 * packets};
+
+	address_parse("10.0.0.1", &count.address);
+	VEC_PUSH(arena, &counts.list, count);
+	denial_totals_add(totals, table, &counts, owner, &owners);
+}
+
+static uint64_t packets_of(const DenialTotals *totals, const char *pod)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	DenialTotalList list;
+
+	denial_totals_list(totals, arena, &list);
+	for (size_t i = 0; i < list.n; i++)
+		if (text_is_equal(list.at[i].pod, pod)) {
+			cr_expect_eq(list.at[i].bytes, 100 * list.at[i].packets);
+			return list.at[i].packets;
+		}
+	return 0;
+}
+
+Test(denials, readings_of_one_table_are_not_counted_twice)
+{
+	DenialTotals *totals = denial_totals_new();
+
+	add(totals, COUNTED_INET, 1, 5, &DB);
+	add(totals, COUNTED_INET, 1, 5, &DB);
+	add(totals, COUNTED_INET, 1, 8, &DB);
+	cr_expect_eq(packets_of(totals, "db"), 8);
+	add(totals, COUNTED_INET_FALLBACK, 2, 8, &DB);
+	cr_expect_eq(packets_of(totals, "db"), 16, "another table's are added");
+	denial_totals_free(totals);
+}
+
+Test(denials, a_table_that_was_made_again_counts_from_0)
+{
+	DenialTotals *totals = denial_totals_new();
+
+	add(totals, COUNTED_INET, 1, 5, &DB);
+	add(totals, COUNTED_INET, 2, 7, &DB);
+	cr_expect_eq(
+		packets_of(totals, "db"), 12, "also if it has counted more than the one before");
+	add(totals, COUNTED_INET, 2, 3, &DB);
+	cr_expect_eq(packets_of(totals, "db"), 15, "an element that was deleted and added again");
+	denial_totals_free(totals);
+}
+
+Test(denials, what_is_new_is_of_the_pod_that_has_the_address)
+{
+	DenialTotals *totals = denial_totals_new();
+
+	add(totals, COUNTED_INET, 1, 5, &DB);
+	add(totals, COUNTED_INET, 1, 9, &WEB);
+	add(totals, COUNTED_INET, 1, 10, NULL);
+	cr_expect_eq(packets_of(totals, "db"), 5);
+	cr_expect_eq(
+		packets_of(totals, "web"), 5, "nobody has it now: of the last pod that had it");
+	denial_totals_free(totals);
+}
+
+Test(denials, saved_totals_go_on_with_the_same_table)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	DenialTotals *before = denial_totals_new(), *same = denial_totals_new(),
+		     *rebooted = denial_totals_new(), *damaged = denial_totals_new();
+	const char *text;
+
+	add(before, COUNTED_INET, 1, 5, &DB);
+	denial_totals_add_flow(before, DENIED_EGRESS);
+	text = denial_totals_text(before, arena, "boot-a");
+	denial_totals_load(same, text, "boot-a");
+	add(same, COUNTED_INET, 1, 7, &DB);
+	cr_expect_eq(packets_of(same, "db"), 7);
+	cr_expect_eq(denial_totals_flows(same, DENIED_EGRESS), 1);
+	denial_totals_load(rebooted, text, "boot-b");
+	add(rebooted, COUNTED_INET, 1, 7, &DB);
+	cr_expect_eq(packets_of(rebooted, "db"), 12, "the handle is that of another boot's table");
+	denial_totals_load(
+		damaged, "total\ntotal a\nreading 1 2\ntable 9 1 x\nflows 7 7\nodd\n", "b");
+	cr_expect_eq(packets_of(damaged, "a"), 0);
+	denial_totals_free(before);
+	denial_totals_free(same);
+	denial_totals_free(rebooted);
+	denial_totals_free(damaged);
+}
+
+Test(denials, totals_of_a_pod_that_is_gone_stay_for_a_while)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	DenialTotals *totals = denial_totals_new();
+	const Model *model = model_new(arena); /* has no pods */
+
+	add(totals, COUNTED_INET, 1, 5, &DB);
+	denial_totals_prune(totals, model, 1000);
+	denial_totals_prune(totals, model, 1000 + DENIAL_GONE_S);
+	cr_expect_eq(packets_of(totals, "db"), 5);
+	denial_totals_prune(totals, model, 1001 + DENIAL_GONE_S);
+	cr_expect_eq(packets_of(totals, "db"), 0);
+	add(totals, COUNTED_INET, 1, 6, &DB);
+	cr_expect_eq(packets_of(totals, "db"), 1, "what its address has refused since");
+	denial_totals_free(totals);
+}
