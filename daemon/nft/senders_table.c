@@ -10,9 +10,10 @@
 typedef enum Side { SIDE_INET, SIDE_BRIDGE, SIDE_N } Side;
 static const char *const SIDE_FAMILY[SIDE_N] = {"inet", "bridge"};
 
+/* Where no bridge leads to pods, other programs' bridges are left alone. */
 static bool has_side(const Senders *s, Side side)
 {
-	return side == SIDE_INET || s->bridge != SENDERS_NO_BRIDGE;
+	return side == SIDE_INET || (s->bridge != SENDERS_NO_BRIDGE && s->bridges.n);
 }
 
 static const char *table_name(Arena *arena, const char *table, Side side)
@@ -74,10 +75,13 @@ static void add_owned_targets(Arena *arena, const Senders *s, Texts *texts)
 
 typedef struct SideSet {
 	const char *name, *type;
+	bool is_sized;
 	Texts elements;
 } SideSet;
 
 typedef VEC(SideSet) SideSets;
+
+#define SET_SIZE_MIN 1024
 
 /* A raw payload needs `typeof` in place of `type`. */
 #define TARGET "@th,64,128"
@@ -89,7 +93,8 @@ static void list_sets_of_pods(Arena *arena, const Senders *s, SideSets *sets)
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 		int n = f == FAMILY_IPV4 ? 4 : 6;
 		SideSet senders = {.name = arena_printf(arena, "senders%d", n),
-			.type = arena_printf(arena, "type iface_index . %s", type[f])};
+			.type = arena_printf(arena, "type iface_index . %s", type[f]),
+			.is_sized = true};
 		SideSet owned = {.name = arena_printf(arena, "owned%d", n),
 			.type = arena_printf(arena, "type %s", type[f])};
 		SideSet unplaced = {
@@ -121,7 +126,6 @@ static SideSets list_sets(Arena *arena, const Senders *s, Side side)
 	list_sets_of_pods(arena, s, &sets);
 	list_interfaces(arena, "free", &s->free, &sets);
 	if (side == SIDE_INET) {
-		list_interfaces(arena, "bridges", &s->bridges, &sets);
 		list_interfaces(arena, "uplinks", &s->uplinks, &sets);
 	} else {
 		SideSet targets = {.name = "targets", .type = "typeof iif . " TARGET};
@@ -148,9 +152,21 @@ static void render_elements(Buf *buf, const Texts *elements)
 	buf_add(buf, " }");
 }
 
+/* A set of a declared size costs a packet less. A change adds elements before it deletes others. */
+static size_t size_of(const SideSet *set)
+{
+	size_t size = SET_SIZE_MIN;
+
+	while (size < 2 * (size_t)set->elements.n)
+		size *= 2;
+	return size;
+}
+
 static void render_set(Buf *buf, const SideSet *set, bool has_elements)
 {
 	buf_printf(buf, "\tset %s {\n\t\t%s\n", set->name, set->type);
+	if (set->is_sized)
+		buf_printf(buf, "\t\tsize %zu\n", size_of(set));
 	if (has_elements && set->elements.n) {
 		buf_add(buf, "\t\telements = ");
 		render_elements(buf, &set->elements);
@@ -225,22 +241,12 @@ static bool has_broadcast(const Range *subnet)
 	return subnet->family == FAMILY_IPV4 && subnet->last - subnet->first > 1;
 }
 
-static bool has_broadcasts(const Senders *s)
-{
-	for (size_t i = 0; i < s->subnets.n; i++)
-		if (has_broadcast(&s->subnets.at[i]))
-			return true;
-	return false;
-}
-
-static void render_broadcasts(Buf *buf, const Senders *s)
+/* An anonymous set: the kernel looks it up fast, and one of a single element is a comparison. */
+static void render_broadcast_rule(Buf *buf, const Senders *s)
 {
 	char text[ADDRESS_TEXT_SIZE];
-	const char *separator = "{ ";
+	const char *separator = "\t\tip daddr { ";
 
-	if (!has_broadcasts(s))
-		return;
-	buf_add(buf, "\tset broadcasts {\n\t\ttype ipv4_addr\n\t\telements = ");
 	for (size_t i = 0; i < s->subnets.n; i++) {
 		if (!has_broadcast(&s->subnets.at[i]))
 			continue;
@@ -248,7 +254,8 @@ static void render_broadcasts(Buf *buf, const Senders *s)
 			address_text((Address){s->subnets.at[i].last, FAMILY_IPV4}, text));
 		separator = ", ";
 	}
-	buf_add(buf, " }\n\t}\n");
+	if (*separator == ',')
+		buf_add(buf, " } jump everybody\n");
 }
 
 /* ---- Rules of both tables ---- */
@@ -259,7 +266,7 @@ static void render_broadcasts(Buf *buf, const Senders *s)
 static void render_refuse(Buf *buf)
 {
 	buf_add(buf, "\tset " SENDERS_FORGED_SET " {\n\t\ttype iface_index\n\t\tsize 65535\n"
-		     "\t\tflags dynamic,timeout\n\t\ttimeout 1d\n\t}\n"
+		     "\t\tflags dynamic\n\t}\n"
 		     "\tchain refuse {\n"
 		     "\t\tupdate @" SENDERS_FORGED_SET " { iif counter }\n\t\tdrop\n\t}\n");
 }
@@ -284,6 +291,17 @@ static const char LINK_ONLY[] = "\t\tip6 saddr fe80::/10 accept\n"
 #define ROUTER "icmpv6 type { nd-router-advert, nd-redirect }"
 
 /* ---- Routed packets ---- */
+/* They change seldom: an anonymous set, as above. */
+static const char *match_bridges(Arena *arena, const Senders *s)
+{
+	Buf buf = {.arena = arena};
+
+	for (size_t i = 0; i < s->bridges.n; i++)
+		buf_printf(&buf, "%s%u", i ? ", " : "iif { ", s->bridges.at[i]);
+	buf_add(&buf, " } ");
+	return buf_text(&buf);
+}
+
 /* See senders_table.h: a tc handle, of letters "NP". */
 #define NEW_FLOW "4e50:1"
 
@@ -301,7 +319,7 @@ static void render_inet_prerouting(Buf *buf, const Senders *s)
 	if (is_checked_once(s))
 		buf_add(buf, "\t\tct state established accept\n");
 	if (s->bridges.n) /* the bridge table's business */
-		buf_printf(buf, "\t\tiif @bridges %saccept\n",
+		buf_printf(buf, "\t\t%s%saccept\n", match_bridges(buf->arena, s),
 			is_marked ? "meta priority set " NEW_FLOW " " : "");
 	buf_printf(buf, "%s\t\tgoto other\n\t}\n", HITS);
 }
@@ -332,9 +350,11 @@ static void render_tunnels(Buf *buf, const Senders *s)
 		return;
 	buf_add(buf, "\tchain tunnels {\n\t\tiif @free return\n");
 	buf_add(buf, OWNED);
-	buf_add(buf, "\t\tip saddr @unplaced4 goto refuse\n\t\tip6 saddr @unplaced6 goto refuse\n"
-		     "\t\tiif @bridges ip6 saddr fe80::/10 goto refuse\n"
-		     "\t\tmeta iifkind \"veth\" iif != @uplinks goto refuse\n\t}\n"
+	buf_add(buf, "\t\tip saddr @unplaced4 goto refuse\n\t\tip6 saddr @unplaced6 goto refuse\n");
+	if (s->bridges.n)
+		buf_printf(buf, "\t\t%sip6 saddr fe80::/10 goto refuse\n",
+			match_bridges(buf->arena, s));
+	buf_add(buf, "\t\tmeta iifkind \"veth\" iif != @uplinks goto refuse\n\t}\n"
 		     "\tchain input {\n\t\ttype filter hook input priority filter - 10; "
 		     "policy accept;\n\t\tct state established accept\n"
 		     "\t\tudp dport { 4789, 6081, 8472 } jump tunnels\n"
@@ -360,8 +380,7 @@ static void render_bridge_prerouting(Buf *buf, const Senders *s)
 		     "advertisements\n");
 	buf_add(buf, "\t\tip daddr 224.0.0.0-255.255.255.255 jump everybody\n"
 		     "\t\tip6 daddr ff00::/8 jump everybody\n");
-	if (has_broadcasts(s))
-		buf_add(buf, "\t\tip daddr @broadcasts jump everybody\n");
+	render_broadcast_rule(buf, s);
 	buf_printf(buf, "%s\t\tgoto other\n\t}\n", HITS);
 }
 
@@ -448,7 +467,6 @@ static const char *render_side(Arena *arena, const Senders *s, Side side, bool h
 		render_tunnels(&buf, s);
 		render_inet_prerouting(&buf, s);
 	} else {
-		render_broadcasts(&buf, s);
 		render_everybody(&buf);
 		render_advertisements(&buf);
 		render_arp(&buf, s);

@@ -21,7 +21,8 @@
  */
 #include "senders.h"
 
-/* Replaces both tables, whatever there is, in one transaction. */
+/* Replaces both tables, whatever there is, in one transaction. There is one for bridges only if a
+ * bridge leads to pods. */
 const char *senders_table_render(Arena *arena, const Senders *senders);
 /*
  * From `old`, which the tables hold, to `new`, by elements alone, in one transaction; NULL: the

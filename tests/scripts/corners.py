@@ -430,7 +430,7 @@ def conntrack_not_there():
         equal((result.returncode, "module nf_conntrack_bridge is not available" in result.stderr), (1, True),
               f"exit status, and whether the error names the module: {result.stderr}")
         equal(lab.in_node("nft", "list", "tables").stdout.split("\n")[:-1],
-              ["table inet netpol", "table inet netpol_senders", "table bridge netpol_senders"], "the tables")
+              ["table inet netpol", "table inet netpol_senders"], "the tables")
 
 
 def routed_neighbour_discovery():
