@@ -235,8 +235,16 @@ typedef struct NftForbidden {
 	bool may_reopen; /* the end that answered may open a flow to the other one */
 } NftForbidden;
 
+/* Which end opened a flow, as far as it is known. */
+typedef enum NftOpener {
+	NFT_OPENER_SOURCE,
+	NFT_OPENER_DESTINATION, /* a TCP flow that conntrack picked up at a packet of the server */
+	NFT_OPENER_UNKNOWN	/* one that it picked up, and whose ports do not tell */
+} NftOpener;
+
 /* Whether the flow may go on; if not, *ret_forbidden is set. */
-typedef bool (*NftAllows)(void *context, const Tuple *tuple, NftForbidden *ret_forbidden);
+typedef bool (*NftAllows)(
+	void *context, const Tuple *tuple, NftOpener opener, NftForbidden *ret_forbidden);
 
 typedef struct NftStaleTable {
 	const BaseOptions

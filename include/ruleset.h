@@ -131,6 +131,8 @@ typedef struct BaseOptions {
 	 * changes it: a table with another group is replaced as a whole.
 	 */
 	uint16_t log_group;
+	/* pods of other nodes are isolated too: of their flows this node may see one direction */
+	bool is_transit;
 } BaseOptions;
 
 /*

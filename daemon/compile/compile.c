@@ -217,6 +217,7 @@ static void publish(Update *u)
 
 	ruleset->base.table = arena_strdup(ruleset->arena, c->options.table);
 	ruleset->base.log_group = c->options.log_group;
+	ruleset->base.is_transit = c->options.is_all;
 	for (size_t i = 0; i < c->sets.sorted.n; i++) {
 		VEC_PUSH(ruleset->arena, &ruleset->sets, set_ref(c->sets.sorted.at[i]->set));
 	}

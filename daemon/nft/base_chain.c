@@ -166,20 +166,6 @@ static void render_resets(Buf *buf)
 	buf_add(buf, "\t\tct state related tcp flags rst accept\n");
 }
 
-static void render_routed(Buf *buf, const BaseOptions *base, BaseChain chain, bool is_standby)
-{
-	if (chain == BASE_INPUT)
-		render_link_to_node(buf, base, is_standby);
-	render_established(buf, base);
-	render_errors(buf);
-	if (chain != BASE_FORWARD)
-		render_resets(buf);
-	/* `output` is for what IPVS has translated, with the client's address */
-	if (chain == BASE_OUTPUT)
-		buf_add(buf, "\t\tfib saddr type local accept\n"); /* the node's own processes */
-}
-
-/* ---- Frames on bridges: TABLE_BRIDGE, TABLE_TAGGED ---- */
 static bool has_lookup(const BaseOptions *base)
 {
 	bool is_empty = true;
@@ -190,6 +176,27 @@ static bool has_lookup(const BaseOptions *base)
 	return !is_empty;
 }
 
+static void render_midstream_jump(Buf *buf, const BaseOptions *base)
+{
+	if (!base->is_transit && has_lookup(base))
+		buf_printf(buf, "\t\t" MATCH_MIDSTREAM "jump %s\n", REFUSAL_CHAIN_NAME[MIDSTREAM]);
+}
+
+static void render_routed(Buf *buf, const BaseOptions *base, BaseChain chain, bool is_standby)
+{
+	if (chain == BASE_INPUT)
+		render_link_to_node(buf, base, is_standby);
+	render_established(buf, base);
+	render_errors(buf);
+	if (chain != BASE_FORWARD)
+		render_resets(buf);
+	render_midstream_jump(buf, base);
+	/* `output` is for what IPVS has translated, with the client's address */
+	if (chain == BASE_OUTPUT)
+		buf_add(buf, "\t\tfib saddr type local accept\n"); /* the node's own processes */
+}
+
+/* ---- Frames on bridges: TABLE_BRIDGE, TABLE_TAGGED ---- */
 /*
  * Accepts the frames that the inet table evaluates: br_netfilter passes untagged unicast IP frames
  * between two ports (pkttype "other") to the routed hooks. Nearly all frames are such, so this
@@ -229,6 +236,8 @@ static void render_bridged(Buf *buf, const BaseOptions *base, bool is_standby)
 	render_link(buf, base, is_standby);
 	if (base->kind == TABLE_BRIDGE)
 		render_errors(buf); /* after the link rules: not those of link-local addresses */
+	if (base->kind == TABLE_BRIDGE)
+		render_midstream_jump(buf, base);
 	if (base->kind == TABLE_TAGGED)
 		buf_add(buf, "\t\tether type != { 8021q, 8021ad } accept\n");
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A pass over the connection tracking table. See flow_scan.h. */
 #include "flow_scan.h"
+#include "render.h"
 #include "stale_table.h"
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <libnetfilter_conntrack/libnetfilter_conntrack.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <string.h>
@@ -137,6 +139,39 @@ static uint32_t our_mark(const struct nf_conntrack *ct)
 	return (mark & STALE_MARK_MASK) == STALE_MARK ? mark : 0;
 }
 
+/*
+ * conntrack picks a TCP flow up of which it has not seen the SYN, and is liberal with its windows
+ * then. Such flows are older than our table, or were there while the table was being hooked.
+ */
+static bool is_picked_up(const struct nf_conntrack *ct)
+{
+	return nfct_attr_is_set(ct, ATTR_TCP_FLAGS_ORIG) &&
+	       nfct_get_attr_u8(ct, ATTR_TCP_FLAGS_ORIG) & IP_CT_TCP_FLAG_BE_LIBERAL;
+}
+
+static NftOpener find_opener(const struct nf_conntrack *ct, const Tuple *tuple)
+{
+	bool is_source_high = tuple->source_port >= CLIENT_PORT_MIN;
+	bool is_destination_high = tuple->port >= CLIENT_PORT_MIN;
+
+	if (tuple->protocol != PROTOCOL_TCP || !is_picked_up(ct))
+		return NFT_OPENER_SOURCE;
+	if (is_source_high == is_destination_high)
+		return NFT_OPENER_UNKNOWN;
+	return is_source_high ? NFT_OPENER_SOURCE : NFT_OPENER_DESTINATION;
+}
+
+/*
+ * A TCP flow of which the server's packets would look like a client's is not deleted: nothing would
+ * tell its next packet from one of a flow that the server opened.
+ */
+static bool is_deletable(const Tuple *tuple)
+{
+	bool is_reversed = tuple->source_port < CLIENT_PORT_MIN && tuple->port >= CLIENT_PORT_MIN;
+
+	return tuple->protocol == PROTOCOL_TCP && !is_reversed;
+}
+
 /* False: the flow stays as it is. */
 static bool find_change(FlowScan *scan, struct nf_conntrack *ct, FlowChange *ret_change)
 {
@@ -146,9 +181,10 @@ static bool find_change(FlowScan *scan, struct nf_conntrack *ct, FlowChange *ret
 
 	if (!read_tuple(ct, &tuple))
 		return false;
-	is_allowed = scan->allows(scan->context, &tuple, &change.forbidden);
+	is_allowed =
+		scan->allows(scan->context, &tuple, find_opener(ct, &tuple), &change.forbidden);
 	change.mark = wanted_mark(is_allowed, &change.forbidden);
-	change.is_deletion = !is_allowed && tuple.protocol == PROTOCOL_TCP;
+	change.is_deletion = !is_allowed && is_deletable(&tuple);
 	change.is_new = !is_allowed && !our_mark(ct);
 	scan->n_marked += !is_allowed && !change.is_deletion;
 	*ret_change = change;

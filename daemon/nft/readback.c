@@ -116,7 +116,7 @@ static void compare_refusal_chains(Reading *r)
 
 		if (!render_has_refusal_chain(&r->wanted->base, c))
 			continue;
-		render_refusal_chain(&buf, c);
+		render_refusal_chain(&buf, &r->wanted->base, c);
 		compare_block(r, "chain", REFUSAL_CHAIN_NAME[c], &buf, true);
 	}
 }

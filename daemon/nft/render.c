@@ -189,6 +189,8 @@ const char *const REFUSAL_CHAIN_NAME[REFUSAL_CHAIN_N] = {
 	[DROP_OUT] = "drop_out",
 	[LINK_IN] = "drop_link_in",
 	[LINK_OUT] = "drop_link_out",
+	[RESET] = "refuse_tcp",
+	[MIDSTREAM] = "midstream",
 };
 
 const char *const COUNT_CHAIN_NAME[DIRECTION_N] = {[INGRESS] = "count_in", [EGRESS] = "count_out"};
@@ -196,7 +198,15 @@ const char *const COUNT_CHAIN_NAME[DIRECTION_N] = {[INGRESS] = "count_in", [EGRE
 /* In bridge tables the kernel allows `reject` at the prerouting and input hooks, not at forward. */
 bool render_has_refusal_chain(const BaseOptions *base, RefusalChain refusal)
 {
-	return refusal >= DROP_IN || !table_is_bridge(base->kind);
+	switch (refusal) {
+	case MIDSTREAM:
+		return base->kind != TABLE_TAGGED;
+	case DROP_IN:
+	case DROP_OUT:
+		return true;
+	default:
+		return !table_is_bridge(base->kind);
+	}
 }
 
 static RefusalChain refusal_of(const BaseOptions *base, const Chain *chain)
@@ -206,17 +216,71 @@ static RefusalChain refusal_of(const BaseOptions *base, const Chain *chain)
 	return chain->direction == INGRESS ? REFUSE_IN : REFUSE_OUT;
 }
 
-void render_refusal_chain(Buf *buf, RefusalChain refusal)
+/*
+ * The reset of a packet that br_netfilter has passed up goes out by the bridge, without
+ * translation. So the destination of a client's packet to a Service is put back first: the reset
+ * has to come from there. For other packets connection tracking would do the same later.
+ */
+void render_reset(Buf *buf)
+{
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+		const char *ip = FAMILY_KEYWORD[f];
+
+		buf_printf(buf,
+			"\t\tct status dnat ct direction original %s daddr set ct original %s "
+			"daddr tcp dport set ct original proto-dst\n",
+			ip, ip);
+	}
+	buf_add(buf, "\t\tmeta l4proto tcp reject with tcp reset\n");
+}
+
+/*
+ * conntrack takes the end that sends the first packet for the one that opened the flow. So a packet
+ * of the server would open a flow, in the other direction, that its policies forbid. Who opened it
+ * is told by the ports. A client's packet is evaluated. A server's is dropped, until the client has
+ * sent one, a keepalive at least. If the ports do not tell, a reset makes both ends begin anew.
+ */
+static void render_midstream(Buf *buf, const BaseOptions *base)
+{
+	const char *verdict = table_is_bridge(base->kind) ? "drop" : "goto refuse_tcp";
+
+	buf_add(buf, "\t\t" MATCH_CLIENT_PORTS "return\n");
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+		for (int is_to = 0; is_to < 2; is_to++) {
+			const char *ip = FAMILY_KEYWORD[f], *end = is_to ? "daddr" : "saddr";
+
+			buf_printf(buf,
+				"\t\ttcp sport 0-32767 tcp dport 32768-65535 %s %s . %s %s @%s "
+				"drop\n",
+				ip, end, ip, end, object_name_self(f));
+			buf_printf(buf, "\t\t%s %s . %s %s @%s %s\n", ip, end, ip, end,
+				object_name_self(f), verdict);
+		}
+}
+
+static void render_refusal(Buf *buf, RefusalChain refusal)
 {
 	bool is_ingress = refusal == REFUSE_IN || refusal == DROP_IN || refusal == LINK_IN;
+	bool is_drop = refusal != REFUSE_IN && refusal != REFUSE_OUT;
 
-	buf_printf(buf, "\tchain %s {\n", REFUSAL_CHAIN_NAME[refusal]);
 	for (size_t i = 0; i < ARRAY_SIZE(NEVER_REFUSED); i++)
 		buf_printf(buf, "\t\t%s %s\n", NEVER_REFUSED[i], is_ingress ? "accept" : "return");
 	if (refusal < LINK_IN)
 		buf_printf(buf, "\t\tjump %s\n", COUNT_CHAIN_NAME[is_ingress ? INGRESS : EGRESS]);
-	buf_add(buf,
-		refusal >= DROP_IN ? "\t\tdrop\n" : "\t\treject with icmpx port-unreachable\n");
+	if (!is_drop)
+		buf_add(buf, "\t\t" MATCH_MIDSTREAM "goto refuse_tcp\n");
+	buf_add(buf, is_drop ? "\t\tdrop\n" : "\t\treject with icmpx port-unreachable\n");
+}
+
+void render_refusal_chain(Buf *buf, const BaseOptions *base, RefusalChain refusal)
+{
+	buf_printf(buf, "\tchain %s {\n", REFUSAL_CHAIN_NAME[refusal]);
+	if (refusal == RESET)
+		render_reset(buf);
+	else if (refusal == MIDSTREAM)
+		render_midstream(buf, base);
+	else
+		render_refusal(buf, refusal);
 	buf_add(buf, "\t}\n");
 }
 
@@ -224,7 +288,7 @@ void render_refusal_chains(Buf *buf, const BaseOptions *base)
 {
 	for (RefusalChain r = REFUSE_IN; r < REFUSAL_CHAIN_N; r++)
 		if (render_has_refusal_chain(base, r))
-			render_refusal_chain(buf, r);
+			render_refusal_chain(buf, base, r);
 }
 
 /*

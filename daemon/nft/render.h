@@ -31,11 +31,11 @@ bool render_map_has_size(const char *block);
 void render_chain(Buf *buf, const BaseOptions *base, const Chain *chain);
 
 /*
- * Refusal chains. The last rule of each pod's chain goes to one of them. They accept what must
- * never be refused (neighbour discovery, a pod's traffic to itself), have the rest counted and
+ * Refusal chains. The last rule of each pod's chain goes to one of the first four. They accept what
+ * must never be refused (neighbour discovery, a pod's traffic to itself), have the rest counted and
  * logged (denial_rules.h), and reject or drop it. LINK_IN and LINK_OUT are for packets on a link
- * that have no pod's address, and count nothing. Their text is constant: it does not depend on the
- * ruleset.
+ * that have no pod's address, and count nothing. MIDSTREAM is for TCP packets of unknown flows that
+ * begin none; RESET resets such. Their text is constant: it does not depend on the ruleset.
  */
 typedef enum RefusalChain {
 	REFUSE_IN,
@@ -44,12 +44,24 @@ typedef enum RefusalChain {
 	DROP_OUT,
 	LINK_IN,
 	LINK_OUT,
+	RESET,
+	MIDSTREAM,
 	REFUSAL_CHAIN_N
 } RefusalChain;
 extern const char *const REFUSAL_CHAIN_NAME[REFUSAL_CHAIN_N];
 /* Whether the table has it: a bridge table only has those that drop. */
 bool render_has_refusal_chain(const BaseOptions *base, RefusalChain refusal);
-void render_refusal_chain(Buf *buf, RefusalChain refusal);
+void render_refusal_chain(Buf *buf, const BaseOptions *base, RefusalChain refusal);
+/* The rules that refuse a TCP packet by a reset. */
+void render_reset(Buf *buf);
+/*
+ * By its ports a TCP packet comes from the end that opened the flow: clients have a port of 32768
+ * and above, Linux's range for them, and servers mostly have one below.
+ */
+#define CLIENT_PORT_MIN 32768
+#define MATCH_CLIENT_PORTS "tcp sport 32768-65535 tcp dport 0-32767 "
+/* Matches the first packet of a TCP flow that conntrack picks up, since it has not seen its SYN. */
+#define MATCH_MIDSTREAM "ct state new tcp flags != syn / fin,syn,rst,ack "
 void render_refusal_chains(Buf *buf, const BaseOptions *base); /* all that the table has */
 /* To these the refusal chains jump: see denial_rules.h. */
 extern const char *const COUNT_CHAIN_NAME[DIRECTION_N];

@@ -8,9 +8,10 @@
  * which the policies may allow.
  *
  *     TCP      The pods whose policies forbid the flow go into a set of NAME_cut, and then the flow
- *              is deleted. A TCP packet of such a pod that belongs to no tracked flow is refused,
- *              by a reset that ends the connection, unless it is a SYN. So the set has an element
- *              for a pod, however many flows it had, and nobody has to read it.
+ *              is deleted. What such a pod's server sends, by its ports, or is sent, is refused if
+ *              it belongs to no tracked flow, by a reset that ends the connection. What a client
+ *              sends is evaluated by the enforcing table, which resets as well. So the set has an
+ *              element for a pod, however many flows it had, and nobody has to read it.
  *     others   The flow stays tracked, with a mark that makes NAME_cut refuse its packets, from
  *              either end, until none have come for the time after which connection tracking
  *              forgets it. No element is needed. A later scan that finds the flow allowed removes

@@ -27,33 +27,19 @@ static void render_pod_set(Buf *buf, Family family)
 }
 
 /*
- * The reset of a packet that br_netfilter has passed up goes out by the bridge, without
- * translation. So the destination of a client's packet to a Service is put back first: the reset
- * has to come from there. For other packets connection tracking would do the same later.
- */
-static void render_reset(Buf *buf)
-{
-	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
-		const char *ip = render_family_keyword(f);
-
-		buf_printf(buf,
-			"\t\tct status dnat ct direction original %s daddr set ct original %s "
-			"daddr tcp dport set ct original proto-dst\n",
-			ip, ip);
-	}
-	buf_add(buf, "\t\treject with tcp reset\n");
-}
-
-/*
- * SCTP says when it opens an association, UDP and others do not: what the other end sends there may
- * be an answer, and is refused until the flow has ended.
+ * SCTP and TCP say when they open something, UDP and others do not: what the other end sends there
+ * may be an answer, and is refused until the flow has ended. A reset would end a marked TCP flow in
+ * conntrack after seconds, but tell one of its ends only.
  */
 static void render_refusals(Buf *buf, bool is_drop)
 {
 	buf_add(buf, MARKED_CHAIN);
 	buf_printf(buf,
-		"\t\tct mark 0x%x ct direction reply sctp chunk init exists ct mark set 0 accept\n",
-		STALE_MARK_ONE_WAY);
+		"\t\tct mark 0x%x ct direction reply sctp chunk init exists ct mark set 0 accept\n"
+		"\t\tct mark 0x%x ct direction reply tcp flags syn / fin,syn,rst,ack ct mark set 0 "
+		"accept\n"
+		"\t\tmeta l4proto tcp drop\n",
+		STALE_MARK_ONE_WAY, STALE_MARK_ONE_WAY);
 	buf_printf(buf, "\t\t%s\n\t}\n", is_drop ? "drop" : "reject with icmpx port-unreachable");
 	buf_add(buf, "\tchain refuse_tcp {\n");
 	if (is_drop)
@@ -64,8 +50,10 @@ static void render_refusals(Buf *buf, bool is_drop)
 }
 
 /*
- * Errors about a marked flow pass, our own among them. A SYN without ACK begins a connection, with
- * ECN's bits or without, and the enforcing table evaluates it; a reset ends one.
+ * Errors about a marked flow pass, our own among them. For TCP only packets are refused that would
+ * open a flow again, not those that conntrack calls invalid: they may belong to a flow that is
+ * allowed. A SYN without ACK, with ECN's bits or without, begins a connection, and the enforcing
+ * table evaluates it; so it does with what comes from a client, by its ports.
  */
 static void render_hook(Buf *buf, const char *hook)
 {
@@ -73,10 +61,10 @@ static void render_hook(Buf *buf, const char *hook)
 		"\tchain %s {\n\t\ttype filter hook %s priority filter - 5; policy accept;\n"
 		"\t\tct state related accept\n"
 		"\t\tct mark & 0x%x == 0x%x goto refuse_marked\n"
-		"\t\tct state established accept\n"
+		"\t\tct state != new accept\n"
 		"\t\tmeta l4proto != tcp accept\n"
 		"\t\ttcp flags syn / fin,syn,rst,ack accept\n"
-		"\t\ttcp flags rst accept\n",
+		"\t\t" MATCH_CLIENT_PORTS "accept\n",
 		hook, hook, STALE_MARK_MASK, STALE_MARK);
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 		const char *ip = render_family_keyword(f);

@@ -276,6 +276,7 @@ static bool is_map_equal(const Verdicts *a, const Verdicts *b)
 bool base_is_equal(const BaseOptions *a, const BaseOptions *b)
 {
 	return a->kind == b->kind && a->log_group == b->log_group &&
+	       a->is_transit == b->is_transit &&
 	       memcmp(a->is_empty, b->is_empty, sizeof(a->is_empty)) == 0 &&
 	       memcmp(a->is_large, b->is_large, sizeof(a->is_large)) == 0 &&
 	       memcmp(a->is_isolating, b->is_isolating, sizeof(a->is_isolating)) == 0;

@@ -49,33 +49,46 @@ static bool may_open(const StaleFlows *s, const Ruleset *inet, const Tuple *tupl
 	       ruleset_allows(inet, tuple);
 }
 
-static void explain_forbidden(
-	const StaleFlows *s, const Ruleset *inet, const Tuple *tuple, NftForbidden *ret_forbidden)
+static Tuple reverse(const Tuple *tuple)
 {
-	const Tuple back = {.source = tuple->destination,
+	return (Tuple){.source = tuple->destination,
 		.source_port = tuple->port,
 		.destination = tuple->source,
 		.port = tuple->source_port,
 		.protocol = tuple->protocol};
-	NftForbidden forbidden = {.may_reopen = may_open(s, inet, &back)};
-
-	if (!ruleset_evaluate(inet, tuple, EGRESS).is_allowed)
-		forbidden.pods[forbidden.n_pods++] = tuple->source;
-	if (!ruleset_evaluate(inet, tuple, INGRESS).is_allowed)
-		forbidden.pods[forbidden.n_pods++] = tuple->destination;
-	*ret_forbidden = forbidden;
 }
 
-/* An NftAllows. */
-static bool is_allowed(void *context, const Tuple *tuple, NftForbidden *ret_forbidden)
+static NftForbidden explain_forbidden(
+	const StaleFlows *s, const Ruleset *inet, const Tuple *forbidden, const Tuple *other)
+{
+	NftForbidden result = {.may_reopen = may_open(s, inet, other)};
+
+	if (!ruleset_evaluate(inet, forbidden, EGRESS).is_allowed)
+		result.pods[result.n_pods++] = forbidden->source;
+	if (!ruleset_evaluate(inet, forbidden, INGRESS).is_allowed)
+		result.pods[result.n_pods++] = forbidden->destination;
+	return result;
+}
+
+/* An NftAllows. If it is not known which end opened the flow, both must be allowed to. */
+static bool is_allowed(
+	void *context, const Tuple *tuple, NftOpener opener, NftForbidden *ret_forbidden)
 {
 	const StaleFlows *s = context;
 	const Ruleset *inet = enforcer_applied(s->enforcer, KERNEL_INET);
+	Tuple back = reverse(tuple);
 
-	if (!inet || may_open(s, inet, tuple))
+	if (!inet)
 		return true;
-	explain_forbidden(s, inet, tuple, ret_forbidden);
-	return false;
+	if (opener != NFT_OPENER_DESTINATION && !may_open(s, inet, tuple)) {
+		*ret_forbidden = explain_forbidden(s, inet, tuple, &back);
+		return false;
+	}
+	if (opener != NFT_OPENER_SOURCE && !may_open(s, inet, &back)) {
+		*ret_forbidden = explain_forbidden(s, inet, &back, tuple);
+		return false;
+	}
+	return true;
 }
 
 /* The tables of ours that track connections: each has a NAME_cut of its family. */

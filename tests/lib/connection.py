@@ -13,7 +13,7 @@ INTERVAL = 0.02
 LONG = 60  # seconds: an open connection delivers a byte within this time, even on a busy machine
 
 
-def main(role, kind, host, port, path, behaviour):
+def main(role, kind, host, port, path, behaviour, own_port=None):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     s = socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
     if role == "serve":
@@ -28,6 +28,10 @@ def main(role, kind, host, port, path, behaviour):
             s.connect(s.recvfrom(10)[1])
     else:
         s.settimeout(LONG)
+        if own_port:
+            s.bind(("", int(own_port)))
+        if kind == "tcp":
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # every two hours, unless a test sets the sysctl
         s.connect((host, int(port)))
         if kind == "udp":
             s.send(b"x")
@@ -55,10 +59,12 @@ def main(role, kind, host, port, path, behaviour):
 
 class Connection:
     """between: (client's netns, server's netns); to, port: what the client connects to; bind: where the server really
-    listens (behind DNAT); sender: "client" or "server"; is_answered: the other end answers each byte."""
+    listens (behind DNAT); client_port: the client's; sender: "client" or "server"; is_answered: the other end answers
+    each byte."""
     serial = 0
 
-    def __init__(self, lab, between, kind, to, port, sender="client", is_answered=True, bind=None):
+    def __init__(self, lab, between, kind, to, port, sender="client", is_answered=True, bind=None,
+                 client_port=None):
         Connection.serial += 1
         self.paths = {end: f"{lab.dir}/connection{Connection.serial}.{end}" for end in ("client", "server")}
         self.processes = []
@@ -69,7 +75,8 @@ class Connection:
         for netns, role, end, (host, number) in ((between[1], "serve", "server", bind or (to, port)),
                                                  (between[0], "call", "client", (to, port))):
             self.processes.append(Program(netns, PROGRAM, role, kind, host, number, self.paths[end],
-                                          "sends" if sender == end else quiet))
+                                          "sends" if sender == end else quiet,
+                                          *([client_port] if client_port and role == "call" else [])))
             if role == "serve":
                 self.processes[-1].stdout.readline()
 

@@ -72,6 +72,7 @@ def protocols(mode):
         t.change(CLOSED)
         wait_for(lambda: t.lab.status()["cut_flows"] >= len(ends), 60, "the flows to be cut")
         for name, (a, b) in ends.items():
+            wait_for(lambda: not b.receives(0.2) and not a.receives(0.2), 60, f"{name} to end, both ends send")
             equal((b.receives(SHORT), a.receives(SHORT)), (False, False), f"{name} goes on, both ends send")
             a.stop()
             equal(a.receives(SHORT), False, f"{name} goes on, b sends alone")
@@ -165,6 +166,16 @@ def tcp_anew():
         listener.end()
 
 
+def reversed_ports(mode):
+    """A client with a server's port, and a server with a client's: neither end revives the connection."""
+    with Trio(mode) as t:
+        flow = t.connection((t.a.netns, t.b.netns), "tcp", B, 50051, sender="server", receiving="client",
+                            client_port=1000)
+        t.change(CLOSED)
+        wait_for(lambda: not flow.is_alive("client", 0.3), 60, "the connection to be cut")
+        equal(flow.is_alive("client", 12), False, "the connection goes on")
+
+
 SERVICES = """table ip kube-proxy {
 	chain services {
 		type nat hook prerouting priority dstnat; policy accept;
@@ -239,6 +250,8 @@ def bounded():
 
 for mode in ("routed", "bridged", "tracked"):
     test(protocols, mode, name=f"cut: {mode}: SCTP, GRE, ESP and others stay cut while the server sends")
+for mode in ("routed", "bridged", "tracked"):
+    test(reversed_ports, mode, name=f"cut: {mode}: a connection whose ports are those of one that the server opened")
 for case in (sctp_anew, silence, tcp_anew, bounded):
     test(case)
 for mode in ("routed", "bridged"):

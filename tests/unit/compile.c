@@ -503,6 +503,9 @@ Test(compile, base_options_are_equal_if_every_rendered_field_is)
 	two = one;
 	two.kind = TABLE_TAGGED;
 	cr_expect_not(base_is_equal(&one, &two));
+	two = one;
+	two.is_transit = true;
+	cr_expect_not(base_is_equal(&one, &two));
 }
 
 /* Pitfall 14: no character ends the nft string; truncation keeps UTF-8 sequences whole. */
