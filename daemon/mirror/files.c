@@ -365,7 +365,14 @@ int files_write(Files *files, const bool is_ready[API_KIND_N], size_t *ret_n)
 
 		r = r ? r : failed;
 	}
-	if (r == 0 && is_ready[API_POLICIES])
+	return r;
+}
+
+int files_mark_complete(Files *files, const bool is_ready[API_KIND_N])
+{
+	int r = 0;
+
+	if (is_ready[API_POLICIES])
 		r = mark_complete(files, false);
 	if (r == 0 && is_ready[API_NAMESPACES] && is_ready[API_PODS])
 		r = mark_complete(files, true);

@@ -201,18 +201,29 @@ static bool is_complete(const Mirror *m)
 	return has_any;
 }
 
-static void set_ready(Mirror *m)
+static void say_ready(const Mirror *m)
 {
-	if (m->is_ready)
-		return;
-	m->is_ready = true;
 	for (int i = 0; i < API_KIND_N; i++)
 		if (!reflector_is_listed(m->kinds[i].reflector))
 			log_line(LOG_WARNING, "%s: RBAC forbids them: none is known",
 				API_KIND_TEXT[i]);
 	log_line(LOG_INFO, "%s: all that may be listed was listed and written", m->server);
-	write_report(m);
 	sd_notify(0, "READY=1");
+}
+
+/* The promise comes before what makes netpold believe that this is all. 0 or -errno. */
+static int write_all(Mirror *m, const bool is_listed[API_KIND_N], size_t *ret_n)
+{
+	int r = files_write(m->files, is_listed, ret_n);
+
+	if (r < 0)
+		return r;
+	if (!m->is_ready) {
+		m->is_ready = true;
+		write_report(m);
+		say_ready(m);
+	}
+	return files_mark_complete(m->files, is_listed);
 }
 
 static int on_write(sd_event_source *source, uint64_t usec, void *context)
@@ -226,7 +237,7 @@ static int on_write(sd_event_source *source, uint64_t usec, void *context)
 	(void)source, (void)usec;
 	for (int i = 0; i < API_KIND_N; i++)
 		is_listed[i] = reflector_is_listed(m->kinds[i].reflector);
-	r = files_write(m->files, is_listed, &n);
+	r = write_all(m, is_listed, &n);
 	end = now_usec();
 	m->files_written += n;
 	m->write_not_before = end + (end - begin) * WRITE_SHARE;
@@ -236,8 +247,6 @@ static int on_write(sd_event_source *source, uint64_t usec, void *context)
 	m->files_error = r;
 	if (r < 0)
 		arm(m->write, end + WRITE_RETRY_USEC);
-	else
-		set_ready(m);
 	arm(m->report, end + REPORT_SOON_USEC);
 	return 0;
 }

@@ -11,8 +11,7 @@
  * renamed, and only if it differs from what is there; without objects it is deleted, since netpold
  * takes an empty list for a failed export. Policies come first, then namespaces, then pods. A pod
  * whose namespace is not known yet waits for it: without the namespace's labels policies that
- * select by them would not be applied to it. When all of a folder was written, SOURCE_COMPLETE
- * (source.h) is created in it.
+ * select by them would not be applied to it.
  */
 #include "mirror/store.h"
 
@@ -32,4 +31,9 @@ void files_load(Files *files);
  * *ret_n: files written and deleted; also set on failure.
  */
 int files_write(Files *files, const bool is_ready[API_KIND_N], size_t *ret_n);
+/*
+ * After a write that succeeded: creates SOURCE_COMPLETE (source.h) in each folder whose kinds are
+ * all ready, once. 0 or -errno.
+ */
+int files_mark_complete(Files *files, const bool is_ready[API_KIND_N]);
 bool files_have_changes(const Files *files);

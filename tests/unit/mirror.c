@@ -843,11 +843,13 @@ Test(mirror, a_kind_that_was_not_listed_is_not_written)
 	take(&disk, API_NAMESPACES, "", "shop", "", 2);
 	take(&disk, API_PODS, "shop", "web", "w1", 4);
 	cr_assert_eq(files_write(disk.files, no_pods, &n), 0);
+	cr_assert_eq(files_mark_complete(disk.files, no_pods), 0);
 	cr_assert_eq(n, 1);
 	cr_assert(has(&disk, "policies/" SOURCE_COMPLETE, ""));
 	cr_assert(has(&disk, "inventory/" SOURCE_COMPLETE, NULL));
 	cr_assert(has(&disk, "inventory/node-w1.json", NULL));
 	cr_assert_eq(write_all(&disk), 1);
+	cr_assert_eq(files_mark_complete(disk.files, ALL), 0);
 	cr_assert(has(&disk, "inventory/" SOURCE_COMPLETE, ""));
 	disk_end(&disk);
 }
