@@ -22,6 +22,7 @@ static const char USAGE[] =
 	"                                  refused flows: who, to whom, why, how often\n"
 	"  status                          health, and what is in force: 0 ok, 1 unhealthy,\n"
 	"                                  2 not running, 3 degraded\n"
+	"  trim FILE                       of a list of pods only what netpold reads, as JSON\n"
 	"\n"
 	"explain, matrix and ruleset answer from what netpold has in force, which is not what the\n"
 	"files say where one is broken, or missing after a reboot; --files: from the files alone.\n"
@@ -72,6 +73,7 @@ static const struct {
 	{"matrix", run_matrix, 0, 1, "PORT[/PROTO]", "matrix 8080/TCP"},
 	{"ruleset", run_ruleset, 0, 0, "no arguments", "ruleset"},
 	{"status", run_status, 0, 0, "no arguments", "status"},
+	{"trim", run_trim, 0, 1, "FILE", "trim pods.json"},
 };
 
 /* These print what is wrong, and return CTL_ERROR. */
@@ -220,7 +222,7 @@ int main(int argc, char **argv)
 	while (r < 0 && (c = getopt_long(argc, argv, "c:o:h", OPTIONS, NULL)) != -1)
 		r = take_option(&ctl, c);
 	if (r < 0 && optind >= argc)
-		r = wrong("missing command: check, denied, explain, matrix, ruleset or status");
+		r = wrong("missing command: check, denied, explain, matrix, ruleset, status or trim");
 	if (r < 0) {
 		ctl.arguments = argv + optind;
 		ctl.n = argc - optind;

@@ -2,7 +2,7 @@
 #pragma once
 /*
  * netpolctl: checks the files, and explains and prints what is in force. A command is one function
- * in one file (check.c, denied.c, explain.c, matrix.c, ruleset.c, status.c) and one row in
+ * in one file (check.c, denied.c, explain.c, matrix.c, ruleset.c, status.c, trim.c) and one row in
  * netpolctl.c; what they share is in files.c (settings, directories), in_force.c (which versions of
  * the files), report.c (what netpold says of itself) and print.c (diagnostics, errors).
  *
@@ -74,3 +74,4 @@ int run_explain(Ctl *ctl);
 int run_matrix(Ctl *ctl);
 int run_ruleset(Ctl *ctl);
 int run_status(Ctl *ctl);
+int run_trim(Ctl *ctl);

@@ -308,6 +308,11 @@ ApiReader *api_reader_new(Arena *arena, ApiKind kind, const ApiHandler *handler,
 	return r;
 }
 
+void api_reader_set_of_kubelet(ApiReader *r)
+{
+	trim_set_of_kubelet(r->trim);
+}
+
 bool api_reader_feed(ApiReader *r, const char *text, size_t n)
 {
 	r->bytes += n;

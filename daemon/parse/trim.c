@@ -46,6 +46,7 @@ struct Trim {
 	Frame stack[PARSE_DEPTH_MAX + 2];
 	unsigned depth, skipped; /* skipped: open maps and lists below one that is not kept */
 	const char *error;
+	bool is_of_kubelet;
 };
 
 Trim *trim_new(Arena *arena, ApiKind kind)
@@ -57,6 +58,11 @@ Trim *trim_new(Arena *arena, ApiKind kind)
 	for (size_t i = 0; i < SECTION_N; i++)
 		t->sections[i].arena = arena;
 	return t;
+}
+
+void trim_set_of_kubelet(Trim *trim)
+{
+	trim->is_of_kubelet = true;
 }
 
 const char *trim_error(const Trim *trim)
@@ -75,12 +81,15 @@ static bool is_in_section(const Trim *t)
 	return t->depth >= 2;
 }
 
-/* Kept by inventories for their own sake: the version, a list's fields, where kubelet has it from
+/*
+ * Kept by inventories for their own sake: the version, a list's fields, where kubelet has it from.
+ * The last tells of an export of kubelet whether it is only just started; of an API server's list
+ * it tells nothing.
  */
-static bool is_left_out(const Path *path)
+static bool is_left_out(const Trim *t, const Path *path)
 {
 	return path->kind == PATH_VERSION || path->kind == PATH_CONTINUE ||
-	       path->kind == PATH_CONFIG_SOURCE;
+	       (path->kind == PATH_CONFIG_SOURCE && !t->is_of_kubelet);
 }
 
 /* Before a value: the comma, and in a map its key. */
@@ -228,7 +237,7 @@ bool trim_key(Trim *t, const char *text, size_t n)
 	if (t->skipped)
 		return true;
 	t->next = frame->is_whole ? NULL : path_find_key(frame->path, text, n);
-	if (t->next && is_left_out(t->next))
+	if (t->next && is_left_out(t, t->next))
 		t->next = NULL;
 	return (!t->next && !frame->is_whole) || copy(t, &t->key, text, n);
 }

@@ -12,6 +12,8 @@
 typedef struct Trim Trim;
 
 Trim *trim_new(Arena *arena, ApiKind kind);
+/* Where kubelet has each pod from is kept, too. */
+void trim_set_of_kubelet(Trim *trim);
 /* From the begin of the object to its end; false: see trim_error(). */
 bool trim_begin(Trim *trim, bool is_map);
 bool trim_end(Trim *trim);

@@ -63,6 +63,8 @@ typedef struct ApiReader ApiReader;
 
 /* In the arena, with all that it needs; texts that it returns are the arena's. */
 ApiReader *api_reader_new(Arena *arena, ApiKind kind, const ApiHandler *handler, void *context);
+/* The list is kubelet's: where it has each pod from is kept, too. */
+void api_reader_set_of_kubelet(ApiReader *reader);
 /* False: the handler stopped, or api_reader_error() says why. Nothing may be fed after that. */
 bool api_reader_feed(ApiReader *reader, const char *text, size_t n);
 /* The answer has ended. False: in the middle of an object. An empty answer is whole: of a watch. */

@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import ssl
+import stat
 import subprocess
 import sys
 import tempfile
@@ -18,11 +19,23 @@ EXPORT = os.path.join(os.path.dirname(TESTS), "systemd", "kubelet-export")
 NAME, TOKEN = "node-1.example", "s3cret"
 
 
-def pod_list(*names, source="api"):
-    items = [Pod("default", n, [f"10.244.1.{10 + i}"]).manifest() for i, n in enumerate(names)]
+def pod_list(*names, source="api", **more):
+    """more: of each container. kubelet's items have neither apiVersion nor kind."""
+    items = [Pod("default", n, [f"10.244.1.{10 + i}"], {"app": n}, ports=[("http", 80, "TCP")]).manifest()
+             for i, n in enumerate(names)]
     for item in items:
         item["metadata"]["annotations"] = {"kubernetes.io/config.source": source}
-    return json.dumps({"kind": "PodList", "apiVersion": "v1", "items": items}).encode()
+        item["spec"]["containers"][0].update(more)
+        del item["apiVersion"], item["kind"]
+    return json.dumps({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items}).encode()
+
+
+def said(text):
+    """What netpold reads of a list, of each pod."""
+    items = json.loads(text)["items"]
+    return [(i["metadata"]["name"], i["metadata"]["namespace"], i["metadata"].get("labels"),
+             i["metadata"]["annotations"], i["spec"]["nodeName"], i["spec"]["containers"][0].get("ports"),
+             i["status"]["phase"], i["status"]["podIPs"], i["status"]["startTime"]) for i in items]
 
 
 class Kubelet(http.server.BaseHTTPRequestHandler):
@@ -77,26 +90,40 @@ class Setup:
     def content(self):
         equal(sorted(os.listdir(f"{self.dir.name}/inventory")), [".alive", "kubelet.json"], "the inventory's files")
         with open(self.path, "rb") as f:
-            return f.read()
+            return said(f.read())
 
 
 def writes_what_changed():
-    """kubelet export: writes kubelet's response unchanged, and only if it differs from the last one"""
+    """kubelet export: writes what netpold reads of kubelet's response, and only if that differs from the last one"""
     with Setup() as t:
         result = t.export(body=pod_list("a"))
         equal(result.returncode, 0, result.stderr)
-        equal(t.content(), pod_list("a"))
+        equal(t.content(), said(pod_list("a")))
         before = os.stat(t.path)
         equal(t.export(body=pod_list("a")).returncode, 0)
         equal((os.stat(t.path).st_ino, os.stat(t.path).st_mtime_ns), (before.st_ino, before.st_mtime_ns),
               "inode and time of a file whose content is the same")
         equal(t.export(body=pod_list("a", "b")).returncode, 0)
-        equal(t.content(), pod_list("a", "b"))
+        equal(t.content(), said(pod_list("a", "b")))
         with open(f"{t.dir.name}/inventory/.alive/kubelet") as f:
             equal(f.read(), "30\n", "how often the exporter promises to come by")
         os.unlink(t.path)
         equal(t.export(body=pod_list("etcd", source="file")).returncode, 0, "exit status with static pods only")
-        equal(t.content(), pod_list("etcd", source="file"))
+        equal(t.content(), said(pod_list("etcd", source="file")))
+
+
+def keeps_secrets_out():
+    """kubelet export: the values of environment variables are not written, and not everybody may read the file"""
+    with Setup() as t:
+        result = t.export(body=pod_list("a", env=[{"name": "PASSWORD", "value": "s3cret-value"}], image="c:1"))
+        equal(result.returncode, 0, result.stderr)
+        equal(t.content(), said(pod_list("a")))
+        with open(t.path) as f:
+            equal([w for w in ("s3cret-value", "PASSWORD", "image") if w in f.read()], [], "what is kept")
+        equal(stat.S_IMODE(os.stat(t.path).st_mode), 0o640, "the file's mode")
+        before = os.stat(t.path).st_ino
+        equal(t.export(body=pod_list("a", image="c:2")).returncode, 0)
+        equal(os.stat(t.path).st_ino, before, "a change that netpold does not read is none")
 
 
 def keeps_what_it_has():
@@ -115,16 +142,16 @@ def keeps_what_it_has():
             result = t.export(**arguments)
             equal(os.stat(f"{t.dir.name}/inventory/.alive/kubelet").st_mtime, 0,
                   f"the time of .alive/kubelet, which a failed export does not touch, with {what}")
-            equal((result.returncode != 0, bool(result.stderr), t.content()), (True, True, pod_list("a")),
+            equal((result.returncode != 0, bool(result.stderr), t.content()), (True, True, said(pod_list("a"))),
                   f"(an error status, an error message, the inventory) with {what}")
         t.server.shutdown()
         t.server.server_close()
-        equal((t.export(body=b"").returncode != 0, t.content()), (True, pod_list("a")),
+        equal((t.export(body=b"").returncode != 0, t.content()), (True, said(pod_list("a"))),
               "(an error status, the inventory) without a kubelet")
         t.server = http.server.HTTPServer(("127.0.0.1", 0), Kubelet)
         threading.Thread(target=t.server.serve_forever, daemon=True).start()
 
 
-for case in (writes_what_changed, keeps_what_it_has):
+for case in (writes_what_changed, keeps_secrets_out, keeps_what_it_has):
     test(case)
 finish()
