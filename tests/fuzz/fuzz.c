@@ -27,6 +27,7 @@ static const Reader READERS[] = {{"manifest", SOURCE_POLICIES, {"f.yaml", "f.jso
 	{"conf", SOURCE_POLICIES, {"f.conf", "f.conf"}, false},
 	{"inventory", SOURCE_INVENTORY, {"f.json", "f.json"}, false},
 	{"inventory_yaml", SOURCE_INVENTORY, {"f.yaml", "f.yaml"}, false},
+	{"attachment", SOURCE_ATTACHMENTS, {"record", "record"}, false},
 	{"settings", SOURCE_POLICIES, {NULL, NULL}, false},
 	{"kubeconfig", SOURCE_POLICIES, {NULL, NULL}, false},
 	{"api", SOURCE_POLICIES, {NULL, NULL}, false},
@@ -141,19 +142,38 @@ static void add_policy(Model *model, const Policy *policy, Changes *changes)
 	model_set_policy(model, NULL, policy, false, changes);
 }
 
+/* What netpol-attachments copies of a record is the same attachment. */
+static void check_trimmed(Arena *arena, const Source *source)
+{
+	for (size_t i = 0; i < source->attachments.n; i++) {
+		const char *text = attachment_record_text(arena, source->attachments.at[i]);
+		Source *trimmed;
+
+		if (source_parse(
+			    SOURCE_ATTACHMENTS, "trimmed", text, strlen(text), NULL, &trimmed) != 0)
+			abort();
+		must(trimmed->attachments.n == 1 && attachment_is_equal(trimmed->attachments.at[0],
+							    source->attachments.at[i]),
+			"a trimmed record differs", NULL, text);
+		source_free(trimmed);
+	}
+}
+
 static const char *compile_and_render(Arena *arena, const Reader *reader, const Source *source)
 {
 	CompileOptions options = {.node = "", .is_all = true, .table = "netpol"};
 	Model *model = model_new(arena);
 	Changes changes = {.arena = arena};
-	InventoryPart none = {}, part = {source->pods.at, source->pods.n, source->namespaces.at,
-					 source->namespaces.n};
+	InventoryPart none = {},
+		      part = {source->pods.at, source->pods.n, source->namespaces.at,
+			      source->namespaces.n, source->attachments.at, source->attachments.n};
 	Diags diags = {.arena = arena};
 	const char *text;
 	Ruleset *ruleset;
 
-	if (source->pods.n == 0)
+	if (source->pods.n + source->attachments.n == 0)
 		part = default_pods(arena);
+	check_trimmed(arena, source);
 	model_replace(model, &none, &part, &changes);
 	for (size_t i = 0; i < source->policies.n; i++)
 		add_policy(model, source->policies.at[i], &changes);

@@ -767,6 +767,8 @@ Test(parse, settings_are_checked)
 		"enforce = true;", "policies = \"relative\";", "node = \"\";", "deny = \"Drop\";",
 		"namespace_elements = -1;", "namespace_elements = \"1\";", "namespace_element = 1;",
 		"namespace_rules = 1000000001;", "namespace_rules = 1.5;", "mirror = 7;",
+		"attachments = \"relative\";", "attachments = 1;", "unknown_pods = \"drop\";",
+		"unknown_pod = \"allow\";",
 		"mirror = { kubeconfig = \"k\"; };", "mirror = { directory = 7; };",
 		"mirror = { kubekonfig = \"/k\"; };", "senders = \"on\";", "senders = true;",
 		"senders_free = \"a/b\";", "senders_free = [ \"a\" ];",
@@ -779,7 +781,8 @@ Test(parse, settings_are_checked)
 		cr_expect_eq(settings(arena, bad[i], &s), 1, "%s", bad[i]);
 	cr_assert_eq(settings(arena,
 			     "bridge = \"off\"; deny = \"drop\"; enforce = \"all\"; settle_ms = 0; "
-			     "withdraw_ms = 60000; namespace_elements = 0; "
+			     "withdraw_ms = 60000; namespace_elements = 0; attachments = \"\"; "
+			     "unknown_pods = \"allow\"; "
 			     "namespace_rules = 1000000000; mirror = { directory = \"/m\"; }; "
 			     "senders = \"every\"; senders_free = [ \"kube-system/vpn-*\" ]; "
 			     "pod_tunnels = \"allow\";",
@@ -787,6 +790,7 @@ Test(parse, settings_are_checked)
 		0);
 	cr_expect(s.bridge == BRIDGE_OFF && s.deny == DENY_DROP && s.enforce == ENFORCE_ALL &&
 		  s.settle_ms == 0 && s.withdraw_ms == 60000);
+	cr_expect(s.unknown_pods == UNKNOWN_ALLOW && !*s.attachments);
 	cr_expect(s.namespace_elements == 0 && s.namespace_rules == 1000000000);
 	cr_expect_str_eq(SENDERS_MODE_TEXT[s.senders], "every");
 	cr_expect_eq(s.pod_tunnels, POD_TUNNELS_ALLOW);
