@@ -156,6 +156,7 @@ PARTS = [
     script("api_conformance", run=None, is_quick=True, long={"NETPOL_API_OPTIONS": "--emulated-version=1.35"}),
     *(script(name, run=None) for name in ("packets", "corners", "ipvs", "service", "state", "established", "cut",
                                           "odd_starts", "no_gap", "repair", "slow_disk", "chaos", "denials")),
+    script("first_moment", cores=0.8, run={}, long={"NETPOL_PODS": "200", "NETPOL_TIMES": "1000"}),
     machine("stock kernel", *ALL_SCRIPTS, run=None),
     machine("stock kernel, unit", "unit", run=None),
     machine("stock kernel, boots", "boots", run=None),

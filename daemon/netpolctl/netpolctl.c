@@ -222,7 +222,8 @@ int main(int argc, char **argv)
 	while (r < 0 && (c = getopt_long(argc, argv, "c:o:h", OPTIONS, NULL)) != -1)
 		r = take_option(&ctl, c);
 	if (r < 0 && optind >= argc)
-		r = wrong("missing command: check, denied, explain, matrix, ruleset, status or trim");
+		r = wrong(
+			"missing command: check, denied, explain, matrix, ruleset, status or trim");
 	if (r < 0) {
 		ctl.arguments = argv + optind;
 		ctl.n = argc - optind;

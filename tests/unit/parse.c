@@ -768,12 +768,12 @@ Test(parse, settings_are_checked)
 		"namespace_elements = -1;", "namespace_elements = \"1\";", "namespace_element = 1;",
 		"namespace_rules = 1000000001;", "namespace_rules = 1.5;", "mirror = 7;",
 		"attachments = \"relative\";", "attachments = 1;", "unknown_pods = \"drop\";",
-		"unknown_pod = \"allow\";",
-		"mirror = { kubeconfig = \"k\"; };", "mirror = { directory = 7; };",
-		"mirror = { kubekonfig = \"/k\"; };", "senders = \"on\";", "senders = true;",
-		"senders_free = \"a/b\";", "senders_free = [ \"a\" ];",
-		"senders_free = [ \"a/b/c\" ];", "senders_free = [ \"/b\" ];",
-		"senders_free = [ \"A/b\" ];", "pod_tunnels = \"no\";"};
+		"unknown_pod = \"allow\";", "mirror = { kubeconfig = \"k\"; };",
+		"mirror = { directory = 7; };", "mirror = { kubekonfig = \"/k\"; };",
+		"senders = \"on\";", "senders = true;", "senders_free = \"a/b\";",
+		"senders_free = [ \"a\" ];", "senders_free = [ \"a/b/c\" ];",
+		"senders_free = [ \"/b\" ];", "senders_free = [ \"A/b\" ];",
+		"pod_tunnels = \"no\";"};
 	Arena *arena = arena_new();
 	Settings s;
 
