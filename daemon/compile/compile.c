@@ -177,6 +177,32 @@ static void isolate_all(Update *u)
 	}
 }
 
+/*
+ * A pod that the container runtime attaches becomes isolated by the chains that refuse everything,
+ * until its labels are known. While there are such pods, these chains are kept even if no verdict
+ * leads to them: then a new pod takes an element in each map, and no chain has to be made first.
+ */
+static void keep_refusals(Update *u)
+{
+	static const Pod nobody = {.namespace = ""};
+	ModelCounts counts = model_counts(u->c->model);
+	bool is_kept =
+		counts.attached > 0 && counts.policies > 0 && !u->c->options.is_unknown_allowed;
+
+	for (Direction d = INGRESS; d < DIRECTION_N; d++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+			IndexedChain **kept = &u->c->refusals[d][f];
+
+			if (is_kept && !*kept) {
+				*kept = chain_of(u, d, f, &(Policies){}, &nobody);
+				chain_index_use(*kept);
+			} else if (!is_kept && *kept) {
+				chain_index_unuse(&u->c->chains, *kept);
+				*kept = NULL;
+			}
+		}
+}
+
 /* ---- 7. Publish ---- */
 static void edit_verdicts(Update *u, ChainVerdicts *map, ChainVerdicts *edits)
 {
@@ -245,6 +271,7 @@ Ruleset *compiler_update(Compiler *c, const Changes *changes)
 	if (c->is_started) /* else all sets are new, and set_index_fill fills them */
 		move_members(&u);
 	isolate_all(&u);
+	keep_refusals(&u);
 	chain_index_free_unused(&c->chains);
 	set_index_fill(&c->sets, c->model, &c->addresses);
 	set_index_end(&c->sets);

@@ -34,6 +34,8 @@ struct Compiler {
 	Arena *cache_arena;
 	StrMap *chain_names;
 	ChainVerdicts verdicts[DIRECTION_N][FAMILY_N]; /* by address */
+	/* that refuse everything; NULL: not kept. See keep_refusals() */
+	IndexedChain *refusals[DIRECTION_N][FAMILY_N];
 	bool is_started;			       /* an update has been made */
 };
 

@@ -17,6 +17,7 @@
 #define ROUNDS_DEFAULT 100 /* NETPOL_ROUNDS sets another number */
 #define ROUNDS_WITH_ALL_CASES 20
 #define EVENTS 60
+#define RECORDS 8
 #define WITHDRAW_MS 1000
 
 static unsigned seed;
@@ -241,9 +242,35 @@ static const char *policies_text(int file)
 	return buf_text(&buf);
 }
 
+/* ---- Records of the container runtime ---- */
+static const char *records_path(void)
+{
+	return arena_printf(arena, "%s/records", root);
+}
+
+static void clear_records(void)
+{
+	cr_assert_eq(system(arena_printf(arena, "rm -rf %s", records_path())), 0);
+	cr_assert_eq(mkdir(records_path(), 0755), 0);
+}
+
+/* Few uids, so that pods of one name and another uid are among them. The node is any. */
+static const char *record_text(void)
+{
+	static const char *const uids[] = {"", "", "u1", "u2"};
+
+	return arena_printf(arena,
+		"{\"kind\":\"cniCacheV1\",\"containerId\":\"c%d\",\"ifName\":\"%s\",\"cniArgs\":["
+		"[\"K8S_POD_NAMESPACE\",\"n%d\"],[\"K8S_POD_NAME\",\"p%d\"],[\"K8S_POD_UID\","
+		"\"%s\"]],\"result\":{\"ips\":[{\"address\":\"10.0.0.%d/24\"}%s]}}%s",
+		roll(3), roll(6) ? "eth0" : "net1", roll(NAMESPACES), roll(12), uids[roll(4)],
+		1 + roll(40), roll(2) ? ",{\"address\":\"fd00::7/64\"}" : "",
+		roll(15) ? "" : "}"); /* broken in 1 of 15 */
+}
+
 /* ---- From files to a ruleset ---- */
 typedef struct Pipeline {
-	SourceDir *dirs[2];
+	SourceDir *dirs[3];
 	Snapshot *snapshot;
 	Compiler *compiler;
 } Pipeline;
@@ -257,7 +284,8 @@ static Pipeline pipeline_new(bool is_all)
 	options.budget.node = is_all ? NULL : options.node;
 
 	dirs_new(pipeline.dirs, false);
-	pipeline.snapshot = snapshot_new(pipeline.dirs, 2);
+	pipeline.dirs[2] = source_dir_new(SOURCE_ATTACHMENTS, records_path(), false);
+	pipeline.snapshot = snapshot_new(pipeline.dirs, 3);
 	cr_assert(pipeline.snapshot);
 	pipeline.compiler = compiler_new(snapshot_model(pipeline.snapshot), &options);
 	cr_assert(pipeline.compiler);
@@ -269,6 +297,7 @@ static void pipeline_free(Pipeline *pipeline)
 	compiler_free(pipeline->compiler);
 	snapshot_free(pipeline->snapshot);
 	dirs_free(pipeline->dirs);
+	source_dir_free(pipeline->dirs[2]);
 }
 
 static Ruleset *pipeline_update(Pipeline *pipeline)
@@ -277,7 +306,7 @@ static Ruleset *pipeline_update(Pipeline *pipeline)
 	Changes changes = {.arena = scratch};
 	Ruleset *ruleset = NULL;
 
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 3; i++)
 		cr_assert_eq(source_dir_refresh(pipeline->dirs[i], now_ms), 0);
 	snapshot_update(pipeline->snapshot, &changes);
 	ruleset = compiler_update(pipeline->compiler, &changes);
@@ -349,6 +378,21 @@ static void change_file(Pipeline *pipeline, int dir, const char *name, const cha
 		source_dir_prefetch(pipeline->dirs[dir]); /* a later change may supersede it */
 }
 
+static void change_record(Pipeline *pipeline)
+{
+	const char *name = arena_printf(arena, "cbr0-%d-eth0", roll(RECORDS));
+	const char *where = arena_printf(arena, "%s/%s", records_path(), name);
+
+	if (roll(3)) {
+		FILE *file = fopen(where, "w");
+
+		cr_assert(file && fputs(record_text(), file) >= 0 && fclose(file) == 0);
+	} else {
+		unlink(where);
+	}
+	source_dir_mark(pipeline->dirs[2], name);
+}
+
 /*
  * Files may be broken or contradict each other. Then the last valid content is in force, which a
  * fresh start does not know: is_clean().
@@ -357,6 +401,10 @@ static void event(Pipeline *pipeline)
 {
 	int i;
 
+	if (roll(4) == 0) {
+		change_record(pipeline);
+		return;
+	}
 	switch (roll(12)) {
 	case 0: /* also one namespace in two files */
 		change_file(pipeline, 1, roll(2) ? "namespaces.json" : "again.json",
@@ -383,6 +431,19 @@ static bool is_anything_withdrawn(const Pipeline *pipeline)
 {
 	return source_dir_next_withdrawal(pipeline->dirs[0]) != SOURCE_NEVER ||
 	       source_dir_next_withdrawal(pipeline->dirs[1]) != SOURCE_NEVER;
+}
+
+/* Pods that are attached still: netpold remembers their labels, which a fresh start does not know.
+ */
+static bool is_anything_remembered(const Pipeline *pipeline)
+{
+	Pods pods = {};
+
+	model_list_pods(snapshot_model(pipeline->snapshot), arena, &pods);
+	for (size_t i = 0; i < pods.n; i++)
+		if (pods.at[i]->known == KNOWN_REMEMBERED)
+			return true;
+	return false;
 }
 
 static bool is_clean(const Pipeline *pipeline)
@@ -460,7 +521,8 @@ static void check_step(const Ruleset *old, const Ruleset *new, const char *old_t
 /* How often each rare case occurred. */
 typedef struct Seen {
 	unsigned n_compared, n_edits, n_resized, n_withdrawn;
-	unsigned n_unknown;	    /* warnings of namespaces without labels */
+	unsigned n_unknown;		   /* warnings of namespaces without labels */
+	unsigned n_attached, n_remembered; /* pods; events with such pods */
 	unsigned n_over, n_toggled; /* policies over the budget; how often one began or ceased */
 } Seen;
 
@@ -502,6 +564,7 @@ static void play_round(bool is_all, bool is_withdrawing, Seen *seen)
 	Ruleset *updated;
 
 	files_clear();
+	clear_records();
 	memset(pods_of, 0, sizeof(pods_of));
 	n_large = 0;
 	pipeline = pipeline_new(is_all);
@@ -526,7 +589,9 @@ static void play_round(bool is_all, bool is_withdrawing, Seen *seen)
 		ruleset_unref(updated);
 		updated = new;
 		seen->n_withdrawn += is_anything_withdrawn(&pipeline);
-		if (!is_clean(&pipeline) || is_anything_withdrawn(&pipeline))
+		seen->n_remembered += is_anything_remembered(&pipeline);
+		if (!is_clean(&pipeline) || is_anything_withdrawn(&pipeline) ||
+			is_anything_remembered(&pipeline))
 			continue;
 		again = pipeline_new(is_all);
 		fresh = pipeline_update(&again);
@@ -536,6 +601,7 @@ static void play_round(bool is_all, bool is_withdrawing, Seen *seen)
 		cr_assert(ruleset_is_equal(updated, fresh));
 		seen->n_compared++;
 		seen->n_unknown += count_unknown(&pipeline);
+		seen->n_attached += model_counts(snapshot_model(pipeline.snapshot)).attached;
 		ruleset_unref(fresh);
 		pipeline_free(&again);
 	}
@@ -559,6 +625,8 @@ static void expect_all_cases(const Seen *all, unsigned rounds)
 	cr_assert_gt(all->n_resized, rounds / 10, "sets hardly ever changed their size");
 	cr_assert_gt(all->n_withdrawn, rounds, "files were hardly ever deleted");
 	cr_assert_gt(all->n_unknown, rounds / 10, "labels of namespaces were hardly ever unknown");
+	cr_assert_gt(all->n_attached, rounds, "pods were hardly ever attached");
+	cr_assert_gt(all->n_remembered, rounds, "attached pods hardly ever left the inventory");
 	cr_assert_gt(all->n_over, rounds, "policies were hardly ever over the budget");
 	cr_assert_gt(all->n_toggled, rounds, "policies hardly ever came over the budget");
 }
