@@ -74,7 +74,8 @@ def node(has_records, *policies):
             f.write(conf % (folder if has_records else ""))
         os.makedirs(runtime.records, 0o700, exist_ok=True)
         lab.outside = lab.world(OUTSIDE)
-        lab.inside(lab.outside, "nft", "add table ip count; add chain ip count in { type filter hook input priority 0; };"
+        lab.inside(lab.outside, "nft", "add table ip count;"
+                   " add chain ip count in { type filter hook input priority 0; };"
                    f" add rule ip count in ip saddr {PODS_OF_NODE} counter")
         lab.in_node("nft", "add table ip count; add chain ip count in { type filter hook prerouting priority -300; };"
                     f" add rule ip count in ip saddr {PODS_OF_NODE} ip daddr {OUTSIDE} counter")
@@ -90,7 +91,8 @@ def node(has_records, *policies):
 
 
 def packets(lab, netns):
-    return int(re.search(r"packets (\d+)", lab.inside(netns, "nft", "list", "chain", "ip", "count", "in").stdout).group(1))
+    listing = lab.inside(netns, "nft", "list", "chain", "ip", "count", "in").stdout
+    return int(re.search(r"packets (\d+)", listing).group(1))
 
 
 def attempts(lab):
@@ -261,7 +263,8 @@ def an_address_goes_to_another_pod():
 
 
 def is_isolated(lab, address):
-    return lab.in_node("nft", "get", "element", "inet", "netpol", "egress4", f"{{ {address} }}", check=False).returncode == 0
+    return lab.in_node("nft", "get", "element", "inet", "netpol", "egress4", f"{{ {address} }}",
+                       check=False).returncode == 0
 
 
 def wait_for_copies(to, names):
