@@ -36,7 +36,7 @@ struct Compiler {
 	ChainVerdicts verdicts[DIRECTION_N][FAMILY_N]; /* by address */
 	/* that refuse everything; NULL: not kept. See keep_refusals() */
 	IndexedChain *refusals[DIRECTION_N][FAMILY_N];
-	bool is_started;			       /* an update has been made */
+	bool is_started; /* an update has been made */
 };
 
 /* An address whose memberships or verdicts may change in this update. */

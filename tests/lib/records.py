@@ -5,7 +5,8 @@ import json
 import os
 
 
-def text(namespace, name, addresses, uid="", container="c1", interface="eth0", netns="", port="", mac="02:00:00:00:00:0a"):
+def text(namespace, name, addresses, uid="", container="c1", interface="eth0", netns="", port="",
+         mac="02:00:00:00:00:0a"):
     ends = [{"name": "cni0", "mac": "02:00:00:00:00:01"}, {"name": port, "mac": "02:00:00:00:00:02"}] if port else []
     return json.dumps({
         "kind": "cniCacheV1", "containerId": container, "config": "e30=", "ifName": interface, "networkName": "cbr0",

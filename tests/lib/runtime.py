@@ -109,7 +109,8 @@ conf_dir = "{self.dir}/net.d"
 """)
 
     def __enter__(self):
-        mounts = f"mount --bind {self.dir}/cni /var/lib/cni && mount -t tmpfs tmpfs /run && echo ready && exec sleep infinity"
+        mounts = (f"mount --bind {self.dir}/cni /var/lib/cni && mount -t tmpfs tmpfs /run && echo ready &&"
+                  " exec sleep infinity")
         self.holder = subprocess.Popen(
             # not by ip netns exec, which hides the cgroups below /sys
             ["nsenter", f"--net=/run/netns/{self.lab.node}", "unshare", "-m", "--propagation", "private", "sh", "-c",
@@ -149,8 +150,9 @@ conf_dir = "{self.dir}/net.d"
         return result
 
     def ctl(self, *arguments, **more):
-        return self.inside(self.crictl, "--timeout", "60s", "--runtime-endpoint", f"unix://{self.socket}", "--image-endpoint",
-                           f"unix://{self.socket}", *arguments, **more)
+        socket = f"unix://{self.socket}"
+        return self.inside(self.crictl, "--timeout", "60s", "--runtime-endpoint", socket, "--image-endpoint", socket,
+                           *arguments, **more)
 
     def _put(self, name, content):
         with open(f"{self.dir}/{name}", "w") as f:
