@@ -48,6 +48,7 @@ typedef struct Gathering {
 	Arena *arena;
 	SenderFacts facts;
 	ForgedPorts ports;
+	StrMap *links; /* veth name -> const Link *, if a pod has records; or NULL */
 } Gathering;
 
 /* As the settings' patterns say; a "*" does not stand for a slash. */
@@ -74,10 +75,59 @@ static SenderPlace place_of(Address address, const Place *place)
 	return result;
 }
 
+static StrMap *index_links(Gathering *g)
+{
+	StrMap *map = strmap_new(g->arena);
+	const Link *link;
+	size_t cursor = 0;
+
+	while ((link = links_next(g->check->links, &cursor)))
+		if (link->kind == LINK_VETH)
+			strmap_put(map, link->name, (void *)(uintptr_t)link);
+	return map;
+}
+
+/* The port that the container runtime's latest record of the pod names, if it exists; or NULL. */
+static const Link *recorded_port(Gathering *g, const Pod *pod)
+{
+	const Link *port = NULL;
+	uint64_t made_at = 0;
+
+	for (size_t i = 0; pod->attached && i < pod->attached->list.n; i++) {
+		const Attachment *one = pod->attached->list.at[i];
+		const Link *link;
+
+		if (!*one->port || !attachment_is_of_cluster(one))
+			continue;
+		if (!g->links)
+			g->links = index_links(g);
+		link = strmap_get(g->links, one->port);
+		if (link && (!port || one->made_at >= made_at)) {
+			port = link;
+			made_at = one->made_at;
+		}
+	}
+	return port;
+}
+
+/* A record is more than what can be seen from outside: no pod can forge it. */
+static void prefer_record(Gathering *g, const Link *port, SenderPlace *place)
+{
+	const Link *master;
+
+	if (!port)
+		return;
+	master = links_find(g->check->links, port->master);
+	place->port = port->index;
+	place->certainty = SENDER_SURE;
+	place->bridge = master && master->kind == LINK_BRIDGE ? master->index : 0;
+}
+
 static void gather_pod(Gathering *g, const Pod *pod, const Place *places)
 {
 	const Namespace *namespace =
 		model_namespace(pipeline_model(g->check->pipeline), pod->namespace);
+	const Link *recorded = recorded_port(g, pod);
 	SenderPod sender = {.name = pod_text(g->arena, pod),
 		.is_free = is_free(g->check->settings, g->arena, pod)};
 
@@ -89,6 +139,7 @@ static void gather_pod(Gathering *g, const Pod *pod, const Place *places)
 	for (size_t i = 0; i < pod->addresses.n; i++) {
 		SenderPlace place = place_of(pod->addresses.at[i], &places[i]);
 
+		prefer_record(g, recorded, &place);
 		VEC_PUSH(g->arena, &sender.places, place);
 		if (place.port)
 			VEC_PUSH(g->arena, &g->ports, (ForgedPort){place.port, pod});

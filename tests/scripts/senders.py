@@ -11,6 +11,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import records
 from forge import FRAME, FREEBIND, RAW, Receiver, check_arrival, mac_of, send
 from inside import Program
 from netlab import NETPOLD, NODE_ADDRESSES, Lab, run, wait_for
@@ -317,6 +318,31 @@ def newcomer(mode):
             check_arrival(False, c.netns, RAW, e.addresses[i], a.netns, A[i], 7009, "another, as the next pod")
 
 
+def recorded(mode):
+    """The container runtime's record tells a pod's port before the inventory lists the pod."""
+    lab = Lab(mode)
+    with lab:
+        folder = os.path.join(lab.dir, "records")
+        os.mkdir(folder, 0o755)
+        with open(lab.conf, "a") as f:
+            f.write(f'attachments = "{folder}";\nwithdraw_ms = 0;\n')
+        a, b = (lab.pod("default", name, addresses, {"pod": name}) for name, addresses in zip("ab", (A, B)))
+        lab.write_inventory()
+        lab.start()
+        d = lab.pod("default", "d", ["10.244.1.13", "fd00:244:1::d"], {"pod": "d"})
+        for address in d.addresses:  # b has CAP_NET_ADMIN and configures them, too: what the kernel knows is ambiguous
+            lab.inside(b.netns, "ip", "addr", "add", address, "dev", "eth0", *(["nodad"] if ":" in address else []))
+        links = json.loads(lab.in_node("ip", "-j", "link", "show", "type", "veth").stdout)
+        index = json.loads(lab.inside(d.netns, "ip", "-j", "link", "show", "eth0").stdout)[0]["link_index"]
+        port = next(link["ifname"] for link in links if link["ifindex"] == index)
+        records.write(folder, records.text("default", "d", d.addresses, port=port))
+        wait_for(lambda: lab.status()["senders_pods"]["port_known"] == 3, 60, "the port of d to be known")
+        for i in (0, 1):
+            check_arrival(True, d.netns, RAW, d.addresses[i], a.netns, A[i], 7001, "a pod with a record")
+            check_arrival(False, b.netns, RAW, d.addresses[i], a.netns, A[i], 7003, "another, as the pod")
+            check_arrival(False, d.netns, RAW, UNLISTED[i], a.netns, A[i], 7002, "a pod with a record, as nobody")
+
+
 def sends(sender, source, receiver, destination, port):
     waiting = Receiver(receiver.netns, destination, port, 0.3)
     send(sender.netns, RAW, source, 4444, destination, port)
@@ -480,6 +506,7 @@ for case, modes, title in (
         (everybody, MODES[1:], "a packet to everybody in a frame to one pod"),
         (unconfigured, MODES[1:], "DHCP, duplicate address detection, MLD, ARP and link-local addresses pass"),
         (newcomer, MODES, "a new pod has its network, and no other's; an address is used again"),
+        (recorded, MODES, "a pod that the container runtime has a record of"),
         (stopped, MODES, "while netpold is stopped; and after --remove"),
         (established, MODES, "into an established flow: check, every"),
         (listed, MODES, "any listed address: listed"),
