@@ -749,6 +749,41 @@ Test(parse, a_libconfig_text_is_not_truncated_or_wrapped)
 	}
 }
 
+/* ---- The annotation of a namespace that frees its pods as senders ---- */
+Test(parse, senders_annotation)
+{
+	static const struct {
+		const char *text;
+		bool is_good, is_free;
+		uint32_t n;
+	} cases[] = {{"any", true, true, 0}, {"10.0.0.0/8", true, false, 1},
+		{"10.0.0.0/8, fd00::/8,192.0.2.1/32", true, false, 3}, {"", true, false, 0},
+		{"10.0.0.1/8", false, false, 0}, {"10.0.0.0/8, all", false, false, 0},
+		{"Any", false, false, 0}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[400];
+		Source *source;
+		const Namespace *namespace;
+
+		snprintf(text, sizeof(text),
+			"{\"kind\": \"Namespace\", \"metadata\": {\"name\": \"n\", "
+			"\"annotations\": {\"other\": \"x\", \"netpol/senders\": \"%s\"}}}",
+			cases[i].text);
+		cr_assert_eq(
+			source_parse(SOURCE_INVENTORY, "i.json", text, strlen(text), NULL, &source),
+			0);
+		cr_assert_eq(source->namespaces.n, 1);
+		cr_expect_eq(source->diags.n_errors, 0, "%s", cases[i].text);
+		cr_expect_eq(
+			source->diags.n_warnings, cases[i].is_good ? 0 : 1, "%s", cases[i].text);
+		namespace = source->namespaces.at[0];
+		cr_expect_eq(namespace->are_senders_free, cases[i].is_free, "%s", cases[i].text);
+		cr_expect_eq(namespace->allowed_senders.n, cases[i].n, "%s", cases[i].text);
+		source_free(source);
+	}
+}
+
 /* ---- netpol.conf ---- */
 static size_t settings(Arena *arena, const char *text, Settings *ret_settings)
 {
