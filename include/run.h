@@ -148,12 +148,22 @@ typedef struct ForgedCount {
 
 typedef VEC(ForgedCount) ForgedTotals;
 
+/* An address of a pod of this node whose packets do not pass the node's hooks, or not as they do.
+ */
+typedef struct UnreachedAddress {
+	Address address;
+	const char *words; /* "NAMESPACE/NAME (ADDRESS): why" */
+} UnreachedAddress;
+
+typedef VEC(UnreachedAddress) Unreached;
+
 typedef struct SenderReport {
 	const char *mode; /* the setting's text */
 	size_t pods;	  /* of this node: */
 	size_t placed;	  /* those whose port is known */
 	Texts free;	  /* "namespace/name" of those that may send from other addresses, too */
 	ForgedTotals forged;
+	Unreached unreached;
 } SenderReport;
 
 /* How often something took how long; daemon/run/histogram.c has the bounds. */

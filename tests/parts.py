@@ -84,7 +84,7 @@ def machine(what, *arguments, **more):
 BENCH = """tests/bench --quick | tee "$NETPOL_BUILD/bench.log" &&
     grep -q '^packets_new_of_conntrack [0-9.e+-]* ratio$' "$NETPOL_BUILD/bench.log" """
 ALL_SCRIPTS = ("packets", "corners", "senders", "ipvs", "conformance", "random_flows", "established", "cut",
-               "odd_starts", "in_flight", "chaos", "denials")
+               "odd_starts", "other_paths", "in_flight", "chaos", "denials")
 BACKPORTED = {"NETPOL_VM_KERNEL": "linux-image-6.12-cloud-amd64"}
 # The lengths of the sanitized parts in --long
 AGAIN = {"NETPOL_ROUNDS": "20", "NETPOL_EDITS": "100", "NETPOL_SAMPLE": "40", "NETPOL_TIMES": "20",
@@ -98,9 +98,8 @@ PARTS = [
     Part("vm prepare", ["tests/vm", "prepare"], cores=0.5, nice=0, only_test="vm: its root file system"),
     build(SANITIZED, "sanitized"),
     machine("stock kernel", "unit", "packets tracked", "corners tracked", "senders tracked", "denials tracked",
-            "established tracked", "cut tracked", "odd_starts tracked", "in_flight tracked",
-            "ipvs 'bridged: Services by IPVS, IPv4'",
-            "random_flows kernel_tracked",
+            "established tracked", "cut tracked", "odd_starts tracked", "other_paths", "in_flight tracked",
+            "ipvs 'bridged: Services by IPVS, IPv4'", "random_flows kernel_tracked",
             run={"NETPOL_ROUNDS": "1"}, long=None),
     # --- under the address and undefined behaviour sanitizers, which end a program at a fault ---
     script("no_gap", SANITIZED, run={"NETPOL_TIMES": "20"}, long=AGAIN),
@@ -113,6 +112,7 @@ PARTS = [
     script("cut", SANITIZED, cores=0.3, long=AGAIN),
     script("senders", SANITIZED, cores=0.4, long=AGAIN),
     script("odd_starts", SANITIZED, cores=0.3, long=AGAIN),
+    script("other_paths", SANITIZED, cores=0.3, long=AGAIN),
     script("corners", SANITIZED, cores=0.4, long=AGAIN),
     script("slow_disk", SANITIZED, cores=0.3, run={"NETPOL_CHANGES": "100"}, long=AGAIN),
     script("in_flight", SANITIZED, run=None, long=AGAIN),
@@ -155,7 +155,8 @@ PARTS = [
     script("mirror_nodes", run=None, long={"NETPOL_ROUNDS": "20"}),
     script("api_conformance", run=None, is_quick=True, long={"NETPOL_API_OPTIONS": "--emulated-version=1.35"}),
     *(script(name, run=None) for name in ("packets", "corners", "ipvs", "service", "state", "established", "cut",
-                                          "odd_starts", "no_gap", "repair", "slow_disk", "chaos", "denials")),
+                                          "odd_starts", "other_paths", "no_gap", "repair", "slow_disk", "chaos",
+                                          "denials")),
     script("first_moment", cores=0.8, run={}, long={"NETPOL_PODS": "200", "NETPOL_TIMES": "1000"}),
     machine("stock kernel", *ALL_SCRIPTS, run=None),
     machine("stock kernel, unit", "unit", run=None),

@@ -42,6 +42,25 @@ static void add_nothing_isolated(Arena *arena, Texts *reasons, const Totals *t)
 				t->policies, t->policies == 1 ? "policy is" : "policies are"));
 }
 
+static bool is_isolated(const Ruleset *ruleset, Address address)
+{
+	return ruleset_verdict(ruleset, INGRESS, address) ||
+	       ruleset_verdict(ruleset, EGRESS, address);
+}
+
+/* Pods that policies isolate, and whose packets do not pass our hooks. */
+static void add_unreached(Texts *reasons, Arena *arena, const Status *status)
+{
+	if (!status->senders || !status->ruleset)
+		return;
+	for (size_t i = 0; i < status->senders->unreached.n; i++) {
+		const UnreachedAddress *at = &status->senders->unreached.at[i];
+
+		if (reasons->n < HEALTH_REASONS_MAX && is_isolated(status->ruleset, at->address))
+			VEC_PUSH(arena, reasons, arena_printf(arena, "pod %s", at->words));
+	}
+}
+
 void status_summarize(Arena *arena, Status *status)
 {
 	Texts reasons = {};
@@ -49,6 +68,7 @@ void status_summarize(Arena *arena, Status *status)
 	status->totals = totals_of(status);
 	if (status->unhealthy)
 		VEC_PUSH(arena, &reasons, status->unhealthy);
+	add_unreached(&reasons, arena, status);
 	if (status->diags) {
 		add_diags(arena, &reasons, status->diags, SEVERITY_ERROR);
 		add_diags(arena, &reasons, status->diags, SEVERITY_WARNING);

@@ -42,6 +42,7 @@
 #include "reporter.h"
 #include "sender_check.h"
 #include "settings.h"
+#include "source_route.h"
 #include "stale_flows.h"
 #include "state_keeper.h"
 #include "table.h"
@@ -458,6 +459,7 @@ static const Diags *collect_diags(Daemon *d, Arena *arena, const char *error)
 	diags_append(diags, pipeline_diags(d->pipeline));
 	feeds_check(d->feeds, time(NULL), diags);
 	other_engines_add_diags(d->other_engines, diags);
+	source_route_add_diags(diags);
 	if (d->is_unwatched)
 		DIAG_WARNING(diags, ((Origin){.file = d->settings->policies.at[0]}), "watch",
 			"until then netpold looks at all files every second",

@@ -48,7 +48,9 @@ typedef struct Gathering {
 	Arena *arena;
 	SenderFacts facts;
 	ForgedPorts ports;
-	StrMap *links; /* veth name -> const Link *, if a pod has records; or NULL */
+	StrMap *links;	/* veth name -> const Link *, if a pod has records; or NULL */
+	Texts gateways; /* interfaces that lead to routers */
+	Unreached unreached;
 } Gathering;
 
 /* As the settings' patterns say; a "*" does not stand for a slash. */
@@ -123,6 +125,43 @@ static void prefer_record(Gathering *g, const Link *port, SenderPlace *place)
 	place->bridge = master && master->kind == LINK_BRIDGE ? master->index : 0;
 }
 
+static bool is_gateway(const Gathering *g, const char *name)
+{
+	for (size_t i = 0; i < g->gateways.n; i++)
+		if (strcmp(g->gateways.at[i], name) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * NULL: the pod's packets pass our hooks. Packets of macvlan and ipvlan interfaces go between a pod
+ * and the node's card without passing a hook; the node has no route of its own to such a pod. In a
+ * VRF they do pass, but in place of the veth the hooks see the VRF's device.
+ */
+static const char *why_unreached(const Gathering *g, const Place *place)
+{
+	const Link *master = place->port ? links_find(g->check->links, place->port->master) : NULL;
+
+	if (place->certainty == PLACE_OTHER_LINK && is_gateway(g, place->route->name))
+		return "is reached by the node's uplink, as macvlan, ipvlan and SR-IOV pods are: "
+		       "no policy is enforced for it";
+	if (master && master->kind != LINK_BRIDGE)
+		return "is in a VRF or bond: its link-local packets to the node are not filtered";
+	return NULL;
+}
+
+static void gather_unreached(Gathering *g, const Pod *pod, Address address, const Place *place)
+{
+	const char *why = why_unreached(g, place);
+	char text[ADDRESS_TEXT_SIZE];
+
+	if (why)
+		VEC_PUSH(g->arena, &g->unreached,
+			(UnreachedAddress){address,
+				arena_printf(g->arena, "%s (%s) %s on %s", pod_text(g->arena, pod),
+					address_text(address, text), why, place->route->name)});
+}
+
 static void gather_pod(Gathering *g, const Pod *pod, const Place *places)
 {
 	const Namespace *namespace =
@@ -140,6 +179,7 @@ static void gather_pod(Gathering *g, const Pod *pod, const Place *places)
 		SenderPlace place = place_of(pod->addresses.at[i], &places[i]);
 
 		prefer_record(g, recorded, &place);
+		gather_unreached(g, pod, pod->addresses.at[i], &places[i]);
 		VEC_PUSH(g->arena, &sender.places, place);
 		if (place.port)
 			VEC_PUSH(g->arena, &g->ports, (ForgedPort){place.port, pod});
@@ -201,7 +241,6 @@ static void remember_bridges(Gathering *g)
 /* Ports of bridges that lead to no pod, and interfaces that lead to routers: both veth. */
 static void gather_other_links(Gathering *g)
 {
-	Texts gateways = gateways_read(g->arena);
 	const Link *link;
 	size_t cursor = 0;
 
@@ -213,9 +252,8 @@ static void gather_other_links(Gathering *g)
 		if (master && master->kind == LINK_BRIDGE &&
 			!has_interface(&g->check->bridges, master->index))
 			VEC_PUSH(g->arena, &g->facts.outside, link->index);
-		for (size_t i = 0; i < gateways.n; i++)
-			if (strcmp(gateways.at[i], link->name) == 0)
-				VEC_PUSH(g->arena, &g->facts.uplinks, link->index);
+		if (is_gateway(g, link->name))
+			VEC_PUSH(g->arena, &g->facts.uplinks, link->index);
 	}
 }
 
@@ -277,8 +315,10 @@ static void gather_subnets(Gathering *g)
 }
 
 /* ---- Report ---- */
-static void make_report(SenderCheck *check, const Senders *senders, const SenderFacts *facts)
+static void make_report(Gathering *g, const Senders *senders)
 {
+	SenderCheck *check = g->check;
+	const SenderFacts *facts = &g->facts;
 	Arena *arena = arena_new();
 	SenderReport report = {.mode = SENDERS_MODE_TEXT[check->settings->senders],
 		.forged = forged_log_totals(check->forged)};
@@ -291,6 +331,10 @@ static void make_report(SenderCheck *check, const Senders *senders, const Sender
 				VEC_PUSH(arena, &report.free,
 					arena_strdup(arena, facts->pods.at[i].name));
 	}
+	for (size_t i = 0; i < g->unreached.n; i++)
+		VEC_PUSH(arena, &report.unreached,
+			(UnreachedAddress){g->unreached.at[i].address,
+				arena_strdup(arena, g->unreached.at[i].words)});
 	arena_free(check->report_arena);
 	check->report_arena = arena;
 	check->report = report;
@@ -355,18 +399,21 @@ static int refresh(SenderCheck *check)
 			.allows_tunnels = check->settings->pod_tunnels == POD_TUNNELS_ALLOW}};
 	Senders *wanted = NULL;
 
+	if (pods && check->links) {
+		g.gateways = gateways_read(arena);
+		gather_pods(&g, pods);
+	}
 	if (g.facts.mode == SENDERS_OFF) {
-		make_report(check, NULL, NULL);
+		make_report(&g, NULL);
 		return apply(check, NULL);
 	}
 	if (!pods || !check->links)
 		return 0; /* who may send what is unknown: the tables stay */
-	gather_pods(&g, pods);
 	remember_bridges(&g);
 	gather_other_links(&g);
 	gather_subnets(&g);
 	wanted = senders_make(&g.facts);
-	make_report(check, wanted, &g.facts);
+	make_report(&g, wanted);
 	forged_log_set_ports(check->forged, &g.ports);
 	return apply(check, wanted);
 }

@@ -69,8 +69,8 @@ def open_all(t):
 
 def check(forbidden, allowed):
     for name, connection in forbidden.items():
-        wait_for(lambda: not connection.is_alive("client", 0.3), 60, f"the forbidden connection to end: {name}")
-        equal(connection.is_alive("client", 1), False, f"a forbidden connection goes on: {name}")
+        wait_for(lambda: not connection.is_alive("client", 1), 60, f"the forbidden connection to end: {name}")
+        equal(connection.is_alive("client", 2), False, f"a forbidden connection goes on: {name}")
     for name, connection in allowed.items():
         receiving = "server" if "client sends" in name else "client"
         equal(connection.is_alive(receiving, LONG), True, f"an allowed connection goes on: {name}")
