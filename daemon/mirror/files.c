@@ -15,6 +15,7 @@ static const char LIST_END[] = "\n]}\n";
 static const char *const FOLDERS[] = {"policies", "inventory", "inventory"};
 
 struct Files {
+	char *directory;
 	int folders[API_KIND_N]; /* descriptors */
 	Store *const *stores;
 	bool has_waiting_pods; /* at the last write */
@@ -35,27 +36,61 @@ static int open_folder(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-int files_open(const char *directory, Store *const *stores, Files **ret_files)
+/* Those that are not open: all at first, then those that somebody has deleted. 0 or -errno. */
+static int open_folders(Files *files)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
+	int fd = open_folder(files->directory);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	for (int i = 0; i < API_KIND_N; i++) {
+		if (files->folders[i] >= 0)
+			continue;
+		fd = open_folder(arena_printf(arena, "%s/%s", files->directory, FOLDERS[i]));
+		if (fd < 0)
+			return fd;
+		files->folders[i] = fd;
+	}
+	return 0;
+}
+
+int files_open(const char *directory, Store *const *stores, Files **ret_files)
+{
 	Files *files = MEMORY_NEW(Files);
-	int fd = open_folder(directory);
+	int r;
 
 	files->stores = stores;
+	files->directory = memory_copy_text(directory);
 	for (int i = 0; i < API_KIND_N; i++)
 		files->folders[i] = -1;
-	for (int i = 0; i < API_KIND_N && fd >= 0; i++) {
-		close(fd);
-		fd = open_folder(arena_printf(arena, "%s/%s", directory, FOLDERS[i]));
-		files->folders[i] = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	}
-	if (fd < 0) {
+	r = open_folders(files);
+	if (r < 0)
 		files_close(files);
-		return fd;
+	else
+		*ret_files = files;
+	return r;
+}
+
+void files_check(Files *files, unsigned turn)
+{
+	struct stat st;
+	unsigned n = 0;
+
+	for (int i = 0; i < API_KIND_N; i++) {
+		size_t cursor = 0;
+
+		if (files->folders[i] >= 0 && fstat(files->folders[i], &st) == 0 &&
+			st.st_nlink == 0) {
+			close(files->folders[i]);
+			files->folders[i] = -1;
+			files->has_marked[0] = files->has_marked[1] = false;
+		}
+		for (StoreFile *file; (file = store_next_file(files->stores[i], &cursor));)
+			file->is_changed |= n++ % FILES_TURNS == turn % FILES_TURNS;
 	}
-	close(fd);
-	*ret_files = files;
-	return 0;
+	open_folders(files); /* if it fails the next write says so */
 }
 
 Files *files_close(Files *files)
@@ -63,6 +98,8 @@ Files *files_close(Files *files)
 	for (int i = 0; files && i < API_KIND_N; i++)
 		if (files->folders[i] >= 0)
 			close(files->folders[i]);
+	if (files)
+		free(files->directory);
 	free(files);
 	return NULL;
 }
@@ -270,6 +307,8 @@ static int write_file(Files *files, ApiKind kind, StoreFile *file, bool can_wait
 	const char *text;
 	size_t n;
 
+	if (folder < 0)
+		return -ENOENT;
 	if (objects.n == 0) {
 		if (unlinkat(folder, file->name, 0) == 0)
 			++*n_written;

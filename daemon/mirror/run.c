@@ -26,6 +26,7 @@
 #define WRITE_SHARE 4		 /* after a write, a pause of so many times what it took */
 #define WRITE_RETRY_USEC 1000000 /* after an error */
 #define REPORT_USEC 5000000	 /* how often the status is written */
+#define CHECK_USEC 5000000	 /* how often a part of the files is compared with the disk */
 #define REPORT_SOON_USEC 200000	 /* after a change of it */
 #define PROMISE_S 120 /* docs/service.md, .alive: netpold warns if we are silent for so long */
 
@@ -55,7 +56,9 @@ struct Mirror {
 	sd_event_source *write, *report;
 	uint64_t write_not_before; /* CLOCK_MONOTONIC */
 	uint64_t files_written;
-	int files_error; /* -errno of the last write; 0: none */
+	uint64_t check_at; /* CLOCK_MONOTONIC: of the next files_check() */
+	unsigned turn;	   /* of files_check() */
+	int files_error;   /* -errno of the last write; 0: none */
 	bool is_ready;
 	int64_t started_at, connected_at;
 };
@@ -174,17 +177,6 @@ static void write_report(const Mirror *m)
 	notify_send("WATCHDOG=1");
 }
 
-static int on_report(sd_event_source *source, uint64_t usec, void *context)
-{
-	Mirror *m = context;
-
-	(void)source, (void)usec;
-	write_report(m);
-	sd_event_source_set_time(m->report, now_usec() + REPORT_USEC);
-	sd_event_source_set_enabled(m->report, SD_EVENT_ONESHOT);
-	return 0;
-}
-
 /* ---- Files ---- */
 /* Nothing is written before all was listed: a part of the cluster is not the cluster. */
 static bool is_complete(const Mirror *m)
@@ -257,6 +249,22 @@ static void write_soon(Mirror *m)
 
 	if (is_complete(m))
 		arm(m->write, at > m->write_not_before ? at : m->write_not_before);
+}
+
+static int on_report(sd_event_source *source, uint64_t usec, void *context)
+{
+	Mirror *m = context;
+
+	(void)source, (void)usec;
+	if (m->is_ready && now_usec() >= m->check_at) {
+		m->check_at = now_usec() + CHECK_USEC;
+		files_check(m->files, m->turn++);
+		write_soon(m);
+	}
+	write_report(m);
+	sd_event_source_set_time(m->report, now_usec() + REPORT_USEC);
+	sd_event_source_set_enabled(m->report, SD_EVENT_ONESHOT);
+	return 0;
 }
 
 /* ---- Requests ---- */

@@ -872,6 +872,30 @@ Test(mirror, what_cannot_be_written_is_tried_again)
 	disk_end(&disk);
 }
 
+Test(mirror, what_others_change_is_written_again)
+{
+	Disk disk;
+
+	disk_begin(&disk);
+	take(&disk, API_NAMESPACES, "", "shop", "", 2);
+	take(&disk, API_POLICIES, "shop", "deny", "", 3);
+	take(&disk, API_PODS, "shop", "web", "w1", 4);
+	write_all(&disk);
+	cr_assert_eq(
+		system(arena_printf(arena, "echo >%s/inventory/node-w1.json; rm -r %s/policies",
+			disk.root, disk.root)),
+		0);
+	for (unsigned turn = 0; turn < FILES_TURNS; turn++) {
+		files_check(disk.files, turn);
+		write_all(&disk);
+	}
+	cr_assert(has(&disk, "inventory/node-w1.json", "\"web\""));
+	cr_assert(has(&disk, "policies/shop.json", "\"deny\""));
+	cr_assert_eq(files_mark_complete(disk.files, ALL), 0);
+	cr_assert(has(&disk, "policies/" SOURCE_COMPLETE, ""));
+	disk_end(&disk);
+}
+
 Test(mirror, long_names_fit_into_file_names)
 {
 	char name[254], other[254];
