@@ -97,7 +97,7 @@ def writes_what_changed():
     """kubelet export: writes what netpold reads of kubelet's response, and only if that differs from the last one"""
     with Setup() as t:
         result = t.export(body=pod_list("a"))
-        equal(result.returncode, 0, result.stderr)
+        equal((result.returncode, result.stderr), (0, ""))
         equal(t.content(), said(pod_list("a")))
         before = os.stat(t.path)
         equal(t.export(body=pod_list("a")).returncode, 0)
