@@ -232,15 +232,17 @@ def random_sources(mode):
         flood = subprocess.Popen(["ip", "netns", "exec", lab.a.netns, os.path.join(BUILD, "tests", "flood"), "-s", "-n",
                                   "20000", "eth0", link, "172.20.0.1", ADDRESSES["ip"][1], str(FORBIDDEN)],
                                  stdout=subprocess.PIPE, text=True)
-        wait_for(lambda: len(entries(lab)) > 300, 60, "300 entries")
-        memory = memory_of(lab)
-        time.sleep(3)
-        grown = memory_of(lab) - memory
-        flood.terminate()
-        sent, took = int(flood.communicate()[0]), time.monotonic() - start
+        try:
+            wait_for(lambda: len(entries(lab)) > 300, 60, "300 entries")
+            memory = memory_of(lab)
+            time.sleep(3)
+            grown = memory_of(lab) - memory
+        finally:
+            flood.terminate()
+            sent, took = int(flood.communicate()[0]), time.monotonic() - start
         time.sleep(1.5)
-        equal((sent > 10000, lab.arrived(FORBIDDEN) - before), (True, 0), f"packets that passed, of {sent}")
         logged = len(entries(lab))
+        equal((sent > 2 * logged, lab.arrived(FORBIDDEN) - before), (True, 0), f"packets that passed, of {sent}")
         equal(logged <= 200 + 100 * (took + 1), True, f"{logged} entries in {took:.1f} s: at most 100 a second and 200")
         size = len(re.findall(r" expires ", lab.in_node("nft", "list", "ruleset").stdout))
         equal(size <= 200 + 100 * (took + 3), True, f"{size} elements of the kernel's sets")
