@@ -91,8 +91,9 @@ typedef struct ChainRule {
 
 /* Rules with a condition on the address are of one family; a chain without any serves both. */
 typedef struct Chain {
-	unsigned refcount; /* as a set's */
-	const char *name;  /* chain_finish sets it */
+	unsigned refcount;   /* as a set's */
+	const char *name;    /* chain_finish sets it */
+	const char *comment; /* whose chain it is, as of a set; part of the name; or NULL */
 	Direction direction;
 	bool is_drop;	      /* refuse by drop, else by reject; on bridges always by drop */
 	VEC(ChainRule) rules; /* sorted, unique */

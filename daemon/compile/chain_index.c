@@ -125,7 +125,9 @@ static void sort_chains(IndexedChains *chains)
  */
 static void rename_chain(ChainIndex *index, IndexedChain *chain)
 {
-	Chain spec = {.direction = chain->chain->direction, .is_drop = chain->chain->is_drop};
+	Chain spec = {.comment = chain->chain->comment,
+		.direction = chain->chain->direction,
+		.is_drop = chain->chain->is_drop};
 	const Chain *made;
 	bool has_renamed_set = false;
 

@@ -283,10 +283,24 @@ const char *expand_key(
 	return buf_text(&key);
 }
 
+/* "shop/web, shop/default-deny: ingress": for whoever reads a listing or a trace. */
+static const char *chain_comment(Arena *arena, Direction direction, const Policies *policies)
+{
+	Buf buf = {.arena = arena};
+
+	for (size_t i = 0; i < policies->n; i++)
+		buf_printf(&buf, "%s%s/%s", i ? ", " : "", policies->at[i]->namespace,
+			policies->at[i]->name);
+	buf_printf(&buf, ": %s", direction_text(direction));
+	return comment_truncate(arena, buf_text(&buf));
+}
+
 Chain expand(const Expander *x, Direction direction, Family family, const Policies *policies,
 	const Pod *pod)
 {
-	Chain chain = {.direction = direction, .is_drop = x->is_drop};
+	Chain chain = {.comment = chain_comment(x->scratch, direction, policies),
+		.direction = direction,
+		.is_drop = x->is_drop};
 	Expansion e = {.x = x,
 		.arena = x->scratch,
 		.chain = &chain,

@@ -195,6 +195,17 @@ const char *const REFUSAL_CHAIN_NAME[REFUSAL_CHAIN_N] = {
 
 const char *const COUNT_CHAIN_NAME[DIRECTION_N] = {[INGRESS] = "count_in", [EGRESS] = "count_out"};
 
+static const char *const REFUSAL_COMMENT[REFUSAL_CHAIN_N] = {
+	[REFUSE_IN] = "no rule of the pod's ingress policies matched",
+	[REFUSE_OUT] = "no rule of the pod's egress policies matched",
+	[DROP_IN] = "no rule of the pod's ingress policies matched",
+	[DROP_OUT] = "no rule of the pod's egress policies matched",
+	[LINK_IN] = "to no pod's address, while pods are isolated for ingress",
+	[LINK_OUT] = "from no pod's address, while pods are isolated for egress",
+	[RESET] = "TCP of an unknown flow: a reset",
+	[MIDSTREAM] = "TCP of an unknown flow that begins none",
+};
+
 /* In bridge tables the kernel allows `reject` at the prerouting and input hooks, not at forward. */
 bool render_has_refusal_chain(const BaseOptions *base, RefusalChain refusal)
 {
@@ -274,7 +285,8 @@ static void render_refusal(Buf *buf, RefusalChain refusal)
 
 void render_refusal_chain(Buf *buf, const BaseOptions *base, RefusalChain refusal)
 {
-	buf_printf(buf, "\tchain %s {\n", REFUSAL_CHAIN_NAME[refusal]);
+	buf_printf(buf, "\tchain %s {\n\t\tcomment \"%s\"\n", REFUSAL_CHAIN_NAME[refusal],
+		REFUSAL_COMMENT[refusal]);
 	if (refusal == RESET)
 		render_reset(buf);
 	else if (refusal == MIDSTREAM)
@@ -300,6 +312,8 @@ void render_refusal_chains(Buf *buf, const BaseOptions *base)
 void render_chain(Buf *buf, const BaseOptions *base, const Chain *chain)
 {
 	buf_printf(buf, "\tchain %s {\n", chain->name);
+	if (chain->comment)
+		buf_printf(buf, "\t\tcomment \"%s\"\n", chain->comment);
 	for (size_t i = 0; i < chain->rules.n; i++)
 		render_rule(buf, chain, &chain->rules.at[i]);
 	buf_printf(buf, "\t\tgoto %s\n\t}\n", REFUSAL_CHAIN_NAME[refusal_of(base, chain)]);

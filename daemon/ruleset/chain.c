@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Chains: the order of their rules, and their names. A name consists of the
- * direction and a digest of the rules and the kind of refusal. So pods whose chains would have the
- * same content share one chain, and a chain of a given name never changes.
+ * direction and a digest of the rules, the kind of refusal and the comment. So a chain of a given
+ * name never changes; pods that the same policies isolate share one.
  */
 #include "ruleset.h"
 #include <assert.h>
@@ -86,6 +86,7 @@ void chain_finish(Arena *arena, Chain *chain)
 	sort_rules(chain);
 	digest_start(&digest);
 	digest_add(&digest, chain->is_drop ? "d" : "r", 1);
+	digest_add_text(&digest, chain->comment ? chain->comment : "");
 	for (size_t i = 0; i < chain->rules.n; i++)
 		digest_rule(&digest, &chain->rules.at[i]);
 	digest_end_name(&digest, hash);

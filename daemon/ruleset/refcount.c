@@ -249,6 +249,7 @@ static Chain write_chain(Block *block, const Chain *spec)
 
 	chain.refcount = 1;
 	chain.name = block_text(block, spec->name);
+	chain.comment = block_text(block, spec->comment);
 	BLOCK_LIST(block, &chain.rules, &spec->rules);
 	for (size_t i = 0; i < spec->rules.n; i++) {
 		ChainRule rule = write_rule(block, &spec->rules.at[i]);

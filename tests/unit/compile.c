@@ -257,7 +257,7 @@ Test(compile, all_tables_have_the_same_set_podless)
 		source_free(sources[i]);
 }
 
-Test(compile, only_local_pods_and_one_chain_for_the_same_rules)
+Test(compile, only_local_pods_and_one_chain_for_the_same_policies)
 {
 	Source *sources[3];
 	Model *model = model_of(false, sources);
@@ -267,7 +267,8 @@ Test(compile, only_local_pods_and_one_chain_for_the_same_rules)
 	cr_expect_eq(local->verdicts[INGRESS][FAMILY_IPV4].n, 2); /* a or d, and b */
 	cr_expect_eq(all->verdicts[INGRESS][FAMILY_IPV4].n, 3);
 	cr_expect_eq(local->verdicts[EGRESS][FAMILY_IPV4].n, 0);
-	cr_expect_eq(all->chains.n, 1, "p1 and p2 have the same rules");
+	cr_expect_eq(
+		all->chains.n, 2, "p1 and p2 have the same rules, but a chain says whose it is");
 	ruleset_unref(local);
 	ruleset_unref(all);
 	for (int i = 0; i < 3; i++)
