@@ -332,13 +332,18 @@ def lost():
         lab.daemon.send_signal(signal.SIGSTOP)
         # no limit and no set of what was seen: each packet is logged
         lab.in_node("nft", "flush chain inet netpol count_in; "
-                    f'add rule inet netpol count_in log prefix "in" group {GROUP} snaplen 128')
+                    f'add rule inet netpol count_in counter log prefix "in" group {GROUP} snaplen 128')
         a, b = lab.pods["default/a"], lab.pods["default/b"]
         flood = subprocess.Popen(["ip", "netns", "exec", a.netns, os.path.join(BUILD, "tests", "flood"), "eth0",
                                   "02:ff:00:00:00:01", a.addresses[0], b.addresses[0], "2000"], stdout=subprocess.PIPE)
-        time.sleep(0.5)
-        flood.terminate()
-        flood.communicate()
+        def logged():
+            text = lab.in_node("nft", "list", "chain", "inet", "netpol", "count_in").stdout
+            return int(re.search(r"counter packets (\d+)", text).group(1))
+        try:
+            wait_for(lambda: logged() > 10000, 60, "more messages than netpold's socket has room for")
+        finally:
+            flood.terminate()
+            flood.communicate()
         lab.daemon.send_signal(signal.SIGCONT)
         wait_for(lambda: lab.status()["repairs"] > 0 and is_quiet(lab), 60, "the repair, and the end of the messages")
         equal(lab.probe([flow(80)]), ["reject"], "the flow")
