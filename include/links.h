@@ -35,6 +35,10 @@
  * dumps of routes, neighbours and forwarding tables: a router has a million routes, and a pod that
  * floods MAC addresses fills the forwarding table; neither may slow netpold down.
  *
+ * Races. The kernel notifies of a route that goes before it deletes it, so an answer of that moment
+ * may be the old one. Routes are asked for again some milliseconds to seconds later: links_fd is
+ * readable then too, and links_read() reports has_places.
+ *
  * Errors: -errno. If notifications were lost, or a dump failed, all is read anew by the next
  * links_read(); until that has succeeded links_is_complete() is false.
  */

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The public functions, and the notifications. See links.h. */
 #include "links.h"
+#include "notices.h"
 #include "places.h"
 #include "podless.h"
 #include <errno.h>
 #include <linux/rtnetlink.h>
-#include <sys/socket.h>
 
 struct Links {
 	Rtnetlink rtnetlink;
-	struct mnl_socket *watch;
+	Notices notices;
 	LinkTable table;
 	Places *places;
 	PodlessState podless;
@@ -20,31 +20,13 @@ struct Links {
 #define READS_MAX 1000
 
 /* ---- Opening ---- */
-static int subscribe(struct mnl_socket *socket)
-{
-	/* the kernel removes routes without a notification when an address goes or a link is down
-	 */
-	int groups[] = {RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
-		RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
-		RTNLGRP_NEXTHOP};
-
-	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
-		return -errno;
-	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
-		if (mnl_socket_setsockopt(
-			    socket, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(groups[i])) < 0)
-			return -errno;
-	return 0;
-}
-
 int links_open(Links **ret_links)
 {
 	Links *links = MEMORY_NEW(Links);
 	int r;
 
 	links->places = places_new();
-	links->watch = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	r = links->watch ? subscribe(links->watch) : -errno;
+	r = notices_open(&links->notices);
 	if (r == 0)
 		r = rtnetlink_open(&links->rtnetlink);
 	/* after the subscription: what changes from now on is notified */
@@ -63,8 +45,7 @@ Links *links_close(Links *links)
 {
 	if (!links)
 		return NULL;
-	if (links->watch)
-		mnl_socket_close(links->watch);
+	notices_close(&links->notices);
 	rtnetlink_close(&links->rtnetlink);
 	places_free(links->places);
 	podless_state_free(&links->podless);
@@ -75,10 +56,18 @@ Links *links_close(Links *links)
 
 int links_fd(const Links *links)
 {
-	return mnl_socket_get_fd(links->watch);
+	return links->notices.both;
 }
 
 /* ---- Notifications ---- */
+static void doubt_routes(Links *links, bool is_any_changed, LinksNotice *notice)
+{
+	if (!is_any_changed)
+		return;
+	notice->has_places = true;
+	notices_pause(&links->notices);
+}
+
 static void read_message(Links *links, const struct nlmsghdr *message, LinksNotice *notice)
 {
 	Neighbour neighbour;
@@ -102,14 +91,14 @@ static void read_message(Links *links, const struct nlmsghdr *message, LinksNoti
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
 		if (ask_read_route(message, &range)) {
-			notice->has_places |= places_route_changed(links->places, range);
+			doubt_routes(links, places_route_changed(links->places, range), notice);
 			return;
 		}
 		break;
 	default:
 		break;
 	}
-	notice->has_places |= places_routes_changed(links->places);
+	doubt_routes(links, places_routes_changed(links->places), notice);
 }
 
 static void read_messages(Links *links, LinksNotice *notice)
@@ -117,7 +106,7 @@ static void read_messages(Links *links, LinksNotice *notice)
 	char buffer[64 * 1024] __attribute__((aligned(NLMSG_ALIGNTO)));
 
 	for (unsigned i = 0; i < READS_MAX; i++) {
-		ssize_t got = recv(links_fd(links), buffer, sizeof(buffer), MSG_DONTWAIT);
+		ssize_t got = notices_receive(&links->notices, buffer, sizeof(buffer));
 		int left = (int)got;
 
 		if (got < 0 && errno == EINTR)
@@ -150,7 +139,7 @@ static void read_links(Links *links, LinksNotice *notice)
 		return;
 	links->is_complete = true;
 	notice->has_links |= !are_links_equal(&before, &links->table);
-	notice->has_places |= places_links_changed(links->places, &before, &links->table);
+	doubt_routes(links, places_links_changed(links->places, &before, &links->table), notice);
 	link_table_free(&before);
 }
 
@@ -158,6 +147,8 @@ LinksNotice links_read(Links *links)
 {
 	LinksNotice notice = {};
 
+	if (notices_has_paused(&links->notices))
+		notice.has_places |= places_routes_changed(links->places);
 	read_messages(links, &notice);
 	if (!links->is_complete)
 		read_links(links, &notice);
