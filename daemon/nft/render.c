@@ -214,6 +214,8 @@ bool render_has_refusal_chain(const BaseOptions *base, RefusalChain refusal)
 		return base->kind != TABLE_TAGGED;
 	case DROP_IN:
 	case DROP_OUT:
+	case LINK_IN:
+	case LINK_OUT:
 		return true;
 	default:
 		return !table_is_bridge(base->kind);
