@@ -210,15 +210,14 @@ static const char *const REFUSAL_COMMENT[REFUSAL_CHAIN_N] = {
 bool render_has_refusal_chain(const BaseOptions *base, RefusalChain refusal)
 {
 	switch (refusal) {
+	case REFUSE_IN:
+	case REFUSE_OUT:
+	case RESET:
+		return !table_is_bridge(base->kind);
 	case MIDSTREAM:
 		return base->kind != TABLE_TAGGED;
-	case DROP_IN:
-	case DROP_OUT:
-	case LINK_IN:
-	case LINK_OUT:
-		return true;
 	default:
-		return !table_is_bridge(base->kind);
+		return true;
 	}
 }
 
