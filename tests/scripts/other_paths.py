@@ -35,7 +35,9 @@ def uplink(senders):
     """The pod's address is in the subnet of the node's card, and no other route leads to it."""
     with Lab("routed", f'senders = "{senders}";\n') as lab:
         lab.pod("default", "a", [A], {"pod": "a"})
-        for command in ("tuntap add dev up0 mode tap", "link set up0 up", "addr add 192.168.77.1/24 dev up0",
+        if lab.inside(lab.node, "ip", "link", "add", "up0", "type", "dummy", check=False).returncode:
+            lab.in_node("ip", "tuntap", "add", "dev", "up0", "mode", "tap")
+        for command in ("link set up0 up", "addr add 192.168.77.1/24 dev up0",
                         "route add default via 192.168.77.254 dev up0"):
             lab.in_node("ip", *command.split())
         lab.pods["default/m"] = Pod("default", "m", [UPLINK_POD], {"pod": "m"})

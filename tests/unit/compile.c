@@ -152,6 +152,41 @@ Test(compile, tagged_frames_are_refused_only_from_and_to_isolated_pods)
 
 static const BridgeOptions BRIDGES[] = {{}, {.is_tagged_filtered = true}, {.has_conntrack = true}};
 
+static void expect_chains(const char *text, const char *leading)
+{
+	for (const char *at = text; (at = strstr(at, leading)) != NULL; at++) {
+		const char *name = at + strlen(leading);
+		int length = (int)strcspn(name, " ,\n");
+
+		cr_expect_not_null(
+			strstr(text, arena_printf(arena, "\tchain %.*s {\n", length, name)),
+			"no chain %.*s in %s", length, name, text);
+	}
+}
+
+/* Of each kind of table: the kernel refuses the whole of a table whose rules lead nowhere. */
+Test(compile, the_chains_that_rules_lead_to_are_in_the_table)
+{
+	Source *sources[3];
+	Model *model = model_of(false, sources);
+	Diags diags = {};
+	Ruleset *inet = run(model, false, &diags);
+
+	for (size_t i = 0; i <= ARRAY_SIZE(BRIDGES); i++) {
+		Ruleset *bridge =
+			i < ARRAY_SIZE(BRIDGES) ? compile_bridge(inet, &BRIDGES[i]) : NULL;
+		const char *text = nft_ruleset_text(arena, bridge ? bridge : inet);
+
+		cr_expect_not_null(strstr(text, "goto "));
+		expect_chains(text, "goto ");
+		expect_chains(text, "jump ");
+		ruleset_unref(bridge);
+	}
+	ruleset_unref(inet);
+	for (int i = 0; i < 3; i++)
+		source_free(sources[i]);
+}
+
 /* The saving thread prints a ruleset that the main loop has already replaced. */
 Test(compile, a_referenced_ruleset_outlives_what_it_was_made_from)
 {
