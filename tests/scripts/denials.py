@@ -221,6 +221,7 @@ def memory_of(lab):
 def random_sources(mode):
     """a flood of refused packets of 20,000 sources: all refused, at most 100 entries a second, no memory that grows"""
     with FloodLab(mode) as lab:
+        lab.put(lab.conf, open(lab.conf).read() + 'senders = "off";\n')  # it would drop them before
         lab.namespace("default")
         lab.write_inventory()
         lab.write_policies([deny("b", pod="b")])
