@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #define SETTLE_USEC 1000	 /* how long a burst is gathered before files are written */
-#define WRITE_SHARE 4		 /* after a write, a pause of so many times what it took */
+#define WRITE_SHARE 2		 /* after a write, a pause of so many times what it took */
 #define WRITE_RETRY_USEC 1000000 /* after an error */
 #define REPORT_USEC 5000000	 /* how often the status is written */
 #define CHECK_USEC 5000000	 /* how often a part of the files is compared with the disk */
