@@ -328,6 +328,7 @@ Test(feeds, what_a_reboot_took_away_leaves_when_the_directory_is_complete, .init
 	expect_counts(0, 2, 0);
 	cr_expect(source_dir_has_restored(dirs[1]));
 	write_file(1, SOURCE_COMPLETE, "");
+	cr_expect(source_dir_mark(dirs[1], SOURCE_COMPLETE), "its event leads to a refresh");
 	update();
 	expect_counts(0, 1, 0);
 	cr_expect(!source_dir_has_restored(dirs[1]));
