@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The event loop. It owns the components, is the only one that knows them all, and decides what
- * follows from which event. Components call only those below them; what concerns others they report
+ * The event loop. It owns the components (daemon.h) and decides what follows from which event:
+ * mostly an update (update.h), and a report (describe.h). Components call only those below them; what concerns others they report
  * to the callbacks here.
  *
  *     event                            what follows
@@ -22,33 +22,15 @@
  * An update that the kernel refused is retried every second. The withdrawal timer is armed while
  * deleted files are in force still: its update takes away what they said.
  */
-#include "bridge.h"
-#include "denial_counter.h"
-#include "denials.h"
-#include "enforcer.h"
-#include "faults.h"
-#include "feeds.h"
+#include "daemon.h"
+#include "describe.h"
 #include "health.h"
-#include "histogram.h"
-#include "host_name.h"
 #include "limits.h"
-#include "link_watch.h"
 #include "lock.h"
 #include "log.h"
 #include "notify.h"
-#include "other_engines.h"
-#include "pipeline.h"
-#include "queued_packets.h"
-#include "reporter.h"
-#include "sender_check.h"
-#include "settings.h"
-#include "source_route.h"
-#include "stale_flows.h"
-#include "state_keeper.h"
 #include "table.h"
-#include "tamper.h"
-#include "timer.h"
-#include "watch.h"
+#include "update.h"
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
@@ -57,239 +39,23 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
-#define RETRY_USEC (1000 * 1000)
 /* The kernel does not notify of a change below /proc/sys. */
 #define SYSCTL_USEC (250 * 1000)
 
-/* With --once there is no event loop, no watch and no tamper. */
-typedef struct Daemon {
-	const DaemonOptions *options;
-	SettingsStore *store;
-	const Settings *settings; /* in force */
-	Feeds *feeds;
-	Nft *nft;
-	sd_event *event;
-	Timer *burst, *withdrawal, *retry, *sysctl, *health;
-	Enforcer *enforcer;
-	Pipeline *pipeline;
-	StateKeeper *keeper;
-	StaleFlows *stale_flows;
-	OtherEngines *other_engines;
-	SenderCheck *senders;
-	Denials *denials;
-	DenialCounter *denial_counter;
-	Reporter *reporter;
-	Watch *watch;
-	LinkWatch *link_watch; /* NULL: see link_watch_new() */
-	HostName *host_name;
-	Tamper *tamper;
-	BridgeState bridge;
-	Faults faults;	     /* of the last update, and of the health check since */
-	int64_t checked_at;  /* of the last update or health check; seconds since the epoch */
-	uint64_t event_usec; /* the first event of a file since the last update; 0: none */
-	Histogram changes;   /* from there to the commit */
-	bool is_ready;	     /* READY=1 was sent */
-	bool is_unwatched;   /* the last update could not watch all directories */
-} Daemon;
-
-/* ---- Foreign changes of our tables ---- */
-static void after_change(Daemon *d)
-{
-	state_keeper_schedule_tables(d->keeper);
-	stale_flows_schedule(d->stale_flows);
-}
-
-/* Also called between the stages of an update. */
-static void undo_tampering(void *context)
-{
-	Daemon *d = context;
-	TamperResult result;
-
-	if (!d->tamper)
-		return;
-	result = tamper_undo(d->tamper);
-	if (result.is_refused)
-		timer_start(d->retry, RETRY_USEC);
-	if (result.is_undone)
-		after_change(d);
-	sender_check_repair(d->senders, false);
-}
-
+/* ---- Events ---- */
 static void on_notification(void *context)
 {
 	Daemon *d = context;
 	uint64_t before = enforcer_record(d->enforcer)->repairs;
 
-	undo_tampering(d);
+	update_undo_tampering(d);
 	if (enforcer_record(d->enforcer)->repairs != before)
 		reporter_report(d->reporter);
 }
 
-/* ---- Update ---- */
-/* What was refused until now, while the model in force still says whose the addresses are. */
-static void take_refused(Daemon *d)
-{
-	denials_drain(d->denials);
-	denial_counter_read(d->denial_counter);
-}
-
-static void start_from_scratch(Daemon *d)
-{
-	take_refused(d);
-	pipeline_reset(d->pipeline);
-	feeds_mark_all(d->feeds);
-}
-
-/* 0 or -errno. */
-static int read_feeds(Daemon *d)
-{
-	int r = feeds_refresh(d->feeds, clock_usec() / 1000, undo_tampering, d);
-
-	/* at the first call only: the last good versions of files that are broken now */
-	if (r == 0)
-		r = state_keeper_restore_files(d->keeper);
-	if (r < 0)
-		faults_add(&d->faults,
-			"policies and inventory could not be read (%s): the tables in the kernel "
-			"stay as they are, and netpold tries again",
-			error_text(-r));
-	return r;
-}
-
-static void choose_bridge(Daemon *d)
-{
-	const Ruleset *bridge = enforcer_applied(d->enforcer, KERNEL_BRIDGE);
-	bool is_tracking = bridge && bridge->base.kind == TABLE_BRIDGE;
-
-	bridge_choose((BridgeMode)d->settings->bridge, d->nft, d->settings->table, is_tracking,
-		&d->bridge);
-	if (!d->bridge.is_well)
-		faults_add(&d->faults, "%s", d->bridge.why);
-}
-
-/* How the sender check sees bridged packets. */
-static SendersBridge senders_bridge(const BridgeState *bridge)
-{
-	if (bridge->has_table)
-		return bridge->options.has_conntrack ? SENDERS_TRACKED : SENDERS_LIFTED;
-	return bridge->is_well ? SENDERS_NO_BRIDGE : SENDERS_UNTRACKED;
-}
-
-static int enforce(Daemon *d, Ruleset *wanted[KERNEL_TABLE_N])
-{
-	const Ruleset *applied = enforcer_applied(d->enforcer, KERNEL_INET);
-	const Ruleset *before = applied ? ruleset_ref(applied) : NULL;
-	int r = enforcer_apply(d->enforcer, wanted);
-
-	if (r == 0) {
-		queued_packets_drop(before, enforcer_applied(d->enforcer, KERNEL_INET));
-		state_keeper_save_files(d->keeper);
-	}
-	ruleset_unref(before);
-	if (*enforcer_refusal(d->enforcer))
-		faults_add(&d->faults, "%s", enforcer_refusal(d->enforcer));
-	return r;
-}
-
-/* Errors are reported, and tried again: policies are enforced all the same. */
-static void check_senders(Daemon *d)
-{
-	sender_check_update(d->senders, senders_bridge(&d->bridge));
-	if (*sender_check_refusal(d->senders))
-		faults_add(&d->faults, "%s", sender_check_refusal(d->senders));
-}
-
-static const BridgeOptions *wanted_bridge(const Daemon *d)
-{
-	return d->bridge.has_table ? &d->bridge.options : NULL;
-}
-
-/* Files -> kernel, once. 0, RUN_E_REFUSED or -errno. */
-static int reconcile(Daemon *d)
-{
-	Ruleset *wanted[KERNEL_TABLE_N];
-	PipelineInput input;
-	int r;
-
-	faults_clear(&d->faults);
-	take_refused(d);
-	r = read_feeds(d);
-	if (r < 0)
-		return r;
-	choose_bridge(d);
-	input = (PipelineInput){
-		.is_in_force = enforcer_applied(d->enforcer, KERNEL_INET) != NULL,
-		.bridge = wanted_bridge(d),
-		.link_watch = d->link_watch,
-		.log_group = denials_group(d->denials),
-	};
-	if (!pipeline_update(d->pipeline, &input, &d->faults, wanted))
-		return 0; /* what is wanted is unknown: the kernel's tables stay */
-	r = enforce(d, wanted);
-	check_senders(d);
-	return r;
-}
-
-/* After a failure the retry timer is armed instead: what is overdue must not make a busy loop. */
-static void schedule_withdrawal(Daemon *d, bool is_updated)
-{
-	uint64_t next = feeds_next_withdrawal(d->feeds);
-
-	timer_stop(d->withdrawal);
-	if (is_updated && next != SOURCE_NEVER)
-		timer_start_at(d->withdrawal, next * 1000);
-}
-
-/* READY=1, once enforcement has begun. */
-static void notify_ready(Daemon *d)
-{
-	if (d->is_ready || enforcer_record(d->enforcer)->generation == 0)
-		return;
-	sd_notify(0, "READY=1");
-	d->is_ready = true;
-}
-
-/*
- * Before the reading, so that a change while we read is another event. Without a watch, and when it
- * has come back, names do not tell what changed.
- */
-static void watch_feeds(Daemon *d)
-{
-	bool was_unwatched = d->is_unwatched;
-	SourceDir *const *dirs;
-	size_t n;
-
-	dirs = feeds_dirs(d->feeds, &n);
-	watch_arm(d->watch, dirs, n);
-	d->is_unwatched = watch_trouble(d->watch) != NULL;
-	if (d->is_unwatched || was_unwatched)
-		feeds_mark_all(d->feeds);
-}
-
-/* Errors as of reconcile(). */
-static int update(Daemon *d)
-{
-	uint64_t before = enforcer_record(d->enforcer)->generation;
-	int r;
-
-	watch_feeds(d);
-	r = reconcile(d);
-	if (d->event_usec && enforcer_record(d->enforcer)->generation != before)
-		histogram_add(&d->changes, clock_usec() - d->event_usec);
-	d->event_usec = r == 0 ? 0 : d->event_usec;
-	d->checked_at = time(NULL);
-	notify_ready(d);
-	schedule_withdrawal(d, r == 0);
-	reporter_report(d->reporter);
-	after_change(d);
-	if (r != 0 || d->is_unwatched)
-		timer_start(d->retry, RETRY_USEC);
-	return r;
-}
-
 static void on_update_due(void *context)
 {
-	update(context);
+	update_all(context);
 }
 
 /*
@@ -304,7 +70,7 @@ static void on_files_changed(void *context, bool is_urgent)
 		d->event_usec = clock_usec();
 	if (is_urgent) {
 		timer_stop(d->burst);
-		update(d);
+		update_all(d);
 		return;
 	}
 	timer_start(d->burst, (uint64_t)d->settings->settle_ms * 1000);
@@ -319,7 +85,7 @@ static void on_sysctl_time(void *context)
 		log_line(LOG_WARNING, "bridge",
 			"br_netfilter's sysctls (net.bridge.bridge-nf-*) have changed: updating "
 			"the tables");
-		update(d);
+		update_all(d);
 	}
 	timer_start(d->sysctl, SYSCTL_USEC);
 }
@@ -329,11 +95,11 @@ static void on_links_changed(void *context)
 	Daemon *d = context;
 	bool is_changed;
 
-	if (link_watch_apply(d->link_watch, d->enforcer, wanted_bridge(d), &is_changed) != 0)
+	if (link_watch_apply(d->link_watch, d->enforcer, update_wanted_bridge(d), &is_changed) != 0)
 		timer_start(d->retry, RETRY_USEC);
 	if (!is_changed)
 		return;
-	after_change(d);
+	update_follow_up(d);
 	reporter_report(d->reporter);
 }
 
@@ -344,8 +110,8 @@ static void recover(Daemon *d, const HealthSubjects *subjects, const char *why)
 	if (why)
 		log_line(LOG_WARNING, "health", "%s: everything is read and applied anew", why);
 	enforcer_forget(d->enforcer);
-	start_from_scratch(d);
-	update(d);
+	update_start_from_scratch(d);
+	update_all(d);
 	why = health_find_fault(subjects);
 	if (why && faults_is_empty(&d->faults)) {
 		faults_add(&d->faults, "%s", why);
@@ -362,12 +128,12 @@ static void check_health(Daemon *d)
 		.burst = d->burst};
 	const char *why;
 
-	undo_tampering(d);
+	update_undo_tampering(d);
 	sender_check_repair(d->senders, !nft_generation_is_accounted(d->nft));
 	if (feeds_mark_stale(d->feeds))
-		update(d);
+		update_all(d);
 	why = health_find_fault(&subjects);
-	undo_tampering(d); /* notifications that the check read from the socket */
+	update_undo_tampering(d); /* notifications that the check read from the socket */
 	if (denials_check(d->denials) && !why)
 		why = "the kernel can log refused packets now";
 	if (why || !faults_is_empty(&d->faults))
@@ -450,72 +216,6 @@ static void on_saved(void *context)
 	reporter_report(d->reporter);
 }
 
-/* The pipeline's diagnostics; stopped feeds, missing watches and the state keeper's error. */
-static const Diags *collect_diags(Daemon *d, Arena *arena, const char *error)
-{
-	Diags *diags = ARENA_NEW(arena, Diags);
-
-	*diags = (Diags){.arena = arena, .max = DIAGS_ALL_MAX};
-	diags_append(diags, pipeline_diags(d->pipeline));
-	feeds_check(d->feeds, time(NULL), diags);
-	other_engines_add_diags(d->other_engines, diags);
-	source_route_add_diags(diags);
-	if (d->is_unwatched)
-		DIAG_WARNING(diags, ((Origin){.file = d->settings->policies.at[0]}), "watch",
-			"until then netpold looks at all files every second",
-			"changes of files are not reported: %s", watch_trouble(d->watch));
-	if (denials_trouble(d->denials))
-		DIAG_WARNING(diags, ((Origin){.file = d->options->settings.conf}), "denied",
-			"packets are refused and counted all the same; log_denied = false ends "
-			"this warning",
-			"refused packets are not logged: %s", denials_trouble(d->denials));
-	if (error)
-		DIAG_WARNING(diags, ((Origin){.file = d->settings->state}), "state",
-			"enforcement is not affected, but a restart would restore the older copies",
-			"the files and tables in force cannot be saved here: %s", error);
-	return diags;
-}
-
-/* A ReporterFill. */
-static void fill_status(void *context, Arena *arena, Status *ret_status)
-{
-	Daemon *d = context;
-	const EnforcerRecord *record = enforcer_record(d->enforcer);
-	const char *error = state_keeper_error(d->keeper, arena);
-
-	*ret_status = (Status){.generation = record->generation,
-		.repairs = record->repairs,
-		.killed = stale_flows_killed(d->stale_flows),
-		.denied = denials_figures(d->denials),
-		.applied_at = record->applied_at,
-		.checked_at = d->checked_at,
-		.check_s = d->watch ? (unsigned)(health_interval_usec() / 1000000) : 0,
-		.apply_ms = record->apply_ms,
-		.last = record->last,
-		.changes = &d->changes,
-		.commits = &record->commits,
-		.repair_times = &record->repair_times,
-		.error_at = log_last_error(),
-		.node = d->settings->node,
-		.table = d->settings->table,
-		.bridge = d->bridge.mode ? d->bridge.mode : "none",
-		.bridge_why = d->bridge.why,
-		.senders = sender_check_report(d->senders),
-		.unhealthy = faults_is_empty(&d->faults) ? NULL : d->faults.text,
-		.model = pipeline_model(d->pipeline),
-		.local_pods = pipeline_local_pods(d->pipeline),
-		.attachments = d->settings->attachments,
-		.ruleset = enforcer_applied(d->enforcer, KERNEL_INET),
-		.diags = collect_diags(d, arena, error)};
-	denial_totals_list(
-		denial_counter_totals(d->denial_counter), arena, &ret_status->denied_totals);
-	ret_status->dirs = feeds_dirs(d->feeds, &ret_status->n_dirs);
-	if (error)
-		ret_status->saving = error;
-	else
-		ret_status->saving = state_keeper_is_saved(d->keeper) ? "saved" : "saving";
-}
-
 /* ---- Reload ---- */
 /* 0 or PARSE_E_INVALID: the settings in force stay. */
 static int load_settings(Daemon *d)
@@ -523,7 +223,7 @@ static int load_settings(Daemon *d)
 	int r;
 
 	if (d->pipeline) {
-		take_refused(d);
+		update_take_refused(d);
 		pipeline_reset(d->pipeline); /* it borrows the settings' texts and the feeds */
 	}
 	r = settings_reload(d->store);
@@ -539,8 +239,8 @@ static void reload(Daemon *d)
 		log_line(LOG_ERR, "settings",
 			"the new settings have errors: the previous settings stay in force");
 	denials_check(d->denials);
-	start_from_scratch(d);
-	update(d);
+	update_start_from_scratch(d);
+	update_all(d);
 	if (d->is_ready)
 		sd_notify(0, "READY=1");
 }
@@ -623,7 +323,7 @@ static int make_components(Daemon *d)
 
 	make_timers(d);
 	d->enforcer = enforcer_new(d->nft, d->settings->table, d->options->is_naive, events);
-	d->pipeline = pipeline_new(d->settings, d->feeds, undo_tampering, d);
+	d->pipeline = pipeline_new(d->settings, d->feeds, update_undo_tampering, d);
 	d->denial_counter = denial_counter_new(
 		d->event, d->nft, d->settings, d->pipeline, d->enforcer, on_denied, d);
 	d->denials = denials_new(d->event, d->nft, d->settings, d->pipeline,
@@ -632,7 +332,7 @@ static int make_components(Daemon *d)
 		d->event, d->nft, d->settings, d->enforcer, d->burst, on_flows_killed, d);
 	d->senders =
 		sender_check_new(d->event, d->nft, d->settings, d->pipeline, on_senders_changed, d);
-	d->reporter = reporter_new(d->event, d->settings, fill_status, d);
+	d->reporter = reporter_new(d->event, d->settings, describe_daemon, d);
 	return state_keeper_new(
 		d->event, d->nft, d->settings, d->feeds, d->enforcer, on_saved, d, &d->keeper);
 }
@@ -689,7 +389,7 @@ static int run_once(Daemon *d)
 	bool has_components = r == 0;
 
 	if (r == 0)
-		r = reconcile(d);
+		r = update_once(d);
 	d->checked_at = time(NULL);
 	if (r < 0)
 		log_line(LOG_ERR, "failed", "cannot read or apply the files: %s", strerror(-r));
@@ -717,7 +417,7 @@ static int start_loop(Daemon *d)
 	d->link_watch = link_watch_new(d->event, on_links_changed, d);
 	state_keeper_restore_tables(d->keeper);
 	other_engines_look(d->other_engines);
-	r = update(d);
+	r = update_all(d);
 	if (r != 0)
 		return r;
 	d->host_name = host_name_new(d->event, on_host_name, d);
