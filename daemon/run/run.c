@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The event loop. It owns the components (daemon.h) and decides what follows from which event:
- * mostly an update (update.h), and a report (describe.h). Components call only those below them; what concerns others they report
- * to the callbacks here.
+ * mostly an update (update.h), and a report (describe.h). Components call only those below them;
+ * what concerns others they report to the callbacks here.
  *
  *     event                            what follows
  *     ----------------------------     ----------------------------------------------------------
