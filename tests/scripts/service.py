@@ -734,12 +734,18 @@ def metrics():
         lab.write_policy_file("a.yaml", deny("a"))
         wait_for_isolated(lab, [A], "a good file")
         text = open(os.path.join(lab.runtime, "netpol.prom")).read()
-        types = dict(re.findall(r"^# TYPE (netpol_\w+) (counter|gauge)$", text, re.M))
+        types = dict(re.findall(r"^# TYPE (netpol_\w+) (counter|gauge|histogram)$", text, re.M))
         equal(sorted(types), sorted(re.findall(r"^# HELP (netpol_\w+) [A-Z].*\.$", text, re.M)),
               "the metrics with a TYPE, and those with a HELP")
-        samples = re.findall(r"^(netpol_\w+)(\{state=\"\w+\"\})? \d+$", text, re.M)
+        samples = re.findall(r"^(netpol_\w+)(?:\{.*\})? [0-9.e+-]+$", text, re.M)
         equal(len(samples) + 2 * len(types), len(text.splitlines()), "the number of lines")
-        equal({name for name, _ in samples}, set(types), "the metrics with a sample, and those with a TYPE")
+        parts = {name + part: name for name, kind in types.items() if kind == "histogram"
+                 for part in ("_bucket", "_sum", "_count")}
+        equal({parts.get(name, name) for name in samples} - set(types), set(), "samples without a TYPE")
+        # those of pods have none while there was nothing to count
+        equal(set(types) - {parts.get(name, name) for name in samples},
+              {"netpol_denied_packets_total", "netpol_denied_bytes_total"},
+              "metrics without a sample")
         equal([n for n, t in types.items() if n.endswith("_total") != (t == "counter")], [],
               "counters without _total, and gauges with it")
         if shutil.which("promtool"):
@@ -755,7 +761,7 @@ def signals():
         conf = open(lab.conf).read()
         lab.put(lab.conf, conf + 'deny = "drop";\n')
         lab.daemon.send_signal(signal.SIGHUP)
-        wait_for(lambda: "goto refuse_" not in table(lab) and "goto drop_" in table(lab), 60,
+        wait_for(lambda: "goto refuse_in" not in table(lab) and "goto drop_in" in table(lab), 60,
                  'deny = "drop" to be in force')
         before = lab.status()["generation"]
         lab.put(lab.conf, conf + 'enforce = "all"; deny = "drop"; service_cidrs = [ "10.96.0.0/12" ];\n')
