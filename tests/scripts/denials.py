@@ -312,6 +312,8 @@ def settings():
             lab.put(lab.conf, re.sub(r"log_\w+ = .*\n", "", open(lab.conf).read()) + f"log_group = {group};\n")
             lab.daemon.send_signal(signal.SIGHUP)
             wait_for(lambda: f"group {group} " in "".join(lab.listing()), 60, "rules that log to the group")
+            # what the fallback table counts in its last moment is lost
+            wait_for(lambda: "_guard" not in lab.in_node("nft", "list", "tables").stdout, 60, "the fallback table to go")
             equal(lab.probe([flow(port)]), ["reject"], "the flow")
             wait_for(lambda: [e["port"] for e in entries(lab)][-1:] == [port], 60, "the entry")
         wait_for(lambda: packets(lab, "b", "ingress") >= total + 2, 60, "the total over the replaced tables")
