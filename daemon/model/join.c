@@ -192,6 +192,8 @@ static const Pod *make_pod(const Join *join, const char *namespace, Arena *arena
 	attached.list.at = join->attachments.at;
 	attached.list.n = attached.list.capacity = join->attachments.n;
 	qsort(attached.list.at, attached.list.n, sizeof(Attachment *), attachment_compare_p);
+	if (!join->object) /* also of remembered labels: the file that had them says nothing now */
+		base.origin = attached.list.at[0]->origin;
 	base.attached = &attached;
 	base.uid = join->uid ? join->uid : base.uid;
 	if (latest) {
@@ -203,10 +205,19 @@ static const Pod *make_pod(const Join *join, const char *namespace, Arena *arena
 	return pod;
 }
 
-/* An equal pod stays where it is, at another origin perhaps. */
+static bool is_origin_equal(const Origin *a, const Origin *b)
+{
+	return text_is_equal(a->file, b->file) && a->line == b->line && a->column == b->column;
+}
+
+/*
+ * An equal pod stays where it is. One that has an object stays at another origin, too: pod_origin()
+ * has the object's.
+ */
 static void set_pod(Model *model, Join *join, const Pod *pod, Arena *arena)
 {
-	if (join->pod && pod_is_equal(join->pod, pod)) {
+	if (join->pod && pod_is_equal(join->pod, pod) &&
+		(join->object || is_origin_equal(&join->pod->origin, &pod->origin))) {
 		((Attached *)join->pod->attached)->object = join->object;
 		arena_free(arena);
 		return;
