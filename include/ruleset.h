@@ -173,6 +173,11 @@ const Set *set_make(const Set *spec);
  * sorted and unique. One reference; `set` does not change.
  */
 const Set *set_edit(const Set *set, const Elements *add, const Elements *del);
+/*
+ * What `set` is made of, borrowed from it, for a set in an arena. Not `*set`: another thread may be
+ * writing its reference count.
+ */
+Set set_spec(const Set *set);
 /* Takes a reference and returns `set`. Asserts that it does not live in an arena. */
 const Set *set_ref(const Set *set);
 /* Drops a reference; the last one frees it. Does nothing for NULL, and in an arena. */

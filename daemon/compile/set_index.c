@@ -301,7 +301,7 @@ static void edit_set(SetIndex *index, IndexedSet *set)
 	if (set_size(set->set) == size)
 		return;
 	rename_set(index, set, set_size(set->set));
-	renamed = *set->set;
+	renamed = set_spec(set->set);
 	renamed.name = set->name;
 	replace_set(set, set_make(&renamed));
 	index->is_old_set_renamed = true;

@@ -111,11 +111,25 @@ static Elements take_elements(Block *block, uint32_t n)
 	return (Elements){.at = block_take(block, n * sizeof(Element)), .capacity = n};
 }
 
+Set set_spec(const Set *set)
+{
+	return (Set){.name = set->name,
+		.comment = set->comment,
+		.kind = set->kind,
+		.family = set->family,
+		.elements = set->elements,
+		.serial = set->serial,
+		.edit_of = set->edit_of,
+		.added = set->added,
+		.removed = set->removed,
+		.ranges = set->ranges};
+}
+
 /* Copies all but the elements: their arrays get capacity for as many as in `spec`, and no content.
  */
 static Set write_set(Block *block, const Set *spec)
 {
-	Set set = *spec;
+	Set set = set_spec(spec);
 
 	set.refcount = 1;
 	set.name = block_text(block, spec->name);
@@ -210,7 +224,7 @@ const Set *set_edit(const Set *set, const Elements *add, const Elements *del)
 {
 	/* for a larger edit, a list of what changed would save difference.c hardly any work */
 	bool is_small = add->n + del->n <= set->elements.n / 4;
-	Set spec = *set, *made;
+	Set spec = set_spec(set), *made;
 
 	assert(elements_are_sorted(add) && elements_are_sorted(del));
 	spec.serial = next_serial();
@@ -225,7 +239,7 @@ const Set *set_edit(const Set *set, const Elements *add, const Elements *del)
 
 const Set *set_make(const Set *spec)
 {
-	Set original = *spec;
+	Set original = set_spec(spec);
 
 	assert(elements_are_sorted(&spec->elements));
 	original.serial = 0; /* the new set is no edit of `spec` */

@@ -76,7 +76,7 @@ static void make_set(Standby *s, const Set *set)
 {
 	Set *standby = ARENA_NEW(s->arena, Set);
 
-	*standby = *set;
+	*standby = set_spec(set);
 	standby->name = object_name_standby(s->arena, set->name);
 	standby->comment = NULL;
 	standby->elements = (Elements){};
@@ -121,7 +121,7 @@ static void make_podless(Standby *s)
 {
 	Set *standby = ARENA_NEW(s->arena, Set);
 
-	*standby = *ruleset_set(s->d->new, object_name_podless(false));
+	*standby = set_spec(ruleset_set(s->d->new, object_name_podless(false)));
 	standby->name = object_name_podless(true);
 	VEC_PUSH(s->arena, &s->sets, standby);
 }

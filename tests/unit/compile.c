@@ -344,17 +344,32 @@ Test(compile, an_address_of_two_pods_is_the_later_ones)
 }
 
 /* ---- Pods that are attached, and that no inventory has yet ---- */
+/* Freed by free_kept(), after the last use of the model. */
+static VEC(Source *) kept;
+
+static Source *keep(Source *source)
+{
+	VEC_PUSH(arena, &kept, source);
+	return source;
+}
+
+static void free_kept(void)
+{
+	for (size_t i = 0; i < kept.n; i++)
+		source_free(kept.at[i]);
+}
+
 static void attach(Model *model, const char *pod, const char *address)
 {
 	Changes changes = {.arena = arena};
-	Source *source = parse(SOURCE_ATTACHMENTS, "record",
+	Source *source = keep(parse(SOURCE_ATTACHMENTS, "record",
 		arena_printf(arena,
 			"{\"kind\":\"cniCacheV1\",\"containerId\":\"c\",\"ifName\":\"eth0\","
 			"\"cniArgs\":"
 			"[[\"K8S_POD_NAMESPACE\",\"n\"],[\"K8S_POD_NAME\",\"%s\"]],\"result\":{"
 			"\"ips\":["
 			"{\"address\":\"%s/24\"}]}}",
-			pod, address));
+			pod, address)));
 	InventoryPart none = {}, part = {.attachments = source->attachments.at,
 					 .n_attachments = source->attachments.n};
 
@@ -382,10 +397,11 @@ static bool is_allowed(
 Test(compile, a_pod_of_unknown_labels_is_isolated_where_there_are_policies)
 {
 	Model *model = model_new(arena);
-	Source *policy = parse(SOURCE_POLICIES, "1.yaml", arena_printf(arena, POLICY, "x", "1"));
+	Source *policy =
+		keep(parse(SOURCE_POLICIES, "1.yaml", arena_printf(arena, POLICY, "x", "1")));
 	Changes changes = {.arena = arena};
 
-	add(model, parse(SOURCE_INVENTORY, "p.json", PODS));
+	add(model, keep(parse(SOURCE_INVENTORY, "p.json", PODS)));
 	attach(model, "new", "10.0.0.9");
 	cr_expect(is_allowed(model, false, "n/new", "8.8.8.8"), "no policy in its namespace");
 	model_set_policy(model, NULL, policy->policies.at[0], false, &changes);
@@ -395,6 +411,7 @@ Test(compile, a_pod_of_unknown_labels_is_isolated_where_there_are_policies)
 	cr_expect(is_allowed(model, false, "10.0.0.9", "n/new"), "itself");
 	cr_expect(is_allowed(model, true, "n/new", "8.8.8.8"));
 	cr_expect_not(is_allowed(model, true, "n/new", "n/d"), "it is no peer x=2 for certain");
+	free_kept();
 }
 
 /* A policy for all pods of the namespace is for it as well; one for all but some may be. */
@@ -403,20 +420,21 @@ Test(compile, what_is_for_all_pods_is_for_one_of_unknown_labels)
 	Model *model = model_new(arena);
 
 	attach(model, "new", "10.0.0.9");
-	add(model, parse(SOURCE_POLICIES, "1.yaml",
+	add(model, keep(parse(SOURCE_POLICIES, "1.yaml",
 			   "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: "
 			   "{name: a, "
 			   "namespace: 'n'}\nspec: {podSelector: {}, policyTypes: [Egress], "
 			   "egress: [{to: "
-			   "[{ipBlock: {cidr: 10.9.0.0/16}}]}]}\n"));
-	add(model, parse(SOURCE_POLICIES, "2.yaml",
+			   "[{ipBlock: {cidr: 10.9.0.0/16}}]}]}\n")));
+	add(model, keep(parse(SOURCE_POLICIES, "2.yaml",
 			   "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: "
 			   "{name: b, "
 			   "namespace: 'n'}\nspec: {podSelector: {matchExpressions: [{key: k, "
 			   "operator: "
-			   "DoesNotExist}]}, policyTypes: [Egress], egress: [{}]}\n"));
+			   "DoesNotExist}]}, policyTypes: [Egress], egress: [{}]}\n")));
 	cr_expect(is_allowed(model, false, "n/new", "10.9.0.1"));
 	cr_expect_not(is_allowed(model, false, "n/new", "8.8.8.8"));
+	free_kept();
 }
 
 /* A pod is in three files, with these versions: the node of the entry that wins. */
