@@ -428,7 +428,9 @@ static void render_bridge_other(Buf *buf, const Senders *s)
 	render_block_rules(buf, s);
 	buf_printf(buf, "%s\t\tiif @outside accept\n\t\tmeta iifkind != \"veth\" accept\n%s", OWNED,
 		LINK_ONLY);
-	buf_add(buf, "\t\tmeta protocol != ip meta protocol != ip6 accept\n"
+	/* behind one tag the protocol is the next one's, and a receiver takes off any number */
+	buf_add(buf, "\t\tmeta protocol { 8021q, 8021ad } goto refuse\n"
+		     "\t\tmeta protocol != ip meta protocol != ip6 accept\n"
 		     "\t\tiif @known goto refuse\n");
 	render_unknown_port(buf, s, FAMILY_IPV4, "ip saddr");
 	render_unknown_port(buf, s, FAMILY_IPV6, "ip6 saddr");

@@ -229,6 +229,21 @@ def everybody(mode):
     in_both(mode, attempt)
 
 
+def tagged(mode):
+    """The node takes two tags of VLAN 0 off; behind the first one no rule sees a packet's addresses."""
+    def attempt(lab, a, b, c, world, is_wanted):
+        link = mac_of(lab, lab.node, "cni0")
+        for tags, is_seen in (("81000000", True), ("88a80000", True), ("81000000" * 2, False),
+                              ("88a8000081000000", False)):
+            for i, address in enumerate(("10.244.1.1", "fd00:244:1::1")):
+                for source, passes in ((B[i], is_wanted), (C[i], is_wanted or is_seen)):
+                    listener = Receiver(lab.node, address, 7001, 30 if passes else 0.3)
+                    frame = datagram(source, address, 7001, link)
+                    send(c.netns, FRAME, "eth0", frame[:12] + tags + frame[12:])
+                    equal(listener.source(), source if passes else "nothing", f"to the node, tags {tags}")
+    in_both(mode, attempt)
+
+
 def datagram(source, destination, port, to):
     """A UDP datagram in a frame, in hex, without the frame's source."""
     ends = ipaddress.ip_address(source).packed + ipaddress.ip_address(destination).packed
@@ -504,6 +519,7 @@ for case, modes, title in (
         (poisoning, MODES[1:], "a pod does not answer for others' addresses"),
         (router, MODES[1:], "a pod is no router for others"),
         (everybody, MODES[1:], "a packet to everybody in a frame to one pod"),
+        (tagged, MODES[1:], "frames with one VLAN tag and with two"),
         (unconfigured, MODES[1:], "DHCP, duplicate address detection, MLD, ARP and link-local addresses pass"),
         (newcomer, MODES, "a new pod has its network, and no other's; an address is used again"),
         (recorded, MODES, "a pod that the container runtime has a record of"),
