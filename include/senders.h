@@ -14,7 +14,8 @@
  *     a pod is known to be at it    the addresses of that pod
  *     no pod is known to be at it   addresses that no other port has: those of pods whose port is
  *                                   not known, and unlisted ones of the bridge's own subnets (a pod
- *                                   that has just started). A routed port: what is routed to it.
+ *                                   that has just started) but the bridge's own address. A routed
+ *                                   port: what is routed to it.
  *     it is of a pod that is free   everything
  *
  * Whoever sends it, a packet with the address of a pod whose port is known is dropped if it comes
@@ -72,6 +73,7 @@ typedef struct SenderFacts {
 	Interfaces uplinks;  /* veth interfaces that lead to routers: no pods' */
 	Interfaces outside;  /* veth ports of bridges that lead to no pod */
 	Ranges subnets;	     /* of the bridges that lead to pods */
+	Addresses gateways;  /* of these bridges themselves */
 } SenderFacts;
 
 /* An address that a port may send from. */
@@ -96,6 +98,7 @@ typedef struct Senders {
 	VEC(SenderBlock) blocks;     /* further addresses of these ports */
 	Addresses owned;	     /* those of `senders` */
 	Addresses unplaced;	     /* of pods whose port is not known */
+	Addresses gateways;	     /* of bridges; without those that are in `owned` */
 	Interfaces known, free;	     /* the ports of pods: checked; not checked */
 	Interfaces bridges;	     /* that lead to pods */
 	Interfaces uplinks, outside; /* as of SenderFacts */

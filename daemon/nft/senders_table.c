@@ -66,11 +66,11 @@ static void add_targets(Arena *arena, const Senders *s, Texts *texts)
 					target_text(arena, s->senders.at[i].address)));
 }
 
-static void add_owned_targets(Arena *arena, const Senders *s, Texts *texts)
+static void add_owned_targets(Arena *arena, const Addresses *owned, Texts *texts)
 {
-	for (size_t i = 0; i < s->owned.n; i++)
-		if (s->owned.at[i].family == FAMILY_IPV6)
-			VEC_PUSH(arena, texts, target_text(arena, s->owned.at[i]));
+	for (size_t i = 0; i < owned->n; i++)
+		if (owned->at[i].family == FAMILY_IPV6)
+			VEC_PUSH(arena, texts, target_text(arena, owned->at[i]));
 }
 
 typedef struct SideSet {
@@ -109,6 +109,17 @@ static void list_sets_of_pods(Arena *arena, const Senders *s, SideSets *sets)
 	}
 }
 
+static void list_gateways(Arena *arena, const Senders *s, SideSets *sets)
+{
+	SideSet gateways4 = {.name = "gateways4", .type = "type ipv4_addr"},
+		gateways6 = {.name = "gateways6", .type = "type ipv6_addr"};
+
+	add_addresses(arena, &s->gateways, FAMILY_IPV4, &gateways4.elements);
+	add_addresses(arena, &s->gateways, FAMILY_IPV6, &gateways6.elements);
+	VEC_PUSH(arena, sets, gateways4);
+	VEC_PUSH(arena, sets, gateways6);
+}
+
 static void list_interfaces(
 	Arena *arena, const char *name, const Interfaces *interfaces, SideSets *sets)
 {
@@ -132,7 +143,9 @@ static SideSets list_sets(Arena *arena, const Senders *s, Side side)
 		SideSet owned = {.name = "owned_targets", .type = "typeof " TARGET};
 
 		add_targets(arena, s, &targets.elements);
-		add_owned_targets(arena, s, &owned.elements);
+		add_owned_targets(arena, &s->owned, &owned.elements);
+		add_owned_targets(arena, &s->gateways, &owned.elements);
+		list_gateways(arena, s, &sets);
 		list_interfaces(arena, "known", &s->known, &sets);
 		list_interfaces(arena, "outside", &s->outside, &sets);
 		VEC_PUSH(arena, &sets, targets);
@@ -416,6 +429,7 @@ static void render_unknown_port(Buf *buf, const Senders *s, Family family, const
 {
 	int n = family == FAMILY_IPV4 ? 4 : 6;
 
+	buf_printf(buf, "\t\t%s @gateways%d goto refuse\n", match, n);
 	buf_printf(buf, "\t\t%s @unplaced%d accept\n", match, n);
 	if (has_subnets(s, family))
 		buf_printf(buf, "\t\t%s @subnets%d accept\n", match, n);

@@ -258,8 +258,8 @@ static void gather_other_links(Gathering *g)
 }
 
 /* ---- The bridges' own subnets ---- */
-static bool read_range(
-	const struct sockaddr *address, const struct sockaddr *mask, Range *ret_range)
+static bool read_range(const struct sockaddr *address, const struct sockaddr *mask,
+	Address *ret_address, Range *ret_range)
 {
 	const uint8_t *bytes, *mask_bytes;
 	AddressValue ones;
@@ -283,8 +283,9 @@ static bool read_range(
 		return false;
 	}
 	ones = address_from_bytes(family, mask_bytes).value;
+	*ret_address = address_from_bytes(family, bytes);
 	ret_range->family = family;
-	ret_range->first = address_from_bytes(family, bytes).value & ones;
+	ret_range->first = ret_address->value & ones;
 	ret_range->last = ret_range->first | (family_last(family) & ~ones);
 	return true;
 }
@@ -303,14 +304,17 @@ static bool is_name_of_bridge(const SenderCheck *check, const char *name)
 static void gather_subnets(Gathering *g)
 {
 	struct ifaddrs *list;
+	Address address;
 	Range range;
 
 	if (g->check->bridges.n == 0 || getifaddrs(&list) < 0)
 		return;
 	for (const struct ifaddrs *at = list; at; at = at->ifa_next)
 		if (is_name_of_bridge(g->check, at->ifa_name) &&
-			read_range(at->ifa_addr, at->ifa_netmask, &range))
+			read_range(at->ifa_addr, at->ifa_netmask, &address, &range)) {
 			VEC_PUSH(g->arena, &g->facts.subnets, range);
+			VEC_PUSH(g->arena, &g->facts.gateways, address);
+		}
 	freeifaddrs(list);
 }
 

@@ -211,7 +211,9 @@ static void finish(Senders *s)
 	SORT(&s->free, compare_interfaces);
 	SORT(&s->uplinks, compare_interfaces);
 	SORT(&s->outside, compare_interfaces);
+	SORT(&s->gateways, compare_addresses);
 	subtract_addresses(&s->unplaced, &s->owned);
+	subtract_addresses(&s->gateways, &s->owned);
 	subtract_interfaces(&s->known, &s->free);
 	subtract_interfaces(&s->uplinks, &s->known);
 	subtract_interfaces(&s->outside, &s->known);
@@ -240,6 +242,8 @@ Senders *senders_make(const SenderFacts *facts)
 		.allows_tunnels = facts->allows_tunnels,
 		.uplinks = copy_interfaces(arena, facts->uplinks.at, facts->uplinks.n),
 		.outside = copy_interfaces(arena, facts->outside.at, facts->outside.n)};
+	for (size_t i = 0; i < facts->gateways.n; i++)
+		VEC_PUSH(arena, &s->gateways, facts->gateways.at[i]);
 	survey_ports(&making);
 	for (size_t i = 0; i < facts->pods.n; i++)
 		add_pod(&making, &facts->pods.at[i]);
@@ -282,6 +286,7 @@ bool senders_are_equal(const Senders *a, const Senders *b)
 	       a->allows_tunnels == b->allows_tunnels && lists_are_equal(a, b) &&
 	       addresses_are_equal(&a->owned, &b->owned) &&
 	       addresses_are_equal(&a->unplaced, &b->unplaced) &&
+	       addresses_are_equal(&a->gateways, &b->gateways) &&
 	       interfaces_are_equal(&a->known, &b->known) &&
 	       interfaces_are_equal(&a->free, &b->free) &&
 	       interfaces_are_equal(&a->bridges, &b->bridges) &&

@@ -303,6 +303,20 @@ def unconfigured(mode):
         equal(forged(lab), 0, "the packets that were refused")
 
 
+def speaks_for_gateway(lab, victim, attacker):
+    """A port of which no pod is known yet is not that of the bridge's own address."""
+    mac, link, gateway = mac_of(lab, attacker.netns), mac_of(lab, victim.netns), ("10.244.1.1", "fd00:244:1::1")
+    body = bytes([136, 0, 0, 0, 0x60, 0, 0, 0]) + ipaddress.ip_address(gateway[1]).packed + b"\2\1" + \
+        bytes.fromhex(mac.replace(":", ""))
+    lab.inside(victim.netns, "sysctl", "-qw", "net.ipv4.neigh.eth0.locktime=0")
+    for i, frame in enumerate((arp(mac, gateway[0], victim.addresses[0], 2, link),
+                               icmp6("fe80::bad", victim.addresses[1], link, body))):
+        send(victim.netns, ASK.replace("print", "str"), gateway[i], 1, 0, 0.1)  # it knows the gateway
+        check_arrival(False, attacker.netns, RAW, gateway[i], victim.netns, victim.addresses[i], 7010, "as the gateway")
+        send(attacker.netns, FRAME, "eth0", frame)
+        equal(is_poisoned(lab, victim.netns, gateway[i], attacker.netns, False), False, f"an answer for {gateway[i]}")
+
+
 def newcomer(mode):
     """A pod that the inventory does not list yet has its network, as itself alone; what the inventory says of it then
     holds at once; its address goes to the next pod."""
@@ -314,6 +328,8 @@ def newcomer(mode):
             check_arrival(True, d.netns, RAW, d.addresses[i], a.netns, A[i], 7001, "a pod that is not listed")
             check_arrival(False, d.netns, RAW, B[i], a.netns, A[i], 7002, "a pod that is not listed, as b")
             check_arrival(False, d.netns, RAW, ELSEWHERE[i], a.netns, A[i], 7003, "the same, as an outside address")
+        if mode != "routed":
+            speaks_for_gateway(lab, a, d)
         lab.write_inventory()
         wait_for(lambda: lab.status()["senders_pods"]["port_known"] == 4, 60, "the port of d to be known")
         for i in (0, 1):

@@ -139,6 +139,30 @@ Test(senders, free_ports_are_not_checked)
 	senders_free(s);
 }
 
+Test(senders, the_address_of_a_bridge_is_no_pods)
+{
+	SenderFacts facts = facts_of(SENDERS_LIFTED);
+	Senders *s;
+	const char *text;
+
+	add_place(add_pod(&facts, "n/a"), "10.0.0.2", SENDER_SURE, 100);
+	VEC_PUSH(arena, &facts.subnets, range_of("10.0.0.0/24"));
+	VEC_PUSH(arena, &facts.gateways, address_of("10.0.0.1"));
+	VEC_PUSH(arena, &facts.gateways, address_of("10.0.0.2"));
+	VEC_PUSH(arena, &facts.gateways, address_of("fd00::1"));
+	s = senders_make(&facts);
+	cr_expect_eq(s->gateways.n, 2, "a pod's address stays the pod's");
+	text = strstr(senders_table_render(arena, s), "table bridge netpol_senders {");
+	cr_assert_not_null(text);
+	cr_expect_not_null(strstr(text, "set gateways4 {\n\t\ttype ipv4_addr\n"
+					"\t\telements = { 10.0.0.1 }"));
+	cr_expect_not_null(strstr(text, "elements = { 0xfd000000000000000000000000000001 }"));
+	cr_expect_not_null(strstr(text, "\t\tip saddr @gateways4 goto refuse\n"
+					"\t\tip saddr @unplaced4 accept\n"));
+	cr_expect_not_null(strstr(text, "\t\tarp saddr ip @gateways4 goto refuse\n"));
+	senders_free(s);
+}
+
 Test(senders, listed_ignores_the_ports_of_bridges)
 {
 	SenderFacts facts = facts_of(SENDERS_LIFTED);
@@ -190,6 +214,10 @@ static SenderFacts random_facts(void)
 		VEC_PUSH(arena, &facts.uplinks, 10u + (unsigned)rand_r(&state) % 6);
 	if (rand_r(&state) % 2)
 		VEC_PUSH(arena, &facts.subnets, range_of("10.0.0.0/24"));
+	for (int i = rand_r(&state) % 3; i > 0; i--)
+		VEC_PUSH(arena, &facts.gateways,
+			address_of(arena_printf(arena, rand_r(&state) % 2 ? "10.0.0.%d" : "fd00::%d",
+				rand_r(&state) % 9)));
 	return facts;
 }
 
