@@ -16,7 +16,7 @@
  *                                   not known, and unlisted ones of the bridge's own subnets (a pod
  *                                   that has just started) but the bridge's own address. A routed
  *                                   port: what is routed to it.
- *     it is of a pod that is free   everything
+ *     all pods at it are free       everything
  *
  * Whoever sends it, a packet with the address of a pod whose port is known is dropped if it comes
  * from elsewhere, the node's uplinks included.
@@ -44,7 +44,8 @@ typedef enum SendersBridge {
 typedef enum SenderCertainty {
 	SENDER_NOWHERE, /* the port is not known */
 	SENDER_LEARNED, /* the bridge learned it from frames */
-	SENDER_SURE	/* the node's own configuration says so */
+	SENDER_SURE,	/* the node's own configuration says so of the address */
+	SENDER_RECORDED /* the container runtime's record says so of the pod */
 } SenderCertainty;
 
 typedef struct SenderPlace {

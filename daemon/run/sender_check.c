@@ -121,7 +121,7 @@ static void prefer_record(Gathering *g, const Link *port, SenderPlace *place)
 		return;
 	master = links_find(g->check->links, port->master);
 	place->port = port->index;
-	place->certainty = SENDER_SURE;
+	place->certainty = SENDER_RECORDED;
 	place->bridge = master && master->kind == LINK_BRIDGE ? master->index : 0;
 }
 

@@ -72,7 +72,9 @@ static bool has_address(const Addresses *addresses, Address address)
 typedef struct Making {
 	Senders *s;
 	const SenderFacts *facts;
-	Interfaces sure; /* ports at which a pod is for sure */
+	Interfaces recorded; /* ports at which a pod is by a record */
+	Interfaces sure;     /* ports at which a pod is for sure, by a record or an address */
+	Interfaces checked;  /* ports of pods that are not free */
 	/* a port that the bridge has learned for addresses of several pods says nothing */
 	Interfaces learned, ambiguous;
 } Making;
@@ -83,21 +85,28 @@ static bool is_port_ignored(const Making *m, const SenderPlace *place)
 	return m->s->mode == SENDERS_LISTED && place->bridge;
 }
 
-static bool is_learned_usable(const Making *m, const SenderPlace *place)
+/* An address may be listed for its former pod, too: whoever has a record at a port is the latter. */
+static bool is_usable(const Making *m, const SenderPlace *place, SenderCertainty certainty)
 {
-	return place->certainty == SENDER_LEARNED && !has_interface(&m->sure, place->port) &&
-	       !has_interface(&m->ambiguous, place->port);
+	if (place->certainty != certainty)
+		return false;
+	if (certainty == SENDER_SURE)
+		return !has_interface(&m->recorded, place->port);
+	if (certainty == SENDER_LEARNED)
+		return !has_interface(&m->sure, place->port) &&
+		       !has_interface(&m->ambiguous, place->port);
+	return true;
 }
 
-/* The ports that the pod is at: those that are sure, or else those that a bridge has learned. */
+/* The ports that the pod is at, by the greatest certainty that tells any. */
 static void list_ports(const Making *m, const SenderPod *pod, Interfaces *ret_ports)
 {
-	for (size_t i = 0; i < pod->places.n; i++)
-		if (pod->places.at[i].certainty == SENDER_SURE)
-			VEC_PUSH(m->s->arena, ret_ports, pod->places.at[i].port);
-	for (size_t i = 0; ret_ports->n == 0 && i < pod->places.n; i++)
-		if (is_learned_usable(m, &pod->places.at[i]))
-			VEC_PUSH(m->s->arena, ret_ports, pod->places.at[i].port);
+	static const SenderCertainty order[] = {SENDER_RECORDED, SENDER_SURE, SENDER_LEARNED};
+
+	for (size_t k = 0; k < sizeof(order) / sizeof(*order) && ret_ports->n == 0; k++)
+		for (size_t i = 0; i < pod->places.n; i++)
+			if (is_usable(m, &pod->places.at[i], order[k]))
+				VEC_PUSH(m->s->arena, ret_ports, pod->places.at[i].port);
 	SORT(ret_ports, compare_interfaces);
 }
 
@@ -121,7 +130,9 @@ static void survey_ports(Making *m)
 			const SenderPlace *place = &pod->places.at[k];
 
 			assert(place->port || place->certainty == SENDER_NOWHERE);
-			if (place->certainty == SENDER_SURE)
+			if (place->certainty == SENDER_RECORDED)
+				VEC_PUSH(m->s->arena, &m->recorded, place->port);
+			if (place->certainty >= SENDER_SURE)
 				VEC_PUSH(m->s->arena, &m->sure, place->port);
 			if (place->certainty == SENDER_LEARNED)
 				VEC_PUSH(m->s->arena, &learned, place->port);
@@ -132,6 +143,7 @@ static void survey_ports(Making *m)
 		for (size_t k = 0; k < learned.n; k++)
 			VEC_PUSH(m->s->arena, &m->learned, learned.at[k]);
 	}
+	SORT(&m->recorded, compare_interfaces);
 	SORT(&m->sure, compare_interfaces);
 	SORT(&m->s->bridges, compare_interfaces);
 	if (m->learned.n)
@@ -149,8 +161,7 @@ static void add_port(Making *m, const SenderPod *pod, unsigned port)
 		VEC_PUSH(s->arena, &s->blocks, (SenderBlock){port, pod->allowed.at[i]});
 	if (pod->is_free)
 		VEC_PUSH(s->arena, &s->free, port);
-	else
-		VEC_PUSH(s->arena, &s->known, port);
+	VEC_PUSH(s->arena, &s->known, port);
 }
 
 static void add_pod(Making *m, const SenderPod *pod)
@@ -161,6 +172,8 @@ static void add_pod(Making *m, const SenderPod *pod)
 	list_ports(m, pod, &ports);
 	s->counts.pods++;
 	s->counts.free += pod->is_free || pod->allowed.n;
+	for (size_t i = 0; !pod->is_free && i < ports.n; i++)
+		VEC_PUSH(s->arena, &m->checked, ports.at[i]);
 	if (ports.n && pod->places.n && is_port_ignored(m, &pod->places.at[0])) {
 		for (size_t i = 0; pod->is_free && i < ports.n; i++)
 			VEC_PUSH(s->arena, &s->free, ports.at[i]);
@@ -200,9 +213,12 @@ static void subtract_addresses(Addresses *list, const Addresses *others)
 	list->n = kept;
 }
 
-/* A pod that is not free does not make a port that is free a checked one. */
-static void finish(Senders *s)
+/* A pod that is free does not free the others at its port: it may be the former pod of an address. */
+static void finish(Making *m)
 {
+	Senders *s = m->s;
+
+	SORT(&m->checked, compare_interfaces);
 	SORT(&s->senders, compare_senders);
 	SORT(&s->blocks, compare_blocks);
 	SORT(&s->owned, compare_addresses);
@@ -214,6 +230,7 @@ static void finish(Senders *s)
 	SORT(&s->gateways, compare_addresses);
 	subtract_addresses(&s->unplaced, &s->owned);
 	subtract_addresses(&s->gateways, &s->owned);
+	subtract_interfaces(&s->free, &m->checked);
 	subtract_interfaces(&s->known, &s->free);
 	subtract_interfaces(&s->uplinks, &s->known);
 	subtract_interfaces(&s->outside, &s->known);
@@ -247,7 +264,7 @@ Senders *senders_make(const SenderFacts *facts)
 	survey_ports(&making);
 	for (size_t i = 0; i < facts->pods.n; i++)
 		add_pod(&making, &facts->pods.at[i]);
-	finish(s);
+	finish(&making);
 	for (size_t i = 0; facts->mode != SENDERS_LISTED && i < facts->subnets.n; i++)
 		VEC_PUSH(arena, &s->subnets, facts->subnets.at[i]);
 	ranges_normalise(&s->subnets);

@@ -128,6 +128,7 @@ Test(senders, free_ports_are_not_checked)
 	a->is_free = true;
 	b = add_pod(&facts, "n/b"); /* at the same port */
 	add_place(b, "10.0.0.2", SENDER_SURE, 100);
+	b->is_free = true;
 	b = add_pod(&facts, "n/c");
 	add_place(b, "10.0.0.3", SENDER_SURE, 101);
 	VEC_PUSH(arena, &b->allowed, range_of("192.0.2.0/24"));
@@ -135,7 +136,43 @@ Test(senders, free_ports_are_not_checked)
 	cr_expect(has(&s->free, 100) && !has(&s->known, 100) && has(&s->known, 101));
 	cr_expect_eq(s->blocks.n, 1);
 	cr_expect_eq(s->blocks.at[0].port, 101);
-	cr_expect_eq(s->counts.free, 2);
+	cr_expect_eq(s->counts.free, 3);
+	senders_free(s);
+}
+
+Test(senders, the_former_pod_of_an_address_does_not_free_the_next_one)
+{
+	for (SendersMode mode = SENDERS_CHECK; mode < SENDERS_OFF; mode++) {
+		SenderFacts facts = facts_of(SENDERS_LIFTED);
+		SenderPod *former;
+		Senders *s;
+
+		facts.mode = mode;
+		former = add_pod(&facts, "n/former"); /* its listing is stale */
+		add_place(former, "10.0.0.1", SENDER_SURE, 100);
+		former->is_free = true;
+		add_place(add_pod(&facts, "n/next"), "10.0.0.1", SENDER_SURE, 100);
+		s = senders_make(&facts);
+		cr_expect(!has(&s->free, 100));
+		cr_expect_eq(has(&s->known, 100), mode != SENDERS_LISTED);
+		senders_free(s);
+	}
+}
+
+Test(senders, a_record_counts_before_an_address)
+{
+	SenderFacts facts = facts_of(SENDERS_LIFTED);
+	SenderPod *former = add_pod(&facts, "n/former");
+	Senders *s;
+
+	add_place(former, "10.0.0.1", SENDER_SURE, 100);
+	add_place(former, "fd00::1", SENDER_NOWHERE, 0);
+	VEC_PUSH(arena, &former->allowed, range_of("192.0.2.0/24"));
+	add_place(add_pod(&facts, "n/next"), "10.0.0.1", SENDER_RECORDED, 100);
+	s = senders_make(&facts);
+	cr_expect(may_send(s, 100, "10.0.0.1") && !may_send(s, 100, "fd00::1"));
+	cr_expect_eq(s->blocks.n, 0, "nor what only the former pod may send");
+	cr_expect_eq(s->unplaced.n, 1);
 	senders_free(s);
 }
 
@@ -195,7 +232,7 @@ static SenderFacts random_facts(void)
 		SenderPod *pod = add_pod(&facts, "n/p");
 
 		for (int k = rand_r(&state) % 3; k >= 0; k--) {
-			SenderCertainty certainty = (SenderCertainty)(rand_r(&state) % 3);
+			SenderCertainty certainty = (SenderCertainty)(rand_r(&state) % 4);
 			unsigned port =
 				(rand_r(&state) % 2 ? 100u : 10u) + (unsigned)rand_r(&state) % 6;
 
