@@ -103,6 +103,7 @@ typedef struct Senders {
 	Interfaces known, free;	     /* the ports of pods: checked; not checked */
 	Interfaces bridges;	     /* that lead to pods */
 	Interfaces uplinks, outside; /* as of SenderFacts */
+	Addresses broadcasts;	     /* of each subnet, in all modes */
 	Ranges subnets;
 	/* For the status. */
 	struct {

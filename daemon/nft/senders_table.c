@@ -246,25 +246,14 @@ static void render_subnets(Buf *buf, const Senders *s, Family family)
 	buf_add(buf, " }\n\t}\n");
 }
 
-/* The last address of an IPv4 subnet is that of all its hosts, but where it has only two (RFC
- * 3021).
- */
-static bool has_broadcast(const Range *subnet)
-{
-	return subnet->family == FAMILY_IPV4 && subnet->last - subnet->first > 1;
-}
-
 /* An anonymous set: the kernel looks it up fast, and one of a single element is a comparison. */
 static void render_broadcast_rule(Buf *buf, const Senders *s)
 {
 	char text[ADDRESS_TEXT_SIZE];
 	const char *separator = "\t\tip daddr { ";
 
-	for (size_t i = 0; i < s->subnets.n; i++) {
-		if (!has_broadcast(&s->subnets.at[i]))
-			continue;
-		buf_printf(buf, "%s%s", separator,
-			address_text((Address){s->subnets.at[i].last, FAMILY_IPV4}, text));
+	for (size_t i = 0; i < s->broadcasts.n; i++) {
+		buf_printf(buf, "%s%s", separator, address_text(s->broadcasts.at[i], text));
 		separator = ", ";
 	}
 	if (*separator == ',')

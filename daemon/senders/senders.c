@@ -245,6 +245,20 @@ static Interfaces copy_interfaces(Arena *arena, const unsigned *interfaces, size
 	return copy;
 }
 
+/*
+ * The last address of an IPv4 subnet is that of all its hosts, but where it has only two (RFC
+ * 3021). Subnets that are adjacent are joined afterwards.
+ */
+static void add_broadcasts(Senders *s, const Ranges *subnets)
+{
+	for (size_t i = 0; i < subnets->n; i++)
+		if (subnets->at[i].family == FAMILY_IPV4 &&
+			subnets->at[i].last - subnets->at[i].first > 1)
+			VEC_PUSH(s->arena, &s->broadcasts,
+				(Address){subnets->at[i].last, FAMILY_IPV4});
+	SORT(&s->broadcasts, compare_addresses);
+}
+
 Senders *senders_make(const SenderFacts *facts)
 {
 	Arena *arena = arena_new();
@@ -265,6 +279,7 @@ Senders *senders_make(const SenderFacts *facts)
 	for (size_t i = 0; i < facts->pods.n; i++)
 		add_pod(&making, &facts->pods.at[i]);
 	finish(&making);
+	add_broadcasts(s, &facts->subnets);
 	for (size_t i = 0; facts->mode != SENDERS_LISTED && i < facts->subnets.n; i++)
 		VEC_PUSH(arena, &s->subnets, facts->subnets.at[i]);
 	ranges_normalise(&s->subnets);
@@ -304,6 +319,7 @@ bool senders_are_equal(const Senders *a, const Senders *b)
 	       addresses_are_equal(&a->owned, &b->owned) &&
 	       addresses_are_equal(&a->unplaced, &b->unplaced) &&
 	       addresses_are_equal(&a->gateways, &b->gateways) &&
+	       addresses_are_equal(&a->broadcasts, &b->broadcasts) &&
 	       interfaces_are_equal(&a->known, &b->known) &&
 	       interfaces_are_equal(&a->free, &b->free) &&
 	       interfaces_are_equal(&a->bridges, &b->bridges) &&

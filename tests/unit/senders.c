@@ -200,6 +200,25 @@ Test(senders, the_address_of_a_bridge_is_no_pods)
 	senders_free(s);
 }
 
+Test(senders, each_subnet_has_its_broadcast_address_in_all_modes)
+{
+	for (SendersMode mode = SENDERS_CHECK; mode < SENDERS_OFF; mode++) {
+		SenderFacts facts = facts_of(SENDERS_LIFTED);
+		Senders *s;
+
+		facts.mode = mode;
+		add_place(add_pod(&facts, "n/a"), "10.0.0.2", SENDER_SURE, 100);
+		VEC_PUSH(arena, &facts.subnets, range_of("10.0.1.0/24")); /* adjacent */
+		VEC_PUSH(arena, &facts.subnets, range_of("10.0.0.0/24"));
+		VEC_PUSH(arena, &facts.subnets, range_of("10.0.2.0/31"));
+		VEC_PUSH(arena, &facts.subnets, range_of("fd00::/64"));
+		s = senders_make(&facts);
+		cr_expect_not_null(strstr(senders_table_render(arena, s),
+			"\t\tip daddr { 10.0.0.255, 10.0.1.255 } jump everybody\n"));
+		senders_free(s);
+	}
+}
+
 Test(senders, listed_ignores_the_ports_of_bridges)
 {
 	SenderFacts facts = facts_of(SENDERS_LIFTED);
