@@ -96,7 +96,7 @@ typedef struct Senders {
 	bool allows_tunnels;
 	/* All lists are sorted and unique. */
 	VEC(Sender) senders;	     /* of pods whose port is known */
-	VEC(SenderBlock) blocks;     /* further addresses of these ports */
+	VEC(SenderBlock) blocks;     /* further addresses of these ports; disjoint for each */
 	Addresses owned;	     /* those of `senders` */
 	Addresses unplaced;	     /* of pods whose port is not known */
 	Addresses gateways;	     /* of bridges; without those that are in `owned` */

@@ -213,6 +213,27 @@ static void subtract_addresses(Addresses *list, const Addresses *others)
 	list->n = kept;
 }
 
+/* The kernel refuses a set whose ranges overlap: annotations may, and those of pods at one port. */
+static void join_blocks(Senders *s)
+{
+	uint32_t kept = 0;
+	Ranges ranges = {};
+
+	SORT(&s->blocks, compare_blocks);
+	for (uint32_t i = 0; i < s->blocks.n; i++) {
+		unsigned port = s->blocks.at[i].port;
+
+		VEC_PUSH(s->arena, &ranges, s->blocks.at[i].range);
+		if (i + 1 < s->blocks.n && s->blocks.at[i + 1].port == port)
+			continue;
+		ranges_normalise(&ranges);
+		for (uint32_t k = 0; k < ranges.n; k++)
+			s->blocks.at[kept++] = (SenderBlock){port, ranges.at[k]};
+		ranges.n = 0;
+	}
+	s->blocks.n = kept;
+}
+
 /* A pod that is free does not free the others at its port: it may be the former pod of an address. */
 static void finish(Making *m)
 {
@@ -220,7 +241,7 @@ static void finish(Making *m)
 
 	SORT(&m->checked, compare_interfaces);
 	SORT(&s->senders, compare_senders);
-	SORT(&s->blocks, compare_blocks);
+	join_blocks(s);
 	SORT(&s->owned, compare_addresses);
 	SORT(&s->unplaced, compare_addresses);
 	SORT(&s->known, compare_interfaces);

@@ -219,6 +219,39 @@ Test(senders, each_subnet_has_its_broadcast_address_in_all_modes)
 	}
 }
 
+static void allow(SenderPod *pod, const char *cidr)
+{
+	VEC_PUSH(arena, &pod->allowed, range_of(cidr));
+}
+
+Test(senders, ranges_of_a_port_are_disjoint)
+{
+	static const char *const wanted[] = {"192.0.2.0/24", "fd01::/32", "192.0.2.128/25"};
+	static const unsigned port[] = {100, 100, 101};
+	SenderFacts facts = facts_of(SENDERS_LIFTED);
+	SenderPod *pod;
+	Senders *s;
+
+	pod = add_pod(&facts, "n/a");
+	add_place(pod, "10.0.0.1", SENDER_SURE, 100);
+	allow(pod, "192.0.2.128/25");
+	allow(pod, "192.0.2.0/24");
+	allow(pod, "fd01::/48");
+	pod = add_pod(&facts, "n/b"); /* at the same port */
+	add_place(pod, "10.0.0.2", SENDER_SURE, 100);
+	allow(pod, "192.0.2.0/25");
+	allow(pod, "fd01::/32");
+	pod = add_pod(&facts, "n/c");
+	add_place(pod, "10.0.0.3", SENDER_SURE, 101);
+	allow(pod, "192.0.2.128/25");
+	s = senders_make(&facts);
+	cr_assert_eq(s->blocks.n, 3);
+	for (size_t i = 0; i < 3; i++)
+		cr_expect(s->blocks.at[i].port == port[i] &&
+			  range_is_equal(s->blocks.at[i].range, range_of(wanted[i])));
+	senders_free(s);
+}
+
 Test(senders, listed_ignores_the_ports_of_bridges)
 {
 	SenderFacts facts = facts_of(SENDERS_LIFTED);
@@ -262,7 +295,8 @@ static SenderFacts random_facts(void)
 		}
 		pod->is_free = rand_r(&state) % 6 == 0;
 		if (rand_r(&state) % 6 == 0)
-			VEC_PUSH(arena, &pod->allowed, range_of("192.0.2.0/24"));
+			VEC_PUSH(arena, &pod->allowed,
+				range_of(rand_r(&state) % 2 ? "192.0.2.0/24" : "192.0.0.0/16"));
 	}
 	for (int i = rand_r(&state) % 3; i > 0; i--)
 		VEC_PUSH(arena, &facts.outside, 100u + (unsigned)rand_r(&state) % 6);
@@ -296,6 +330,10 @@ static void check_invariants(const Senders *s, const SenderFacts *facts)
 			cr_assert_neq(addresses_have(&s->owned, a), addresses_have(&s->unplaced, a),
 				"each listed address has a port, or none");
 		}
+	for (size_t i = 1; i < s->blocks.n; i++)
+		cr_assert(s->blocks.at[i - 1].port < s->blocks.at[i].port ||
+				  s->blocks.at[i - 1].range.last < s->blocks.at[i].range.first,
+			"the ranges of a port are disjoint");
 	for (size_t i = 0; i < s->senders.n; i++) {
 		unsigned port = s->senders.at[i].port;
 
