@@ -165,7 +165,8 @@ static void render_elements(Buf *buf, const Texts *elements)
 	buf_add(buf, " }");
 }
 
-/* A set of a declared size costs a packet less. A change adds elements before it deletes others. */
+/* A set of a declared size costs a packet less. It has room for some more, or each new pod would
+ * change the rules: a change of elements alone deletes before it adds. */
 static size_t size_of(const SideSet *set)
 {
 	size_t size = SET_SIZE_MIN;
