@@ -164,6 +164,15 @@ static void add_port(Making *m, const SenderPod *pod, unsigned port)
 	VEC_PUSH(s->arena, &s->known, port);
 }
 
+/* Where bridged packets are not filtered, nothing sees at which port a packet came in. */
+static bool is_checked(const Making *m, const SenderPod *pod)
+{
+	for (size_t i = 0; i < pod->places.n; i++)
+		if (pod->places.at[i].bridge && m->s->bridge == SENDERS_NO_BRIDGE)
+			return false;
+	return true;
+}
+
 static void add_pod(Making *m, const SenderPod *pod)
 {
 	Senders *s = m->s;
@@ -186,7 +195,7 @@ static void add_pod(Making *m, const SenderPod *pod)
 			VEC_PUSH(s->arena, &s->owned, pod->places.at[i].address);
 		else
 			VEC_PUSH(s->arena, &s->unplaced, pod->places.at[i].address);
-	if (ports.n)
+	if (ports.n && is_checked(m, pod))
 		s->counts.placed++;
 	else
 		s->counts.unplaced++;

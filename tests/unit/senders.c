@@ -252,6 +252,22 @@ Test(senders, ranges_of_a_port_are_disjoint)
 	senders_free(s);
 }
 
+Test(senders, unfiltered_bridges_count_as_unknown_ports)
+{
+	for (SendersBridge bridge = SENDERS_NO_BRIDGE; bridge <= SENDERS_UNTRACKED; bridge++) {
+		bool is_filtered = bridge != SENDERS_NO_BRIDGE;
+		SenderFacts facts = facts_of(bridge);
+		Senders *s;
+
+		add_place(add_pod(&facts, "n/a"), "10.0.0.1", SENDER_SURE, 100);
+		add_place(add_pod(&facts, "n/b"), "10.0.0.2", SENDER_SURE, 5);
+		s = senders_make(&facts);
+		cr_expect_eq(s->counts.placed, is_filtered ? 2 : 1);
+		cr_expect_eq(s->counts.unplaced, is_filtered ? 0 : 1);
+		senders_free(s);
+	}
+}
+
 Test(senders, listed_ignores_the_ports_of_bridges)
 {
 	SenderFacts facts = facts_of(SENDERS_LIFTED);
