@@ -73,22 +73,36 @@ int files_open(const char *directory, Store *const *stores, Files **ret_files)
 	return r;
 }
 
+/* Closes the folders that somebody has deleted; whether there is one. */
+static bool close_lost_folders(Files *files)
+{
+	bool is_lost = false;
+	struct stat st;
+
+	for (int i = 0; i < API_KIND_N; i++)
+		if (files->folders[i] < 0) {
+			is_lost = true; /* could not be made again yet */
+		} else if (fstat(files->folders[i], &st) == 0 && st.st_nlink == 0) {
+			close(files->folders[i]);
+			files->folders[i] = -1;
+			is_lost = true;
+		}
+	if (is_lost)
+		files->has_marked[0] = files->has_marked[1] = false;
+	return is_lost;
+}
+
 void files_check(Files *files, unsigned turn)
 {
-	struct stat st;
+	/* a new folder gets all files in one write: netpold would withdraw those that come later */
+	bool is_lost = close_lost_folders(files);
 	unsigned n = 0;
 
 	for (int i = 0; i < API_KIND_N; i++) {
 		size_t cursor = 0;
 
-		if (files->folders[i] >= 0 && fstat(files->folders[i], &st) == 0 &&
-			st.st_nlink == 0) {
-			close(files->folders[i]);
-			files->folders[i] = -1;
-			files->has_marked[0] = files->has_marked[1] = false;
-		}
-		for (StoreFile *file; (file = store_next_file(files->stores[i], &cursor));)
-			file->is_changed |= n++ % FILES_TURNS == turn % FILES_TURNS;
+		for (StoreFile *file; (file = store_next_file(files->stores[i], &cursor)); n++)
+			file->is_changed |= is_lost || n % FILES_TURNS == turn % FILES_TURNS;
 	}
 	open_folders(files); /* if it fails the next write says so */
 }

@@ -39,7 +39,7 @@ int files_mark_complete(Files *files, const bool is_ready[API_KIND_N]);
 /*
  * Marks a part of the files as changed, so that the next write compares them with what is on the
  * disk: somebody may have changed or deleted them. FILES_TURNS turns are all files. Makes
- * folders again that were deleted.
+ * folders again that were deleted, and marks all files then.
  */
 #define FILES_TURNS 12
 void files_check(Files *files, unsigned turn);

@@ -896,6 +896,31 @@ Test(mirror, what_others_change_is_written_again)
 	disk_end(&disk);
 }
 
+/* netpold would withdraw what comes back later than the rest. */
+Test(mirror, a_deleted_folder_comes_back_as_a_whole)
+{
+	Disk disk;
+
+	disk_begin(&disk);
+	for (char name[2] = "a"; *name <= 'z'; ++*name) {
+		take(&disk, API_NAMESPACES, "", name, "", 2);
+		take(&disk, API_POLICIES, name, "deny", "", 3);
+		take(&disk, API_PODS, name, "web", name, 4);
+	}
+	write_all(&disk);
+	cr_assert_eq(files_mark_complete(disk.files, ALL), 0);
+	cr_assert_eq(system(arena_printf(
+			     arena, "rm -r %s/policies %s/inventory", disk.root, disk.root)),
+		0);
+	files_check(disk.files, 0);
+	cr_assert(has(&disk, "policies/" SOURCE_COMPLETE, NULL));
+	cr_assert_eq(write_all(&disk), 26 + 26 + 1);
+	cr_assert_eq(files_mark_complete(disk.files, ALL), 0);
+	cr_assert(has(&disk, "policies/" SOURCE_COMPLETE, ""));
+	cr_assert(has(&disk, "inventory/" SOURCE_COMPLETE, ""));
+	disk_end(&disk);
+}
+
 Test(mirror, long_names_fit_into_file_names)
 {
 	char name[254], other[254];
