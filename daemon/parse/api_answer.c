@@ -282,11 +282,14 @@ static bool on_scalar(void *context, ScalarKind kind, const char *text, size_t n
 	if (r->next && r->next->to == IN_ITEMS && kind == SCALAR_NULL)
 		r->has_items = true;
 	if (r->next && r->next->field != FIELD_NONE && kind != SCALAR_NULL) {
-		if (memchr(text, '\0', n))
+		bool has_nul = memchr(text, '\0', n);
+
+		/* anybody may write any value of an annotation: that one counts in a bookmark only */
+		if (has_nul && r->next->field != FIELD_LISTED)
 			return fail(r, "a NUL character in a string");
 		buf = &r->fields[r->next->field];
 		buf->n = 0;
-		buf_add_n(buf, text, n);
+		buf_add_n(buf, text, has_nul ? 0 : n);
 	}
 	return !r->is_trimming || trim_scalar(r->trim, kind, text, n);
 }

@@ -242,6 +242,12 @@ bool trim_key(Trim *t, const char *text, size_t n)
 	return (!t->next && !frame->is_whole) || copy(t, &t->key, text, n);
 }
 
+static bool is_annotation(const Path *path)
+{
+	return path->kind == PATH_CONFIG_SOURCE || path->kind == PATH_CONFIG_HASH ||
+	       path->kind == PATH_SENDERS;
+}
+
 bool trim_scalar(Trim *t, ScalarKind kind, const char *text, size_t n)
 {
 	Frame *frame = &t->stack[t->depth];
@@ -257,6 +263,9 @@ bool trim_scalar(Trim *t, ScalarKind kind, const char *text, size_t n)
 	if (path && (path->shape != SHAPE_SCALAR || path->scalar != kind))
 		return fail_shape(t, path);
 	if (!is_in_section(t))
+		return true;
+	/* the server checks no annotation's value: one object must not stop the list of all */
+	if (path && is_annotation(path) && memchr(text, '\0', n))
 		return true;
 	write_key(t);
 	frame->n++;

@@ -187,6 +187,39 @@ Test(mirror, what_is_no_answer_is_refused)
 		cr_assert_str_eq(read_answer(API_PODS, answers[i][0], 5), answers[i][1]);
 }
 
+/* Who may write one pod must not stop the list of all. */
+Test(mirror, a_nul_in_an_annotation_is_no_reason_to_refuse_the_list)
+{
+	static const char *const keys[] = {"k8s.io/initial-events-end", "unknown",
+		"kubernetes.io/config.source", "kubernetes.io/config.hash",
+		NAMESPACE_SENDERS_ANNOTATION};
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		const char *object = arena_printf(arena,
+			"{\"metadata\":{\"name\":\"a\",\"namespace\":\"b\",\"annotations\":"
+			"{\"%s\":\"true\\u0000\"}}}",
+			keys[i]);
+		const char *line = "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{"
+				   "\"name\":\"a\",\"namespace\":\"b\"}}\n";
+
+		cr_assert_str_eq(read_answer(API_PODS,
+					 arena_printf(arena,
+						 "{\"kind\":\"PodList\",\"items\":[%s]}",
+						 object),
+					 5),
+			line, "%s: %s", keys[i], buf_text(&kept));
+		cr_assert_str_eq(
+			read_answer(API_PODS,
+				arena_printf(arena, "{\"type\":\"ADDED\",\"object\":%s}", object), 5),
+			line, "%s: %s", keys[i], buf_text(&kept));
+	}
+	cr_assert_str_eq(read_answer(API_PODS,
+				 "{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"name\":\"a\","
+				 "\"namespace\":\"b\\u0000\"}}]}",
+				 5),
+		"error: a NUL character in a string");
+}
+
 Test(mirror, an_object_without_end_is_refused)
 {
 	static const ApiHandler handler = {keep_object, keep_bookmark, keep_status};
