@@ -244,6 +244,7 @@ static void end_list(Reflector *r, const char *version)
 	r->phase = REFLECT_WATCH;
 	r->is_listed = true;
 	r->stream_failures = 0;
+	r->counts.heard++;
 }
 
 static bool on_object(void *context, ApiEvent event, const ApiObject *object)
@@ -265,6 +266,7 @@ static bool on_object(void *context, ApiEvent event, const ApiObject *object)
 	if (object->version)
 		advance(r, version);
 	r->has_delivered = true;
+	r->counts.heard++;
 	succeed(r);
 	return true;
 }
@@ -287,6 +289,7 @@ static bool on_bookmark(void *context, const char *version, bool is_listed)
 	}
 	advance(r, version);
 	r->has_delivered = true;
+	r->counts.heard++;
 	store_forget_deleted(r->store, version_number(r->version));
 	succeed(r);
 	return true;

@@ -42,6 +42,7 @@ typedef struct Kind {
 	sd_event_source *delay; /* before the next request */
 	const char *path;	/* of that request; the reflector's */
 	unsigned http_status;
+	uint64_t heard; /* the reflector's count at heard_at */
 	int64_t heard_at;
 	char *logged; /* the error that was logged last; NULL: none */
 } Kind;
@@ -314,15 +315,25 @@ static void on_begin(void *context, unsigned http_status, unsigned retry_after_s
 	reflector_begin(kind->reflector, http_status, retry_after_s);
 }
 
+/* Bytes alone say nothing: a list that cannot be read has many, each time. */
+static void note_heard(Kind *kind)
+{
+	uint64_t heard = reflector_counts(kind->reflector)->heard;
+
+	if (heard != kind->heard)
+		kind->heard_at = (int64_t)time(NULL);
+	kind->heard = heard;
+}
+
 static bool on_feed(void *context, const char *text, size_t n)
 {
 	Kind *kind = context;
 	Mirror *m = kind->mirror;
 	bool goes_on = reflector_feed(kind->reflector, text, n);
 
+	note_heard(kind);
 	if (kind->http_status == 200 && goes_on) {
-		kind->heard_at = (int64_t)time(NULL);
-		m->connected_at = m->connected_at ? m->connected_at : kind->heard_at;
+		m->connected_at = m->connected_at ? m->connected_at : (int64_t)time(NULL);
 		if (reflector_phase(kind->reflector) == REFLECT_WATCH && kind->logged)
 			log_state(kind);
 	}
@@ -337,6 +348,7 @@ static void on_end(void *context, const char *error)
 	const char *words;
 
 	reflector_end(kind->reflector, error);
+	note_heard(kind);
 	log_state(kind);
 	if (reflector_error(kind->reflector, &words) == REFLECT_E_CONNECTION)
 		m->connected_at = 0;

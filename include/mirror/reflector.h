@@ -45,6 +45,7 @@ extern const char *const REFLECTOR_ERROR_TEXT[]; /* "none", "connection", ... */
 
 typedef struct ReflectorCounts {
 	uint64_t lists, watches, events; /* begun; lists include STREAM */
+	uint64_t heard;			 /* events of a watch, bookmarks, lists that ended well */
 	uint64_t errors[REFLECT_E_N];
 } ReflectorCounts;
 

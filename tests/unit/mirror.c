@@ -326,6 +326,30 @@ static ReflectorError error_of(const Side *side)
 #define WATCH PATH "?watch=1&allowWatchBookmarks=true&timeoutSeconds=300"
 #define STREAM WATCH "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
 
+/* The promise to netpold is as old as the latest of these: see daemon/mirror/run.c. */
+Test(mirror, a_list_that_cannot_be_read_is_nothing_that_was_heard)
+{
+	Side side = side_new();
+	const ReflectorCounts *counts = reflector_counts(side.reflector);
+
+	answer(&side, 200,
+		arena_printf(arena, "%s%s{\"type\":\"ADDED\",\"object\":{}}", event("ADDED", "a", 3),
+			bookmark(3, false)),
+		NULL);
+	answer(&side, 422, REFUSED, NULL);
+	answer(&side, 200, list_of("5", "next", "ab"), NULL);
+	answer(&side, 200, "{\"kind\":\"NamespaceList\",\"items\":[{}", NULL);
+	cr_assert_eq(counts->heard, 0);
+	answer(&side, 200, list_of("5", "", "ab"), NULL);
+	cr_assert_eq(counts->heard, 1);
+	answer(&side, 200, event("ADDED", "c", 6), NULL);
+	answer(&side, 200, bookmark(7, false), NULL);
+	cr_assert_eq(counts->heard, 3);
+	answer(&side, 200, "", NULL);
+	cr_assert_eq(counts->heard, 3);
+	side_free(&side);
+}
+
 Test(mirror, a_stream_becomes_a_watch)
 {
 	Side side = side_new();
