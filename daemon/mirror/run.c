@@ -127,11 +127,9 @@ static MirrorStatus status_now(const Mirror *m)
 		const Kind *kind = &m->kinds[i];
 
 		status.kinds[i] = (KindStatus){kind->reflector, kind->store, kind->heard_at};
-		if (!reflector_is_forbidden(kind->reflector) && kind->heard_at < status.heard_at)
+		if (kind->heard_at < status.heard_at) /* 0: never, so nor of all; RBAC may forbid it */
 			status.heard_at = kind->heard_at;
 	}
-	if (status.heard_at == INT64_MAX)
-		status.heard_at = 0;
 	return status;
 }
 
@@ -154,7 +152,7 @@ static int write_text(const char *folder, const char *name, const char *text, in
 	return r;
 }
 
-/* The promise to netpold is as old as what the server said last: see docs/service.md. */
+/* As old as what the server said last of the kind that is silent longest: see docs/service.md. */
 static int write_promise(const Mirror *m, int64_t heard_at)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
@@ -172,8 +170,8 @@ static void write_report(const Mirror *m)
 
 	write_text(m->directory, MIRROR_STATUS_FILE, mirror_status_json(arena, &status), 0);
 	write_text(m->directory, MIRROR_METRICS_FILE, mirror_status_metrics(arena, &status), 0);
-	if (m->is_ready && m->files_error == 0 && status.heard_at)
-		write_promise(m, status.heard_at);
+	if (m->is_ready && m->files_error == 0)
+		write_promise(m, status.heard_at ? status.heard_at : m->started_at);
 	notify_send("STATUS=%s", mirror_status_line(arena, &status));
 	notify_send("WATCHDOG=1");
 }

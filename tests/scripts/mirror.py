@@ -605,6 +605,24 @@ def expired_token():
         mirror.wait_for_all("the second token")
 
 
+def expect_old_promise(api, mirror):
+    """The promise to netpold does not get younger while the other kinds are heard of, so it will be broken."""
+    path = f"{mirror.dir}/inventory/.alive/mirror"
+
+    def heard_of(kind):
+        return next(k["heard_at"] for k in json.loads(mirror.status())["kinds"] if k["kind"] == kind)
+
+    def is_heard_later(before):
+        api.put(namespace("heard"))
+        return heard_of("namespaces") != before
+    wait_for(lambda: os.path.exists(path), 60, "the promise")
+    promised = os.stat(path).st_mtime
+    for _ in range(2):  # the second report began after the promise was read
+        before = heard_of("namespaces")
+        wait_for(lambda: is_heard_later(before), 60, "a report of what was heard")
+    equal(os.stat(path).st_mtime, promised, "the promise's time")
+
+
 def forbidden_kind():
     """mirror: a kind that RBAC forbids is said, and the others go on; at the first start, and later"""
     message = 'networkpolicies.networking.k8s.io is forbidden: User "u" cannot list resource "networkpolicies"'
@@ -617,6 +635,7 @@ def forbidden_kind():
         wait_for(lambda: ("", "later") in mirror.objects()["namespaces"], 60, "the other kinds")
         equal(mirror.objects()["networkpolicies"], before, "policies while they are forbidden")
         wait_for(lambda: "forbidden" in mirror.status(), 60, "the status to say so")
+        expect_old_promise(api, mirror)
     with Pair(is_started=False) as (api, mirror):
         api.faults.append(Refuse("networkpolicies", None, 403, "Forbidden", message, times=1000))
         mirror.start()
@@ -624,6 +643,7 @@ def forbidden_kind():
                  mirror.objects()["namespaces"] == mirror.wanted()["namespaces"], 60, "the other kinds at the start")
         equal(mirror.objects()["networkpolicies"], {}, "policies at the start")
         wait_for(lambda: "forbidden" in mirror.status(), 60, "the status to say so")
+        expect_old_promise(api, mirror)
 
 
 def other_certificate():
