@@ -232,14 +232,16 @@ int nft_find_foreign(Arena *arena, NftForeigns *found);
 typedef struct NftForbidden {
 	Address pods[DIRECTION_N]; /* the ends of the flow whose policies forbid it */
 	size_t n_pods;
-	bool may_reopen; /* the end that answered may open a flow to the other one */
+	bool may_reopen; /* the end that answered, by conntrack, may open a flow to the other one */
 } NftForbidden;
 
 /* Which end opened a flow, as far as it is known. */
 typedef enum NftOpener {
 	NFT_OPENER_SOURCE,
-	NFT_OPENER_DESTINATION, /* a TCP flow that conntrack picked up at a packet of the server */
-	NFT_OPENER_UNKNOWN	/* one that it picked up, and whose ports do not tell */
+	/* a TCP flow that conntrack picked up at a packet of the server; one that was cut and
+	   reopened */
+	NFT_OPENER_DESTINATION,
+	NFT_OPENER_UNKNOWN /* one that it picked up, and whose ports do not tell */
 } NftOpener;
 
 /* Whether the flow may go on; if not, *ret_forbidden is set. */

@@ -124,19 +124,31 @@ static bool read_tuple(const struct nf_conntrack *ct, Tuple *ret_tuple)
 	return true;
 }
 
-/* The mark that the flow has to have; 0: none of ours. */
-static uint32_t wanted_mark(bool is_allowed, const NftForbidden *forbidden)
-{
-	if (is_allowed)
-		return 0;
-	return forbidden->may_reopen ? STALE_MARK_ONE_WAY : STALE_MARK;
-}
-
 static uint32_t our_mark(const struct nf_conntrack *ct)
 {
 	uint32_t mark = nfct_get_attr_u32(ct, ATTR_MARK);
 
 	return (mark & STALE_MARK_MASK) == STALE_MARK ? mark : 0;
+}
+
+static bool is_reopened(uint32_t mark)
+{
+	return mark == STALE_MARK_REOPENED || mark == STALE_MARK_REOPENED_CUT;
+}
+
+static bool is_refused(uint32_t mark)
+{
+	return mark && mark != STALE_MARK_REOPENED;
+}
+
+/* The mark that the flow has to have, which has `mark`; 0: none of ours. */
+static uint32_t wanted_mark(uint32_t mark, bool is_allowed, const NftForbidden *forbidden)
+{
+	if (is_reopened(mark))
+		return is_allowed ? STALE_MARK_REOPENED : STALE_MARK_REOPENED_CUT;
+	if (is_allowed)
+		return 0;
+	return forbidden->may_reopen ? STALE_MARK_ONE_WAY : STALE_MARK;
 }
 
 /*
@@ -154,6 +166,8 @@ static NftOpener find_opener(const struct nf_conntrack *ct, const Tuple *tuple)
 	bool is_source_high = tuple->source_port >= CLIENT_PORT_MIN;
 	bool is_destination_high = tuple->port >= CLIENT_PORT_MIN;
 
+	if (is_reopened(our_mark(ct)))
+		return NFT_OPENER_DESTINATION;
 	if (tuple->protocol != PROTOCOL_TCP || !is_picked_up(ct))
 		return NFT_OPENER_SOURCE;
 	if (is_source_high == is_destination_high)
@@ -183,9 +197,9 @@ static bool find_change(FlowScan *scan, struct nf_conntrack *ct, FlowChange *ret
 		return false;
 	is_allowed =
 		scan->allows(scan->context, &tuple, find_opener(ct, &tuple), &change.forbidden);
-	change.mark = wanted_mark(is_allowed, &change.forbidden);
+	change.mark = wanted_mark(our_mark(ct), is_allowed, &change.forbidden);
 	change.is_deletion = !is_allowed && is_deletable(&tuple);
-	change.is_new = !is_allowed && !our_mark(ct);
+	change.is_new = !is_allowed && !is_refused(our_mark(ct));
 	scan->n_marked += !is_allowed && !change.is_deletion;
 	*ret_change = change;
 	return change.is_deletion || change.mark != our_mark(ct);

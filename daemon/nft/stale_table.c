@@ -6,7 +6,9 @@
 
 const char *const STALE_SET_NAME[FAMILY_N] = {"tcp_pods4", "tcp_pods6"};
 
-#define MARKED_CHAIN "\tchain refuse_marked {\n"
+/* Renamed whenever the rules change: an older netpold may have left its table. */
+#define MARKED_CHAIN_NAME "refuse_stale"
+#define MARKED_CHAIN "\tchain " MARKED_CHAIN_NAME " {\n"
 
 BaseOptions stale_table_base(Arena *arena, const BaseOptions *enforcing)
 {
@@ -35,11 +37,12 @@ static void render_refusals(Buf *buf, bool is_drop)
 {
 	buf_add(buf, MARKED_CHAIN);
 	buf_printf(buf,
-		"\t\tct mark 0x%x ct direction reply sctp chunk init exists ct mark set 0 accept\n"
-		"\t\tct mark 0x%x ct direction reply tcp flags syn / fin,syn,rst,ack ct mark set 0 "
+		"\t\tct mark 0x%x ct direction reply sctp chunk init exists ct mark set 0x%x "
 		"accept\n"
+		"\t\tct mark 0x%x ct direction reply tcp flags syn / fin,syn,rst,ack ct mark set "
+		"0x%x accept\n"
 		"\t\tmeta l4proto tcp drop\n",
-		STALE_MARK_ONE_WAY, STALE_MARK_ONE_WAY);
+		STALE_MARK_ONE_WAY, STALE_MARK_REOPENED, STALE_MARK_ONE_WAY, STALE_MARK_REOPENED);
 	buf_printf(buf, "\t\t%s\n\t}\n", is_drop ? "drop" : "reject with icmpx port-unreachable");
 	buf_add(buf, "\tchain refuse_tcp {\n");
 	if (is_drop)
@@ -60,12 +63,12 @@ static void render_hook(Buf *buf, const char *hook)
 	buf_printf(buf,
 		"\tchain %s {\n\t\ttype filter hook %s priority filter - 5; policy accept;\n"
 		"\t\tct state related accept\n"
-		"\t\tct mark & 0x%x == 0x%x goto refuse_marked\n"
+		"\t\tct mark & 0x%x == 0x%x ct mark != 0x%x goto " MARKED_CHAIN_NAME "\n"
 		"\t\tct state != new accept\n"
 		"\t\tmeta l4proto != tcp accept\n"
 		"\t\ttcp flags syn / fin,syn,rst,ack accept\n"
 		"\t\t" MATCH_CLIENT_PORTS "accept\n",
-		hook, hook, STALE_MARK_MASK, STALE_MARK);
+		hook, hook, STALE_MARK_MASK, STALE_MARK, STALE_MARK_REOPENED);
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 		const char *ip = render_family_keyword(f);
 

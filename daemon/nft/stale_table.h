@@ -13,11 +13,16 @@
 
 /*
  * Connection marks (`ct mark`) of refused flows. Others mark flows too, mostly by single bits, so
- * all bits are compared. STALE_MARK_ONE_WAY: the end that answered may open the flow anew.
+ * all bits are compared. STALE_MARK_ONE_WAY: the end that answered may open the flow anew. When it
+ * has, the mark is STALE_MARK_REOPENED and nothing is refused: conntrack keeps the tuple of the
+ * first opener, so only the mark tells who opened the flow. STALE_MARK_REOPENED_CUT: that was
+ * forbidden.
  */
 #define STALE_MARK 0x6e7063f0u
 #define STALE_MARK_ONE_WAY 0x6e7063f1u
-#define STALE_MARK_MASK 0xfffffffeu
+#define STALE_MARK_REOPENED 0x6e7063f2u
+#define STALE_MARK_REOPENED_CUT 0x6e7063f3u
+#define STALE_MARK_MASK 0xfffffffcu /* any of them */
 
 /* The sets of pods whose TCP flows were deleted, by family. */
 extern const char *const STALE_SET_NAME[FAMILY_N];

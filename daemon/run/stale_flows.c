@@ -86,6 +86,7 @@ static bool is_allowed(
 	}
 	if (opener != NFT_OPENER_SOURCE && !may_open(s, inet, &back)) {
 		*ret_forbidden = explain_forbidden(s, inet, &back, tuple);
+		ret_forbidden->may_reopen = false; /* the end that answered is the forbidden one */
 		return false;
 	}
 	return true;

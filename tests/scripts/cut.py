@@ -93,12 +93,41 @@ def sctp_anew():
         t.change(CLOSED)
         wait_for(lambda: not b.receives(0.2), 60, "the flow to be cut")
         a.stop(), b.stop()
-        a.once(sctp_init(5000, 5000))
-        equal(b.receives(SHORT), False, "a opens an association to b, which b's policy forbids")
-        b.once(sctp_init(5000, 5000))
-        equal(a.receives(LONG), True, "b opens an association to a, which nothing forbids")
+        equal(arrives(a, b, SHORT), False, "a opens an association to b, which b's policy forbids")
+        equal(arrives(b, a, LONG), True, "b opens an association to a, which nothing forbids")
         a.send(sctp(5000, 5000, ANSWER, tag=7))
         equal(b.receives(LONG), True, "a answers")
+        walk(t, "c", CLOSED)
+        equal(b.receives(LONG), True, "the association of b goes on after a look at all flows")
+        # now a may open associations to b, and b none to a
+        b.send(sctp(5000, 5000, HEARTBEAT, tag=7))
+        for other in ("c", "unused"):
+            walk(t, other, policy("a", {"pod": "a"}, ingress=[]))
+            equal((b.receives(SHORT), a.receives(SHORT)), (False, False), f"the association of b, cut: {other}")
+        b.stop()
+        equal(arrives(b, a, SHORT), False, "b opens it again, which is forbidden now")
+        equal(b.receives(SHORT), False, "a goes on after that")
+
+
+def arrives(sender, receiver, seconds):
+    """Whether an INIT arrives; what came before the sender's program has answered counts too."""
+    before, until = receiver.received(), time.monotonic() + seconds
+    sender.once(sctp_init(5000, 5000))
+    while receiver.received() == before and time.monotonic() < until:
+        time.sleep(0.01)
+    return receiver.received() > before
+
+
+def walk(t, name, *policies):
+    """Puts policies in force, and waits until netpold has looked at all flows: one that it forbids has ended."""
+    a, c = RawEnd(t.lab, t.a.netns, A, C, 47), RawEnd(t.lab, t.c.netns, C, A, 47)
+    t.opened += [a, c]
+    t.change(*policies)
+    a.send(PROTOCOLS["GRE"][1])
+    wait_for(lambda: c.receives(0.2), 60, "a flow from a to c")
+    t.change(policy(f"for-{name}", {"pod": "c"}, ingress=[]), *policies)
+    wait_for(lambda: not c.receives(0.2), 60, "that flow to be cut")
+    a.stop()
 
 
 def silence():
