@@ -140,17 +140,13 @@ static Readings readings_new(uint64_t handle)
 	return (Readings){.arena = arena, .handle = handle, .by_address = hash_table_new(arena)};
 }
 
-/* A counter that is lower than before began anew: its element was deleted in between. */
-static uint64_t added(uint64_t before, uint64_t now)
-{
-	return now >= before ? now - before : now;
-}
-
 static void add_count(DenialTotals *t, const Readings *before, Readings *now,
 	const DenialCount *count, const Pod *pod)
 {
 	const Reading *last = find_reading(before, count->direction, count->address);
-	bool is_anew = last && count->packets < last->packets;
+	/* a counter that is lower than before began anew: its element was deleted in between */
+	bool is_anew = last && (count->packets < last->packets || count->bytes < last->bytes);
+	const Reading from = last && !is_anew ? *last : (Reading){};
 	Reading reading = {count->direction, count->address, count->packets, count->bytes,
 		last ? last->total : NULL};
 
@@ -158,8 +154,8 @@ static void add_count(DenialTotals *t, const Readings *before, Readings *now,
 		reading.total = total_of(t, pod->namespace, pod->name, count->direction);
 	else if (!reading.total)
 		reading.total = total_of(t, "", "", count->direction);
-	reading.total->total.packets += added(last ? last->packets : 0, count->packets);
-	reading.total->total.bytes += last && !is_anew ? count->bytes - last->bytes : count->bytes;
+	reading.total->total.packets += count->packets - from.packets;
+	reading.total->total.bytes += count->bytes - from.bytes;
 	t->changes += !last || last->packets != count->packets;
 	keep_reading(now, &reading);
 }

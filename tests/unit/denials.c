@@ -18,17 +18,23 @@ static const Pod *owner(const void *context, Address address)
 }
 
 /* What a table with this handle says of one address. */
-static void add(
-	DenialTotals *totals, CountedTable table, uint64_t handle, uint64_t packets, const Pod *pod)
+static void add_bytes(DenialTotals *totals, CountedTable table, uint64_t handle, uint64_t packets,
+	uint64_t bytes, const Pod *pod)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
 	DenialCounts counts = {.handle = handle};
 	const Owners owners = {pod};
-	DenialCount count = {.direction = INGRESS, .packets = packets, .bytes = 100 * packets};
+	DenialCount count = {.direction = INGRESS, .packets = packets, .bytes = bytes};
 
 	address_parse("10.0.0.1", &count.address);
 	VEC_PUSH(arena, &counts.list, count);
 	denial_totals_add(totals, table, &counts, owner, &owners);
+}
+
+static void add(
+	DenialTotals *totals, CountedTable table, uint64_t handle, uint64_t packets, const Pod *pod)
+{
+	add_bytes(totals, table, handle, packets, 100 * packets, pod);
 }
 
 static uint64_t packets_of(const DenialTotals *totals, const char *pod)
@@ -68,6 +74,17 @@ Test(denials, a_table_that_was_made_again_counts_from_0)
 		packets_of(totals, "db"), 12, "also if it has counted more than the one before");
 	add(totals, COUNTED_INET, 2, 3, &DB);
 	cr_expect_eq(packets_of(totals, "db"), 15, "an element that was deleted and added again");
+	denial_totals_free(totals);
+}
+
+Test(denials, a_counter_that_began_anew_with_as_many_packets_is_known_by_its_bytes)
+{
+	DenialTotals *totals = denial_totals_new();
+
+	add_bytes(totals, COUNTED_INET, 1, 2, 200, &DB);
+	add_bytes(totals, COUNTED_INET, 1, 4, 600, &DB);
+	add_bytes(totals, COUNTED_INET, 1, 4, 200, &DB);
+	cr_expect_eq(packets_of(totals, "db"), 8, "packets and bytes begin anew together");
 	denial_totals_free(totals);
 }
 
