@@ -209,8 +209,12 @@ static int apply_change(const Change *c)
 
 	if (!c->wanted)
 		return apply_absence(c);
-	/* of another log group the refusal chains have other rules: read-back finds the mismatch */
+	/*
+	 * Of another kind (a sysctl was changed) or log group the table has other chains and rules,
+	 * which no plan changes: read-back finds the mismatch.
+	 */
 	if (!table->is_known || !table->applied ||
+		table->applied->base.kind != c->wanted->base.kind ||
 		table->applied->base.log_group != c->wanted->base.log_group)
 		return apply_from_unknown(c);
 	if (table->is_naive)
