@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* getifaddrs(3), sorted. */
 #include "node_addresses.h"
+#include <errno.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 
@@ -32,8 +33,13 @@ NodeAddresses *node_addresses_read(void)
 	Element element = {};
 
 	*addresses = (NodeAddresses){.arena = arena};
-	if (getifaddrs(&list) < 0)
-		return addresses;
+	if (getifaddrs(&list) < 0) {
+		int error = errno;
+
+		arena_free(arena);
+		errno = error;
+		return NULL;
+	}
 	for (const struct ifaddrs *at = list; at; at = at->ifa_next)
 		if (read_address(at->ifa_addr, &element.address))
 			VEC_PUSH(arena, &addresses->elements, element);

@@ -9,7 +9,7 @@
 
 typedef struct NodeAddresses NodeAddresses;
 
-/* Never NULL: empty where the kernel does not list them. */
+/* NULL: the kernel did not list them, and errno says why. */
 NodeAddresses *node_addresses_read(void);
 NodeAddresses *node_addresses_free(NodeAddresses *addresses);
 bool node_addresses_have(const NodeAddresses *addresses, Address address);

@@ -4,6 +4,7 @@
 #include "log.h"
 #include "node_addresses.h"
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <syslog.h>
@@ -45,8 +46,7 @@ struct StaleFlows {
 /* ---- Evaluation ---- */
 static bool may_open(const StaleFlows *s, const Ruleset *inet, const Tuple *tuple)
 {
-	return (s->addresses && node_addresses_have(s->addresses, tuple->source)) ||
-	       ruleset_allows(inet, tuple);
+	return node_addresses_have(s->addresses, tuple->source) || ruleset_allows(inet, tuple);
 }
 
 static Tuple reverse(const Tuple *tuple)
@@ -220,7 +220,8 @@ static void on_due(void *context)
 	s->start_usec = clock_usec();
 	node_addresses_free(s->addresses);
 	s->addresses = node_addresses_read();
-	r = start_walk(s);
+	/* without them the node's own flows to isolated pods would be killed */
+	r = s->addresses ? start_walk(s) : -errno;
 	if (r < 0) {
 		s->is_marked = true; /* the next change tries again */
 		log_line(LOG_WARNING, "cut",
