@@ -25,6 +25,11 @@ static const Diags *collect_diags(Daemon *d, Arena *arena, const char *error)
 			"packets are refused and counted all the same; log_denied = false ends "
 			"this warning",
 			"refused packets are not logged: %s", denials_trouble(d->denials));
+	if (stale_flows_trouble(d->stale_flows))
+		DIAG_WARNING(diags, ((Origin){.file = d->options->settings.conf}), "cut",
+			"new flows are refused all the same; netpold tries again every second",
+			"established flows that are forbidden now may go on: %s",
+			stale_flows_trouble(d->stale_flows));
 	if (error)
 		DIAG_WARNING(diags, ((Origin){.file = d->settings->state}), "state",
 			"enforcement is not affected, but a restart would restore the older copies",

@@ -5,6 +5,7 @@
 #include "node_addresses.h"
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <syslog.h>
@@ -17,6 +18,8 @@
 /* Walking takes at most a quarter of the time; but no pause is longer than this. */
 #define TIME_SHARE 4
 #define PAUSE_USEC_MAX (250 * 1000)
+/* After a walk that failed: the next begins no earlier. */
+#define RETRY_USEC UINT64_C(1000000)
 /* While a table of stale flows exists there is a walk at least this often, to see what is left. */
 #define UPKEEP_USEC (10 * 60 * UINT64_C(1000000))
 
@@ -41,6 +44,8 @@ struct StaleFlows {
 	uint64_t tcp_until_usec;  /* until then TCP packets may have to be refused */
 	Timer *upkeep;		  /* armed: a table of stale flows exists */
 	uint64_t n_killed_total;  /* by those that have ended */
+	char trouble[256];	  /* of the last whole walk, or a later failure; "": none */
+	bool has_failed;	  /* this walk */
 };
 
 /* ---- Evaluation ---- */
@@ -139,11 +144,23 @@ static void on_upkeep(void *context)
 }
 
 /* ---- The walk ---- */
+static void fail(StaleFlows *s, const char *what, const char *why)
+{
+	snprintf(s->trouble, sizeof(s->trouble), "%s: %s", what, why);
+	log_line(LOG_WARNING, "cut", "%s; trying again: %s", what, why);
+	s->has_failed = s->is_marked = true;
+}
+
 static void end_walk(StaleFlows *s, bool is_whole)
 {
 	uint64_t now = clock_usec(), pause = (TIME_SHARE - 1) * (now - s->start_usec);
 
 	s->next_usec = now + (pause < PAUSE_USEC_MAX ? pause : PAUSE_USEC_MAX);
+	if (s->has_failed)
+		s->next_usec = now + RETRY_USEC;
+	else
+		s->trouble[0] = '\0';
+	s->has_failed = false;
 	s->source = sd_event_source_unref(s->source);
 	nft_flows_end(s->nft);
 	s->n_killed_total += s->n_killed;
@@ -174,15 +191,10 @@ static int on_piece(sd_event_source *source, int fd, uint32_t events, void *cont
 	if (cut.has_tcp)
 		s->tcp_until_usec = clock_usec() + NFT_FLOWS_TCP_USEC;
 	if (cut.is_refused)
-		log_line(LOG_WARNING, "cut", "killed flows are not blocked, and may continue: %s",
-			nft_error(s->nft));
-	if (r < 0) {
-		log_line(LOG_WARNING, "cut",
-			"cannot read all established flows, to find those that are forbidden now; "
-			"trying again: %s",
+		fail(s, "killed flows are not blocked, and may continue", nft_error(s->nft));
+	if (r < 0)
+		fail(s, "cannot read all established flows, to find those that are forbidden now",
 			strerror(-r));
-		s->is_marked = true;
-	}
 	if (r < 0 || cut.is_done)
 		end_walk(s, r == 0);
 	return 0;
@@ -223,11 +235,13 @@ static void on_due(void *context)
 	/* without them the node's own flows to isolated pods would be killed */
 	r = s->addresses ? start_walk(s) : -errno;
 	if (r < 0) {
-		s->is_marked = true; /* the next change tries again */
-		log_line(LOG_WARNING, "cut",
-			"cannot read the established flows; those that are forbidden now continue "
-			"until the next change: %s",
+		s->source = sd_event_source_unref(s->source);
+		nft_flows_end(s->nft);
+		fail(s, "cannot read the established flows; those that are forbidden now continue",
 			strerror(-r));
+		s->has_failed = false;
+		s->next_usec = clock_usec() + RETRY_USEC;
+		schedule_walk(s);
 	}
 }
 
@@ -284,6 +298,11 @@ StaleFlows *stale_flows_free(StaleFlows *s)
 	node_addresses_free(s->addresses);
 	free(s);
 	return NULL;
+}
+
+const char *stale_flows_trouble(const StaleFlows *s)
+{
+	return *s->trouble ? s->trouble : NULL;
 }
 
 uint64_t stale_flows_killed(const StaleFlows *s)

@@ -20,8 +20,7 @@
  * it. No change waits for any of that.
  *
  * What may go wrong: the kernel does not list its flows, or does not take the table. That is
- * logged. A walk that cannot begin is done again after the next change; one that fails midway,
- * after its pause.
+ * logged, stale_flows_trouble() says it until a walk succeeds, and a second later there is another.
  */
 #include "enforcer.h"
 #include "timer.h"
@@ -44,4 +43,6 @@ void stale_flows_mark(StaleFlows *flows);
  * be allowed again.
  */
 void stale_flows_schedule(StaleFlows *flows);
+/* Why forbidden flows may go on; NULL: they do not. */
+const char *stale_flows_trouble(const StaleFlows *flows);
 uint64_t stale_flows_killed(const StaleFlows *flows); /* since the start */

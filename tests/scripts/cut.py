@@ -235,6 +235,17 @@ def resets(mode, is_masquerading, both):
             flow.close()
 
 
+# a table that belongs to the process that made it: nobody else may change or delete it
+OWNER = """
+import subprocess, sys
+nft = subprocess.Popen(["nft", "-i"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+nft.stdin.write("add table inet netpol_cut { flags owner; }\\nadd chain inet netpol_cut refuse_marked\\n")
+nft.stdin.flush()
+while "netpol_cut" not in subprocess.run(["nft", "list", "tables"], stdout=subprocess.PIPE, text=True).stdout:
+    pass
+print("ready", flush=True)
+sys.stdin.readline()
+"""
 MANY = """
 import socket, sys
 kept = []
@@ -261,6 +272,20 @@ while True:
 """
 
 
+def table_is_refused():
+    """cut: while the kernel refuses the table, status says that flows go on, and they are cut as soon as it takes it"""
+    with Trio("routed") as t:
+        flow = t.connection((t.a.netns, t.b.netns), "udp", B, 81, sender="server", receiving="client")
+        owner = Program(t.lab.node, OWNER)
+        owner.stdout.readline()
+        t.change(CLOSED)
+        wait_for(lambda: "forbidden now may go on" in t.lab.why(), 60, "status to say that the flow goes on")
+        equal(flow.is_alive("client", LONG), True, "the flow goes on")
+        owner.end()
+        wait_for(lambda: not flow.is_alive("client", 0.3), 60, "the flow to be cut without another change")
+        wait_for(lambda: "forbidden now may go on" not in t.lab.why(), 60, "status to be well again")
+
+
 def bounded():
     """cut: a pod with very many flows takes no more than an element of a set, and stays cut"""
     with Trio("routed") as t:
@@ -281,7 +306,7 @@ for mode in ("routed", "bridged", "tracked"):
     test(protocols, mode, name=f"cut: {mode}: SCTP, GRE, ESP and others stay cut while the server sends")
 for mode in ("routed", "bridged", "tracked"):
     test(reversed_ports, mode, name=f"cut: {mode}: a connection whose ports are those of one that the server opened")
-for case in (sctp_anew, silence, tcp_anew, bounded):
+for case in (sctp_anew, silence, tcp_anew, table_is_refused, bounded):
     test(case)
 for mode in ("routed", "bridged"):
     for is_masquerading in (False, True):
