@@ -119,8 +119,11 @@ static size_t list_tables(const StaleFlows *s, NftStaleTable ret_tables[KERNEL_T
  */
 static void keep_or_delete_tables(StaleFlows *s)
 {
-	NftStaleTable tables[KERNEL_TABLE_N];
-	size_t n = list_tables(s, tables);
+	/* of both families: the bridge's table may have gone, or track nothing any more */
+	const BaseOptions bases[] = {{.table = s->settings->table, .kind = TABLE_INET},
+		{.table = s->settings->table, .kind = TABLE_BRIDGE}};
+	const NftStaleTable tables[] = {{.base = &bases[0]}, {.base = &bases[1]}};
+	size_t n = ARRAY_SIZE(tables);
 
 	if (!nft_flows_have_table(s->nft, tables, n))
 		return;
