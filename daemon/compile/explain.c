@@ -124,12 +124,9 @@ static Match pods_match(const Why *w, const Policy *policy, const Peer *peer)
 
 static bool peer_has(const Why *w, const Policy *policy, const Peer *peer)
 {
-	Ranges ranges = {};
-
 	if (peer->kind == PEER_PODS)
 		return pods_match(w, policy, peer) == MATCH_YES;
-	peer_ranges(w->arena, w->model, peer, w->other->address.family, &ranges);
-	return ranges_have(&ranges, w->other->address);
+	return peer_has_address(w->model, peer, w->other->address);
 }
 
 static bool rule_has_peer(const Why *w, const Policy *policy, const Rule *rule)

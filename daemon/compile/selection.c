@@ -74,3 +74,14 @@ void peer_ranges(
 		if (set->ranges.at[i].family == family)
 			VEC_PUSH(arena, ret_ranges, set->ranges.at[i]);
 }
+
+bool peer_has_address(const Model *model, const Peer *peer, Address address)
+{
+	const CidrSet *set = peer->kind == PEER_SET ? model_cidr_set(model, peer->set) : NULL;
+	const Range *block = peer->kind == PEER_BLOCK ? &peer->block->range : NULL;
+
+	if (block)
+		return block->family == address.family && range_has(*block, address.value) &&
+		       !ranges_have(&peer->block->except, address);
+	return set && ranges_have(&set->ranges, address);
+}

@@ -36,3 +36,5 @@ uint32_t selection_hash(const Selection *selection);
 /* The ranges of a block peer (minus its own except) or of a cidr_set, of one family. */
 void peer_ranges(
 	Arena *arena, const Model *model, const Peer *peer, Family family, Ranges *ret_ranges);
+/* Whether the ranges have it; copies none. False for a PEER_PODS peer. */
+bool peer_has_address(const Model *model, const Peer *peer, Address address);

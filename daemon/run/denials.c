@@ -16,8 +16,12 @@
 /* Messages that are read in one go; the loop looks after other events in between. */
 #define BATCH 32
 #define TELL_USEC (60 * 1000 * 1000)
-/* A drain ends after that many: the kernel sends 200 at most in a burst, and 100 a second. */
-#define DRAIN_MAX 1024
+/*
+ * A drain ends after that many, since a change waits for it. The rest is read when the loop is
+ * idle, and explained by the model that is in force then.
+ */
+#define DRAIN_MAX 64
+#define CLOSE_MAX 1024 /* before the socket is closed, which drops what is left */
 /* Behind the files, tables and timers. */
 #define PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
 
@@ -97,11 +101,16 @@ static int on_messages(sd_event_source *source, int fd, uint32_t events, void *c
 	return 0;
 }
 
-void denials_drain(Denials *d)
+static void drain(Denials *d, size_t max)
 {
-	for (size_t n = 0; d->log && n < DRAIN_MAX; n += BATCH)
+	for (size_t n = 0; d->log && n < max; n += BATCH)
 		if (take_batch(d) < BATCH)
 			return;
+}
+
+void denials_drain(Denials *d)
+{
+	drain(d, DRAIN_MAX);
 }
 
 /* ---- The group ---- */
@@ -119,7 +128,7 @@ static void close_log(Denials *d)
 {
 	if (!d->log)
 		return;
-	denials_drain(d);
+	drain(d, CLOSE_MAX);
 	d->n_lost_before += denial_log_lost(d->log);
 	d->source = sd_event_source_unref(d->source);
 	d->log = denial_log_close(d->log);

@@ -29,7 +29,7 @@ Denials *denials_free(Denials *denials);
 bool denials_check(Denials *denials);
 /* The group that the rules shall log to; 0: none, the setting or the kernel does not allow it. */
 uint16_t denials_group(const Denials *denials);
-/* Reads all messages that have come. */
+/* Reads messages that have come, 64 at most. */
 void denials_drain(Denials *denials);
 /* Why refused flows are not logged although they should be; NULL: they are. */
 const char *denials_trouble(const Denials *denials);
