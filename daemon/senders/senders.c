@@ -85,7 +85,7 @@ static bool is_port_ignored(const Making *m, const SenderPlace *place)
 	return m->s->mode == SENDERS_LISTED && place->bridge;
 }
 
-/* An address may be listed for its former pod, too: whoever has a record at a port is the latter. */
+/* An address may be listed for its former pod, too. The next one has a record at the port. */
 static bool is_usable(const Making *m, const SenderPlace *place, SenderCertainty certainty)
 {
 	if (place->certainty != certainty)
@@ -243,7 +243,7 @@ static void join_blocks(Senders *s)
 	s->blocks.n = kept;
 }
 
-/* A pod that is free does not free the others at its port: it may be the former pod of an address. */
+/* A pod that is free does not free others at its port: it may be an address's former pod. */
 static void finish(Making *m)
 {
 	Senders *s = m->s;

@@ -322,8 +322,9 @@ static SenderFacts random_facts(void)
 		VEC_PUSH(arena, &facts.subnets, range_of("10.0.0.0/24"));
 	for (int i = rand_r(&state) % 3; i > 0; i--)
 		VEC_PUSH(arena, &facts.gateways,
-			address_of(arena_printf(arena, rand_r(&state) % 2 ? "10.0.0.%d" : "fd00::%d",
-				rand_r(&state) % 9)));
+			address_of(
+				arena_printf(arena, rand_r(&state) % 2 ? "10.0.0.%d" : "fd00::%d",
+					rand_r(&state) % 9)));
 	return facts;
 }
 
