@@ -93,7 +93,7 @@ void budget_note_pod(Budget *budget, const Pod *pod)
 		budget->n_tracked ? find_namespace(budget, pod->namespace) : NULL;
 
 	if (namespace)
-	namespace->has_changed_pods = true;
+		namespace->has_changed_pods = true;
 	if (pod->addresses.n > budget->max_addresses)
 		budget->max_addresses = pod->addresses.n;
 	if (pod->ports.n > budget->max_ports)
@@ -621,15 +621,16 @@ static void list_outdated(
 		size_t n_over = were_over ? strmap_count(were_over) : 0;
 
 		budget->n_over -= n_over;
-		if (!index || index->policies.n == 0)
+		if (!index || index->policies.n == 0) {
 			free_namespace(budget, namespace, model);
-		else if (update_tracking(budget, namespace, index, model, n_addresses))
+			continue;
+		}
+		if (update_tracking(budget, namespace, index, model, n_addresses))
 			VEC_PUSH(
 				budget->scratch, outdated, (Outdated){namespace, index, were_over});
 		else
 			budget->n_over += n_over;
-		if (index && index->policies.n)
-		namespace->has_changed_policies = false;
+		namespace->has_changed_policies = namespace->has_changed_pods = false;
 	}
 }
 
