@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* kubeconfig: see parse/kubeconfig.h. Unknown keys mean nothing, as to kubectl. */
 #include "documents.h"
+#include <arpa/inet.h>
 #include <string.h>
 
 /* What kubectl can do and netpol-mirror does not, with the reason. */
@@ -124,14 +125,25 @@ static KubeconfigBlob read_blob(Reader *reader, const Node *map, const char *fil
 
 /* ---- Cluster and user ---- */
 /* Whether everything between us and that address is this machine. */
-static bool is_loopback(const char *host)
+static bool is_loopback(const char *authority)
 {
-	static const char *const names[] = {"127.", "localhost:", "localhost/", "[::1]"};
+	size_t n = strcspn(authority, "/?#");
+	bool is_bracketed = *authority == '[';
+	size_t n_host = strcspn(authority, is_bracketed ? "]" : ":/?#");
+	char host[64];
+	struct in_addr address;
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (strncmp(host, names[i], strlen(names[i])) == 0)
-			return true;
-	return strcmp(host, "localhost") == 0;
+	/* user info may look like a host: http://127.0.0.1:80@evil.example */
+	if (memchr(authority, '@', n) || memchr(authority, '\\', n) || n_host >= sizeof(host) ||
+		n_host > n)
+		return false;
+	memcpy(host, authority + is_bracketed, n_host - is_bracketed);
+	host[n_host - is_bracketed] = '\0';
+	if (is_bracketed)
+		return strcmp(host, "::1") == 0 && authority[n_host] &&
+		       strchr(":/", authority[n_host + 1]);
+	return strcmp(host, "localhost") == 0 || (inet_pton(AF_INET, host, &address) == 1 &&
+							 ntohl(address.s_addr) >> 24 == 127);
 }
 
 static const char *read_server(Reader *reader, const Node *cluster)

@@ -99,6 +99,19 @@ Test(kubeconfig, json_is_read_too)
 	cr_assert_str_eq(config.token, "t");
 }
 
+Test(kubeconfig, http_is_for_this_machine)
+{
+	static const char *const servers[] = {"http://localhost", "http://localhost:1",
+		"http://127.0.0.2:80", "http://[::1]", "http://[::1]:8001"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(servers); i++)
+		cr_assert_str_eq(
+			read_good(config_of(arena_printf(arena, "server: \"%s\"", servers[i]),
+					  "token: t"))
+				.server,
+			servers[i]);
+}
+
 Test(kubeconfig, each_mistake_is_a_sentence)
 {
 	const char *good = "server: \"https://a\"";
@@ -118,6 +131,18 @@ Test(kubeconfig, each_mistake_is_a_sentence)
 		{config_of("server: 7", "token: t"), "server: expected a string"},
 		{config_of("server: \"a:6443\"", "token: t"), "must be https://HOST:PORT"},
 		{config_of("server: \"http://10.0.0.1\"", "token: t"),
+			"whoever is between could take away every policy"},
+		{config_of("server: \"http://127.evil.example/\"", "token: t"),
+			"whoever is between could take away every policy"},
+		{config_of("server: \"http://127.0.0.1.evil.example\"", "token: t"),
+			"whoever is between could take away every policy"},
+		{config_of("server: \"http://127.0.0.1:80@evil.example\"", "token: t"),
+			"whoever is between could take away every policy"},
+		{config_of("server: \"http://localhost:80@evil.example\"", "token: t"),
+			"whoever is between could take away every policy"},
+		{config_of("server: \"http://[::1]evil.example\"", "token: t"),
+			"whoever is between could take away every policy"},
+		{config_of("server: \"http://[::1\"", "token: t"),
 			"whoever is between could take away every policy"},
 		{config_of("server: \"https://a\", insecure-skip-tls-verify: true", "token: t"),
 			"insecure-skip-tls-verify: netpol-mirror does not do this"},
