@@ -127,7 +127,8 @@ static MirrorStatus status_now(const Mirror *m)
 		const Kind *kind = &m->kinds[i];
 
 		status.kinds[i] = (KindStatus){kind->reflector, kind->store, kind->heard_at};
-		if (kind->heard_at < status.heard_at) /* 0: never, so nor of all; RBAC may forbid it */
+		if (kind->heard_at <
+			status.heard_at) /* 0: never, so nor of all; RBAC may forbid it */
 			status.heard_at = kind->heard_at;
 	}
 	return status;

@@ -284,7 +284,8 @@ static bool on_scalar(void *context, ScalarKind kind, const char *text, size_t n
 	if (r->next && r->next->field != FIELD_NONE && kind != SCALAR_NULL) {
 		bool has_nul = memchr(text, '\0', n);
 
-		/* anybody may write any value of an annotation: that one counts in a bookmark only */
+		/* anybody may write any value of an annotation: that one counts in a bookmark only
+		 */
 		if (has_nul && r->next->field != FIELD_LISTED)
 			return fail(r, "a NUL character in a string");
 		buf = &r->fields[r->next->field];

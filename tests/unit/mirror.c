@@ -204,13 +204,13 @@ Test(mirror, a_nul_in_an_annotation_is_no_reason_to_refuse_the_list)
 
 		cr_assert_str_eq(read_answer(API_PODS,
 					 arena_printf(arena,
-						 "{\"kind\":\"PodList\",\"items\":[%s]}",
-						 object),
+						 "{\"kind\":\"PodList\",\"items\":[%s]}", object),
 					 5),
 			line, "%s: %s", keys[i], buf_text(&kept));
 		cr_assert_str_eq(
 			read_answer(API_PODS,
-				arena_printf(arena, "{\"type\":\"ADDED\",\"object\":%s}", object), 5),
+				arena_printf(arena, "{\"type\":\"ADDED\",\"object\":%s}", object),
+				5),
 			line, "%s: %s", keys[i], buf_text(&kept));
 	}
 	cr_assert_str_eq(read_answer(API_PODS,
@@ -333,8 +333,8 @@ Test(mirror, a_list_that_cannot_be_read_is_nothing_that_was_heard)
 	const ReflectorCounts *counts = reflector_counts(side.reflector);
 
 	answer(&side, 200,
-		arena_printf(arena, "%s%s{\"type\":\"ADDED\",\"object\":{}}", event("ADDED", "a", 3),
-			bookmark(3, false)),
+		arena_printf(arena, "%s%s{\"type\":\"ADDED\",\"object\":{}}",
+			event("ADDED", "a", 3), bookmark(3, false)),
 		NULL);
 	answer(&side, 422, REFUSED, NULL);
 	answer(&side, 200, list_of("5", "next", "ab"), NULL);
@@ -966,8 +966,8 @@ Test(mirror, a_deleted_folder_comes_back_as_a_whole)
 	}
 	write_all(&disk);
 	cr_assert_eq(files_mark_complete(disk.files, ALL), 0);
-	cr_assert_eq(system(arena_printf(
-			     arena, "rm -r %s/policies %s/inventory", disk.root, disk.root)),
+	cr_assert_eq(
+		system(arena_printf(arena, "rm -r %s/policies %s/inventory", disk.root, disk.root)),
 		0);
 	files_check(disk.files, 0);
 	cr_assert(has(&disk, "policies/" SOURCE_COMPLETE, NULL));
