@@ -244,8 +244,9 @@ bool trim_key(Trim *t, const char *text, size_t n)
 
 static bool is_annotation(const Path *path)
 {
-	return path->kind == PATH_CONFIG_SOURCE || path->kind == PATH_CONFIG_HASH ||
-	       path->kind == PATH_SENDERS;
+	PathKind kind = path->kind;
+
+	return kind == PATH_CONFIG_SOURCE || kind == PATH_CONFIG_HASH || kind == PATH_SENDERS;
 }
 
 bool trim_scalar(Trim *t, ScalarKind kind, const char *text, size_t n)
