@@ -93,7 +93,7 @@ void budget_note_pod(Budget *budget, const Pod *pod)
 		budget->n_tracked ? find_namespace(budget, pod->namespace) : NULL;
 
 	if (namespace)
-		namespace->has_changed_pods = true;
+	namespace->has_changed_pods = true;
 	if (pod->addresses.n > budget->max_addresses)
 		budget->max_addresses = pod->addresses.n;
 	if (pod->ports.n > budget->max_ports)

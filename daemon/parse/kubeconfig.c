@@ -142,8 +142,8 @@ static bool is_loopback(const char *authority)
 	if (is_bracketed)
 		return strcmp(host, "::1") == 0 && authority[n_host] &&
 		       strchr(":/", authority[n_host + 1]);
-	return strcmp(host, "localhost") == 0 || (inet_pton(AF_INET, host, &address) == 1 &&
-							 ntohl(address.s_addr) >> 24 == 127);
+	return strcmp(host, "localhost") == 0 ||
+	       (inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127);
 }
 
 static const char *read_server(Reader *reader, const Node *cluster)
