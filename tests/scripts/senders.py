@@ -514,14 +514,22 @@ def tampering(mode):
     """Somebody else's change of the tables is undone; so is the end of all tables."""
     lab, a, b, c = build(mode)
     family = "inet" if mode == "routed" else "bridge"
+
+    def listing():
+        table = family, "netpol_senders"
+        return [lab.in_node("nft", *of, check=False).stdout for of in (("-t", "list", "table", *table),
+                                                                       ("list", "set", *table, "owned4"))]
     with lab:
         lab.start()
+        wait_for(lambda: lab.log().count("generation") > 0, 60, "the tables")
+        wanted = listing()
         for command in (("delete", "table", family, "netpol_senders"), ("flush", "ruleset"),
                         ("flush", "set", family, "netpol_senders", "owned4"),
                         ("insert", "rule", family, "netpol_senders", "prerouting", "accept")):
             before = lab.log().count("the tables of the sender check")
             lab.in_node("nft", *command)
             wait_for(lambda: lab.log().count("the tables of the sender check") > before, 60, "the repair")
+            wait_for(lambda: listing() == wanted, 60, "the tables as they were")  # one flush may be two repairs
             for i in (0, 1):
                 check_arrival(False, c.netns, RAW, A[i], b.netns, B[i], 7001, f"after nft {' '.join(command)}")
                 check_arrival(True, a.netns, RAW, A[i], b.netns, B[i], 7002, f"after nft {' '.join(command)}")
