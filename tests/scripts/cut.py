@@ -88,6 +88,7 @@ def sctp_anew():
     with Trio("routed") as t:
         a, b = t.raw(132)
         a.send(sctp(5000, 5000, HEARTBEAT))
+        wait_for(lambda: b.received() > 0, 60, "a to be the one that opens the flow")
         b.send(sctp(5000, 5000, ANSWER))
         wait_for(lambda: a.received() > 2 and b.received() > 2, 60, "the flow")
         t.change(CLOSED)
