@@ -359,8 +359,8 @@ bool source_dir_is_current(const SourceDir *dir)
 	if (dir->diags.n_errors)
 		return true; /* a directory with an error is looked at by every refresh anyway */
 	stream = opendir(dir->path);
-	if (!stream)
-		return false;
+	if (!stream) /* a directory that need not exist had no files, and has none */
+		return errno == ENOENT && dir->is_optional && dir->entries.all.n == 0;
 	is_current = are_entries_as_read(dir, stream);
 	closedir(stream);
 	return is_current;

@@ -419,4 +419,5 @@ Test(feeds, a_directory_of_records_may_be_missing, .init = set_up_records, .fini
 	source_dir_set_optional(dirs[2], true);
 	update();
 	expect_counts(0, 0, 0);
+	cr_expect(source_dir_is_current(dirs[2]), "the periodic check finds nothing new");
 }
