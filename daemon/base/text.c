@@ -64,6 +64,11 @@ bool text_has_suffix(const char *text, const char *suffix)
 	return n >= m && strcmp(text + n - m, suffix) == 0;
 }
 
+bool text_has_prefix(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
 /*
  * The length of a multi-byte sequence with this first byte, or 0 (RFC 3629 section 4), and the
  * lowest code point that needs this length: lower ones are overlong encodings.
@@ -293,4 +298,17 @@ const char *text_of_time(Arena *arena, int64_t seconds)
 	if (!gmtime_r(&at, &tm) || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
 		return arena_printf(arena, "%lld s", (long long)seconds);
 	return arena_strdup(arena, text);
+}
+
+void texts_sort_unique(Texts *texts)
+{
+	size_t last = 0; /* the index of the last text that was kept */
+
+	if (texts->n == 0)
+		return;
+	qsort(texts->at, texts->n, sizeof(*texts->at), text_compare_p);
+	for (size_t i = 1; i < texts->n; i++)
+		if (strcmp(texts->at[i], texts->at[last]) != 0)
+			texts->at[++last] = texts->at[i];
+	texts->n = last + 1;
 }

@@ -178,11 +178,6 @@ void links_locate(Links *links, const Address *addresses, size_t n, Place *ret_p
 	places_locate(links->places, &links->rtnetlink, &links->table, addresses, n, ret_places);
 }
 
-static int compare_texts(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 const char *links_find_podless(
 	Links *links, const Address *addresses, size_t n, Arena *arena, Texts *ret_names)
 {
@@ -199,6 +194,6 @@ const char *links_find_podless(
 	links_locate(links, addresses, n, places);
 	why = podless_list(&links->podless, &links->table, addresses, places, n, arena, ret_names);
 	if (ret_names->n)
-		qsort(ret_names->at, ret_names->n, sizeof(*ret_names->at), compare_texts);
+		qsort(ret_names->at, ret_names->n, sizeof(*ret_names->at), text_compare_p);
 	return why;
 }

@@ -68,19 +68,6 @@ static int requirement_compare(const void *a, const void *b)
 	return values_compare(&x->values, &y->values);
 }
 
-static void texts_sort_unique(Texts *texts)
-{
-	size_t last = 0; /* the index of the last text that was kept */
-
-	if (texts->n == 0)
-		return;
-	qsort(texts->at, texts->n, sizeof(*texts->at), text_compare_p);
-	for (size_t i = 1; i < texts->n; i++)
-		if (strcmp(texts->at[i], texts->at[last]) != 0)
-			texts->at[++last] = texts->at[i];
-	texts->n = last + 1;
-}
-
 static bool texts_are_sorted(const Texts *texts)
 {
 	for (size_t i = 1; i < texts->n; i++)

@@ -39,14 +39,13 @@ Ruleset *ruleset_lockdown(const Ruleset *ruleset, const char *table)
 		const Set *self = ruleset_set(ruleset, object_name_self(f));
 
 		copy = ruleset_add_self(lockdown, f);
-
-		for (size_t i = 0; self && i < self->elements.n; i++)
-			VEC_PUSH(lockdown->arena, &copy->elements, self->elements.at[i]);
+		if (self)
+			copy->elements = VEC_COPY(lockdown->arena, self->elements);
 	}
 	podless = ruleset_set(ruleset, object_name_podless(false));
 	copy = ruleset_add_podless(lockdown);
-	for (size_t i = 0; podless && i < podless->elements.n; i++)
-		VEC_PUSH(lockdown->arena, &copy->elements, podless->elements.at[i]);
+	if (podless)
+		copy->elements = VEC_COPY(lockdown->arena, podless->elements);
 	for (Direction direction = INGRESS; direction < DIRECTION_N; direction++)
 		isolate_pods(lockdown, ruleset, direction);
 	ruleset_sort(lockdown);

@@ -86,11 +86,6 @@ const char *object_name_standby(Arena *arena, const char *name)
 }
 
 /* ---- Parsing ---- */
-static bool has_prefix(const char *text, const char *prefix)
-{
-	return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
 static bool parse_set(const char *name, ObjectName *ret_name)
 {
 	bool is_standby = text_has_suffix(name, STANDBY_SUFFIX);
@@ -111,7 +106,7 @@ static bool parse_set(const char *name, ObjectName *ret_name)
 			return true;
 		}
 		for (size_t i = 0; i < ARRAY_SIZE(HASHED_SET); i++) {
-			if (!has_prefix(name, SET_PREFIX[HASHED_SET[i]][f]))
+			if (!text_has_prefix(name, SET_PREFIX[HASHED_SET[i]][f]))
 				continue;
 			*ret_name = (ObjectName){OBJECT_SET, .set = HASHED_SET[i], .family = f,
 				.is_standby = is_standby};
@@ -139,7 +134,7 @@ static bool parse_map(const char *name, ObjectName *ret_name)
 static bool parse_chain(const char *name, ObjectName *ret_name)
 {
 	for (Direction d = INGRESS; d < DIRECTION_N; d++) {
-		if (!has_prefix(name, CHAIN_PREFIX[d]))
+		if (!text_has_prefix(name, CHAIN_PREFIX[d]))
 			continue;
 		*ret_name = (ObjectName){OBJECT_CHAIN, .direction = d,
 			.is_standby = text_has_suffix(name, STANDBY_SUFFIX)};

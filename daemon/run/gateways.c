@@ -58,17 +58,11 @@ Texts gateways_read(Arena *arena)
 	char *save, *ipv4 = read_beginning(arena, "/proc/net/route"),
 		    *ipv6 = read_beginning(arena, "/proc/net/ipv6_route");
 	Texts names = {};
-	uint32_t kept = 0;
 
 	for (char *line = strtok_r(ipv4, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
 		read_ipv4_line(arena, line, &names);
 	for (char *line = strtok_r(ipv6, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
 		read_ipv6_line(arena, line, &names);
-	if (names.n)
-		qsort(names.at, names.n, sizeof(const char *), text_compare_p);
-	for (uint32_t i = 0; i < names.n; i++)
-		if (kept == 0 || strcmp(names.at[kept - 1], names.at[i]) != 0)
-			names.at[kept++] = names.at[i];
-	names.n = kept;
+	texts_sort_unique(&names);
 	return names;
 }

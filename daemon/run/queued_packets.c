@@ -6,16 +6,11 @@
 #include "log.h"
 #include <syslog.h>
 
-static int compare_verdicts(const void *a, const void *b)
-{
-	return address_compare(((const Verdict *)a)->address, ((const Verdict *)b)->address);
-}
-
 /* Those that are isolated in ingress after the change, and were not before. */
 static void list_isolated(
 	Arena *arena, const Verdicts *before, const Verdicts *after, Addresses *ret_addresses)
 {
-	Merge walk = {.compare = compare_verdicts, .size = sizeof(Verdict)};
+	Merge walk = {.compare = verdict_compare, .size = sizeof(Verdict)};
 
 	merge_start(&walk, before->at, before->n, after->at, after->n);
 	while (merge_next(&walk))

@@ -266,15 +266,6 @@ static void finish(Making *m)
 	subtract_interfaces(&s->outside, &s->known);
 }
 
-static Interfaces copy_interfaces(Arena *arena, const unsigned *interfaces, size_t n)
-{
-	Interfaces copy = {};
-
-	for (size_t i = 0; i < n; i++)
-		VEC_PUSH(arena, &copy, interfaces[i]);
-	return copy;
-}
-
 /*
  * The last address of an IPv4 subnet is that of all its hosts, but where it has only two (RFC
  * 3021). Subnets that are adjacent are joined afterwards.
@@ -301,10 +292,9 @@ Senders *senders_make(const SenderFacts *facts)
 		.mode = facts->mode,
 		.bridge = facts->bridge,
 		.allows_tunnels = facts->allows_tunnels,
-		.uplinks = copy_interfaces(arena, facts->uplinks.at, facts->uplinks.n),
-		.outside = copy_interfaces(arena, facts->outside.at, facts->outside.n)};
-	for (size_t i = 0; i < facts->gateways.n; i++)
-		VEC_PUSH(arena, &s->gateways, facts->gateways.at[i]);
+		.uplinks = VEC_COPY(arena, facts->uplinks),
+		.outside = VEC_COPY(arena, facts->outside),
+		.gateways = VEC_COPY(arena, facts->gateways)};
 	survey_ports(&making);
 	for (size_t i = 0; i < facts->pods.n; i++)
 		add_pod(&making, &facts->pods.at[i]);

@@ -6,15 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool has_prefix(const char *text, const char *prefix)
-{
-	return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
 /* Of other paths, such as /proc/PID/ns/net, the unit's sandbox hides some. */
 static bool is_visible(const char *netns)
 {
-	return has_prefix(netns, "/run/netns/") || has_prefix(netns, "/var/run/netns/");
+	return text_has_prefix(netns, "/run/netns/") || text_has_prefix(netns, "/var/run/netns/");
 }
 
 /*

@@ -19,6 +19,7 @@ const char *buf_text(const Buf *buf); /* never NULL */
 /* ---- Text ---- */
 bool text_is_equal(const char *a, const char *b); /* NULL equals NULL only */
 bool text_has_suffix(const char *text, const char *suffix);
+bool text_has_prefix(const char *text, const char *prefix);
 /* The offset of the first byte that is NUL or not valid UTF-8; `n` if there is none. */
 size_t text_utf8_check(const char *text, size_t n);
 /*
@@ -31,6 +32,7 @@ size_t text_bom_size(const char *text, size_t n);
 /* "UTF-16LE", "UTF-16BE", "UTF-32LE" or "UTF-32BE" by the first bytes of an ASCII text; or NULL. */
 const char *text_utf16_or_32(const char *text, size_t n);
 int text_compare_p(const void *a, const void *b); /* for qsort() of const char * */
+void texts_sort_unique(Texts *texts);		  /* sorts them, and drops duplicates */
 /* Adds a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. */
 void text_add_json(Buf *buf, const char *text);
 /*
