@@ -171,13 +171,12 @@ int nft_apply_naively(Nft *nft, const Ruleset *new);
  * Carries `senders` into the tables NAME_senders of both families; NULL: they are deleted. `old` is
  * what they hold, as far as is known; NULL: not known, and they are replaced as a whole. Does
  * nothing if both are equal. One transaction: if it is refused, the tables are as before.
- * *ret_counts is set on success. 0 or NFT_E_REFUSED.
+ * 0 or NFT_E_REFUSED.
  *
  * A packet that is in the hook meanwhile may see some sets as before and others as after, so it may
  * be refused although it is its sender's; the next one is not.
  */
-int nft_senders_apply(Nft *nft, const char *table, const Senders *old, const Senders *senders,
-	NftCounts *ret_counts);
+int nft_senders_apply(Nft *nft, const char *table, const Senders *old, const Senders *senders);
 /* Whether somebody else changed these tables, or may have, since the last call. */
 bool nft_senders_take_notice(Nft *nft);
 

@@ -89,11 +89,11 @@ static NamespaceBudget *find_namespace(const Budget *budget, const char *name)
 
 void budget_note_pod(Budget *budget, const Pod *pod)
 {
-	NamespaceBudget *namespace =
+	NamespaceBudget *tracked =
 		budget->n_tracked ? find_namespace(budget, pod->namespace) : NULL;
 
-	if (namespace)
-	namespace->has_changed_pods = true;
+	if (tracked)
+		tracked->has_changed_pods = true;
 	if (pod->addresses.n > budget->max_addresses)
 		budget->max_addresses = pod->addresses.n;
 	if (pod->ports.n > budget->max_ports)
@@ -328,8 +328,11 @@ static bool may_need_counts(const Budget *budget, NamespaceBudget *namespace,
 
 	if (budget->limits.elements == 0)
 		return false;
-	if (bound(budget, namespace, index, n_addresses) > limit && !namespace->is_distinct)
-		count_distinct(namespace, index, model);
+	if (bound(budget, namespace, index, n_addresses) <= limit)
+		return false;
+	if (namespace->is_distinct)
+		return true;
+	count_distinct(namespace, index, model);
 	return bound(budget, namespace, index, n_addresses) > limit;
 }
 

@@ -21,8 +21,9 @@
  *
  * In an update, after the address index has its final state:
  *
- *     budget_note_pod       for each pod that was added, changed or removed: as it was, and as it
- * is budget_begin budget_move           for each address whose owner or labels changed
+ *     budget_note_pod       for each pod that was added, changed or removed, before and after
+ *     budget_begin
+ *     budget_move           for each address whose owner or labels changed
  *     budget_change_policy  for each namespace with a changed policy
  *     budget_end            counts what is new; lists the policies whose state has changed
  *

@@ -99,6 +99,11 @@ static bool has_rules(const Why *w, const Policy *policy)
 	return is_isolating(w, policy) && !compiler_is_over_budget(w->compiler, policy);
 }
 
+static size_t count_rules(const Why *w, const Policy *policy)
+{
+	return has_rules(w, policy) ? policy->rules[w->direction].n : 0;
+}
+
 /* All policies of the subject's namespace, by name. */
 static const Policies *policies_of(const Why *w)
 {
@@ -232,7 +237,7 @@ static Fit best_fit(Why *w)
 	for (size_t i = 0; i < policies->n; i++) {
 		const Policy *policy = policies->at[i];
 
-		for (size_t r = 0; has_rules(w, policy) && r < policy->rules[w->direction].n; r++) {
+		for (size_t r = 0, n = count_rules(w, policy); r < n; r++) {
 			const Rule *rule = &policy->rules[w->direction].at[r];
 			int score = 2 * rule_has_peer(w, policy, rule) + rule_has_port(w, rule);
 
@@ -333,7 +338,7 @@ static void add_unknown_labels(Why *w, Buf *buf)
 	for (size_t i = 0; i < policies->n; i++) {
 		const Policy *policy = policies->at[i];
 
-		for (size_t r = 0; has_rules(w, policy) && r < policy->rules[w->direction].n; r++)
+		for (size_t r = 0, n = count_rules(w, policy); r < n; r++)
 			if (add_undecided(w, buf, policy, &policy->rules[w->direction].at[r]))
 				return;
 	}

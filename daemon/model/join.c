@@ -9,9 +9,13 @@
 /* The casts remove const that hash tables add; the joins are the model's. */
 static Join *next_of_name(const NamespaceIndex *namespace, const char *name, size_t *cursor)
 {
-	uint32_t hash = hash_text(HASH_START, name);
+	uint32_t hash;
 	const Join *join;
 
+	if (hash_table_count(namespace->joins) ==
+		0) /* nearly always: the name need not be hashed */
+		return NULL;
+	hash = hash_text(HASH_START, name);
 	while ((join = hash_table_find(namespace->joins, hash, cursor)))
 		if (strcmp(join->name, name) == 0)
 			return (Join *)join;
@@ -56,7 +60,7 @@ void join_remove(NamespaceIndex *namespace, const Attachment *attachment)
 	size_t i = 0;
 
 	assert(join);
-	while (join->attachments.at[i] != attachment)
+	while (i < join->attachments.n && join->attachments.at[i] != attachment)
 		i++;
 	assert(i < join->attachments.n);
 	join->attachments.at[i] = join->attachments.at[--join->attachments.n];
@@ -99,6 +103,18 @@ const Pod *join_pod(const NamespaceIndex *namespace, const char *name)
 	return object;
 }
 
+/* Whether a join has taken the inventory's pod, so that the join's stands for it. */
+static bool has_taken(const NamespaceIndex *namespace, const Pod *object)
+{
+	size_t cursor = 0;
+	const Join *join;
+
+	while ((join = next_of_name(namespace, object->name, &cursor)))
+		if (join->object == object)
+			return true;
+	return false;
+}
+
 /* A cursor with this bit, which conflict_map_next() leaves free, is one of the joins. */
 #define CURSOR_OF_JOINS ((size_t)1 << (8 * sizeof(size_t) - 2))
 
@@ -110,26 +126,13 @@ const Pod *join_next_pod(const NamespaceIndex *namespace, size_t *cursor)
 
 	if (!(*cursor & CURSOR_OF_JOINS)) {
 		while ((pod = conflict_map_next(&namespace->pods, cursor)))
-			if (!join_has_taken(namespace, pod))
+			if (!has_taken(namespace, pod))
 				return pod;
 		at = 0;
 	}
 	join = hash_table_next(namespace->joins, &at);
 	*cursor = at | CURSOR_OF_JOINS;
 	return join ? join->pod : NULL;
-}
-
-bool join_has_taken(const NamespaceIndex *namespace, const Pod *object)
-{
-	size_t cursor = 0;
-	const Join *join;
-
-	if (hash_table_count(namespace->joins) == 0)
-		return false;
-	while ((join = next_of_name(namespace, object->name, &cursor)))
-		if (join->object == object)
-			return true;
-	return false;
 }
 
 /* ---- Making a pod ---- */

@@ -40,7 +40,5 @@ void join_list_pods(const NamespaceIndex *namespace, const char *name, Arena *ar
 const Pod *join_pod(const NamespaceIndex *namespace, const char *name);
 /* One pod a call, as namespace_next_pod(). */
 const Pod *join_next_pod(const NamespaceIndex *namespace, size_t *cursor);
-/* Whether a join has taken the inventory's pod, so that the join's stands for it. */
-bool join_has_taken(const NamespaceIndex *namespace, const Pod *object);
 /* Frees what earlier updates have replaced. */
 void join_purge(Model *model);

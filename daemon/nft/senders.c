@@ -5,22 +5,17 @@
 #include "senders_table.h"
 #include <errno.h>
 
-int nft_senders_apply(Nft *nft, const char *table, const Senders *old, const Senders *senders,
-	NftCounts *ret_counts)
+int nft_senders_apply(Nft *nft, const char *table, const Senders *old, const Senders *senders)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
 	const char *text = NULL;
-	int r;
 
 	if (old && senders)
 		text = senders_table_difference(arena, old, senders);
 	if (!text)
 		text = senders ? senders_table_render(arena, senders)
 			       : senders_table_removal(arena, table);
-	r = kernel_run(nft, "senders", text);
-	if (r == 0)
-		*ret_counts = (NftCounts){.commits = *text != 0};
-	return r;
+	return kernel_run(nft, "senders", text);
 }
 
 bool nft_senders_take_notice(Nft *nft)

@@ -455,14 +455,15 @@ static void render_arp(Buf *buf, const Senders *s)
 }
 
 /* ---- Whole tables ---- */
-static const char *render_side(Arena *arena, const Senders *s, Side side, bool has_elements)
+/* sets: those of the side. */
+static const char *render_side(
+	Arena *arena, const Senders *s, Side side, const SideSets *sets, bool has_elements)
 {
 	Buf buf = {.arena = arena};
-	SideSets sets = list_sets(arena, s, side);
 
 	buf_printf(&buf, "table %s {\n", table_name(arena, s->table, side));
-	for (size_t i = 0; i < sets.n; i++)
-		render_set(&buf, &sets.at[i], has_elements);
+	for (size_t i = 0; i < sets->n; i++)
+		render_set(&buf, &sets->at[i], has_elements);
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 		render_blocks(&buf, s, f);
 		render_subnets(&buf, s, f);
@@ -502,24 +503,29 @@ const char *senders_table_render(Arena *arena, const Senders *s)
 	Buf buf = {.arena = arena};
 
 	buf_add(&buf, senders_table_removal(arena, s->table));
-	for (Side side = SIDE_INET; side < SIDE_N; side++)
-		if (has_side(s, side))
-			buf_add(&buf, render_side(arena, s, side, true));
+	for (Side side = SIDE_INET; side < SIDE_N; side++) {
+		SideSets sets;
+
+		if (!has_side(s, side))
+			continue;
+		sets = list_sets(arena, s, side);
+		buf_add(&buf, render_side(arena, s, side, &sets, true));
+	}
 	return buf_text(&buf);
 }
 
 /* ---- Differences ---- */
-/* Appends to `ret_only` what is in `list` and not in `other`; both are sorted. */
-static void find_only(Arena *arena, const Texts *list, const Texts *other, Texts *ret_only)
+static void find_changes(
+	Arena *arena, const Texts *before, const Texts *after, Texts *ret_gone, Texts *ret_come)
 {
-	size_t k = 0;
+	Merge walk = {.compare = text_compare_p, .size = sizeof(const char *)};
 
-	for (size_t i = 0; i < list->n; i++) {
-		while (k < other->n && strcmp(other->at[k], list->at[i]) < 0)
-			k++;
-		if (k == other->n || strcmp(other->at[k], list->at[i]) != 0)
-			VEC_PUSH(arena, ret_only, list->at[i]);
-	}
+	merge_start(&walk, before->at, before->n, after->at, after->n);
+	while (merge_next(&walk))
+		if (!walk.right)
+			VEC_PUSH(arena, ret_gone, *(const char *const *)walk.left);
+		else if (!walk.left)
+			VEC_PUSH(arena, ret_come, *(const char *const *)walk.right);
 }
 
 static void render_change(
@@ -546,17 +552,17 @@ const char *senders_table_difference(Arena *arena, const Senders *old, const Sen
 			return NULL;
 		if (!has_side(new, side))
 			continue;
-		if (!text_is_equal(render_side(arena, old, side, false),
-			    render_side(arena, new, side, false)))
-			return NULL;
 		before = list_sets(arena, old, side);
 		after = list_sets(arena, new, side);
+		if (!text_is_equal(render_side(arena, old, side, &before, false),
+			    render_side(arena, new, side, &after, false)))
+			return NULL;
 		assert(before.n == after.n);
 		for (size_t i = 0; i < before.n; i++) {
 			Texts gone = {}, come = {};
 
-			find_only(arena, &before.at[i].elements, &after.at[i].elements, &gone);
-			find_only(arena, &after.at[i].elements, &before.at[i].elements, &come);
+			find_changes(
+				arena, &before.at[i].elements, &after.at[i].elements, &gone, &come);
 			render_change(&buf, "delete", table, before.at[i].name, &gone);
 			render_change(&buf, "add", table, before.at[i].name, &come);
 		}

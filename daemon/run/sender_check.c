@@ -365,7 +365,6 @@ static bool is_as_wanted(const SenderCheck *check, const Senders *wanted)
 /* Takes `wanted` over. 0 or RUN_E_REFUSED. */
 static int apply(SenderCheck *check, Senders *wanted)
 {
-	NftCounts counts;
 	int r;
 
 	check->refusal[0] = '\0';
@@ -374,7 +373,7 @@ static int apply(SenderCheck *check, Senders *wanted)
 		return 0;
 	}
 	r = nft_senders_apply(check->nft, check->settings->table,
-		check->is_known ? check->applied : NULL, wanted, &counts);
+		check->is_known ? check->applied : NULL, wanted);
 	if (r != 0) {
 		/* elements of somebody else's making: the next try replaces the tables */
 		check->is_known = false;

@@ -8,8 +8,7 @@
  *   - every saved file, if the directory itself cannot be read (it is missing, say);
  *   - after a reboot, every saved inventory that has no file yet, and every such policy file of a
  *     directory on a tmpfs, which a reboot empties: an empty directory does not mean that there are
- *     no pods, or no policies. Whoever writes to it can say that it is whole again
- * (SOURCE_COMPLETE).
+ *     no pods, or no policies. SOURCE_COMPLETE, by whoever writes to it, says that it is whole.
  *
  * Any other saved copy has no file any more, which was deleted while netpold did not run: the copy
  * is to be removed.

@@ -8,8 +8,7 @@
  *     policies/web.yaml       the text, then the trailer: a line of a fixed length
  *     policies/web.yaml~      the version before
  *     policies/.new           the temp file of a write that did not end
- *     policies-DIGEST/...     of a directory whose path is not the default: the digest is the
- * path's
+ *     policies-DIGEST/...     of a directory with another path than the default; of that path
  */
 #include "state.h"
 #include "file.h"
@@ -82,13 +81,14 @@ void source_state_folder(SourceKind kind, const char *path, char ret_folder[NAME
 	char digest[DIGEST_NAME_LENGTH + 1];
 	Digest of_path;
 
+	if (strcmp(path, usual) == 0) {
+		snprintf(ret_folder, NAME_MAX + 1, "%s", plain_folder(kind));
+		return;
+	}
 	digest_start(&of_path);
 	digest_add_text(&of_path, path);
 	digest_end_name(&of_path, digest);
-	if (strcmp(path, usual) == 0)
-		snprintf(ret_folder, NAME_MAX + 1, "%s", plain_folder(kind));
-	else
-		snprintf(ret_folder, NAME_MAX + 1, "%s-%s", plain_folder(kind), digest);
+	snprintf(ret_folder, NAME_MAX + 1, "%s-%s", plain_folder(kind), digest);
 }
 
 void source_state_adopt(const char *state, SourceKind kind, const char *path)
