@@ -15,11 +15,10 @@
  *
  * A record that cannot be used is copied as an error, which netpold reports.
  */
-#include "parse.h"
+#include "source.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,23 +75,6 @@ static char *read_record(Copier *c, const char *name, struct stat *ret_stat, siz
 	return text;
 }
 
-static int write_all(int fd, const char *text)
-{
-	size_t n = strlen(text);
-
-	while (n > 0) {
-		ssize_t written = write(fd, text, n);
-
-		if (written < 0 && errno != EINTR)
-			return -errno;
-		if (written > 0) {
-			text += written;
-			n -= (size_t)written;
-		}
-	}
-	return 0;
-}
-
 /* By rename, and with the record's time, by which netpold knows which of two is the later one. */
 static void put_copy(Copier *c, const char *name, const char *text, const struct stat *st)
 {
@@ -101,7 +83,7 @@ static void put_copy(Copier *c, const char *name, const char *text, const struct
 		openat(c->to_fd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	struct timespec times[] = {st->st_mtim, st->st_mtim};
 
-	if (fd < 0 || write_all(fd, text) < 0 || futimens(fd, times) < 0 ||
+	if (fd < 0 || source_file_write(fd, text, strlen(text)) < 0 || futimens(fd, times) < 0 ||
 		renameat(c->to_fd, temp, c->to_fd, name) < 0)
 		complain("cannot be copied", name);
 	if (fd >= 0)
@@ -243,7 +225,7 @@ static void touch_alive(const Copier *c)
 	if (mkdirat(c->to_fd, ".alive", 0755) < 0 && errno != EEXIST)
 		complain("cannot be made", ".alive");
 	fd = openat(c->to_fd, ".alive/records", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0 || write_all(fd, ALIVE_PROMISE) < 0)
+	if (fd < 0 || source_file_write(fd, ALIVE_PROMISE, strlen(ALIVE_PROMISE)) < 0)
 		complain("cannot be written", ".alive/records");
 	if (fd >= 0)
 		close(fd);

@@ -44,6 +44,8 @@ typedef struct SourceFile {
 	size_t n;	  /* bytes of text */
 } SourceFile;
 
+/* Writes all of it to an open file, however often write() takes a part. 0 or -errno. */
+int source_file_write(int fd, const char *text, size_t n);
 /*
  * Reads and parses the file `name` of the directory (a descriptor). It refuses symbolic links that
  * lead out of the directory, what is no regular file, what everybody may write, and what is too

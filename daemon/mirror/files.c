@@ -148,21 +148,9 @@ static bool load_object(void *context, ApiEvent event, const ApiObject *object)
 	return event == API_LISTED && store_take(context, event, object);
 }
 
-static bool load_no_bookmark(void *context, const char *version, bool is_listed)
-{
-	(void)context, (void)version, (void)is_listed;
-	return false;
-}
-
-static bool load_no_status(void *context, const ApiStatus *status)
-{
-	(void)context, (void)status;
-	return false;
-}
-
 static void load_file(Files *files, ApiKind kind, const char *name)
 {
-	static const ApiHandler handler = {load_object, load_no_bookmark, load_no_status};
+	static const ApiHandler handler = {.object = load_object};
 	ARENA_CLEANUP Arena *arena = arena_new();
 	size_t n;
 	char *text = read_file(files->folders[kind], name, &n);
@@ -292,20 +280,12 @@ static bool has_content(int folder, const char *name, const char *text, size_t n
 static int replace_file(int folder, const char *name, const char *text, size_t n)
 {
 	static const char temp[] = ".new";
-	int r = 0,
-	    fd = openat(folder, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	int r, fd = openat(
+		       folder, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 
 	if (fd < 0)
 		return -errno;
-	if (fchmod(fd, 0644) < 0)
-		r = -errno;
-	for (size_t done = 0; r == 0 && done < n;) {
-		ssize_t put = write(fd, text + done, n - done);
-
-		if (put < 0 && errno != EINTR)
-			r = -errno;
-		done += put > 0 ? (size_t)put : 0;
-	}
+	r = fchmod(fd, 0644) < 0 ? -errno : source_file_write(fd, text, n);
 	if (close(fd) < 0 && r == 0)
 		r = -errno;
 	if (r == 0 && renameat(folder, temp, folder, name) < 0)

@@ -15,7 +15,7 @@ typedef struct KindStatus {
 typedef struct MirrorStatus {
 	const char *server, *files;	       /* files: NULL, or why they cannot be written */
 	int64_t now, started_at, connected_at; /* connected_at: 0: not now */
-	int64_t heard_at; /* the oldest of the kinds that are not forbidden; 0: never */
+	int64_t heard_at; /* the oldest of all kinds, forbidden ones too; 0: never */
 	uint64_t files_written;
 	bool is_ready;
 	KindStatus kinds[API_KIND_N];

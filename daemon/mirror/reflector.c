@@ -36,7 +36,7 @@ struct Reflector {
 	Arena *arena;
 	unsigned http_status; /* 0: none yet */
 	ApiReader *reader;    /* of a success */
-	Buf body, path;	      /* body: of an answer that is no success; path: the request's */
+	Buf body;	      /* of an answer that is no success */
 	Arena *path_arena;
 	bool has_delivered; /* an event or a bookmark of a watch */
 	bool is_over;	    /* we have ended the transfer */
@@ -52,7 +52,6 @@ Reflector *reflector_new(ApiKind kind, Store *store)
 		.can_stream = true,
 		.arena = arena_new(),
 		.path_arena = arena_new()};
-	r->path.arena = r->path_arena;
 	return r;
 }
 
@@ -114,31 +113,30 @@ static void add_watch(Buf *path, uint32_t random)
 
 void reflector_ask(Reflector *r, uint32_t random, ReflectorRequest *ret_request)
 {
-	Buf *path = &r->path;
+	Buf path = {.arena = r->path_arena};
 
 	arena_clear(r->path_arena);
-	*path = (Buf){.arena = r->path_arena};
-	buf_add(path, API_KIND_PATHS[r->kind]);
+	buf_add(&path, API_KIND_PATHS[r->kind]);
 	switch (r->phase) {
 	case REFLECT_STREAM:
-		add_watch(path, random);
-		buf_add(path, "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan");
+		add_watch(&path, random);
+		buf_add(&path, "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan");
 		break;
 	case REFLECT_LIST:
-		buf_printf(path, "?limit=%d", PAGE_OBJECTS);
+		buf_printf(&path, "?limit=%d", PAGE_OBJECTS);
 		if (r->next_page) {
-			buf_add(path, "&continue=");
-			add_escaped(path, r->next_page);
+			buf_add(&path, "&continue=");
+			add_escaped(&path, r->next_page);
 		}
 		break;
 	case REFLECT_WATCH:
 		assert(r->version);
-		add_watch(path, random);
-		buf_add(path, "&resourceVersion=");
-		add_escaped(path, r->version);
+		add_watch(&path, random);
+		buf_add(&path, "&resourceVersion=");
+		add_escaped(&path, r->version);
 		break;
 	}
-	*ret_request = (ReflectorRequest){.path = buf_text(path), .delay_ms = delay_ms(r, random)};
+	*ret_request = (ReflectorRequest){.path = buf_text(&path), .delay_ms = delay_ms(r, random)};
 	r->http_status = 0;
 	r->retry_after_ms = 0;
 }
@@ -353,22 +351,10 @@ static bool note_status(void *context, const ApiStatus *status)
 	return false;
 }
 
-static bool stop_at_object(void *context, ApiEvent event, const ApiObject *object)
-{
-	(void)context, (void)event, (void)object;
-	return false;
-}
-
-static bool stop_at_bookmark(void *context, const char *version, bool is_listed)
-{
-	(void)context, (void)version, (void)is_listed;
-	return false;
-}
-
 /* The body is a Status, or anything: a proxy's page. */
 static void end_refused(Reflector *r)
 {
-	static const ApiHandler handler = {stop_at_object, stop_at_bookmark, note_status};
+	static const ApiHandler handler = {.status = note_status};
 	ApiStatus status = {.reason = "", .message = ""};
 
 	if (r->body.n > 0 && buf_text(&r->body)[0] == '{')

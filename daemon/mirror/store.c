@@ -157,13 +157,11 @@ static void set_file(StoreObject *object, StoreFile *file)
 {
 	if (object->file) {
 		unlink_object(&object->file->first, object);
-		object->file->n--;
 		object->file->is_changed = true;
 	}
 	object->file = file;
 	if (file) {
 		link_object(&file->first, object);
-		file->n++;
 		file->is_changed = true;
 	}
 }

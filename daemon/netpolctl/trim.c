@@ -27,23 +27,11 @@ static bool add_pod(void *context, ApiEvent event, const ApiObject *object)
 	return true;
 }
 
-/* Neither events of a watch, nor why a request failed, are a list. */
-static bool refuse_bookmark(void *context, const char *version, bool is_listed)
-{
-	(void)context, (void)version, (void)is_listed;
-	return false;
-}
-
-static bool refuse_status(void *context, const ApiStatus *status)
-{
-	(void)context, (void)status;
-	return false;
-}
-
 /* NULL, or why the file is not a complete list of pods. */
 static const char *read_list(Arena *arena, int fd, Trimming *trimming)
 {
-	static const ApiHandler handler = {add_pod, refuse_bookmark, refuse_status};
+	/* neither events of a watch, nor why a request failed, are a list */
+	static const ApiHandler handler = {.object = add_pod};
 	ApiReader *reader = api_reader_new(arena, API_PODS, &handler, trimming);
 	char piece[PIECE_BYTES];
 	bool is_good = true;

@@ -155,7 +155,7 @@ static bool emit_object(ApiReader *r, ApiEvent event)
 
 	r->error = object_error(r);
 	r->bytes = 0;
-	return !r->error && r->handler->object(r->context, event, &object);
+	return !r->error && r->handler->object && r->handler->object(r->context, event, &object);
 }
 
 static bool emit_status(ApiReader *r)
@@ -165,14 +165,14 @@ static bool emit_status(ApiReader *r)
 		.message = field(r, FIELD_MESSAGE),
 		.retry_after_s = (unsigned)strtoul(field(r, FIELD_RETRY), NULL, 10)};
 
-	return r->handler->status(r->context, &status);
+	return r->handler->status && r->handler->status(r->context, &status);
 }
 
 static bool emit_bookmark(ApiReader *r)
 {
 	r->bytes = 0;
-	return r->handler->bookmark(
-		r->context, field(r, FIELD_VERSION), strcmp(field(r, FIELD_LISTED), "true") == 0);
+	return r->handler->bookmark && r->handler->bookmark(r->context, field(r, FIELD_VERSION),
+					       strcmp(field(r, FIELD_LISTED), "true") == 0);
 }
 
 /* Types of watch events, and what they mean. */

@@ -1,24 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Replacing a file by rename. See replace_file.h. */
 #include "replace_file.h"
-#include "base.h"
+#include "source.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static int write_whole(int fd, const char *text, size_t n)
-{
-	for (size_t done = 0; done < n;) {
-		ssize_t put = write(fd, text + done, n - done);
-
-		if (put < 0 && errno != EINTR)
-			return -errno;
-		done += put > 0 ? (size_t)put : 0;
-	}
-	return 0;
-}
 
 int replace_file(const char *dir, const char *name, const char *text, size_t n)
 {
@@ -29,7 +17,7 @@ int replace_file(const char *dir, const char *name, const char *text, size_t n)
 
 	if (fd < 0)
 		return -errno;
-	r = fchmod(fd, 0644) < 0 ? -errno : write_whole(fd, text, n);
+	r = fchmod(fd, 0644) < 0 ? -errno : source_file_write(fd, text, n);
 	close(fd);
 	if (r == 0 && rename(temp, path) < 0)
 		r = -errno;

@@ -101,6 +101,19 @@ char *file_read_whole(int fd, size_t size, size_t *ret_n)
 	return text;
 }
 
+int source_file_write(int fd, const char *text, size_t n)
+{
+	while (n > 0) {
+		ssize_t put = write(fd, text, n);
+
+		if (put < 0 && errno != EINTR)
+			return -errno;
+		text += put > 0 ? put : 0;
+		n -= put > 0 ? (size_t)put : 0;
+	}
+	return 0;
+}
+
 /* The path of an open file, with all symbolic links resolved by the kernel. 0 or -errno. */
 static int resolve_path(int fd, char ret_path[PATH_MAX])
 {

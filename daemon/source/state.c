@@ -130,19 +130,6 @@ static bool older_name(const char *base, char ret_older[NAME_MAX + 1])
 }
 
 /* ---- Store ---- */
-static int write_bytes(int fd, const char *text, size_t n)
-{
-	while (n > 0) {
-		ssize_t put = write(fd, text, n);
-
-		if (put < 0 && errno != EINTR)
-			return -errno;
-		text += put > 0 ? put : 0;
-		n -= put > 0 ? (size_t)put : 0;
-	}
-	return 0;
-}
-
 static int write_temp(int folder, const StateText *text)
 {
 	char trailer[TRAILER_SIZE + 1];
@@ -152,9 +139,9 @@ static int write_temp(int folder, const StateText *text)
 	fd = openat(folder, TEMP_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return -errno;
-	r = write_bytes(fd, text->text, text->n);
+	r = source_file_write(fd, text->text, text->n);
 	if (r == 0)
-		r = write_bytes(fd, trailer, TRAILER_SIZE);
+		r = source_file_write(fd, trailer, TRAILER_SIZE);
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
 	close(fd);

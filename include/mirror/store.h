@@ -34,7 +34,6 @@ typedef struct StoreObject {
 struct StoreFile {
 	char *name; /* "node-worker-1.json" */
 	bool is_changed;
-	size_t n;
 	StoreObject *first;
 };
 

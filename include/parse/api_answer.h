@@ -11,8 +11,8 @@
  * API promises (another type, no name) ends the reading with an error: an object that cannot be
  * taken whole must not be taken in part.
  *
- * Files that hold such lists are read in the same way: api_object_line() and API_LIST_BEGIN write
- * what the reader reads.
+ * Files that hold such lists are read in the same way: api_object_add_line() writes an object that
+ * the reader reads.
  */
 #include "model.h"
 
@@ -45,7 +45,7 @@ typedef struct ApiStatus {
 	unsigned retry_after_s;	      /* 0: the server does not say */
 } ApiStatus;
 
-/* A function returns false to stop. All texts are valid during the call only. */
+/* A function returns false to stop; NULL stops there. All texts are valid during the call only. */
 typedef struct ApiHandler {
 	bool (*object)(void *context, ApiEvent event, const ApiObject *object);
 	/* All events up to this version were sent; is_listed: and with them all objects. */
