@@ -8,6 +8,11 @@ static const struct {
 } PROTOCOLS[] = {{PROTOCOL_ANY, "any"}, {PROTOCOL_TCP, "TCP"}, {PROTOCOL_UDP, "UDP"},
 	{PROTOCOL_SCTP, "SCTP"}};
 
+bool protocol_has_ports(uint8_t protocol)
+{
+	return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP || protocol == PROTOCOL_SCTP;
+}
+
 const char *protocol_text(Protocol protocol)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(PROTOCOLS); i++)

@@ -427,7 +427,7 @@ static void add_flow(Why *w, Buf *buf)
 	add_endpoint(w, buf, &w->flow->source);
 	buf_add(buf, " -> ");
 	add_endpoint(w, buf, &w->flow->destination);
-	if (flow_has_ports(w->flow->protocol))
+	if (protocol_has_ports(w->flow->protocol))
 		buf_printf(
 			buf, " %s %u\n", protocol_text((Protocol)w->flow->protocol), w->flow->port);
 	else

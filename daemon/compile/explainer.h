@@ -21,8 +21,3 @@ const char *why_no_pod(Explainer *x, const char *namespace, const char *pod);
 const char *why_no_endpoint(Explainer *x, const char *text);
 /* destination may be NULL: it is no pod */
 const char *why_no_port(Explainer *x, const char *text, Protocol protocol, const Pod *destination);
-
-/* ---- explain.c ---- */
-
-/* Whether flows of the protocol have port numbers. */
-bool flow_has_ports(uint8_t protocol);

@@ -92,11 +92,6 @@ static bool parse_protocol(const char *text, uint8_t *ret_protocol)
 	return false;
 }
 
-bool flow_has_ports(uint8_t protocol)
-{
-	return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP || protocol == PROTOCOL_SCTP;
-}
-
 /* A number, or the name of a port of the destination pod. */
 static const char *parse_port_number(Explainer *x, const char *text, Flow *flow)
 {
@@ -124,12 +119,12 @@ static const char *parse_port(Explainer *x, const char *text, Flow *flow)
 	const char *slash = strchr(text, '/');
 
 	flow->protocol = PROTOCOL_TCP;
-	if (!slash && parse_protocol(text, &flow->protocol) && !flow_has_ports(flow->protocol))
+	if (!slash && parse_protocol(text, &flow->protocol) && !protocol_has_ports(flow->protocol))
 		return NULL; /* "icmp" */
 	if (slash && !parse_protocol(slash + 1, &flow->protocol))
 		return arena_printf(
 			x->arena, "unknown protocol \"%s\": TCP, UDP, SCTP or icmp", slash + 1);
-	if (!flow_has_ports(flow->protocol))
+	if (!protocol_has_ports(flow->protocol))
 		return NULL;
 	return parse_port_number(
 		x, slash ? arena_strndup(x->arena, text, (size_t)(slash - text)) : text, flow);

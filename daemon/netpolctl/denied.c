@@ -145,6 +145,12 @@ static int read_file(const Ctl *ctl, Arena *arena, unsigned long long after, Ent
 	if (!file)
 		return -errno;
 	while (getline(&line, &capacity, file) > 0) {
+		unsigned long long number = number_of_key(line, "number");
+
+		if (number && number <= after) { /* seen: the rest of the line is not decoded */
+			*ret_last = number;
+			continue;
+		}
 		if (!read_entry(arena, arena_strdup(arena, line), &entry))
 			continue;
 		*ret_last = entry.number;

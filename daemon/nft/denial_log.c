@@ -142,10 +142,7 @@ static uint16_t load16(const uint8_t *at)
 /* TCP, UDP and SCTP begin with the two ports. Not in a later fragment: `offset` tells it. */
 static void read_ports(Packet p, size_t header, bool is_first, Tuple *tuple)
 {
-	bool has_ports = tuple->protocol == PROTOCOL_TCP || tuple->protocol == PROTOCOL_UDP ||
-			 tuple->protocol == PROTOCOL_SCTP;
-
-	if (!has_ports || !is_first || p.n < header + 4)
+	if (!protocol_has_ports(tuple->protocol) || !is_first || p.n < header + 4)
 		return;
 	tuple->source_port = load16(p.at + header);
 	tuple->port = load16(p.at + header + 2);

@@ -19,15 +19,9 @@ const char *denial_kind_text(DenialKind kind)
 	return texts[kind];
 }
 
-/* ---- Parts ---- */
-static bool has_ports(uint8_t protocol)
-{
-	return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP || protocol == PROTOCOL_SCTP;
-}
-
 static const char *protocol_words(Arena *arena, uint8_t protocol)
 {
-	if (has_ports(protocol))
+	if (protocol_has_ports(protocol))
 		return protocol_text((Protocol)protocol);
 	if (protocol == IPPROTO_ICMP)
 		return "ICMP";
@@ -72,11 +66,12 @@ const char *denial_entry_text(Arena *arena, const DenialEntry *entry)
 
 	buf_printf(&buf, "denied %s %s -> %s %s%s", denial_kind_text(entry->kind),
 		endpoint_text(arena, &flow->source), endpoint_text(arena, &flow->destination),
-		has_ports(flow->protocol) || protocol_words(arena, flow->protocol)[0] == 'I'
+		protocol_has_ports(flow->protocol) ||
+				protocol_words(arena, flow->protocol)[0] == 'I'
 			? ""
 			: "protocol ",
 		protocol_words(arena, flow->protocol));
-	if (has_ports(flow->protocol))
+	if (protocol_has_ports(flow->protocol))
 		buf_printf(&buf, " %u", flow->port);
 	for (size_t i = 0; i < n_policies(refusal); i++)
 		buf_printf(
@@ -108,7 +103,7 @@ const char *denial_entry_json(Arena *arena, const DenialEntry *entry)
 	add_end(&buf, "source", &entry->flow.source);
 	add_end(&buf, "destination", &entry->flow.destination);
 	buf_printf(&buf, ",\"protocol\":\"%s\"", protocol_words(arena, entry->flow.protocol));
-	if (has_ports(entry->flow.protocol))
+	if (protocol_has_ports(entry->flow.protocol))
 		buf_printf(&buf, ",\"port\":%u", entry->flow.port);
 	buf_add(&buf, ",\"policies\":[");
 	for (size_t i = 0; i < n_policies(&entry->refusal); i++) {
@@ -145,7 +140,7 @@ const char *denial_entry_fields(Arena *arena, const DenialEntry *entry)
 	add_pod_fields(&buf, "SOURCE", &entry->flow.source);
 	add_pod_fields(&buf, "DESTINATION", &entry->flow.destination);
 	buf_printf(&buf, "NETPOL_PROTOCOL=%s\n", protocol_words(arena, entry->flow.protocol));
-	if (has_ports(entry->flow.protocol))
+	if (protocol_has_ports(entry->flow.protocol))
 		buf_printf(&buf, "NETPOL_PORT=%u\n", entry->flow.port);
 	buf_add(&buf, "NETPOL_POLICIES=");
 	for (size_t i = 0; i < n_policies(&entry->refusal); i++)

@@ -5,7 +5,6 @@
 #include <string.h>
 
 struct Feeds {
-	SourceKind *kinds; /* of each directory */
 	SourceDir **dirs;
 	size_t n;
 };
@@ -15,7 +14,6 @@ static void free_dirs(Feeds *feeds)
 	for (size_t i = 0; i < feeds->n; i++)
 		source_dir_free(feeds->dirs[i]);
 	free(feeds->dirs);
-	free(feeds->kinds);
 }
 
 Feeds *feeds_new(void)
@@ -37,7 +35,7 @@ static SourceDir *take_or_make(Feeds *feeds, SourceKind kind, const char *path)
 	for (size_t i = 0; i < feeds->n; i++) {
 		SourceDir *dir = feeds->dirs[i];
 
-		if (!dir || feeds->kinds[i] != kind || strcmp(source_dir_path(dir), path) != 0)
+		if (!dir || source_dir_kind(dir) != kind || strcmp(source_dir_path(dir), path) != 0)
 			continue;
 		feeds->dirs[i] = NULL;
 		return dir;
@@ -48,10 +46,8 @@ static SourceDir *take_or_make(Feeds *feeds, SourceKind kind, const char *path)
 /* Appends the directories of one kind to the list `new`; those that stay come from `old`. */
 static void add_dirs(Feeds *new, Feeds *old, SourceKind kind, const Texts *paths)
 {
-	for (size_t i = 0; i < paths->n; i++, new->n++) {
-		new->kinds[new->n] = kind;
-		new->dirs[new->n] = take_or_make(old, kind, paths->at[i]);
-	}
+	for (size_t i = 0; i < paths->n; i++)
+		new->dirs[new->n++] = take_or_make(old, kind, paths->at[i]);
 }
 
 /* A record that is removed is so for good, since its pod's network is gone: no withdrawal. */
@@ -63,15 +59,13 @@ static void add_attachments(Feeds *new, Feeds *old, const Settings *settings)
 		return;
 	dir = take_or_make(old, SOURCE_ATTACHMENTS, settings->attachments);
 	source_dir_set_optional(dir, settings->is_attachments_auto);
-	new->kinds[new->n] = SOURCE_ATTACHMENTS;
 	new->dirs[new->n++] = dir;
 }
 
 void feeds_set(Feeds *feeds, const Settings *settings)
 {
 	size_t n = (size_t)settings->policies.n + settings->inventory.n + 1;
-	Feeds new = {.kinds = memory_calloc(n, sizeof(SourceKind)),
-		.dirs = memory_calloc(n, sizeof(SourceDir *))};
+	Feeds new = {.dirs = memory_calloc(n, sizeof(SourceDir *))};
 
 	add_dirs(&new, feeds, SOURCE_POLICIES, &settings->policies);
 	add_dirs(&new, feeds, SOURCE_INVENTORY, &settings->inventory);
@@ -136,7 +130,7 @@ bool feeds_mark_stale(Feeds *feeds)
 	bool is_marked = false;
 
 	for (size_t i = 0; i < feeds->n; i++)
-		if (feeds->kinds[i] == SOURCE_ATTACHMENTS)
+		if (source_dir_kind(feeds->dirs[i]) == SOURCE_ATTACHMENTS)
 			is_marked |= source_dir_mark_stale(feeds->dirs[i]);
 	return is_marked;
 }
@@ -156,7 +150,7 @@ bool feeds_are_known(const Feeds *feeds, bool is_in_force, Faults *faults)
 	for (size_t i = 0; i < feeds->n; i++) {
 		const SourceDir *dir = feeds->dirs[i];
 		bool is_unknown = source_dir_count(dir) == 0 && !is_in_force &&
-				  feeds->kinds[i] != SOURCE_ATTACHMENTS;
+				  source_dir_kind(feeds->dirs[i]) != SOURCE_ATTACHMENTS;
 
 		if (source_dir_diags(dir)->n_errors == 0)
 			continue;
@@ -196,7 +190,7 @@ int feeds_restore(Feeds *feeds, const char *state, bool is_new_boot, Diags *diag
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < feeds->n; i++)
-		if (feeds->kinds[i] != SOURCE_ATTACHMENTS)
+		if (source_dir_kind(feeds->dirs[i]) != SOURCE_ATTACHMENTS)
 			r = source_dir_restore(feeds->dirs[i], state, is_new_boot, diags);
 	return r;
 }
