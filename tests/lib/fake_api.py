@@ -222,6 +222,12 @@ class FakeApi:
         self.server.server_close()
         self.cut()
 
+    def end_faults(self):
+        """Starts anew without faults: one that hangs ends with its connection."""
+        self.stop()
+        self.faults.clear()
+        self.start()
+
     def cut(self):
         """Closes all connections."""
         for connection in list(self.connections):
@@ -400,10 +406,10 @@ class FakeApi:
 
 # ---- Faults ----
 class Fault:
-    """For requests of a resource (None: any) and verb (None: any), so many times. skip: not for the first ones."""
+    """For requests of a resource (None: any) and verb (None: any), so many times."""
 
-    def __init__(self, resource=None, verb=None, times=1, skip=0):
-        self.resource, self.verb, self.times, self.skip = resource, verb, times, skip
+    def __init__(self, resource=None, verb=None, times=1):
+        self.resource, self.verb, self.times = resource, verb, times
         self.lock = threading.Lock()
         self.n_taken = 0
 
@@ -413,9 +419,6 @@ class Fault:
         if not self.matches(request):
             return False
         with self.lock:
-            if self.skip > 0:
-                self.skip -= 1
-                return False
             if self.n_taken >= self.times:
                 return False
             self.n_taken += 1
@@ -507,7 +510,7 @@ class Hang(Fault):
 
 
 class Events(Fault):
-    """A watch that sends these events, and then goes on, or with is_end ends."""
+    """A watch that sends these events, and then ends."""
 
     def __init__(self, resource, make, **more):
         super().__init__(resource, "watch", **more)

@@ -85,7 +85,7 @@ def key(entry):
     return tuple(entry.get(k) for k in ("direction", "source", "destination", "protocol", "port"))
 
 
-def check_places(lab, entry):
+def check_places(entry):
     """Each policy's line is where the file has it: policies.json has one policy a line."""
     for policy in entry["policies"]:
         name, place = re.fullmatch(r"(\S+) \((.*)\)", policy).groups()
@@ -123,7 +123,7 @@ def log_round(chance, lab, pods, where, seen):
     logged = entries(lab)[before[1]:]
     for entry in logged:
         equal(found_entry(entry), wanted.get(key(entry)), f"the entry {entry}")
-        check_places(lab, entry)
+        check_places(entry)
     equal(sorted(key(e) for e in logged if key(e) in new), sorted(new), "each new refused flow, once")
     seen |= set(wanted)
     return len(new)

@@ -338,9 +338,7 @@ def first_start_is_whole():
                  api.asked("networkpolicies", "watch", allowWatchBookmarks="true"), 60, "the other lists")
         time.sleep(0.3)
         equal((mirror.files(), "READY=1" in mirror.messages()), ({}, False), "files, and whether it is ready, meanwhile")
-        api.stop()
-        api.faults.clear()
-        api.start()
+        api.end_faults()
         mirror.wait_for_all("all lists")
 
 
@@ -358,9 +356,7 @@ def restart_keeps_files():
         wait_for(lambda: all(h.n_taken for h in hold), 60, "the lists to be asked for")
         time.sleep(0.3)
         equal(mirror.inodes(), before, "files before a list is complete")
-        api.stop()
-        api.faults.clear()
-        api.start()
+        api.end_faults()
         mirror.wait_for_all("the restart")
         after = mirror.inodes()
         equal({p for p in before if after.get(p) != before[p]}, {"inventory/node-worker-0.json", "policies/shop.json"},
@@ -380,9 +376,7 @@ def says_that_it_is_complete():
         wait_for(lambda: hold.n_taken, 60, "the list")
         equal([os.path.exists(f"{mirror.dir}/{f}/.complete") for f in ("policies", "inventory")], [False, False],
               ".complete before the lists are")
-        api.stop()
-        api.faults.clear()
-        api.start()
+        api.end_faults()
         mirror.wait_for_all("the lists")
         wait_for(lambda: all(os.path.exists(f"{mirror.dir}/{f}/.complete") for f in ("policies", "inventory")), 60,
                  ".complete in both directories")
@@ -393,10 +387,10 @@ def says_that_it_is_complete():
 
 
 # ---- What the server does rarely ----
-def stays_through(make, what, is_in_force_again=True, **api_options):
+def stays_through(make, what):
     """Whatever the fault does to the next requests, every object stays until a good list lacks it; and in the end all
     is as it should be. make: a list of faults for the relist after the history was lost."""
-    with Pair(pods=30, **api_options) as (api, mirror):
+    with Pair(pods=30) as (api, mirror):
         gone = ("default", "pod-0")
         stay = {r: {k: v for k, v in mirror.objects()[r].items() if k != gone} for r in KINDS}
         faults = make()
@@ -679,7 +673,7 @@ def client_certificate():
             api.context.load_verify_locations(f"{api.dir}/clients.crt")
 
         listen()
-        api.answer_with_token, answer = None, api.answer
+        answer = api.answer
         api.answer = lambda request: (request.headers.__setitem__("Authorization", f"Bearer {api.token}"),
                                       answer(request))
         data = {f"client-{n}-data": base64.b64encode(open(p, "rb").read()).decode()

@@ -47,11 +47,11 @@ def random_pods(chance):
         pods.append(Pod(chance.choice(NAMESPACES), f"pod-{i}", addresses, chance.labels(),
                         node="node-1", ports=chance.ports(), **more))
         if addresses and not more.get("host_network") and chance.random() < 0.4:
-            attach(chance, pods[-1], i, addresses)
+            attach(chance, pods[-1], i)
     return pods
 
 
-def attach(chance, pod, at, addresses):
+def attach(chance, pod, at):
     pod.more["attached"] = 1000000000 + at
     kind = chance.random()
     if kind < 0.3:

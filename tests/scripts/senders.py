@@ -264,7 +264,7 @@ def checksum(data):
 
 
 # ---- What must work ----
-def listens(lab, netns, kind):
+def listens(netns, kind):
     """A program that prints each frame of the kind, in hex, that comes to the namespace's eth0."""
     program = Program(netns, "import socket, sys\ns = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons("
                              "int(sys.argv[1], 16)))\ns.bind(('eth0', int(sys.argv[1], 16)))\nprint('ready', flush=True)\n"
@@ -294,7 +294,7 @@ def unconfigured(mode):
                        bytes.fromhex(mac.replace(":", "")))),
                 ("86dd", "a message from a link-local address",
                  icmp6("fe80::c", "ff02::1", "33:33:00:00:00:01", bytes([128, 0, 0, 0, 1, 2, 3, 4])))):
-            listener = listens(lab, b.netns, kind)
+            listener = listens(b.netns, kind)
             send(c.netns, FRAME, "eth0", frame)
             body = frame[12:]
             while body not in (found := listener.stdout.readline()):
@@ -441,7 +441,7 @@ def free(mode):
             check_arrival(False, b.netns, RAW, C[i], a.netns, A[i], 7003, "another pod, as the free one")
         if mode != "routed":
             mac = mac_of(lab, c.netns)
-            listener = listens(lab, b.netns, "0806")
+            listener = listens(b.netns, "0806")
             frame = arp(mac, UNLISTED[0], UNLISTED[0], 1)  # VRRP: the address moves to this pod
             send(c.netns, FRAME, "eth0", frame)
             while frame[12:] not in (found := listener.stdout.readline()):

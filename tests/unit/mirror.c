@@ -4,6 +4,7 @@
  * files. The last test of the protocol plays a server with a history of its own that fails in every
  * way at random; after it has calmed down the store must hold what it has.
  */
+#include "files.h"
 #include "mirror.h"
 #include "seed.h"
 #include <criterion/criterion.h>
@@ -11,8 +12,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static Arena *arena;
 
 static void set_up(void)
 {
@@ -737,7 +736,6 @@ Test(mirror, whatever_fails_the_end_is_what_the_server_has)
 
 /* ---- Files ---- */
 typedef struct Disk {
-	char root[40];
 	Store *stores[API_KIND_N];
 	Files *files;
 } Disk;
@@ -748,7 +746,7 @@ static void disk_open(Disk *disk)
 {
 	for (int i = 0; i < API_KIND_N; i++)
 		disk->stores[i] = store_new((ApiKind)i);
-	cr_assert_eq(files_open(disk->root, disk->stores, &disk->files), 0);
+	cr_assert_eq(files_open(root, disk->stores, &disk->files), 0);
 }
 
 static void disk_close(Disk *disk)
@@ -760,15 +758,14 @@ static void disk_close(Disk *disk)
 
 static void disk_begin(Disk *disk)
 {
-	strcpy(disk->root, "/tmp/netpol-mirror-XXXXXX");
-	cr_assert(mkdtemp(disk->root));
+	files_begin();
 	disk_open(disk);
 }
 
 static void disk_end(Disk *disk)
 {
 	disk_close(disk);
-	cr_expect_eq(system(arena_printf(arena, "rm -r %s", disk->root)), 0);
+	files_end();
 }
 
 static void take(Disk *disk, ApiKind kind, const char *namespace, const char *name,
@@ -802,9 +799,9 @@ static size_t write_all(Disk *disk)
 }
 
 /* Whether the file has the text; NULL: whether there is no file. */
-static bool has(const Disk *disk, const char *name, const char *text)
+static bool has(const char *name, const char *text)
 {
-	FILE *file = fopen(arena_printf(arena, "%s/%s", disk->root, name), "r");
+	FILE *file = fopen(arena_printf(arena, "%s/%s", root, name), "r");
 	char content[4096];
 	size_t n;
 
@@ -825,16 +822,16 @@ Test(mirror, a_pod_waits_for_its_namespace)
 	take(&disk, API_PODS, "other", "db", "w1", 4);
 	take(&disk, API_NAMESPACES, "", "other", "", 1);
 	cr_assert_eq(write_all(&disk), 2);
-	cr_assert(has(&disk, "inventory/node-w1.json", "\"db\""));
-	cr_assert(!has(&disk, "inventory/node-w1.json", "\"web\""));
+	cr_assert(has("inventory/node-w1.json", "\"db\""));
+	cr_assert(!has("inventory/node-w1.json", "\"web\""));
 	take(&disk, API_NAMESPACES, "", "shop", "", 2);
 	cr_assert_eq(write_all(&disk), 2);
-	cr_assert(has(&disk, "inventory/node-w1.json", "\"web\""));
+	cr_assert(has("inventory/node-w1.json", "\"web\""));
 	/* one that netpold knows stays, whatever becomes of its namespace */
 	take_away(&disk, API_NAMESPACES, "", "shop");
 	take(&disk, API_PODS, "other", "db-2", "w1", 5);
 	cr_assert_eq(write_all(&disk), 2);
-	cr_assert(has(&disk, "inventory/node-w1.json", "\"web\""));
+	cr_assert(has("inventory/node-w1.json", "\"web\""));
 	disk_end(&disk);
 }
 
@@ -851,9 +848,9 @@ Test(mirror, a_file_without_objects_is_deleted)
 	take_away(&disk, API_POLICIES, "shop", "deny");
 	take(&disk, API_PODS, "shop", "web", "w2", 5); /* another pod of that name, elsewhere */
 	cr_assert_eq(write_all(&disk), 3);
-	cr_assert(has(&disk, "policies/shop.json", NULL));
-	cr_assert(has(&disk, "inventory/node-w1.json", NULL));
-	cr_assert(has(&disk, "inventory/node-w2.json", "\"web\""));
+	cr_assert(has("policies/shop.json", NULL));
+	cr_assert(has("inventory/node-w1.json", NULL));
+	cr_assert(has("inventory/node-w2.json", "\"web\""));
 	disk_end(&disk);
 }
 
@@ -870,7 +867,7 @@ Test(mirror, a_restart_writes_only_what_differs)
 	cr_assert_eq(system(arena_printf(arena,
 			     "echo '{}' > %s/policies/mine.json; echo no > "
 			     "%s/inventory/node-x.json",
-			     disk.root, disk.root)),
+			     root, root)),
 		0);
 	disk_close(&disk);
 	disk_open(&disk);
@@ -883,10 +880,10 @@ Test(mirror, a_restart_writes_only_what_differs)
 	for (int i = 0; i < API_KIND_N; i++)
 		store_end_list(disk.stores[i]);
 	cr_assert_eq(write_all(&disk), 1, "one that is gone is deleted");
-	cr_assert(has(&disk, "inventory/node-w9.json", NULL));
-	cr_assert(has(&disk, "inventory/node-w1.json", "\"4\""));
-	cr_assert(has(&disk, "policies/mine.json", "{}"), "what we did not write is not ours");
-	cr_assert(has(&disk, "inventory/node-x.json", "no"));
+	cr_assert(has("inventory/node-w9.json", NULL));
+	cr_assert(has("inventory/node-w1.json", "\"4\""));
+	cr_assert(has("policies/mine.json", "{}"), "what we did not write is not ours");
+	cr_assert(has("inventory/node-x.json", "no"));
 	disk_end(&disk);
 }
 
@@ -902,12 +899,12 @@ Test(mirror, a_kind_that_was_not_listed_is_not_written)
 	cr_assert_eq(files_write(disk.files, no_pods, &n), 0);
 	cr_assert_eq(files_mark_complete(disk.files, no_pods), 0);
 	cr_assert_eq(n, 1);
-	cr_assert(has(&disk, "policies/" SOURCE_COMPLETE, ""));
-	cr_assert(has(&disk, "inventory/" SOURCE_COMPLETE, NULL));
-	cr_assert(has(&disk, "inventory/node-w1.json", NULL));
+	cr_assert(has("policies/" SOURCE_COMPLETE, ""));
+	cr_assert(has("inventory/" SOURCE_COMPLETE, NULL));
+	cr_assert(has("inventory/node-w1.json", NULL));
 	cr_assert_eq(write_all(&disk), 1);
 	cr_assert_eq(files_mark_complete(disk.files, ALL), 0);
-	cr_assert(has(&disk, "inventory/" SOURCE_COMPLETE, ""));
+	cr_assert(has("inventory/" SOURCE_COMPLETE, ""));
 	disk_end(&disk);
 }
 
@@ -920,11 +917,11 @@ Test(mirror, what_cannot_be_written_is_tried_again)
 	take(&disk, API_NAMESPACES, "", "shop", "", 2);
 	take(&disk, API_PODS, "shop", "web", "w1", 4);
 	/* a directory in the place of the temp file */
-	cr_assert_eq(mkdir(arena_printf(arena, "%s/inventory/.new", disk.root), 0755), 0);
+	cr_assert_eq(mkdir(arena_printf(arena, "%s/inventory/.new", root), 0755), 0);
 	cr_assert_lt(files_write(disk.files, ALL, &n), 0);
 	cr_assert_eq(n, 0);
 	cr_assert(files_have_changes(disk.files));
-	cr_assert_eq(rmdir(arena_printf(arena, "%s/inventory/.new", disk.root)), 0);
+	cr_assert_eq(rmdir(arena_printf(arena, "%s/inventory/.new", root)), 0);
 	cr_assert_eq(write_all(&disk), 2);
 	disk_end(&disk);
 }
@@ -938,18 +935,17 @@ Test(mirror, what_others_change_is_written_again)
 	take(&disk, API_POLICIES, "shop", "deny", "", 3);
 	take(&disk, API_PODS, "shop", "web", "w1", 4);
 	write_all(&disk);
-	cr_assert_eq(
-		system(arena_printf(arena, "echo >%s/inventory/node-w1.json; rm -r %s/policies",
-			disk.root, disk.root)),
+	cr_assert_eq(system(arena_printf(arena,
+			     "echo >%s/inventory/node-w1.json; rm -r %s/policies", root, root)),
 		0);
 	for (unsigned turn = 0; turn < FILES_TURNS; turn++) {
 		files_check(disk.files, turn);
 		write_all(&disk);
 	}
-	cr_assert(has(&disk, "inventory/node-w1.json", "\"web\""));
-	cr_assert(has(&disk, "policies/shop.json", "\"deny\""));
+	cr_assert(has("inventory/node-w1.json", "\"web\""));
+	cr_assert(has("policies/shop.json", "\"deny\""));
 	cr_assert_eq(files_mark_complete(disk.files, ALL), 0);
-	cr_assert(has(&disk, "policies/" SOURCE_COMPLETE, ""));
+	cr_assert(has("policies/" SOURCE_COMPLETE, ""));
 	disk_end(&disk);
 }
 
@@ -966,15 +962,13 @@ Test(mirror, a_deleted_folder_comes_back_as_a_whole)
 	}
 	write_all(&disk);
 	cr_assert_eq(files_mark_complete(disk.files, ALL), 0);
-	cr_assert_eq(
-		system(arena_printf(arena, "rm -r %s/policies %s/inventory", disk.root, disk.root)),
-		0);
+	cr_assert_eq(system(arena_printf(arena, "rm -r %s/policies %s/inventory", root, root)), 0);
 	files_check(disk.files, 0);
-	cr_assert(has(&disk, "policies/" SOURCE_COMPLETE, NULL));
+	cr_assert(has("policies/" SOURCE_COMPLETE, NULL));
 	cr_assert_eq(write_all(&disk), 26 + 26 + 1);
 	cr_assert_eq(files_mark_complete(disk.files, ALL), 0);
-	cr_assert(has(&disk, "policies/" SOURCE_COMPLETE, ""));
-	cr_assert(has(&disk, "inventory/" SOURCE_COMPLETE, ""));
+	cr_assert(has("policies/" SOURCE_COMPLETE, ""));
+	cr_assert(has("inventory/" SOURCE_COMPLETE, ""));
 	disk_end(&disk);
 }
 
