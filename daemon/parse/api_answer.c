@@ -89,6 +89,7 @@ struct ApiReader {
 	JsonStream *stream;
 	Trim *trim;
 	bool is_trimming; /* an object is open that is kept */
+	bool has_object;  /* it has ended: trim_text() is this object's */
 	const char *error;
 	Buf fields[FIELD_N];
 	Place stack[PARSE_DEPTH_MAX + 1]; /* stack[depth] is open; 0: none */
@@ -130,6 +131,8 @@ static const char *object_error(ApiReader *r)
 {
 	const char *kind = KINDS[r->kind], *found = field(r, FIELD_OBJECT_KIND);
 
+	if (!r->has_object)
+		return "an event without an object, or with two types";
 	if (*found && strcmp(found, kind) != 0)
 		return arena_printf(
 			r->arena, "a %s in a list of %s", found, API_KIND_TEXT[r->kind]);
@@ -228,6 +231,8 @@ static bool on_begin(void *context, bool is_map)
 
 	if (place == IN_ROOT)
 		clear_fields(r, FIELD_NONE);
+	if (place == IN_ROOT || place == IN_OBJECT)
+		r->has_object = false;
 	if (place == IN_ROOT && !is_map)
 		return fail(r, "expected an object");
 	if ((place == IN_ITEMS) == is_map && (place == IN_ITEMS || place == IN_OBJECT))
@@ -251,8 +256,10 @@ static bool on_end(void *context)
 	if (r->is_trimming && !trim_end(r->trim))
 		return false;
 	r->next = NULL;
-	if (place == IN_OBJECT)
+	if (place == IN_OBJECT) {
+		r->has_object = r->is_trimming;
 		r->is_trimming = false;
+	}
 	if (place == IN_OBJECT && r->stack[r->depth] == IN_ITEMS)
 		return emit_object(r, API_LISTED);
 	return place != IN_ROOT || end_root(r);

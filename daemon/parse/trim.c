@@ -105,16 +105,21 @@ static void write_key(Trim *t)
 	buf_add(t->out, ":");
 }
 
-/* The section that a key of the object is; NULL: none. */
-static Buf *open_section(Trim *t)
+/*
+ * Writes go to the section that the object's key is; nowhere if it is none. A second `metadata`
+ * would take the place of the first one, whose name the reader has taken.
+ */
+static bool open_section(Trim *t)
 {
-	for (size_t i = 0; i < SECTION_N; i++)
-		if (strcmp(buf_text(&t->key), SECTIONS[i]) == 0) {
-			t->has_section[i] = true;
-			t->sections[i].n = 0;
-			return &t->sections[i];
-		}
-	return NULL;
+	for (size_t i = 0; i < SECTION_N; i++) {
+		if (strcmp(buf_text(&t->key), SECTIONS[i]) != 0)
+			continue;
+		if (t->has_section[i])
+			return fail(t, arena_printf(t->arena, "%s is there twice", SECTIONS[i]));
+		t->has_section[i] = true;
+		t->out = &t->sections[i];
+	}
+	return true;
 }
 
 static void begin_object(Trim *t)
@@ -159,8 +164,11 @@ bool trim_begin(Trim *t, bool is_map)
 	path = is_whole ? NULL : value_path(t);
 	if (path && path->shape != (is_map ? SHAPE_MAP : SHAPE_LIST))
 		return fail_shape(t, path);
-	if (t->depth == 1)
-		t->out = path ? open_section(t) : NULL;
+	if (t->depth == 1) {
+		t->out = NULL;
+		if (path && !open_section(t))
+			return false;
+	}
 	if (!t->out || (!path && !is_whole)) {
 		t->skipped = 1;
 		return true;

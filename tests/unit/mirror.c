@@ -179,6 +179,12 @@ Test(mirror, what_is_no_answer_is_refused)
 		{"{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"9\","
 		 "\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}},\"status\":7}}",
 			"bookmark 9 listed\n"},
+		{"{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"name\":\"x\",\"namespace\":"
+		 "\"n\"},\"metadata\":{}}]}",
+			"error: metadata is there twice"},
+		{"{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"name\":\"x\",\"namespace\":"
+		 "\"n\"}},\"type\":\"ADDED\"}",
+			"error: an event without an object, or with two types"},
 		{"{\"kind\":\"PodList\",\"items\":null}", ""},
 	};
 
