@@ -112,8 +112,7 @@ void nft_generation_mark(Nft *nft);
 bool nft_generation_is_accounted(Nft *nft);
 
 /* ---- Reading ---- */
-/* Whether a table of that name and kind exists, whoever made it. False also if listing it failed.
- */
+/* Whether a table of that name and kind exists, whoever made it. False also if asking failed. */
 bool nft_has_table(Nft *nft, const BaseOptions *base);
 /*
  * Whether the kernel tracks connections on bridges (module nf_conntrack_bridge, which it loads on

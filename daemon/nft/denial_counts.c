@@ -4,51 +4,12 @@
 #include "element_dump.h"
 #include "kernel.h"
 #include "transaction.h"
-#include <errno.h>
-#include <libnftnl/common.h>
-#include <libnftnl/table.h>
-#include <linux/netfilter/nf_tables.h>
-
-/* ---- The table's handle ---- */
-static int on_table(const struct nlmsghdr *header, void *context)
-{
-	struct nftnl_table *table = nftnl_table_alloc();
-
-	if (!table)
-		memory_end();
-	if (nftnl_table_nlmsg_parse(header, table) == 0)
-		*(uint64_t *)context = nftnl_table_get_u64(table, NFTNL_TABLE_HANDLE);
-	nftnl_table_free(table);
-	return MNL_CB_STOP;
-}
-
-/* 0 and *ret_handle 0: there is no such table. */
-static int read_handle(Netlink *netlink, const BaseOptions *base, uint64_t *ret_handle)
-{
-	char buffer[4096] = {};
-	uint32_t sequence = netlink->sequence++;
-	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(
-		buffer, NFT_MSG_GETTABLE, netlink_table_family(base), 0, sequence);
-	ssize_t got;
-
-	mnl_attr_put_strz(header, NFTA_TABLE_NAME, base->table);
-	if (mnl_socket_sendto(netlink->socket, header, header->nlmsg_len) < 0)
-		return -errno;
-	got = mnl_socket_recvfrom(netlink->socket, buffer, sizeof(buffer));
-	if (got < 0)
-		return -errno;
-	*ret_handle = 0;
-	if (mnl_cb_run(buffer, (size_t)got, sequence, netlink_port(netlink), on_table, ret_handle) <
-		0)
-		return errno == ENOENT ? 0 : -errno;
-	return 0;
-}
 
 /* ---- Reading ---- */
 int nft_read_denied(Nft *nft, Arena *arena, const BaseOptions *base, DenialCounts *ret_counts)
 {
 	DenialCounts counts = {};
-	int r = read_handle(nft->netlink, base, &counts.handle);
+	int r = netlink_read_handle(nft->netlink, base, &counts.handle);
 
 	for (Direction d = INGRESS; counts.handle && d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; r == 0 && f < FAMILY_N; f++)

@@ -119,10 +119,9 @@ bool kernel_list_table(Nft *nft, Arena *arena, const char *table, const char **r
 
 bool nft_has_table(Nft *nft, const BaseOptions *base)
 {
-	ARENA_CLEANUP Arena *scratch = arena_new();
-	const char *text;
+	uint64_t handle;
 
-	return kernel_list_table(nft, scratch, render_table_name(scratch, base), &text);
+	return netlink_read_handle(nft->netlink, base, &handle) == 0 && handle != 0;
 }
 
 bool nft_can_track_bridges(Nft *nft, const char *table, const char **ret_why)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The socket: opening it, port IDs, and the generation number. See netlink.h. */
+/* The socket: opening it, port IDs, generation number, a table's handle. See netlink.h. */
 #include "netlink.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libnftnl/common.h>
+#include <libnftnl/table.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -117,5 +118,41 @@ int netlink_read_generation(Netlink *netlink, uint32_t *ret_generation)
 			       on_generation, &generation) < 0)
 		return -errno;
 	*ret_generation = generation;
+	return 0;
+}
+
+/* ---- A table's handle ---- */
+static int on_table(const struct nlmsghdr *header, void *context)
+{
+	struct nftnl_table *table = nftnl_table_alloc();
+
+	if (!table)
+		memory_end();
+	if (nftnl_table_nlmsg_parse(header, table) == 0)
+		*(uint64_t *)context = nftnl_table_get_u64(table, NFTNL_TABLE_HANDLE);
+	nftnl_table_free(table);
+	return MNL_CB_STOP;
+}
+
+int netlink_read_handle(Netlink *netlink, const BaseOptions *base, uint64_t *ret_handle)
+{
+	char buffer[4096] = {};
+	uint32_t sequence = netlink->sequence++;
+	uint64_t handle = 0;
+	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(
+		buffer, NFT_MSG_GETTABLE, netlink_table_family(base), 0, sequence);
+	ssize_t got;
+
+	mnl_attr_put_strz(header, NFTA_TABLE_NAME, base->table);
+	if (mnl_socket_sendto(netlink->socket, header, header->nlmsg_len) < 0)
+		return -errno;
+	got = mnl_socket_recvfrom(netlink->socket, buffer, sizeof(buffer));
+	if (got < 0)
+		return -errno;
+	if (mnl_cb_run(buffer, (size_t)got, sequence, netlink_port(netlink), on_table, &handle) <
+			0 &&
+		errno != ENOENT)
+		return -errno;
+	*ret_handle = handle;
 	return 0;
 }

@@ -5,9 +5,9 @@
  *
  * libnftables is slow at small edits: before each of them it lists every set and chain of the
  * machine. So elements, and the deletion of objects by name, go over this socket in messages that
- * we build ourselves: microseconds an element, whatever other tables hold. Three files use it:
- * transaction.c sends changes, element_dump.c reads elements, generation.c asks for the generation
- * number.
+ * we build ourselves: microseconds an element, whatever other tables hold. transaction.c
+ * sends changes over it, element_dump.c reads elements; others ask for a table's handle or for the
+ * generation number.
  *
  * An Nft owns one Netlink, from nft_open() to nft_close(). Requests are synchronous: each function
  * sends, and then reads or drops all answers, so that no request reads an answer to the one before
@@ -39,6 +39,11 @@ uint32_t netlink_port(const Netlink *netlink);
 uint32_t netlink_libnftables_port(const Netlink *netlink);
 /* The number of the last transaction that changed nf_tables in this namespace. 0 or -errno. */
 int netlink_read_generation(Netlink *netlink, uint32_t *ret_generation);
+/*
+ * The handle by which the kernel tells a table from a later one of the same name; 0: there is no
+ * such table. 0 or -errno.
+ */
+int netlink_read_handle(Netlink *netlink, const BaseOptions *base, uint64_t *ret_handle);
 /*
  * Reads and drops all messages that wait in this socket. After a dump that failed half-way: the
  * next request would take the rest of it for its own answer.
