@@ -105,10 +105,10 @@ static void arm(sd_event_source *source, uint64_t usec)
 
 static uint32_t random_number(void)
 {
-	uint32_t number = 0;
+	uint32_t number;
 
-	getrandom(&number, sizeof(number), GRND_NONBLOCK); /* early at boot: no jitter */
-	return number;
+	/* early at boot the kernel may have no random numbers yet: no jitter then */
+	return getrandom(&number, sizeof(number), GRND_NONBLOCK) == sizeof(number) ? number : 0;
 }
 
 /* ---- Reports ---- */
