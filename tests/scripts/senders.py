@@ -521,7 +521,7 @@ def tampering(mode):
                                                                        ("list", "set", *table, "owned4"))]
     with lab:
         lab.start()
-        wait_for(lambda: lab.log().count("generation") > 0, 60, "the tables")
+        wait_for(lambda: lab.status()["senders_pods"]["port_known"] == 3, 60, "the ports")
         wanted = listing()
         for command in (("delete", "table", family, "netpol_senders"), ("flush", "ruleset"),
                         ("flush", "set", family, "netpol_senders", "owned4"),
