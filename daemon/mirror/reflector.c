@@ -6,13 +6,15 @@
 #include <stdio.h>
 
 #define PAGE_OBJECTS 500
+#define PAGES_MAX (2 * (unsigned)(STORE_OBJECTS_MAX / PAGE_OBJECTS)) /* of one list */
 #define WATCH_S_MIN 300 /* and up to twice as long, so that not all watches end at once */
 #define BACKOFF_MS_MIN 1000
 #define BACKOFF_MS_MAX 30000
 #define CONNECT_MS_MAX 10000 /* where nobody answers, nobody is overloaded by asking again */
 #define FORBIDDEN_MS 60000
 #define RETRY_AFTER_S_MAX 300 /* a server that is wrong must not stop us for days */
-#define WATCH_FAILURES_MAX 3  /* refused so often in a row: list again */
+#define WATCH_FAILURES_MAX 3  /* refused, or without a word, so often in a row: list again */
+#define WATCH_APART_MS_MIN 1000
 #define STREAM_FAILURES_MAX 2 /* then pages */
 #define BODY_MAX 4096	      /* of an answer that is no success */
 
@@ -24,11 +26,15 @@ struct Reflector {
 	Store *store;
 	ReflectorPhase phase;
 	bool can_stream, is_listed, is_forbidden;
-	char *version;	 /* to watch from; NULL: none yet */
-	char *next_page; /* the token of the next page; NULL: the first page */
-	/* failures in a row: of requests; of watches that were refused; of lists as a stream */
+	char *version;	  /* to watch from; NULL: none yet */
+	char *next_page;  /* the token of the next page; NULL: the first page */
+	unsigned n_pages; /* of the list that is running */
+	/* failures in a row: of requests; of watches without an event; of lists as a stream */
 	unsigned failures, watch_failures, stream_failures;
 	uint64_t retry_after_ms;
+	uint64_t begun_ms;    /* when the last request was due */
+	uint64_t apart_ms;    /* so far apart two watches begin */
+	bool was_watch;	      /* the last request was a watch, or became one, and was answered */
 	ReflectorError error; /* of the last request */
 	char *error_words;
 	ReflectorCounts counts;
@@ -50,6 +56,7 @@ Reflector *reflector_new(ApiKind kind, Store *store)
 		.store = store,
 		.phase = REFLECT_STREAM,
 		.can_stream = true,
+		.apart_ms = WATCH_APART_MS_MIN,
 		.arena = arena_new(),
 		.path_arena = arena_new()};
 	return r;
@@ -87,13 +94,18 @@ static void add_escaped(Buf *buf, const char *text)
 			buf_printf(buf, "%%%02X", (unsigned char)*text);
 }
 
-/* The whole delay, or half of it and a random part: several nodes must not come back at once. */
-static uint64_t delay_ms(const Reflector *r, uint32_t random)
+/* Half of it, and a random part: several nodes must not come back at once. */
+static uint64_t spread_ms(uint64_t ms, uint32_t random)
+{
+	return ms / 2 + random % (ms / 2 + 1);
+}
+
+static uint64_t failure_delay_ms(const Reflector *r, uint32_t random)
 {
 	uint64_t delay = BACKOFF_MS_MIN;
 	uint64_t max = r->error == REFLECT_E_CONNECTION ? CONNECT_MS_MAX : BACKOFF_MS_MAX;
 
-	if (r->failures == 0)
+	if (r->error == REFLECT_E_NONE)
 		return 0;
 	for (unsigned i = 1; i < r->failures && delay < max; i++)
 		delay *= 2;
@@ -101,8 +113,36 @@ static uint64_t delay_ms(const Reflector *r, uint32_t random)
 		delay = max;
 	if (r->error == REFLECT_E_FORBIDDEN)
 		delay = FORBIDDEN_MS;
-	delay = delay / 2 + random % (delay / 2);
+	delay = spread_ms(delay, random);
 	return delay > r->retry_after_ms ? delay : r->retry_after_ms + random % 1000;
+}
+
+/*
+ * A server that ends each watch at once, though it has brought something, must not be asked without
+ * a pause, neither for the next watch nor for the list before it. Watches begin at least 1 s apart,
+ * and twice as far each time, until one lasts longer than that.
+ */
+static uint64_t watch_pause_ms(Reflector *r, uint32_t random, uint64_t now_ms)
+{
+	uint64_t lasted = now_ms > r->begun_ms ? now_ms - r->begun_ms : 0, pause;
+
+	if (!r->was_watch)
+		return 0;
+	r->was_watch = false;
+	if (lasted >= r->apart_ms) {
+		r->apart_ms = WATCH_APART_MS_MIN;
+		return 0;
+	}
+	pause = r->apart_ms - lasted;
+	r->apart_ms = r->apart_ms * 2 < BACKOFF_MS_MAX ? r->apart_ms * 2 : BACKOFF_MS_MAX;
+	return spread_ms(pause, random);
+}
+
+static uint64_t delay_ms(Reflector *r, uint32_t random, uint64_t now_ms)
+{
+	uint64_t delay = failure_delay_ms(r, random), pause = watch_pause_ms(r, random, now_ms);
+
+	return delay > pause ? delay : pause;
 }
 
 static void add_watch(Buf *path, uint32_t random)
@@ -111,7 +151,7 @@ static void add_watch(Buf *path, uint32_t random)
 		(unsigned)(WATCH_S_MIN + random % WATCH_S_MIN));
 }
 
-void reflector_ask(Reflector *r, uint32_t random, ReflectorRequest *ret_request)
+void reflector_ask(Reflector *r, uint32_t random, uint64_t now_ms, ReflectorRequest *ret_request)
 {
 	Buf path = {.arena = r->path_arena};
 
@@ -136,7 +176,9 @@ void reflector_ask(Reflector *r, uint32_t random, ReflectorRequest *ret_request)
 		add_escaped(&path, r->version);
 		break;
 	}
-	*ret_request = (ReflectorRequest){.path = buf_text(&path), .delay_ms = delay_ms(r, random)};
+	*ret_request = (ReflectorRequest){
+		.path = buf_text(&path), .delay_ms = delay_ms(r, random, now_ms)};
+	r->begun_ms = now_ms + ret_request->delay_ms;
 	r->http_status = 0;
 	r->retry_after_ms = 0;
 }
@@ -171,8 +213,19 @@ static void set_retry_after(Reflector *r, unsigned seconds)
 static void list_again(Reflector *r)
 {
 	r->phase = r->can_stream ? REFLECT_STREAM : REFLECT_LIST;
-	r->watch_failures = 0;
+	r->watch_failures = r->n_pages = 0;
 	set_text(&r->next_page, NULL);
+}
+
+/*
+ * A watch was refused, or has ended without an event or a bookmark. After several the version may
+ * be one that the server does not have: of a watch from a version in the future, after etcd was
+ * restored from a backup, it says nothing.
+ */
+static void count_watch_failure(Reflector *r)
+{
+	if (++r->watch_failures >= WATCH_FAILURES_MAX)
+		list_again(r);
 }
 
 static ReflectorError error_of_code(unsigned code)
@@ -207,9 +260,10 @@ static void take_refusal(Reflector *r, unsigned code, const ApiStatus *status)
 	if (error == REFLECT_E_GONE)
 		r->failures = 0; /* it answers, after whatever was before */
 	fail(r, error, arena_printf(r->arena, "%u%s%s", code, *words ? ": " : "", words));
-	if (error == REFLECT_E_GONE ||
-		(r->phase == REFLECT_WATCH && ++r->watch_failures >= WATCH_FAILURES_MAX))
+	if (error == REFLECT_E_GONE)
 		list_again(r);
+	else if (r->phase == REFLECT_WATCH)
+		count_watch_failure(r);
 }
 
 /* An answer that cannot be read: from the beginning, since an event of it may be lost. */
@@ -239,6 +293,7 @@ static void end_list(Reflector *r, const char *version)
 	store_end_list(r->store);
 	set_text(&r->version, version);
 	set_text(&r->next_page, NULL);
+	r->n_pages = 0;
 	r->phase = REFLECT_WATCH;
 	r->is_listed = true;
 	r->stream_failures = 0;
@@ -278,6 +333,7 @@ static bool on_bookmark(void *context, const char *version, bool is_listed)
 	if (r->phase == REFLECT_STREAM) {
 		end_list(r, version);
 		r->counts.watches++;
+		r->was_watch = true;
 	} else if (version_number(version) < version_number(r->version)) {
 		take_bad_answer(r, arena_printf(r->arena,
 					   "a bookmark at version %s after version %s: the server "
@@ -310,6 +366,7 @@ void reflector_begin(Reflector *r, unsigned http_status, unsigned retry_after_s)
 	r->is_over = r->has_delivered = false;
 	r->reader = NULL;
 	r->http_status = http_status;
+	r->was_watch = r->phase == REFLECT_WATCH;
 	r->error = REFLECT_E_NONE; /* of this request, yet */
 	set_retry_after(r, retry_after_s);
 	if (http_status != 200)
@@ -372,41 +429,61 @@ static void end_page(Reflector *r)
 		const char *words = api_reader_error(r->reader);
 
 		fail(r, REFLECT_E_ANSWER, words ? words : "no list");
-		return;
-	}
-	succeed(r);
-	if (*list.next)
+	} else if (*list.next && ++r->n_pages < PAGES_MAX) {
+		/* earlier failures count until the list is complete: its pages may have no end */
+		set_text(&r->error_words, NULL);
 		set_text(&r->next_page, list.next);
-	else if (*list.version)
+	} else if (*list.next) {
+		take_bad_answer(
+			r, arena_printf(r->arena, "a list of more than %u pages", PAGES_MAX));
+	} else if (*list.version) {
 		end_list(r, list.version);
-	else
+		succeed(r);
+	} else {
 		take_bad_answer(r, "a list without a resourceVersion");
+	}
 }
 
-static void end_stream(Reflector *r)
+static void end_stream(Reflector *r, const char *error)
 {
+	if (error)
+		fail(r, REFLECT_E_CONNECTION, error);
+	else
+		fail(r, REFLECT_E_ANSWER, "the list, as a stream, has ended before its end");
 	if (++r->stream_failures >= STREAM_FAILURES_MAX) {
 		r->can_stream = false;
 		list_again(r);
 	}
 }
 
-static void end_success(Reflector *r, const char *error)
+static void end_watch(Reflector *r, const char *error)
 {
-	ReflectorPhase phase = r->phase; /* the end of a list changes it */
-
 	if (error)
 		fail(r, REFLECT_E_CONNECTION, error);
-	else if (phase == REFLECT_LIST)
-		end_page(r);
-	else if (phase == REFLECT_WATCH && !api_reader_end(r->reader))
+	else if (!api_reader_end(r->reader))
 		fail(r, REFLECT_E_CONNECTION, "the watch was cut in the middle of an event");
-	else if (phase == REFLECT_STREAM)
-		fail(r, REFLECT_E_ANSWER, "the list, as a stream, has ended before its end");
 	else if (!r->has_delivered)
-		r->failures++; /* a server that ends each watch at once is not asked without end */
-	if (phase == REFLECT_STREAM)
-		end_stream(r);
+		fail(r, REFLECT_E_ANSWER, "the watch has ended without an event or a bookmark");
+	if (!r->has_delivered)
+		count_watch_failure(r);
+}
+
+static void end_success(Reflector *r, const char *error)
+{
+	switch (r->phase) {
+	case REFLECT_STREAM:
+		end_stream(r, error);
+		break;
+	case REFLECT_LIST:
+		if (error)
+			fail(r, REFLECT_E_CONNECTION, error);
+		else
+			end_page(r);
+		break;
+	case REFLECT_WATCH:
+		end_watch(r, error);
+		break;
+	}
 }
 
 void reflector_end(Reflector *r, const char *error)

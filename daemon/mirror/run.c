@@ -272,7 +272,7 @@ static void ask(Kind *kind)
 {
 	ReflectorRequest request;
 
-	reflector_ask(kind->reflector, random_number(), &request);
+	reflector_ask(kind->reflector, random_number(), now_usec() / 1000, &request);
 	kind->path = request.path;
 	kind->http_status = 0;
 	sd_event_source_set_time(kind->delay, now_usec() + request.delay_ms * 1000);

@@ -13,7 +13,7 @@
  *        +--------+                            +------+              +-------+ --+
  *          |  ^  all objects were sent                                 ^   |
  *          |  |  (the same answer goes on as a watch)                  |   |
- *          |  +---------------- 410, or it fails again and again ------|---+
+ *          |  +----------- 410; it fails, or says nothing, 3 times -----|---+
  *          +-----------------------------------------------------------+
  *
  * STREAM: a watch that begins with all objects (sendInitialEvents, since Kubernetes 1.32; older
@@ -21,8 +21,8 @@
  *
  * What goes wrong is an error that is counted, said, and followed by a delay: what the server asks
  * for (Retry-After), else one that doubles from 1 s to 30 s (10 s if nobody answers), with a random
- * part. A kind that RBAC forbids is asked for again each minute or so. Nothing that goes wrong
- * removes an object.
+ * part. A kind that RBAC forbids is asked for again each minute or so. Watches that end at once are
+ * begun ever farther apart, up to 30 s. Nothing that goes wrong removes an object.
  */
 #include "mirror/store.h"
 
@@ -59,7 +59,9 @@ typedef struct Reflector Reflector;
 /* Borrows the store. */
 Reflector *reflector_new(ApiKind kind, Store *store);
 Reflector *reflector_free(Reflector *reflector); /* takes NULL; returns NULL */
-void reflector_ask(Reflector *reflector, uint32_t random, ReflectorRequest *ret_request);
+/* now_ms: of a clock that does not go back. */
+void reflector_ask(
+	Reflector *reflector, uint32_t random, uint64_t now_ms, ReflectorRequest *ret_request);
 /* The answer's status line and headers have come. retry_after_s: 0 if there is none. */
 void reflector_begin(Reflector *reflector, unsigned http_status, unsigned retry_after_s);
 /* False: end the transfer; the reflector has what it needs, or an error. */

@@ -289,6 +289,7 @@ static void converse(Arena *arena, ApiKind kind, const char *text, size_t n)
 	static const unsigned statuses[] = {200, 422, 410, 429, 403, 500};
 	Store *store = store_new(kind);
 	Reflector *reflector = reflector_new(kind, store);
+	uint64_t now_ms = 0;
 
 	for (size_t at = 0; at < n;) {
 		unsigned how = (unsigned char)text[at],
@@ -298,7 +299,7 @@ static void converse(Arena *arena, ApiKind kind, const char *text, size_t n)
 
 		while (end < n && (unsigned char)(text[end] - 1) >= 8)
 			end++;
-		reflector_ask(reflector, how, &request);
+		reflector_ask(reflector, how, now_ms += how, &request);
 		reflector_begin(reflector, status, how);
 		for (size_t i = at + 1; i < end && reflector_feed(reflector, text + i, 1); i++)
 			;

@@ -509,6 +509,34 @@ class Hang(Fault):
         return True
 
 
+class Endless(Fault):
+    """A list without end: each page names another one."""
+
+    def take(self, request):
+        _, api_version, kind = RESOURCES[request.resource]
+        items = list(request.api.items[request.resource].values())[:1]
+        request.send(200, {"kind": f"{kind}List", "apiVersion": api_version, "items": items, "metadata": {
+            "resourceVersion": str(request.api.version), "continue": "and-so-on"}})
+        return True
+
+
+class Future(Fault):
+    """What a real server does after etcd was restored from a backup: a watch from a version that it does not have yet
+    has neither events nor bookmarks. It ends sooner than a real one."""
+
+    def __init__(self, *arguments, **more):
+        super().__init__(*arguments, times=1000, **more)
+
+    def matches(self, request):
+        return int(request.parameters.get("resourceVersion") or 0) > request.api.version
+
+    def take(self, request):
+        request.begin_stream()
+        time.sleep(0.1)
+        request.end_stream()
+        return True
+
+
 class Events(Fault):
     """A watch that sends these events, and then ends."""
 

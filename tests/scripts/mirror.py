@@ -17,7 +17,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import fake_api
-from fake_api import Cut, Events, FakeApi, Hang, Page, PageGone, Refuse, Slow, Truncated
+from fake_api import Cut, Endless, Events, FakeApi, Future, Hang, Page, PageGone, Refuse, Slow, Truncated
 from netlab import BUILD, NETPOLCTL, run, wait_for
 from report import equal, finish, test
 
@@ -507,22 +507,45 @@ def unknown_events():
             mirror.wait_for_all(str(events))
 
 
+def restore_backup(api):
+    """What etcd's backup had: its versions begin again lower."""
+    api.delete("pods", "default", "pod-0")
+    api.put(pod("default", "pod-2", "10.244.0.3", "worker-0", app="from the backup"))
+    with api.changed:
+        api.version, api.snapshots, api.oldest = 50, {}, 0
+        api.events = {r: [] for r in api.events}
+        for items in api.items.values():
+            for item in items.values():
+                item["metadata"]["resourceVersion"] = "49"
+
+
 def another_history():
-    """mirror: a server that was restored from a backup, whose versions begin again lower"""
+    """mirror: a server that was restored from a backup, whose bookmarks go backward, or that is silent"""
+    for faults in ([], [Future()]):
+        with Pair() as (api, mirror):
+            api.stop()
+            restore_backup(api)
+            api.faults += faults
+            api.start()
+            mirror.wait_for_all("the backup")
+            api.put(pod("default", "pod-2", "10.244.0.3", "worker-0", app="later"))
+            mirror.wait_for_all("an event after it")
+            equal(all(f.n_taken >= 3 for f in faults), True, "silent watches")
+
+
+def endless_list():
+    """mirror: a server whose list has always another page: said, nothing is taken away, and it is tried again"""
     with Pair() as (api, mirror):
-        api.stop()
-        api.delete("pods", "default", "pod-0")
-        api.put(pod("default", "pod-2", "10.244.0.3", "worker-0", app="from the backup"))
-        with api.changed:
-            api.version, api.snapshots, api.oldest = 50, {}, 0
-            api.events = {r: [] for r in api.events}
-            for items in api.items.values():
-                for item in items.values():
-                    item["metadata"]["resourceVersion"] = "49"
-        api.start()
-        mirror.wait_for_all("the backup")
-        api.put(pod("default", "pod-2", "10.244.0.3", "worker-0", app="later"))
-        mirror.wait_for_all("an event after it")
+        before = mirror.objects()
+        endless = Endless("pods", "list", times=4500)
+        api.faults.append(endless)
+        api.compact()
+        api.cut()
+        wait_for(lambda: "more than 4000 pages" in mirror.log(), 120, "the log to say so")
+        equal(mirror.objects(), before, "what was known")
+        api.put(namespace("meanwhile"))
+        api.faults.remove(endless)
+        mirror.wait_for_all("a list that has an end")
 
 
 def server_goes_away():
@@ -749,7 +772,7 @@ def large_list():
 
 for case in (writes_files, follows_events, moves_between_nodes, waits_for_namespace, first_start_is_whole,
              restart_keeps_files, says_that_it_is_complete, refused_lists, expired_page, bad_answers, slow_bytes, streams,
-             odd_events, unknown_events, another_history, server_goes_away, busy_systemd, expired_token, forbidden_kind,
+             odd_events, unknown_events, another_history, endless_list, server_goes_away, busy_systemd, expired_token, forbidden_kind,
              other_certificate, client_certificate, refused_kubeconfigs, large_list):
     test(case)
 if HAS_TIME:

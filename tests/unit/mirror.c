@@ -245,6 +245,7 @@ typedef struct Side {
 	Store *store;
 	Reflector *reflector;
 	ReflectorRequest request;
+	uint64_t now_ms;
 } Side;
 
 static Side side_new(void)
@@ -261,12 +262,19 @@ static void side_free(Side *side)
 	store_free(side->store);
 }
 
-/* Asks, and answers with this status and body; the connection breaks with `error`, or NULL. */
-static const char *answer(Side *side, unsigned status, const char *body, const char *error)
+#define WHILE_MS 100000 /* longer than the time that two watches are apart */
+
+/*
+ * Asks, and answers with this status and body after so long; the connection breaks with `error`, or
+ * NULL. The path that was asked for.
+ */
+static const char *answer_after(
+	Side *side, uint64_t ms, unsigned status, const char *body, const char *error)
 {
 	const char *path;
 
-	reflector_ask(side->reflector, 0, &side->request);
+	reflector_ask(side->reflector, 0, side->now_ms, &side->request);
+	side->now_ms += side->request.delay_ms + ms;
 	path = arena_strdup(arena, side->request.path);
 	if (status) {
 		reflector_begin(side->reflector, status, 0);
@@ -274,6 +282,11 @@ static const char *answer(Side *side, unsigned status, const char *body, const c
 	}
 	reflector_end(side->reflector, error);
 	return path;
+}
+
+static const char *answer(Side *side, unsigned status, const char *body, const char *error)
+{
+	return answer_after(side, WHILE_MS, status, body, error);
 }
 
 static const char *list_of(const char *version, const char *next, const char *names)
@@ -484,15 +497,15 @@ Test(mirror, the_server_says_when_to_come_back)
 	Side side = side_new();
 
 	list_in_pages(&side, "5", "a");
-	reflector_ask(side.reflector, 0, &side.request);
+	reflector_ask(side.reflector, 0, 0, &side.request);
 	reflector_begin(side.reflector, 429, 17);
 	reflector_end(side.reflector, NULL);
 	cr_assert_eq(error_of(&side), REFLECT_E_THROTTLED);
-	reflector_ask(side.reflector, 0, &side.request);
+	reflector_ask(side.reflector, 0, 0, &side.request);
 	cr_assert_geq(side.request.delay_ms, 17000);
 	reflector_begin(side.reflector, 503, 4000000000u);
 	reflector_end(side.reflector, NULL);
-	reflector_ask(side.reflector, 0, &side.request);
+	reflector_ask(side.reflector, 0, 0, &side.request);
 	cr_assert_leq(side.request.delay_ms, 301000, "a limit: the server may be wrong");
 	side_free(&side);
 }
@@ -525,6 +538,104 @@ Test(mirror, a_watch_that_is_refused_again_and_again_is_listed)
 	for (int i = 0; i < 4; i++)
 		path = answer(&side, 504, "{\"kind\":\"Status\",\"code\":504}", NULL);
 	cr_assert_str_eq(path, PATH "?limit=500");
+	side_free(&side);
+}
+
+/* As of a watch from a version that the server does not have yet: etcd was restored from a backup.
+ */
+Test(mirror, a_watch_without_a_word_is_listed)
+{
+	static const char *const ends[] = {NULL, "nothing was heard for 100 s"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		Side side = side_new();
+
+		list_in_pages(&side, "5", "ab");
+		for (int n = 0; n < 2; n++) {
+			answer(&side, 200, "", ends[i]);
+			cr_assert_neq(error_of(&side), REFLECT_E_NONE);
+			answer(&side, 0, NULL,
+				"Connection refused"); /* says nothing of the watch */
+		}
+		answer(&side, 200, bookmark(6, false), NULL);
+		for (int n = 0; n < 3; n++)
+			cr_assert_str_eq(
+				answer(&side, 200, "", ends[i]), WATCH "&resourceVersion=6");
+		cr_assert_str_eq(known(&side), "ab");
+		cr_assert_str_eq(
+			answer(&side, 200, list_of("4", "", "b"), NULL), PATH "?limit=500");
+		cr_assert_str_eq(known(&side), "b");
+		side_free(&side);
+	}
+}
+
+/* The milliseconds that n conversations take in which the server answers each watch at once. */
+static uint64_t time_of(Side *side, int n, const char *watch, const char *list)
+{
+	uint64_t begin = side->now_ms;
+
+	for (; n > 0; n--) {
+		ReflectorPhase phase = reflector_phase(side->reflector);
+
+		if (phase == REFLECT_STREAM)
+			answer_after(side, 0, 422, REFUSED, NULL);
+		else
+			answer_after(side, 0, 200, phase == REFLECT_WATCH ? watch : list, NULL);
+	}
+	return side->now_ms - begin;
+}
+
+Test(mirror, watches_that_end_at_once_make_no_busy_loop)
+{
+	const char *gone = "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410}}";
+	const char *const watches[] = {"", bookmark(5, false), bookmark(4, false),
+		event("ADDED", "c", 6), arena_printf(arena, "%s%s", event("ADDED", "c", 6), gone)};
+
+	for (size_t i = 0; i < ARRAY_SIZE(watches); i++) {
+		Side side = side_new();
+		const char *list = list_of("5", "", "ab");
+
+		list_in_pages(&side, "5", "ab");
+		time_of(&side, 30, watches[i], list); /* up to the longest pauses */
+		cr_assert_geq(time_of(&side, 30, watches[i], list), 100000, "%s", watches[i]);
+		cr_assert_neq(*known(&side), '\0');
+		/* one that lasts ends that */
+		answer(&side, 422, REFUSED, NULL);
+		while (reflector_phase(side.reflector) != REFLECT_WATCH)
+			answer(&side, 200, list, NULL);
+		answer(&side, 200, bookmark(7, false), NULL);
+		answer_after(&side, 10, 200, bookmark(7, false), NULL);
+		cr_assert_eq(side.request.delay_ms, 0);
+		answer(&side, 200, bookmark(7, false), NULL);
+		cr_assert_geq(side.request.delay_ms, 495);
+		cr_assert_leq(side.request.delay_ms, 990);
+		side_free(&side);
+	}
+}
+
+Test(mirror, a_list_without_end_is_given_up)
+{
+	Side side = side_new();
+	uint64_t last = 0;
+
+	list_in_pages(&side, "5", "ab");
+	answer(&side, 410, "", NULL);
+	for (int round = 0; round < 8; round++) {
+		int n = 0;
+
+		do {
+			answer_after(&side, 1, 200, list_of("9", "for ever", "c"), NULL);
+			cr_assert_eq(side.request.delay_ms > 0, n == 0,
+				"a pause before the list, none before each page");
+			last = n == 0 ? side.request.delay_ms : last;
+		} while (n++ < 10000 && error_of(&side) == REFLECT_E_NONE);
+		cr_assert_eq(error_of(&side), REFLECT_E_ANSWER);
+		cr_assert_eq(n, 4000);
+		cr_assert_str_eq(known(&side), "abc", "nothing is taken away");
+	}
+	cr_assert_geq(last, 15000);
+	answer(&side, 200, list_of("9", "", "c"), NULL);
+	cr_assert_str_eq(known(&side), "c");
 	side_free(&side);
 }
 
@@ -669,7 +780,9 @@ static const char *server_answer(Server *server, const char *path, unsigned *ret
 		*ret_status = random_below(2) ? 410 : 200;
 		return *ret_status == 410 ? "" : "{\"type\":\"ERROR\",\"object\":{\"code\":410}}";
 	}
-	return server_watch(server, since);
+	return server->is_calm ? arena_printf(arena, "%s%s", server_watch(server, since),
+					 bookmark(server->version, false))
+			       : server_watch(server, since);
 }
 
 /* In pieces; the connection may break anywhere. */
@@ -679,7 +792,9 @@ static void converse(Side *side, Server *server)
 	unsigned status;
 	size_t n;
 
-	reflector_ask(side->reflector, (uint32_t)random_below(1000000), &side->request);
+	side->now_ms += random_below(2 * WHILE_MS);
+	reflector_ask(
+		side->reflector, (uint32_t)random_below(1000000), side->now_ms, &side->request);
 	body = server_answer(server, side->request.path, &status);
 	n = strlen(body);
 	if (!server->is_calm && random_below(4) == 0) {
