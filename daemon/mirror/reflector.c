@@ -10,10 +10,11 @@
 #define WATCH_S_MIN 300 /* and up to twice as long, so that not all watches end at once */
 #define BACKOFF_MS_MIN 1000
 #define BACKOFF_MS_MAX 30000
-#define CONNECT_MS_MAX 10000 /* where nobody answers, nobody is overloaded by asking again */
-#define FORBIDDEN_MS 60000
-#define RETRY_AFTER_S_MAX 300 /* a server that is wrong must not stop us for days */
-#define WATCH_FAILURES_MAX 3  /* refused, or without a word, so often in a row: list again */
+#define CONNECT_MS_MAX 10000   /* where nobody answers, nobody is overloaded by asking again */
+#define FORBIDDEN_MS_MAX 60000 /* a server that has just started forbids everything for a moment   \
+				*/
+#define RETRY_AFTER_S_MAX 300  /* a server that is wrong must not stop us for days */
+#define WATCH_FAILURES_MAX 3   /* refused, or without a word, so often in a row: list again */
 #define WATCH_APART_MS_MIN 1000
 #define STREAM_FAILURES_MAX 2 /* then pages */
 #define BODY_MAX 4096	      /* of an answer that is no success */
@@ -102,17 +103,18 @@ static uint64_t spread_ms(uint64_t ms, uint32_t random)
 
 static uint64_t failure_delay_ms(const Reflector *r, uint32_t random)
 {
-	uint64_t delay = BACKOFF_MS_MIN;
-	uint64_t max = r->error == REFLECT_E_CONNECTION ? CONNECT_MS_MAX : BACKOFF_MS_MAX;
+	uint64_t delay = BACKOFF_MS_MIN, max = BACKOFF_MS_MAX;
 
 	if (r->error == REFLECT_E_NONE)
 		return 0;
+	if (r->error == REFLECT_E_CONNECTION)
+		max = CONNECT_MS_MAX;
+	if (r->error == REFLECT_E_FORBIDDEN)
+		max = FORBIDDEN_MS_MAX;
 	for (unsigned i = 1; i < r->failures && delay < max; i++)
 		delay *= 2;
 	if (delay > max)
 		delay = max;
-	if (r->error == REFLECT_E_FORBIDDEN)
-		delay = FORBIDDEN_MS;
 	delay = spread_ms(delay, random);
 	return delay > r->retry_after_ms ? delay : r->retry_after_ms + random % 1000;
 }

@@ -21,7 +21,7 @@
  *
  * What goes wrong is an error that is counted, said, and followed by a delay: what the server asks
  * for (Retry-After), else one that doubles from 1 s to 30 s (10 s if nobody answers), with a random
- * part. A kind that RBAC forbids is asked for again each minute or so. Watches that end at once are
+ * part, and up to 60 s for a kind that RBAC forbids. Watches that end at once are
  * begun ever farther apart, up to 30 s. Nothing that goes wrong removes an object.
  */
 #include "mirror/store.h"

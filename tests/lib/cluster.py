@@ -7,11 +7,13 @@ them. There is no kubelet, scheduler or controller manager: the test says on whi
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 
 from api_server import CLUSTER
-from netlab import BUILD, TESTS, Skip, run
+from netlab import BUILD, TESTS, Skip, run, wait_for
 
 ADDRESS = "10.50.0.1"  # of the API server; node i has 10.50.0.(10 + i)
 KUBERNETES = os.path.join(os.path.dirname(TESTS), "kubernetes")
@@ -27,6 +29,7 @@ class Cluster:
             raise Skip("needs root: network namespaces")
         self.assets = os.environ.get("KUBEBUILDER_ASSETS") or run(f"{CLUSTER}/assets", f"{BUILD}/assets").stdout.strip()
         self.dir = tempfile.mkdtemp(prefix="netpol-cluster-")
+        self.is_disturbed = False  # then kubectl is tried again until it succeeds
         self.netns = f"np{os.getpid()}-api"
         self.kubeconfig = f"{self.dir}/kubeconfig"
         run("ip", "netns", "add", self.netns)
@@ -55,6 +58,37 @@ class Cluster:
     def stop(self):
         run(f"{CLUSTER}/down", self.dir, check=False, stdin=subprocess.DEVNULL)
 
+    def kill(self):
+        """Ends the API server and etcd by SIGKILL."""
+        for name in ("kube-apiserver", "etcd"):
+            path = f"{self.dir}/{name}.pid"
+            with open(path) as f:
+                pid = int(f.read())
+            os.kill(pid, signal.SIGKILL)
+            wait_for(lambda: self._is_dead(pid), 60, f"the end of {name}")
+            os.unlink(path)
+
+    @staticmethod
+    def _is_dead(pid):
+        try:
+            with open(f"/proc/{pid}/stat") as f:
+                return f.read().rsplit(")", 1)[1].split()[0] == "Z"
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+
+    def save(self):
+        """What etcd has now is saved. The server is away for a moment."""
+        self.kill()
+        shutil.copytree(f"{self.dir}/etcd", f"{self.dir}/backup")
+        self.start()
+
+    def restore(self):
+        """The server has what was saved, and versions begin again there."""
+        self.kill()
+        shutil.rmtree(f"{self.dir}/etcd")
+        os.rename(f"{self.dir}/backup", f"{self.dir}/etcd")
+        self.start()
+
     def connect(self, lab, i):
         """The node's network namespace gets an interface in the cluster's network, as node i."""
         name = f"to-{lab.node}"[-15:]  # a name of its own: the one of a node before may not be gone yet
@@ -67,11 +101,19 @@ class Cluster:
     def disconnect(self, lab, is_off=True):
         run("ip", "-n", self.netns, "link", "set", f"to-{lab.node}"[-15:], "down" if is_off else "up")
 
+    def cut_off(self, i, is_off=True):
+        """What the API server sends to node i is lost; nodes still reach each other."""
+        run("ip", "-n", self.netns, "route", "add" if is_off else "del", "blackhole", f"10.50.0.{10 + i}/32")
+
     def command(self, *arguments):
         return ["ip", "netns", "exec", self.netns, f"{self.assets}/kubectl", "--kubeconfig", self.kubeconfig, *arguments]
 
     def kubectl(self, *arguments, **more):
+        end = time.monotonic() + 120
         result = run(*self.command(*arguments), check=False, **more)
+        while result.returncode and self.is_disturbed and time.monotonic() < end:
+            time.sleep(0.2)
+            result = run(*self.command(*arguments), check=False, **more)
         if result.returncode:
             raise AssertionError(f"kubectl {' '.join(arguments)}: {result.stderr}")
         return result.stdout

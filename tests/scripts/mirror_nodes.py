@@ -10,6 +10,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from chance import Chance, NUMBERS, PROTOCOLS
@@ -25,6 +27,7 @@ NODES = 3
 PODS = 3  # on each node
 NAMESPACES = ["default", "one", "two"]
 OUTSIDE = ["172.17.0.5", "2001:db8::5"]
+HAS_TIME = os.environ.get("NETPOL_LONG") == "1"
 _cluster = None
 
 
@@ -60,6 +63,26 @@ class Node:
                                         "--directory", self.lab.mirror], stdout=self.log, stderr=self.log)
         if not self.lab.daemon:
             self.lab.start()
+
+    def objects(self):
+        """{(kind, namespace, name): (labels, object)} of netpol-mirror's files."""
+        found = {}
+        for folder in ("policies", "inventory"):
+            path = f"{self.lab.mirror}/{folder}"
+            for name in os.listdir(path) if os.path.isdir(path) else []:
+                if not name.startswith("."):
+                    for item in self._items(f"{path}/{name}"):
+                        m = item["metadata"]
+                        found[item["kind"], m.get("namespace", ""), m["name"]] = (m.get("labels", {}), item)
+        return found
+
+    @staticmethod
+    def _items(path):
+        try:
+            with open(path) as f:
+                return json.load(f)["items"]
+        except FileNotFoundError:  # its last object has just gone
+            return []
 
     def stop_mirror(self):
         self.mirror.terminate()
@@ -143,7 +166,7 @@ class Nodes:
         if policies:
             self.c.apply(*policies)
         for namespace, name in set(self.policies) - new:
-            self.c.kubectl("delete", "networkpolicy", "-n", namespace, name)
+            self.c.kubectl("delete", "networkpolicy", "-n", namespace, name, "--ignore-not-found")
         # as the server stores them: what it once defaulted, such as policyTypes, outlives the next apply
         stored = json.loads(self.c.kubectl("get", "networkpolicies", "-A", "-o", "json"))["items"]
         self.policies = {(p["metadata"]["namespace"], p["metadata"]["name"]): p for p in stored}
@@ -152,9 +175,22 @@ class Nodes:
         """A pod is deleted, and another one gets its address, on the same node."""
         old = self.chance.choice(self.pods)
         node = next(n for n in self.all if n.name == old.node)
-        self.c.kubectl("delete", "pod", "-n", old.namespace, old.name, "--force", "--grace-period=0")
+        self.c.kubectl("delete", "pod", "-n", old.namespace, old.name, "--force", "--grace-period=0",
+                       "--ignore-not-found")
         self.pods.remove(old)
         self.write_pods([self._pod(node, old.addresses, old.netns)])
+
+    def change(self):
+        """Labels of pods and namespaces, a pod, all policies, at random."""
+        for pod in self.pods:
+            if self.chance.random() < 0.3:
+                pod.labels = self.chance.labels()
+        self.write_pods(self.pods)
+        self.replace_pod()
+        self.namespaces = {n: self.chance.labels() for n in NAMESPACES}
+        self.write_namespaces()
+        addresses = [a for p in self.pods for a in p.addresses] + OUTSIDE
+        self.write_policies([self.chance.policy(k, NAMESPACES, addresses) for k in range(self.chance.randint(2, 8))])
 
     # ---- What must follow ----
     def is_written(self, node):
@@ -163,16 +199,7 @@ class Nodes:
         wanted |= {("NetworkPolicy", *key): p["spec"] for key, p in self.policies.items()}
         wanted |= {("Namespace", "", n): dict(labels, **{"kubernetes.io/metadata.name": n})
                    for n, labels in self.namespaces.items()}
-        found = {}
-        for folder in ("policies", "inventory"):
-            path = f"{node.lab.mirror}/{folder}"
-            for name in os.listdir(path) if os.path.isdir(path) else []:
-                if name.startswith("."):
-                    continue
-                with open(f"{path}/{name}") as f:
-                    for item in json.load(f)["items"]:
-                        m = item["metadata"]
-                        found[item["kind"], m.get("namespace", ""), m["name"]] = (m.get("labels", {}), item)
+        found = node.objects()
         for key, value in wanted.items():
             if key not in found:
                 return False
@@ -263,23 +290,117 @@ def end_to_end():
 def three_nodes():
     """mirror: three nodes, random changes by kubectl: every flow is as the naive evaluator says"""
     with Nodes(NODES) as nodes:
-        chance = nodes.chance
         nodes.wait_for_files()
         nodes.compare(60, "without policies")
         for i in range(ROUNDS):
-            for pod in nodes.pods:
-                if chance.random() < 0.3:
-                    pod.labels = chance.labels()
-            nodes.write_pods(nodes.pods)
-            nodes.replace_pod()
-            nodes.namespaces = {n: chance.labels() for n in NAMESPACES}
-            nodes.write_namespaces()
-            addresses = [a for p in nodes.pods for a in p.addresses] + OUTSIDE
-            nodes.write_policies([chance.policy(k, NAMESPACES, addresses) for k in range(chance.randint(2, 8))])
+            nodes.change()
             nodes.wait_for_files()
             nodes.compare(300, f"round {i + 1}")
 
 
-for case in (end_to_end, three_nodes):
+# ---- Faults meanwhile ----
+class Disturbance:
+    """with Disturbance(nodes, fault): the fault happens in a thread, at a random moment of what goes on meanwhile."""
+
+    def __init__(self, nodes, fault):
+        self.nodes, self.fault, self.error = nodes, fault, None
+        self.before_s, self.while_s = nodes.chance.random() * 3, nodes.chance.random() * 2
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self):
+        try:
+            time.sleep(self.before_s)
+            self.fault(self.nodes, self.while_s)
+        except BaseException as e:
+            self.error = e
+
+    def __enter__(self):
+        self.nodes.c.is_disturbed = True
+        self.thread.start()
+
+    def __exit__(self, *_):
+        self.thread.join()
+        self.nodes.c.is_disturbed = False
+        if self.error:
+            raise self.error
+
+
+def killed(nodes, while_s):
+    """the API server is killed, and starts anew"""
+    nodes.c.kill()
+    time.sleep(while_s)
+    nodes.c.start()
+
+
+def stopped(nodes, while_s):
+    """the API server ends by SIGTERM, and starts anew"""
+    nodes.c.stop()
+    time.sleep(while_s)
+    nodes.c.start()
+
+
+def cut_off(nodes, while_s):
+    """nodes are cut off from the API server"""
+    for node in nodes.all[1:]:
+        nodes.c.cut_off(node.i)
+    time.sleep(45 if HAS_TIME and while_s > 1 else 2 * while_s)  # the connection is given up after 30 s
+    for node in nodes.all[1:]:
+        nodes.c.cut_off(node.i, is_off=False)
+
+
+def mirrors_killed(nodes, while_s):
+    """netpol-mirror is killed, and starts anew"""
+    for node in nodes.all:
+        node.mirror.kill()
+        node.mirror.wait()
+    time.sleep(while_s)
+    for node in nodes.all:
+        node.start(f"{nodes.c.dir}/mirror.kubeconfig")
+
+
+def faults_meanwhile():
+    """mirror: three nodes, and faults while random changes go on: what stood is enforced, and what changed arrives"""
+    faults = [killed, cut_off] + ([mirrors_killed, stopped] if HAS_TIME else [])
+    with Nodes(NODES) as nodes:
+        nodes.change()
+        nodes.wait_for_files()
+        for i in range(max(ROUNDS // 2, 1)):
+            nodes.c.kill()
+            nodes.compare(100, f"round {i + 1}, without an API server")
+            nodes.c.start()
+            for fault in faults:
+                with Disturbance(nodes, fault):
+                    nodes.change()
+                nodes.wait_for_files()
+                nodes.compare(200, f"round {i + 1}, {fault.__doc__}")
+
+
+def restored_backup():
+    """mirror: etcd is restored from a backup, and watches go on from versions of its future: the files are as a list"""
+    with Nodes(1) as nodes:
+        c, node = nodes.c, nodes.all[0]
+        nodes.change()
+        nodes.wait_for_files()
+        c.save()
+        before, policies = set(node.objects()), dict(nodes.policies)
+        # many versions, so that the server does not come to them again by itself
+        names = [f"later-{i}" for i in range(200)]
+        c.apply(*({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": n}} for n in names))
+        nodes.write_policies([deny("default", "later")])
+        nodes.wait_for_files()
+        wait_for(lambda: ("Namespace", "", names[-1]) in node.objects(), 60, "the last namespace")
+        c.restore()
+        nodes.policies = policies
+        wait_for(lambda: set(node.objects()) == before, 900, "the files to be as the backup")
+        nodes.wait_for_files()
+        nodes.compare(100, "after the backup was restored")
+        nodes.change()
+        nodes.wait_for_files()
+        nodes.compare(100, "changes after that")
+
+
+for case in (end_to_end, three_nodes, faults_meanwhile):
     test(case)
+if HAS_TIME:
+    test(restored_backup)
 finish()

@@ -644,7 +644,14 @@ Test(mirror, what_is_forbidden_is_said)
 	Side side = side_new();
 	const char *words;
 
+	/* as a server does that has just started: RBAC's rules are not there yet */
 	answer(&side, 403, "{\"kind\":\"Status\",\"message\":\"no\",\"code\":403}", NULL);
+	reflector_ask(side.reflector, 0, side.now_ms, &side.request);
+	cr_assert_leq(side.request.delay_ms, 1000, "it comes back soon");
+	for (int i = 0; i < 10; i++)
+		answer(&side, 403, "{\"kind\":\"Status\",\"message\":\"no\",\"code\":403}", NULL);
+	cr_assert_geq(side.request.delay_ms, 30000);
+	cr_assert_leq(side.request.delay_ms, 60000);
 	cr_assert(reflector_is_forbidden(side.reflector));
 	cr_assert_eq(reflector_error(side.reflector, &words), REFLECT_E_FORBIDDEN);
 	cr_assert_str_eq(words, "403: no");
