@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
+#include <stdbool.h>
+
 /*
- * notify: messages to systemd that may be lost. STATUS=, WATCHDOG=1 and STOPPING=1 are sent without
- * waiting: if systemd's socket is full the message is dropped, and the next one of its kind makes
- * up for it. READY=1 and RELOADING=1 must arrive: both programs send those with sd_notify().
+ * notify: messages to systemd, sent without waiting. If systemd's socket is full the message is
+ * dropped: STATUS= and WATCHDOG=1 come again, and without RELOADING=1 systemd does not show that we
+ * reload. READY=1 must arrive: it is tried again before each later message. One thread calls these.
  */
 
 void notify_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void notify_ready(void); /* READY=1 */

@@ -18,7 +18,6 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <syslog.h>
-#include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -200,7 +199,7 @@ static void say_ready(const Mirror *m)
 			log_line(LOG_WARNING, "%s: RBAC forbids them: none is known",
 				API_KIND_TEXT[i]);
 	log_line(LOG_INFO, "%s: all that may be listed was listed and written", m->server);
-	sd_notify(0, "READY=1");
+	notify_ready();
 }
 
 /* The promise comes before what makes netpold believe that this is all. 0 or -errno. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Status messages to systemd, sent without waiting. */
+/* Messages to systemd, sent without waiting: see notify.h. */
 #include "notify.h"
+#include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -12,27 +13,48 @@
 
 #define MESSAGE_MAX 2048
 
+static bool owes_ready; /* READY=1 could not be sent yet */
+
 /*
  * sd_notify() blocks while the receiving socket's queue is full. systemd has one socket for all
- * services and stops reading it when it has crashed; a firewall must go on then.
+ * services and stops reading it when it has crashed; a firewall must go on then. False: it is full.
  */
-static void send_without_waiting(const char *path, const char *text)
+static bool send_without_waiting(const char *path, const char *text)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	size_t n = strlen(path);
+	bool is_full;
 	int fd;
 
 	if (n < 2 || n >= sizeof(to.sun_path))
-		return;
+		return true;
 	memcpy(to.sun_path, path, n);
 	if (*path == '@') /* an abstract address, see sd_notify(3) */
 		to.sun_path[0] = '\0';
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return;
-	sendto(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&to,
-		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
+		return false;
+	is_full = sendto(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL,
+			  (const struct sockaddr *)&to,
+			  (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0 &&
+		  (errno == EAGAIN || errno == ENOBUFS);
 	close(fd);
+	return !is_full;
+}
+
+static void send_owed(const char *path)
+{
+	if (owes_ready)
+		owes_ready = !send_without_waiting(path, "READY=1");
+}
+
+void notify_ready(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+
+	owes_ready = path != NULL;
+	if (path)
+		send_owed(path);
 }
 
 void notify_send(const char *format, ...)
@@ -46,5 +68,6 @@ void notify_send(const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
+	send_owed(path);
 	send_without_waiting(path, text);
 }

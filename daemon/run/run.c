@@ -36,7 +36,6 @@
 #include <signal.h>
 #include <string.h>
 #include <syslog.h>
-#include <systemd/sd-daemon.h>
 #include <time.h>
 
 /* The kernel does not notify of a change below /proc/sys. */
@@ -234,7 +233,7 @@ static int load_settings(Daemon *d)
 
 static void reload(Daemon *d)
 {
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_usec());
+	notify_send("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_usec());
 	if (load_settings(d) != 0)
 		log_line(LOG_ERR, "settings",
 			"the new settings have errors: the previous settings stay in force");
@@ -242,7 +241,7 @@ static void reload(Daemon *d)
 	update_start_from_scratch(d);
 	update_all(d);
 	if (d->is_ready)
-		sd_notify(0, "READY=1");
+		notify_ready();
 }
 
 static void on_host_name(void *context)

@@ -3,8 +3,8 @@
 #include "update.h"
 #include "limits.h"
 #include "log.h"
+#include "notify.h"
 #include "queued_packets.h"
-#include <systemd/sd-daemon.h>
 #include <time.h>
 
 void update_follow_up(Daemon *d)
@@ -144,11 +144,11 @@ static void schedule_withdrawal(Daemon *d, bool is_updated)
 }
 
 /* READY=1, once enforcement has begun. */
-static void notify_ready(Daemon *d)
+static void say_ready(Daemon *d)
 {
 	if (d->is_ready || enforcer_record(d->enforcer)->generation == 0)
 		return;
-	sd_notify(0, "READY=1");
+	notify_ready();
 	d->is_ready = true;
 }
 
@@ -181,7 +181,7 @@ int update_all(Daemon *d)
 		histogram_add(&d->changes, clock_usec() - d->event_usec);
 	d->event_usec = r == 0 ? 0 : d->event_usec;
 	d->checked_at = time(NULL);
-	notify_ready(d);
+	say_ready(d);
 	schedule_withdrawal(d, r == 0);
 	reporter_report(d->reporter);
 	update_follow_up(d);

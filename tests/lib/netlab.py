@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -356,6 +357,18 @@ def write_state(path, text):
     """Writes a file of the state directory as netpold does, with its checksum."""
     with open(path, "w") as f:
         f.write(f"{text}\n# netpol state, sha256 {hashlib.sha256(text.encode()).hexdigest()} of {0:016x}\n")
+
+
+def fill_socket(path):
+    """Sends to a datagram socket that nobody reads until it takes no more."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as filler:
+        filler.setblocking(False)
+        for _ in range(10000):
+            try:
+                filler.sendto(b"STATUS=x", path)
+            except BlockingIOError:
+                return
+    raise AssertionError(f"{path} does not fill up")
 
 
 def wait_for(condition, seconds, what):

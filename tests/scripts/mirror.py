@@ -18,7 +18,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import fake_api
 from fake_api import Cut, Endless, Events, FakeApi, Future, Hang, Page, PageGone, Refuse, Slow, Truncated
-from netlab import BUILD, NETPOLCTL, run, wait_for
+from netlab import BUILD, NETPOLCTL, fill_socket, run, wait_for
 from report import equal, finish, test
 
 MIRROR = os.environ.get("NETPOL_MIRROR", os.path.join(BUILD, "netpol-mirror"))
@@ -578,23 +578,22 @@ def silent_watch():
 def busy_systemd():
     """mirror: a systemd that does not read its socket holds nothing up"""
     with Pair() as (api, mirror):
-        wait_for(lambda: "READY=1" in mirror.messages(), 60, "READY=1, which is waited for")
         mirror.systemd.is_busy = True
-        filler = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        filler.setblocking(False)
-        for _ in range(10000):
-            try:
-                filler.sendto(b"STATUS=x", f"{mirror.folder.name}/notify")
-            except BlockingIOError:
-                break
-        else:
-            raise AssertionError("systemd's socket does not fill up")
+        fill_socket(f"{mirror.folder.name}/notify")
         api.cut()  # makes it report
         wait_for(lambda: len(api.asked("pods", "watch", allowWatchBookmarks="true")) >= 2, 60, "the next watch")
         time.sleep(0.5)
         api.put(namespace("later"))
         mirror.wait_for_all("systemd does not read")
-        filler.close()
+    with Pair(is_started=False) as (api, mirror):
+        mirror.systemd.is_busy = True
+        fill_socket(f"{mirror.folder.name}/notify")
+        mirror.start()
+        mirror.wait_for_all("systemd does not read from the start")
+        api.put(namespace("later"))
+        mirror.wait_for_all("an event after it")
+        mirror.systemd.is_busy = False
+        wait_for(lambda: "READY=1" in mirror.messages(), 60, "READY=1, when systemd reads again")
 
 
 # ---- Credentials and RBAC ----

@@ -13,7 +13,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from netlab import MODE, NETPOLD, Lab, Pod, run, wait_for
+from netlab import MODE, NETPOLD, Lab, Pod, fill_socket, run, wait_for
 from report import test, finish, equal
 
 A, B = "10.244.1.10", "10.244.1.11"
@@ -340,11 +340,19 @@ def systemd_reads_nothing():
     """notify: netpold does not wait for a systemd that does not read its messages"""
     with StateLab() as lab:
         lab.write_policy_file("p.yaml", deny("a"))
-        lab.start(**lab.listen())
+        environment = lab.listen()
+        fill_socket(f"{lab.dir}/notify")
+        lab.start_without_waiting(**environment)
+        wait_for_isolated(lab, [A], "the first files")
+        lab.daemon.send_signal(signal.SIGHUP)
         for i in range(40):
             lab.write_policy_file("p.yaml", deny(*("ab" if i % 2 else "a")))
             time.sleep(0.05)
         wait_for_isolated(lab, [A, B], "the last change")
+        got = lab.messages()
+        equal([m for m in got if m.startswith("READY")], [], "messages that found no room")
+        lab.write_policy_file("p.yaml", deny("a"))
+        lab.wait_for_message("READY=1")
         lab.stop()
 
 
