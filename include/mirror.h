@@ -21,7 +21,6 @@
 #include "mirror/files.h"
 
 #define MIRROR_CONF_DEFAULT "/etc/netpol/netpol.conf"
-#define MIRROR_STATUS_FILE "status.json"
 #define MIRROR_METRICS_FILE "mirror.prom"
 
 typedef struct MirrorOptions {

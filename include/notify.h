@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
-#include <stdbool.h>
-
 /*
  * notify: messages to systemd, sent without waiting. If systemd's socket is full the message is
  * dropped: STATUS= and WATCHDOG=1 come again, and without RELOADING=1 systemd does not show that we
- * reload. READY=1 must arrive: it is tried again before each later message. One thread calls these.
+ * reload. READY=1 must arrive: who sends it tries again.
  */
+#include <stdbool.h>
 
-void notify_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void notify_ready(void); /* READY=1 */
+/* False: systemd's socket is full. True also without systemd. */
+
+bool notify_send(const char *format, ...) __attribute__((format(printf, 1, 2)));

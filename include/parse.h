@@ -178,6 +178,8 @@ typedef struct Settings {
 } Settings;
 
 #define ATTACHMENTS_AUTO "auto"
+#define MIRROR_STATUS_FILE                                                                         \
+	"status.json" /* in mirror_directory: what netpol-mirror says of itself */
 
 extern const char *const BRIDGE_MODE_TEXT[];  /* by BridgeMode, NULL-terminated */
 extern const char *const SENDERS_MODE_TEXT[]; /* NULL-terminated */

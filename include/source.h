@@ -47,6 +47,19 @@ typedef struct SourceFile {
 /* Writes all of it to an open file, however often write() takes a part. 0 or -errno. */
 int source_file_write(int fd, const char *text, size_t n);
 /*
+ * Writes n bytes to the file of this name in a directory (a descriptor), through the temp file
+ * ".new", which is renamed: a reader sees the old file or the new one, complete. Everybody may read
+ * it, whatever the umask is. modified_s: its time, since 1970; 0: now. 0 or -errno.
+ */
+int source_file_replace(
+	int directory, const char *name, const char *text, size_t n, int64_t modified_s);
+/*
+ * Reads a whole file of at most so many bytes into the arena, NUL-terminated. Returns 0 or -errno:
+ * -EINVAL: it is no regular file; -EFBIG.
+ */
+int source_text_read(
+	Arena *arena, const char *path, size_t n_max, const char **ret_text, size_t *ret_n);
+/*
  * Reads and parses the file `name` of the directory (a descriptor). It refuses symbolic links that
  * lead out of the directory, what is no regular file, what everybody may write, and what is too
  * big. The Source of a file that is refused or cannot be read has the reason as its only error.

@@ -276,23 +276,6 @@ static bool has_content(int folder, const char *name, const char *text, size_t n
 	return is_same;
 }
 
-/* Through a temp file, whose name netpold ignores; readable by all, whatever the umask is. */
-static int replace_file(int folder, const char *name, const char *text, size_t n)
-{
-	static const char temp[] = ".new";
-	int r, fd = openat(
-		       folder, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-
-	if (fd < 0)
-		return -errno;
-	r = fchmod(fd, 0644) < 0 ? -errno : source_file_write(fd, text, n);
-	if (close(fd) < 0 && r == 0)
-		r = -errno;
-	if (r == 0 && renameat(folder, temp, folder, name) < 0)
-		r = -errno;
-	return r;
-}
-
 static int write_file(Files *files, ApiKind kind, StoreFile *file, bool can_wait, size_t *n_written)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
@@ -311,7 +294,7 @@ static int write_file(Files *files, ApiKind kind, StoreFile *file, bool can_wait
 	} else {
 		text = file_text(arena, kind, &objects, &n);
 		if (!has_content(folder, file->name, text, n)) {
-			r = replace_file(folder, file->name, text, n);
+			r = source_file_replace(folder, file->name, text, n, 0);
 			*n_written += r == 0;
 		}
 	}
@@ -410,12 +393,4 @@ int files_mark_complete(Files *files, const bool is_ready[API_KIND_N])
 	if (r == 0 && is_ready[API_NAMESPACES] && is_ready[API_PODS])
 		r = mark_complete(files, true);
 	return r;
-}
-
-bool files_have_changes(const Files *files)
-{
-	for (int i = 0; i < API_KIND_N; i++)
-		if (store_has_changes(files->stores[i]))
-			return true;
-	return false;
 }

@@ -11,8 +11,7 @@
 #define BACKOFF_MS_MIN 1000
 #define BACKOFF_MS_MAX 30000
 #define CONNECT_MS_MAX 10000   /* where nobody answers, nobody is overloaded by asking again */
-#define FORBIDDEN_MS_MAX 60000 /* a server that has just started forbids everything for a moment   \
-				*/
+#define FORBIDDEN_MS_MAX 60000 /* grows to that: a server that has just started forbids all */
 #define RETRY_AFTER_S_MAX 300  /* a server that is wrong must not stop us for days */
 #define WATCH_FAILURES_MAX 3   /* refused, or without a word, so often in a row: list again */
 #define WATCH_APART_MS_MIN 1000

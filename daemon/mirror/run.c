@@ -7,6 +7,7 @@
  * and, once all kinds were listed, each answer that brings something -> (timer: a moment, for a
  * burst) -> files.
  */
+#include "clock.h"
 #include "mirror_status.h"
 #include "notify.h"
 #include "server.h"
@@ -21,12 +22,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SETTLE_USEC 1000	 /* how long a burst is gathered before files are written */
-#define WRITE_SHARE 2		 /* after a write, a pause of so many times what it took */
-#define WRITE_RETRY_USEC 1000000 /* after an error */
-#define REPORT_USEC 5000000	 /* how often the status is written */
-#define CHECK_USEC 5000000	 /* how often a part of the files is compared with the disk */
-#define REPORT_SOON_USEC 200000	 /* after a change of it */
+#define SETTLE_USEC 1000	  /* how long a burst is gathered before files are written */
+#define WRITE_SHARE 2		  /* after a write, a pause of so many times what it took */
+#define WRITE_RETRY_USEC 1000000  /* after an error */
+#define REPORT_USEC 5000000	  /* how often the status is written at least, */
+#define REPORT_APART_USEC 1000000 /* and at most */
+#define CHECK_USEC 5000000	  /* how often a part of the files is compared with the disk */
 #define PROMISE_S 120 /* docs/service.md, .alive: netpold warns if we are silent for so long */
 
 typedef struct Mirror Mirror;
@@ -56,10 +57,12 @@ struct Mirror {
 	sd_event_source *write, *report;
 	uint64_t write_not_before; /* CLOCK_MONOTONIC */
 	uint64_t files_written;
-	uint64_t check_at; /* CLOCK_MONOTONIC: of the next files_check() */
-	unsigned turn;	   /* of files_check() */
-	int files_error;   /* -errno of the last write; 0: none */
+	uint64_t report_not_before; /* CLOCK_MONOTONIC */
+	uint64_t check_at;	    /* CLOCK_MONOTONIC: of the next files_check() */
+	unsigned turn;		    /* of files_check() */
+	int files_error;	    /* -errno of the last write; 0: none */
 	bool is_ready;
+	bool owes_ready; /* READY=1 is still to be sent */
 	int64_t started_at, connected_at;
 };
 
@@ -78,14 +81,6 @@ static void log_line(int priority, const char *format, ...)
 	vfprintf(stderr, format, arguments);
 	va_end(arguments);
 	fputc('\n', stderr);
-}
-
-static uint64_t now_usec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 /* Unless it is armed for an earlier time. */
@@ -133,22 +128,15 @@ static MirrorStatus status_now(const Mirror *m)
 	return status;
 }
 
+/* modified_at: the file's time; 0: now. 0 or -errno. */
 static int write_text(const char *folder, const char *name, const char *text, int64_t modified_at)
 {
-	ARENA_CLEANUP Arena *arena = arena_new();
-	const char *path = arena_printf(arena, "%s/%s", folder, name);
-	const char *temp = arena_printf(arena, "%s/.%s.new", folder, name);
-	const struct timespec times[] = {{modified_at, 0}, {modified_at, 0}};
-	int r = 0, fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	int r, fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
-	if (fchmod(fd, 0644) < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) ||
-		(modified_at && futimens(fd, times) < 0))
-		r = -EIO;
+	r = source_file_replace(fd, name, text, strlen(text), modified_at);
 	close(fd);
-	if (r == 0 && rename(temp, path) < 0)
-		r = -errno;
 	return r;
 }
 
@@ -163,7 +151,7 @@ static int write_promise(const Mirror *m, int64_t heard_at)
 	return write_text(folder, "mirror", arena_printf(arena, "%d\n", PROMISE_S), heard_at);
 }
 
-static void write_report(const Mirror *m)
+static void write_report(Mirror *m)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
 	MirrorStatus status = status_now(m);
@@ -172,8 +160,15 @@ static void write_report(const Mirror *m)
 	write_text(m->directory, MIRROR_METRICS_FILE, mirror_status_metrics(arena, &status), 0);
 	if (m->is_ready && m->files_error == 0)
 		write_promise(m, status.heard_at ? status.heard_at : m->started_at);
+	if (m->owes_ready)
+		m->owes_ready = !notify_send("READY=1");
 	notify_send("STATUS=%s", mirror_status_line(arena, &status));
 	notify_send("WATCHDOG=1");
+}
+
+static void report_soon(Mirror *m)
+{
+	arm(m->report, m->report_not_before);
 }
 
 /* ---- Files ---- */
@@ -192,14 +187,14 @@ static bool is_complete(const Mirror *m)
 	return has_any;
 }
 
-static void say_ready(const Mirror *m)
+static void say_ready(Mirror *m)
 {
 	for (int i = 0; i < API_KIND_N; i++)
 		if (!reflector_is_listed(m->kinds[i].reflector))
 			log_line(LOG_WARNING, "%s: RBAC forbids them: none is known",
 				API_KIND_TEXT[i]);
 	log_line(LOG_INFO, "%s: all that may be listed was listed and written", m->server);
-	notify_ready();
+	m->owes_ready = true;
 }
 
 /* The promise comes before what makes netpold believe that this is all. 0 or -errno. */
@@ -211,8 +206,8 @@ static int write_all(Mirror *m, const bool is_listed[API_KIND_N], size_t *ret_n)
 		return r;
 	if (!m->is_ready) {
 		m->is_ready = true;
-		write_report(m);
 		say_ready(m);
+		write_report(m);
 	}
 	return files_mark_complete(m->files, is_listed);
 }
@@ -238,7 +233,7 @@ static int on_write(sd_event_source *source, uint64_t usec, void *context)
 	m->files_error = r;
 	if (r < 0)
 		arm(m->write, end + WRITE_RETRY_USEC);
-	arm(m->report, end + REPORT_SOON_USEC);
+	report_soon(m);
 	return 0;
 }
 
@@ -261,6 +256,7 @@ static int on_report(sd_event_source *source, uint64_t usec, void *context)
 		write_soon(m);
 	}
 	write_report(m);
+	m->report_not_before = now_usec() + REPORT_APART_USEC;
 	sd_event_source_set_time(m->report, now_usec() + REPORT_USEC);
 	sd_event_source_set_enabled(m->report, SD_EVENT_ONESHOT);
 	return 0;
@@ -351,7 +347,7 @@ static void on_end(void *context, const char *error)
 	if (reflector_error(kind->reflector, &words) == REFLECT_E_CONNECTION)
 		m->connected_at = 0;
 	write_soon(m);
-	arm(m->report, now_usec() + REPORT_SOON_USEC);
+	report_soon(m);
 	ask(kind);
 }
 
@@ -438,22 +434,6 @@ static void close_all(Mirror *m)
 	sd_event_unref(m->event);
 }
 
-/* The kubeconfig: the option, else $KUBECONFIG, else systemd's LoadCredential=, else the setting.
- */
-static const char *choose_kubeconfig(
-	Arena *arena, const MirrorOptions *options, const Settings *settings)
-{
-	const char *from_environment = getenv("KUBECONFIG");
-	const char *credentials = getenv("CREDENTIALS_DIRECTORY"), *path;
-
-	if (options->kubeconfig)
-		return options->kubeconfig;
-	if (from_environment && *from_environment)
-		return from_environment;
-	path = credentials ? arena_printf(arena, "%s/kubeconfig", credentials) : NULL;
-	return path && access(path, R_OK) == 0 ? path : settings->mirror_kubeconfig;
-}
-
 /* False: with the reasons on standard error. */
 static bool read_options(Mirror *m, Arena *arena, const MirrorOptions *options)
 {
@@ -463,8 +443,10 @@ static bool read_options(Mirror *m, Arena *arena, const MirrorOptions *options)
 
 	if (r == 0) {
 		m->directory = options->directory ? options->directory : settings.mirror_directory;
-		m->kubeconfig = choose_kubeconfig(arena, options, &settings);
-		r = server_check(arena, m->kubeconfig, &diags, &m->server);
+		m->kubeconfig = server_choose_kubeconfig(
+			arena, options->kubeconfig, settings.mirror_kubeconfig, &diags);
+		r = m->kubeconfig ? server_check(arena, m->kubeconfig, &diags, &m->server)
+				  : PARSE_E_INVALID;
 	}
 	for (size_t i = 0; i < diags.list.n; i++)
 		log_line(diags.list.at[i].severity == SEVERITY_ERROR ? LOG_ERR : LOG_WARNING, "%s",

@@ -2,8 +2,6 @@
 /* The kubeconfig as options of curl: see server.h. */
 #include "server.h"
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 void server_lists_free(ServerLists *lists)
@@ -13,33 +11,16 @@ void server_lists_free(ServerLists *lists)
 	*lists = (ServerLists){};
 }
 
-/* Reads a file of at most KUBECONFIG_BYTES_MAX into the arena. NULL, or what is wrong. */
+/* NULL, or what is wrong. */
 static const char *read_file(Arena *arena, const char *path, const char **ret_text, size_t *ret_n)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
-	const char *error = NULL;
-	char *text;
-	ssize_t n;
+	int r = source_text_read(arena, path, KUBECONFIG_BYTES_MAX, ret_text, ret_n);
 
-	if (fd < 0)
-		return strerror(errno);
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		error = "no regular file";
-	else if ((size_t)st.st_size > KUBECONFIG_BYTES_MAX)
-		error = "larger than 1 MiB";
-	if (error) {
-		close(fd);
-		return error;
-	}
-	text = arena_alloc(arena, (size_t)st.st_size + 1);
-	n = read(fd, text, (size_t)st.st_size);
-	if (n < 0)
-		error = strerror(errno);
-	close(fd);
-	*ret_text = text;
-	*ret_n = n < 0 ? 0 : (size_t)n;
-	return error;
+	if (r == -EINVAL)
+		return "no regular file";
+	if (r == -EFBIG)
+		return "larger than 1 MiB";
+	return r < 0 ? strerror(-r) : NULL;
 }
 
 /* 0 or PARSE_E_INVALID. */
@@ -61,6 +42,42 @@ static int load(Arena *arena, const char *path, Kubeconfig *ret_config, Diags *d
 	r = kubeconfig_parse(arena, path, text, n, ret_config, diags);
 	diags_excerpt(diags, text, n);
 	return r;
+}
+
+/*
+ * kubectl merges the files of a list. A service has one file, of which one can say who may read it
+ * and when it is renewed. False: the list has several, which is said in diags.
+ */
+static bool take_only_one(Arena *arena, const char *list, const char **ret_path, Diags *diags)
+{
+	const char *separator = ":";
+	char *rest, *path = strtok_r(arena_strdup(arena, list), separator, &rest);
+
+	*ret_path = path;
+	for (const char *other = path; other; other = strtok_r(NULL, separator, &rest))
+		if (strcmp(path, other) != 0) {
+			DIAG_ERROR(diags, ((Origin){.file = "$KUBECONFIG"}), "refused",
+				"\"kubectl config view --flatten --raw\" makes one of them",
+				"it names several files, and netpol-mirror reads one: %s", list);
+			return false;
+		}
+	return true;
+}
+
+const char *server_choose_kubeconfig(
+	Arena *arena, const char *option, const char *setting, Diags *diags)
+{
+	const char *list = getenv("KUBECONFIG"), *credentials = getenv("CREDENTIALS_DIRECTORY");
+	const char *path = NULL;
+
+	if (option)
+		return option;
+	if (list && !take_only_one(arena, list, &path, diags))
+		return NULL;
+	if (path)
+		return path;
+	path = credentials ? arena_printf(arena, "%s/kubeconfig", credentials) : NULL;
+	return path && access(path, R_OK) == 0 ? path : setting;
 }
 
 int server_check(Arena *arena, const char *kubeconfig, Diags *diags, const char **ret_server)

@@ -14,6 +14,12 @@ typedef struct ServerLists {
 
 void server_lists_free(ServerLists *lists);
 /*
+ * The path of the kubeconfig: the command line's option (NULL: none), else $KUBECONFIG, else
+ * systemd's LoadCredential=, else the setting. NULL: $KUBECONFIG names several, said in diags.
+ */
+const char *server_choose_kubeconfig(
+	Arena *arena, const char *option, const char *setting, Diags *diags);
+/*
  * Sets where the request for this path goes, whom it trusts and who we are. Returns NULL, or what
  * is wrong, in the arena.
  */

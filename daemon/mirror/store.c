@@ -105,17 +105,6 @@ void store_remove_file(Store *store, StoreFile *file)
 	free(file);
 }
 
-bool store_has_changes(const Store *store)
-{
-	const StoreFile *file;
-	size_t cursor = 0;
-
-	while ((file = store_next_file(store, &cursor)))
-		if (file->is_changed)
-			return true;
-	return false;
-}
-
 /* ---- Objects ---- */
 static uint32_t object_hash(const char *namespace, const char *name)
 {

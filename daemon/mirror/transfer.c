@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* libcurl in the event loop: see transfer.h. */
 #include "transfer.h"
+#include "clock.h"
 #include "server.h"
 #include <assert.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #define CONNECT_S 10
 /* Of TCP: a probe after so long without traffic; and how long what we sent may stay unanswered */
@@ -33,14 +33,6 @@ struct Transfer {
 	bool is_fresh; /* the last request has failed: its connection must not be used again */
 	char error[CURL_ERROR_SIZE];
 };
-
-static uint64_t now_usec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 /* ---- The end of a request ---- */
 static void begin_once(Transfer *t)

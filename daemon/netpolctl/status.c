@@ -109,7 +109,7 @@ static void print_text(const Report *report, const Answer *answer)
 static void print_mirror(const Ctl *ctl, const Report *report)
 {
 	const char *folder = ctl->settings.mirror_directory;
-	const char *path = arena_printf(ctl->arena, "%s/" RUN_STATUS_FILE, folder);
+	const char *path = arena_printf(ctl->arena, "%s/" MIRROR_STATUS_FILE, folder);
 	Texts lines = {};
 	bool is_read = false;
 	int r;

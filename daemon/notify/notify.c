@@ -13,8 +13,6 @@
 
 #define MESSAGE_MAX 2048
 
-static bool owes_ready; /* READY=1 could not be sent yet */
-
 /*
  * sd_notify() blocks while the receiving socket's queue is full. systemd has one socket for all
  * services and stops reading it when it has crashed; a firewall must go on then. False: it is full.
@@ -42,32 +40,16 @@ static bool send_without_waiting(const char *path, const char *text)
 	return !is_full;
 }
 
-static void send_owed(const char *path)
-{
-	if (owes_ready)
-		owes_ready = !send_without_waiting(path, "READY=1");
-}
-
-void notify_ready(void)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-
-	owes_ready = path != NULL;
-	if (path)
-		send_owed(path);
-}
-
-void notify_send(const char *format, ...)
+bool notify_send(const char *format, ...)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	char text[MESSAGE_MAX];
 	va_list arguments;
 
 	if (!path)
-		return;
+		return true;
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	send_owed(path);
-	send_without_waiting(path, text);
+	return send_without_waiting(path, text);
 }

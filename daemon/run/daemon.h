@@ -52,7 +52,8 @@ typedef struct Daemon {
 	int64_t checked_at;  /* of the last update or health check; seconds since the epoch */
 	uint64_t event_usec; /* the first event of a file since the last update; 0: none */
 	Histogram changes;   /* from there to the commit */
-	bool is_ready;	     /* READY=1 was sent */
+	bool is_ready;	     /* enforcement has begun */
+	bool owes_ready;     /* READY=1 is still to be sent */
 	bool is_unwatched;   /* the last update could not watch all directories */
 } Daemon;
 

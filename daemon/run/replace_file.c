@@ -4,22 +4,15 @@
 #include "source.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 int replace_file(const char *dir, const char *name, const char *text, size_t n)
 {
-	ARENA_CLEANUP Arena *arena = arena_new();
-	const char *path = arena_printf(arena, "%s/%s", dir, name);
-	const char *temp = arena_printf(arena, "%s/.%s.new", dir, name);
-	int r, fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	int r, fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
-	r = fchmod(fd, 0644) < 0 ? -errno : source_file_write(fd, text, n);
+	r = source_file_replace(fd, name, text, n, 0);
 	close(fd);
-	if (r == 0 && rename(temp, path) < 0)
-		r = -errno;
 	return r;
 }

@@ -4,7 +4,6 @@
 #include <stddef.h>
 
 /*
- * Writes n bytes to DIR/NAME, through a temp file that is renamed: a reader sees the old file or
- * the new one, complete. Everybody may read it, whatever the umask is. 0 or -errno.
+ * Writes n bytes to DIR/NAME as source_file_replace() does. 0 or -errno.
  */
 int replace_file(const char *dir, const char *name, const char *text, size_t n);

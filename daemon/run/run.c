@@ -142,6 +142,7 @@ static void check_health(Daemon *d)
 	denial_counter_save(d->denial_counter, d->keeper, false);
 	if (!state_keeper_is_saved(d->keeper))
 		state_keeper_retry(d->keeper);
+	update_say_ready(d);
 	if (faults_is_empty(&d->faults))
 		notify_send("WATCHDOG=1");
 	d->checked_at = time(NULL);
@@ -240,8 +241,8 @@ static void reload(Daemon *d)
 	denials_check(d->denials);
 	update_start_from_scratch(d);
 	update_all(d);
-	if (d->is_ready)
-		notify_ready();
+	d->owes_ready = d->is_ready;
+	update_say_ready(d);
 }
 
 static void on_host_name(void *context)

@@ -143,13 +143,12 @@ static void schedule_withdrawal(Daemon *d, bool is_updated)
 		timer_start_at(d->withdrawal, next * 1000);
 }
 
-/* READY=1, once enforcement has begun. */
-static void say_ready(Daemon *d)
+void update_say_ready(Daemon *d)
 {
-	if (d->is_ready || enforcer_record(d->enforcer)->generation == 0)
-		return;
-	notify_ready();
-	d->is_ready = true;
+	if (!d->is_ready && enforcer_record(d->enforcer)->generation != 0)
+		d->is_ready = d->owes_ready = true;
+	if (d->owes_ready)
+		d->owes_ready = !notify_send("READY=1");
 }
 
 /*
@@ -181,7 +180,7 @@ int update_all(Daemon *d)
 		histogram_add(&d->changes, clock_usec() - d->event_usec);
 	d->event_usec = r == 0 ? 0 : d->event_usec;
 	d->checked_at = time(NULL);
-	say_ready(d);
+	update_say_ready(d);
 	schedule_withdrawal(d, r == 0);
 	reporter_report(d->reporter);
 	update_follow_up(d);

@@ -10,6 +10,8 @@
 int update_once(Daemon *d);
 /* Watches the feeds, updates, reports, and schedules what follows. Errors as of update_once(). */
 int update_all(Daemon *d);
+/* READY=1, once enforcement has begun; tries again if systemd could not take it. */
+void update_say_ready(Daemon *d);
 /* The next update reads all files, and compiles all of them. */
 void update_start_from_scratch(Daemon *d);
 /* Repairs what others have changed in our tables. context: the Daemon. */

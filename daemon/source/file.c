@@ -114,6 +114,55 @@ int source_file_write(int fd, const char *text, size_t n)
 	return 0;
 }
 
+int source_file_replace(
+	int directory, const char *name, const char *text, size_t n, int64_t modified_s)
+{
+	static const char temp[] = ".new"; /* hidden: who reads the directory ignores it */
+	const struct timespec times[] = {{modified_s, 0}, {modified_s, 0}};
+	int r, fd = openat(directory, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+		       0644);
+
+	if (fd < 0)
+		return -errno;
+	r = fchmod(fd, 0644) < 0 ? -errno : source_file_write(fd, text, n);
+	if (r == 0 && modified_s && futimens(fd, times) < 0)
+		r = -errno;
+	if (close(fd) < 0 && r == 0)
+		r = -errno;
+	if (r == 0 && renameat(directory, temp, directory, name) < 0)
+		r = -errno;
+	return r;
+}
+
+int source_text_read(
+	Arena *arena, const char *path, size_t n_max, const char **ret_text, size_t *ret_n)
+{
+	struct stat st;
+	ssize_t n = -1;
+	char *text = NULL;
+	int r = 0, fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0)
+		r = -errno;
+	else if (!S_ISREG(st.st_mode))
+		r = -EINVAL;
+	else if ((size_t)st.st_size > n_max)
+		r = -EFBIG;
+	if (r == 0) {
+		text = arena_alloc(arena, (size_t)st.st_size + 1);
+		n = read(fd, text, (size_t)st.st_size);
+		r = n < 0 ? -errno : 0;
+	}
+	close(fd);
+	if (r < 0)
+		return r;
+	*ret_text = text;
+	*ret_n = (size_t)n;
+	return 0;
+}
+
 /* The path of an open file, with all symbolic links resolved by the kernel. 0 or -errno. */
 static int resolve_path(int fd, char ret_path[PATH_MAX])
 {

@@ -4,8 +4,6 @@
  */
 #include "source.h"
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,37 +18,13 @@ void settings_host_name(char ret_name[HOST_NAME_MAX + 1])
 			*c |= 0x20;
 }
 
-/* Reads the whole file into the arena, NUL-terminated. Returns 0 or -errno. */
-static int read_small_file(Arena *arena, const char *path, const char **ret_text, size_t *ret_n)
-{
-	struct stat st;
-	ssize_t n;
-	char *text;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (size_t)st.st_size > SETTINGS_BYTES_MAX) {
-		close(fd);
-		return S_ISREG(st.st_mode) ? -EFBIG : -EINVAL;
-	}
-	text = arena_alloc(arena, (size_t)st.st_size + 1);
-	n = read(fd, text, (size_t)st.st_size);
-	close(fd);
-	if (n < 0)
-		return -EIO;
-	*ret_text = text;
-	*ret_n = (size_t)n;
-	return 0;
-}
-
 int settings_load(
 	Arena *arena, const char *path, bool may_be_absent, Settings *settings, Diags *diags)
 {
 	char host[HOST_NAME_MAX + 1];
 	const char *text = NULL;
 	size_t n = 0;
-	int r = read_small_file(arena, path, &text, &n);
+	int r = source_text_read(arena, path, SETTINGS_BYTES_MAX, &text, &n);
 	Origin origin = {.file = arena_strdup(arena, path)};
 
 	settings_host_name(host);

@@ -43,4 +43,3 @@ int files_mark_complete(Files *files, const bool is_ready[API_KIND_N]);
  */
 #define FILES_TURNS 12
 void files_check(Files *files, unsigned turn);
-bool files_have_changes(const Files *files);

@@ -61,5 +61,3 @@ void store_mark_file(Store *store, const char *name);
 StoreFile *store_next_file(const Store *store, size_t *cursor);
 /* Forgets the file, which has no objects. Not during store_next_file(). */
 void store_remove_file(Store *store, StoreFile *file);
-/* Whether a file is marked as changed. */
-bool store_has_changes(const Store *store);

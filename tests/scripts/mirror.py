@@ -137,13 +137,16 @@ class Mirror:
         if ended and kind is None:
             raise AssertionError(f"netpol-mirror ended with status {ended}")
 
-    def start(self, *options, kubeconfig=None):
+    def start(self, *options, kubeconfig=None, environment=None):
+        """kubeconfig: "" for none on the command line."""
+        if kubeconfig != "":
+            options = ("--kubeconfig", kubeconfig or self.api.kubeconfig, *options)
         self.n_logs += 1
-        environment = {k: v for k, v in os.environ.items() if k not in ("JOURNAL_STREAM", "KUBECONFIG")}
+        inherited = {k: v for k, v in os.environ.items() if k not in ("JOURNAL_STREAM", "KUBECONFIG")}
+        more = dict(environment or {}, NOTIFY_SOCKET=f"{self.folder.name}/notify")
         with open(self.log_path, "w") as log:
             self.process = subprocess.Popen(
-                [MIRROR, "--kubeconfig", kubeconfig or self.api.kubeconfig, "--directory", self.dir, *options],
-                stdout=log, stderr=log, env=dict(environment, NOTIFY_SOCKET=f"{self.folder.name}/notify"))
+                [MIRROR, "--directory", self.dir, *options], stdout=log, stderr=log, env=dict(inherited, **more))
 
     def stop(self, sig=signal.SIGTERM):
         self.process.send_signal(sig)
@@ -745,6 +748,17 @@ def refused_kubeconfigs():
         mirror.process = None
 
 
+def kubeconfig_of_environment():
+    """mirror: $KUBECONFIG names the file; a list of several is refused with words"""
+    with Pair(is_started=False) as (api, mirror):
+        mirror.start(kubeconfig="", environment={"KUBECONFIG": f"{api.kubeconfig}:/nowhere/config"})
+        equal(mirror.process.wait(60), 1, "the exit status")
+        equal('error: it names several files, and netpol-mirror reads one: ' in mirror.log() and
+              "kubectl config view --flatten --raw" in mirror.log(), True, mirror.log())
+        mirror.start(kubeconfig="", environment={"KUBECONFIG": f":{api.kubeconfig}:{api.kubeconfig}:"})
+        mirror.wait_for_all("one file, named twice")
+
+
 # ---- Size ----
 def large_list():
     """mirror: a large list, and a burst of events after it"""
@@ -772,7 +786,8 @@ def large_list():
 for case in (writes_files, follows_events, moves_between_nodes, waits_for_namespace, first_start_is_whole,
              restart_keeps_files, says_that_it_is_complete, refused_lists, expired_page, bad_answers, slow_bytes, streams,
              odd_events, unknown_events, another_history, endless_list, server_goes_away, busy_systemd, expired_token, forbidden_kind,
-             other_certificate, client_certificate, refused_kubeconfigs, large_list):
+             other_certificate, client_certificate, refused_kubeconfigs, kubeconfig_of_environment,
+             large_list):
     test(case)
 if HAS_TIME:
     test(silent_watch)

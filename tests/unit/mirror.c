@@ -917,12 +917,24 @@ static void take_away(Disk *disk, ApiKind kind, const char *namespace, const cha
 	cr_assert(store_take(disk->stores[kind], API_DELETED, &object));
 }
 
+static bool has_changes(const Disk *disk)
+{
+	for (int i = 0; i < API_KIND_N; i++) {
+		size_t cursor = 0;
+
+		for (StoreFile *file; (file = store_next_file(disk->stores[i], &cursor));)
+			if (file->is_changed)
+				return true;
+	}
+	return false;
+}
+
 static size_t write_all(Disk *disk)
 {
 	size_t n;
 
 	cr_assert_eq(files_write(disk->files, ALL, &n), 0);
-	cr_assert(!files_have_changes(disk->files));
+	cr_assert(!has_changes(disk));
 	return n;
 }
 
@@ -1048,7 +1060,7 @@ Test(mirror, what_cannot_be_written_is_tried_again)
 	cr_assert_eq(mkdir(arena_printf(arena, "%s/inventory/.new", root), 0755), 0);
 	cr_assert_lt(files_write(disk.files, ALL, &n), 0);
 	cr_assert_eq(n, 0);
-	cr_assert(files_have_changes(disk.files));
+	cr_assert(has_changes(&disk));
 	cr_assert_eq(rmdir(arena_printf(arena, "%s/inventory/.new", root)), 0);
 	cr_assert_eq(write_all(&disk), 2);
 	disk_end(&disk);
