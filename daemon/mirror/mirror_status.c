@@ -128,18 +128,41 @@ const char *mirror_status_metrics(Arena *arena, const MirrorStatus *status)
 }
 
 /* ---- One line ---- */
+/* NULL: nothing is wrong. */
+static const char *kind_error(const MirrorStatus *status, int i)
+{
+	const char *words;
+
+	if (reflector_error(status->kinds[i].reflector, &words) == REFLECT_E_NONE)
+		return NULL;
+	return words ? words : "";
+}
+
+/* What is wrong with the kind, and with all after it in the same way; once. */
+static void add_kind_error(Buf *buf, const MirrorStatus *status, int i)
+{
+	const char *words = kind_error(status, i);
+
+	for (int other = 0; words && other < i; other++)
+		if (text_is_equal(kind_error(status, other), words))
+			return;
+	if (!words)
+		return;
+	buf_add(buf, API_KIND_TEXT[i]);
+	for (int other = i + 1; other < API_KIND_N; other++)
+		if (text_is_equal(kind_error(status, other), words))
+			buf_printf(buf, ", %s", API_KIND_TEXT[other]);
+	buf_printf(buf, ": %s; ", words);
+}
+
 const char *mirror_status_line(Arena *arena, const MirrorStatus *status)
 {
 	Buf buf = {.arena = arena};
 
 	if (status->files)
 		buf_printf(&buf, "files cannot be written: %s; ", status->files);
-	for (int i = 0; i < API_KIND_N; i++) {
-		const char *words;
-
-		if (reflector_error(status->kinds[i].reflector, &words) != REFLECT_E_NONE)
-			buf_printf(&buf, "%s: %s; ", API_KIND_TEXT[i], words ? words : "");
-	}
+	for (int i = 0; i < API_KIND_N; i++)
+		add_kind_error(&buf, status, i);
 	if (status->connected_at)
 		buf_printf(&buf, "connected since %s, ", text_of_time(arena, status->connected_at));
 	if (status->heard_at)

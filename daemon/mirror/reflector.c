@@ -249,7 +249,7 @@ static ReflectorError error_of_code(unsigned code)
 static void take_refusal(Reflector *r, unsigned code, const ApiStatus *status)
 {
 	ReflectorError error = error_of_code(code);
-	const char *words = *status->message ? status->message : status->reason;
+	const char *words = *status->message ? status->message : status->reason, *hint = "";
 
 	set_retry_after(r, status->retry_after_s);
 	/* an older server does not know sendInitialEvents: that is no failure */
@@ -260,7 +260,11 @@ static void take_refusal(Reflector *r, unsigned code, const ApiStatus *status)
 	}
 	if (error == REFLECT_E_GONE)
 		r->failures = 0; /* it answers, after whatever was before */
-	fail(r, error, arena_printf(r->arena, "%u%s%s", code, *words ? ": " : "", words));
+	if (error == REFLECT_E_UNAUTHORIZED)
+		hint = ": the server does not take our credential; a token may have ended";
+	else if (!*words)
+		hint = "no word of the API server's; a proxy in between?";
+	fail(r, error, arena_printf(r->arena, "%u: %s%s", code, words, hint));
 	if (error == REFLECT_E_GONE)
 		list_again(r);
 	else if (r->phase == REFLECT_WATCH)

@@ -15,6 +15,10 @@
 #define UNANSWERED_MS 30000
 #define BUFFER_BYTES (128L << 10)
 
+static const char OTHER_CERTIFICATE[] = "; in the kubeconfig, certificate-authority must be the CA "
+					"of the server's certificate, and "
+					"server or tls-server-name a name in it";
+
 struct Connections {
 	sd_event *event;
 	CURLM *multi;
@@ -64,14 +68,16 @@ static void close_request(Transfer *t)
 
 static void end_request(Transfer *t, CURLcode code, const char *error)
 {
-	char words[CURL_ERROR_SIZE];
+	char words[CURL_ERROR_SIZE + sizeof(OTHER_CERTIFICATE)];
 
 	if (!error && code != CURLE_OK)
 		error = *t->error ? t->error : curl_easy_strerror(code);
 	t->is_fresh = error && code != CURLE_WRITE_ERROR; /* that one was our wish */
-	if (error)
-		error = strncpy(words, error, sizeof(words) - 1);
-	words[sizeof(words) - 1] = '\0';
+	if (error) {
+		snprintf(words, sizeof(words), "%s%s", error,
+			code == CURLE_PEER_FAILED_VERIFICATION ? OTHER_CERTIFICATE : "");
+		error = words;
+	}
 	if (code != CURLE_COULDNT_CONNECT)
 		begin_once(t);
 	close_request(t);

@@ -97,6 +97,7 @@ struct ApiReader {
 	const struct Step *next; /* where the latest key leads; NULL: it is not read */
 	size_t bytes;		 /* since the last object's end */
 	bool has_items, was_fed;
+	char first; /* byte of the answer */
 };
 
 /* ---- Fields ---- */
@@ -327,6 +328,8 @@ void api_reader_set_of_kubelet(ApiReader *r)
 bool api_reader_feed(ApiReader *r, const char *text, size_t n)
 {
 	r->bytes += n;
+	if (!r->was_fed && n > 0)
+		r->first = *text;
 	r->was_fed |= n > 0;
 	if (!json_stream_feed(r->stream, text, n))
 		return false;
@@ -348,9 +351,14 @@ bool api_reader_list(const ApiReader *r, ApiList *ret_list)
 
 const char *api_reader_error(const ApiReader *r)
 {
-	if (r->error)
-		return r->error;
-	return trim_error(r->trim) ? trim_error(r->trim) : json_stream_error(r->stream);
+	const char *error = r->error ? r->error : trim_error(r->trim);
+
+	if (error)
+		return error;
+	error = json_stream_error(r->stream);
+	if (error && r->first == '<')
+		return "HTML in place of JSON: a proxy between us and the API server?";
+	return error ? arena_printf(r->arena, "no JSON: %s", error) : NULL;
 }
 
 void api_object_add_line(Buf *buf, ApiKind kind, uint64_t version, const char *text)

@@ -193,6 +193,7 @@ static void read_user(Reader *reader, const Node *user, const char *file, Kubeco
 {
 	const Node *token = node_field(reader, user, "token", NODE_STRING);
 	const Node *token_file = node_field(reader, user, "tokenFile", NODE_STRING);
+	size_t n_errors = reader->diags->n_errors;
 
 	refuse(reader, user, OF_USER);
 	config->certificate = read_blob(reader, user, file, "client-certificate");
@@ -209,7 +210,8 @@ static void read_user(Reader *reader, const Node *user, const char *file, Kubeco
 		(config->key.text || config->key.file))
 		DIAG_ERROR(reader->diags, user->origin, "required", NULL,
 			"client-certificate and client-key: one of them is missing");
-	else if (!config->token && !config->token_file && !config->key.text && !config->key.file)
+	else if (reader->diags->n_errors == n_errors && !config->token && !config->token_file &&
+		 !config->key.text && !config->key.file)
 		DIAG_WARNING(reader->diags, user->origin, "required",
 			"it is tokenFile, token, or client-certificate and client-key",
 			"the user has no credential: the API server will take us for anonymous");

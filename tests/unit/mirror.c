@@ -144,7 +144,8 @@ Test(mirror, a_policy_keeps_its_whole_spec)
 Test(mirror, what_is_no_answer_is_refused)
 {
 	static const char *const answers[][2] = {
-		{"<html>", "error: lexical error: invalid char in json text."},
+		{"<html>", "error: HTML in place of JSON: a proxy between us and the API server?"},
+		{"no answer", "error: no JSON: lexical error: invalid string in json text."},
 		{"[]", "error: expected an object"},
 		{"7", "error: expected an object"},
 		{"{\"kind\":\"PodList\"}", "error: a PodList without items"},
@@ -657,6 +658,22 @@ Test(mirror, what_is_forbidden_is_said)
 	cr_assert_str_eq(words, "403: no");
 	answer(&side, 200, bookmark(3, true), NULL);
 	cr_assert(!reflector_is_forbidden(side.reflector));
+	side_free(&side);
+}
+
+Test(mirror, an_operator_reads_what_is_wrong)
+{
+	Side side = side_new();
+	const char *words;
+
+	answer(&side, 401, "{\"kind\":\"Status\",\"message\":\"Unauthorized\"}", NULL);
+	reflector_error(side.reflector, &words);
+	cr_assert_str_eq(words,
+		"401: Unauthorized: the server does not take our credential; a token may have "
+		"ended");
+	answer(&side, 502, "<html>", NULL);
+	reflector_error(side.reflector, &words);
+	cr_assert_str_eq(words, "502: no word of the API server's; a proxy in between?");
 	side_free(&side);
 }
 
