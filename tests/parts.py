@@ -152,7 +152,7 @@ PARTS = [
     *(script(name, run=None, is_quick=True) for name in ("golden", "properties", "kubelet_export", "conformance",
                                                          "random_flows")),
     script("mirror", run=None, is_quick=True, long={"NETPOL_LONG": "1", "NETPOL_SIZE": "100000"}),
-    script("mirror_nodes", run=None, long={"NETPOL_ROUNDS": "20"}),
+    script("mirror_nodes", run=None, long={"NETPOL_LONG": "1", "NETPOL_ROUNDS": "20"}),
     script("api_conformance", run=None, is_quick=True, long={"NETPOL_API_OPTIONS": "--emulated-version=1.35"}),
     *(script(name, run=None) for name in ("packets", "corners", "ipvs", "service", "state", "established", "cut",
                                           "odd_starts", "other_paths", "no_gap", "repair", "slow_disk", "chaos",
