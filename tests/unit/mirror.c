@@ -614,6 +614,21 @@ Test(mirror, watches_that_end_at_once_make_no_busy_loop)
 	}
 }
 
+Test(mirror, streams_that_end_at_once_make_no_busy_loop)
+{
+	Side side = side_new();
+	const char *body = arena_printf(arena, "%s%s{\"type\":\"ERROR\",\"object\":{\"code\":410}}",
+		event("ADDED", "a", 3), bookmark(5, true));
+	uint64_t begin = 0;
+
+	for (int i = 0; i < 20; i++) {
+		cr_assert_str_eq(answer_after(&side, 0, 200, body, NULL), STREAM);
+		begin = i == 9 ? side.now_ms : begin;
+	}
+	cr_assert_geq(side.now_ms - begin, 100000);
+	side_free(&side);
+}
+
 Test(mirror, a_list_without_end_is_given_up)
 {
 	Side side = side_new();
