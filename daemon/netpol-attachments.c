@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * netpol-attachments: copies the container runtime's records, which only root may read, to where
- * netpold may: /var/lib/cni/results -> /run/netpol/attachments. A copy has what netpold reads and
+ * netpold may: /var/lib/cni/results -> /run/netpol-attachments. A copy has what netpold reads and
  * nothing else (a record has the whole configuration of the network, too), the record's time, and
  * takes its place by rename. It ends with a record.
  *
  * Runs as root, without any capability and in a mount namespace with these two directories, so that
  * netpold itself needs no right to read files of others: see docs/service.md.
  *
- *     start, lost events, a new directory     synchronise: copy all, remove copies without a record
+ *     start, lost events, another directory   synchronise: copy all, remove copies without a record
  *     a record is closed or renamed           copy
  *     a record is removed                     remove the copy
- *     every ten seconds                       touch .alive/records: netpold warns if that stops
+ *     every second                            is the directory the one that is watched?
+ *     every ten seconds                       write .alive/records: netpold warns if that stops
+ *
+ * .alive/records has a promise only while the directory is watched and every record could be copied
+ * since the last synchronisation. Otherwise it says what is wrong, which netpold reports, and all
+ * is synchronised each second. While there is no directory of records the copies stay.
  *
  * A record that cannot be used is copied as an error, which netpold reports.
  */
@@ -19,32 +24,57 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FROM_DEFAULT "/var/lib/cni/results"
-#define TO_DEFAULT "/run/netpol/attachments"
+#define TO_DEFAULT "/run/netpol-attachments"
+#define TEMP_NAME ".new" /* hidden: netpold does not read it */
 #define ALIVE_MS 10000
 #define ALIVE_PROMISE "30\n" /* seconds */
-#define RETRY_MS 1000	     /* while there is no directory of records */
+#define CHECK_MS 1000
 #define EVENTS                                                                                     \
 	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF |               \
 		IN_MOVE_SELF | IN_ONLYDIR)
+#define PARENT_EVENTS (IN_CREATE | IN_MOVED_TO | IN_ONLYDIR)
 
 typedef struct Copier {
 	const char *from;
-	int from_fd, to_fd; /* directories; from_fd is -1: it is missing */
-	int inotify;	    /* -1: likewise */
-	Arena *scratch;	    /* cleared after each record */
+	char *parent, *name; /* of `from` */
+	int from_fd, to_fd;  /* directories; from_fd is -1: it is missing */
+	int inotify;	     /* -1: there is none */
+	int parent_watch;    /* where the directory would appear */
+	char trouble[256];   /* of the last synchronisation or since; "": none */
+	char told[256];	     /* the trouble that .alive/records has */
+	int64_t told_at;     /* milliseconds, as of now_ms() */
+	Arena *scratch;	     /* cleared after each record */
 } Copier;
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 static void complain(const char *what, const char *name)
 {
 	fprintf(stderr, "netpol-attachments: %s: %s: %s\n", name, what, strerror(errno));
+}
+
+/* The first trouble stays until the next synchronisation. */
+static void fail(Copier *c, const char *what, const char *name)
+{
+	if (!*c->trouble)
+		snprintf(c->trouble, sizeof(c->trouble), "%s: %s: %s", name, what, strerror(errno));
 }
 
 /* ---- One record ---- */
@@ -75,25 +105,57 @@ static char *read_record(Copier *c, const char *name, struct stat *ret_stat, siz
 	return text;
 }
 
-/* By rename, and with the record's time, by which netpold knows which of two is the later one. */
-static void put_copy(Copier *c, const char *name, const char *text, const struct stat *st)
+/*
+ * The file `name` below the copies gets this text, by rename. times: of access and modification;
+ * NULL: now. 0, or -1 with errno.
+ */
+static int replace_file(const Copier *c, const char *temp, const char *name, const char *text,
+	const struct timespec *times)
 {
-	const char *temp = ".new"; /* hidden: netpold does not read it */
 	int fd =
 		openat(c->to_fd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	struct timespec times[] = {st->st_mtim, st->st_mtim};
+	bool is_written = fd >= 0 && source_file_write(fd, text, strlen(text)) == 0 &&
+			  (!times || futimens(fd, times) == 0);
 
-	if (fd < 0 || source_file_write(fd, text, strlen(text)) < 0 || futimens(fd, times) < 0 ||
-		renameat(c->to_fd, temp, c->to_fd, name) < 0)
-		complain("cannot be copied", name);
 	if (fd >= 0)
 		close(fd);
+	return is_written ? renameat(c->to_fd, temp, c->to_fd, name) : -1;
+}
+
+/* Each copy that is replaced is an event for netpold. */
+static bool is_copied(Copier *c, const char *name, const char *text, const struct stat *record)
+{
+	int fd = openat(c->to_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	size_t n = strlen(text);
+	struct stat copy;
+	bool is_equal = false;
+
+	if (fd < 0)
+		return false;
+	if (fstat(fd, &copy) == 0 && S_ISREG(copy.st_mode) && (size_t)copy.st_size == n &&
+		copy.st_mtim.tv_sec == record->st_mtim.tv_sec &&
+		copy.st_mtim.tv_nsec == record->st_mtim.tv_nsec) {
+		char *old = arena_alloc(c->scratch, n + 1);
+
+		is_equal = read(fd, old, n + 1) == (ssize_t)n && memcmp(old, text, n) == 0;
+	}
+	close(fd);
+	return is_equal;
+}
+
+/* With the record's time, by which netpold knows which of two is the later one. */
+static void put_copy(Copier *c, const char *name, const char *text, const struct stat *st)
+{
+	const struct timespec times[] = {st->st_mtim, st->st_mtim};
+
+	if (!is_copied(c, name, text, st) && replace_file(c, TEMP_NAME, name, text, times) < 0)
+		fail(c, "cannot be copied", name);
 }
 
 static void remove_copy(Copier *c, const char *name)
 {
 	if (unlinkat(c->to_fd, name, 0) < 0 && errno != ENOENT)
-		complain("its copy cannot be removed", name);
+		fail(c, "its copy cannot be removed", name);
 }
 
 static const char *first_error(const Source *source)
@@ -152,12 +214,17 @@ static void for_each_name(Copier *c, int directory, void (*fn)(Copier *c, const 
 	DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
 
 	if (!stream) {
-		complain("cannot be listed", c->from);
+		fail(c, "cannot be listed", c->from);
+		if (fd >= 0)
+			close(fd);
 		return;
 	}
-	for (struct dirent *d; (d = readdir(stream));)
+	errno = 0;
+	for (struct dirent *d; (d = readdir(stream)); errno = 0)
 		if (d->d_name[0] != '.')
 			fn(c, d->d_name);
+	if (errno)
+		fail(c, "cannot be listed", c->from);
 	closedir(stream);
 }
 
@@ -169,6 +236,7 @@ static void remove_without_record(Copier *c, const char *name)
 		remove_copy(c, name);
 }
 
+/* ---- The directory of records ---- */
 static void close_from(Copier *c)
 {
 	if (c->from_fd >= 0)
@@ -178,26 +246,80 @@ static void close_from(Copier *c)
 	c->from_fd = c->inotify = -1;
 }
 
-/*
- * Opens the directory and watches it, then copies what is in it: what changes in between is an
- * event. While the directory is missing the copies stay.
- */
-static void open_from(Copier *c)
+static void watch(Copier *c)
 {
-	close_from(c);
 	c->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	c->from_fd = open(c->from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (c->from_fd < 0 || inotify_add_watch(c->inotify, c->from, EVENTS) < 0) {
-		if (errno != ENOENT)
-			complain("cannot be watched", c->from);
-		close_from(c);
+	if (c->inotify < 0) {
+		fail(c, "cannot be watched", c->from);
 		return;
 	}
+	/* only so that a new directory is found at once: without it, by the next check */
+	c->parent_watch = inotify_add_watch(c->inotify, c->parent, PARENT_EVENTS);
+	if (c->from_fd >= 0 && inotify_add_watch(c->inotify, c->from, EVENTS) < 0)
+		fail(c, "cannot be watched", c->from);
+}
+
+/*
+ * Opens the directory and watches it, then copies what is in it: what changes in between is an
+ * event.
+ */
+static void synchronise(Copier *c)
+{
+	close_from(c);
+	c->trouble[0] = '\0';
+	c->from_fd = open(c->from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (c->from_fd < 0)
+		fail(c, "cannot be opened", c->from);
+	watch(c);
+	if (c->from_fd < 0)
+		return;
 	for_each_name(c, c->from_fd, copy_record);
 	for_each_name(c, c->to_fd, remove_without_record);
 }
 
+/*
+ * Whether the path still leads to the directory that is open. While it is open inotify says nothing
+ * of its deletion, nor of a mount over it.
+ */
+static bool is_in_place(const Copier *c)
+{
+	struct stat opened, named;
+
+	return fstat(c->from_fd, &opened) == 0 && stat(c->from, &named) == 0 &&
+	       opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+static bool is_deleted(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && st.st_nlink == 0;
+}
+
+/*
+ * The unit mounts the parent of the records, and the copies. One that has been deleted stays
+ * mounted here, so what takes its place is not seen without a new mount.
+ */
+static bool is_cut_off(const Copier *c)
+{
+	struct stat st;
+
+	return is_deleted(c->parent) || (fstat(c->to_fd, &st) == 0 && st.st_nlink == 0);
+}
+
 /* ---- Events ---- */
+/* False: it is unknown what has changed. */
+static bool take_event(Copier *c, const struct inotify_event *e)
+{
+	if (e->mask & IN_Q_OVERFLOW)
+		return false;
+	if (e->wd == c->parent_watch)
+		return e->len == 0 || strcmp(e->name, c->name) != 0;
+	if (e->len > 0)
+		copy_record(c, e->name);
+	return (e->mask & (IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF)) == 0;
+}
+
 static void take_events(Copier *c)
 {
 	_Alignas(struct inotify_event) char buffer[16 * 1024];
@@ -208,27 +330,57 @@ static void take_events(Copier *c)
 		for (char *at = buffer; at < buffer + n;) {
 			const struct inotify_event *e = (const struct inotify_event *)at;
 
-			is_lost |= (e->mask & (IN_Q_OVERFLOW | IN_IGNORED | IN_DELETE_SELF |
-						      IN_MOVE_SELF)) != 0;
-			if (e->len > 0)
-				copy_record(c, e->name);
+			is_lost |= !take_event(c, e);
 			at += sizeof(*e) + e->len;
 		}
 	if (is_lost)
-		open_from(c);
+		synchronise(c);
 }
 
-static void touch_alive(const Copier *c)
+/* ---- What it says of itself ---- */
+/* See daemon/source/alive.c. */
+static void tell(Copier *c)
 {
-	int fd;
+	int64_t now = now_ms();
+	bool is_news = strcmp(c->trouble, c->told) != 0;
+	const char *text = ALIVE_PROMISE;
 
+	if (!is_news && now - c->told_at < ALIVE_MS)
+		return;
+	if (*c->trouble)
+		text = arena_printf(c->scratch, "0 %s\n", c->trouble);
+	if (is_news && *c->trouble)
+		fprintf(stderr, "netpol-attachments: %s\n", c->trouble);
 	if (mkdirat(c->to_fd, ".alive", 0755) < 0 && errno != EEXIST)
 		complain("cannot be made", ".alive");
-	fd = openat(c->to_fd, ".alive/records", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0 || source_file_write(fd, ALIVE_PROMISE, strlen(ALIVE_PROMISE)) < 0)
+	else if (replace_file(c, ".alive/" TEMP_NAME, ".alive/records", text, NULL) < 0)
 		complain("cannot be written", ".alive/records");
-	if (fd >= 0)
-		close(fd);
+	memcpy(c->told, c->trouble, sizeof(c->told));
+	c->told_at = now;
+	arena_clear(c->scratch);
+}
+
+/* Returns when only a restart helps. */
+static void run(Copier *c)
+{
+	int64_t checked_at = now_ms() - CHECK_MS;
+
+	c->told_at = checked_at - ALIVE_MS;
+	while (!is_cut_off(c)) {
+		struct pollfd fd;
+		int64_t wait;
+
+		if (now_ms() - checked_at >= CHECK_MS) {
+			if (*c->trouble || !is_in_place(c))
+				synchronise(c);
+			checked_at = now_ms();
+		}
+		tell(c);
+		wait = checked_at + CHECK_MS - now_ms();
+		fd = (struct pollfd){.fd = c->inotify, .events = POLLIN};
+		if (poll(&fd, 1, wait > 0 ? (int)wait : 0) > 0)
+			take_events(c);
+	}
 }
 
 int main(int argc, char **argv)
@@ -242,21 +394,17 @@ int main(int argc, char **argv)
 	}
 	umask(022);
 	c.scratch = arena_new();
+	c.parent = dirname(memory_copy_text(c.from));
+	c.name = basename(memory_copy_text(c.from));
 	c.to_fd = open(to, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (c.to_fd < 0) {
 		complain("cannot be opened", to);
 		return 1;
 	}
-	for (;;) {
-		struct pollfd fd;
-
-		if (c.from_fd < 0)
-			open_from(&c);
-		touch_alive(&c);
-		fd = (struct pollfd){.fd = c.inotify, .events = POLLIN};
-		while (poll(&fd, 1, c.inotify < 0 ? RETRY_MS : ALIVE_MS) > 0 && c.inotify >= 0) {
-			take_events(&c);
-			fd.fd = c.inotify;
-		}
-	}
+	run(&c);
+	fprintf(stderr,
+		"netpol-attachments: %s or %s has been deleted: what takes its place is found by a "
+		"restart\n",
+		c.parent, to);
+	return 1;
 }

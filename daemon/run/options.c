@@ -58,6 +58,19 @@ static int replace_directories(Arena *arena, Texts *setting, const DirectoryOpti
 	return 0;
 }
 
+/*
+ * Beside the runtime directory, not in it: that is netpold's own, and root, who writes the records,
+ * must not write where another user can put a symbolic link.
+ */
+static const char *attachments_of(Arena *arena, const char *runtime)
+{
+	size_t n = strlen(runtime);
+
+	while (n > 1 && runtime[n - 1] == '/')
+		n--;
+	return arena_printf(arena, "%.*s-attachments", (int)n, runtime);
+}
+
 int settings_read(
 	Arena *arena, const SettingsOptions *options, Settings *ret_settings, Diags *diags)
 {
@@ -75,8 +88,7 @@ int settings_read(
 	replace(&ret_settings->runtime, options->runtime);
 	if (strcmp(ret_settings->attachments, ATTACHMENTS_AUTO) == 0) {
 		ret_settings->is_attachments_auto = true;
-		ret_settings->attachments =
-			arena_printf(arena, "%s/attachments", ret_settings->runtime);
+		ret_settings->attachments = attachments_of(arena, ret_settings->runtime);
 	}
 	return r;
 }

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import records
-from netlab import BUILD, NETPOLCTL, Lab, Pod, wait_for
+from netlab import BUILD, NETPOLCTL, Lab, Pod, run, wait_for
 from report import test, finish, equal
 from runtime import Runtime
 
@@ -53,10 +54,10 @@ NO_INGRESS = policy("no-ingress", WEB, policyTypes=["Ingress"])
 
 
 @contextlib.contextmanager
-def copier(source, to):
+def copier(source, to, under=()):
     """The program that copies records for netpold, as its unit runs it."""
     os.makedirs(to, exist_ok=True)
-    process = subprocess.Popen([COPIER, source, to])
+    process = subprocess.Popen([*under, COPIER, source, to])
     try:
         yield process
     finally:
@@ -154,7 +155,7 @@ def first_packets_without_records():
 
 def listen(has_records):
     with node(has_records, NO_INGRESS) as (lab, runtime):
-        flood = lab.inside_popen(lab.outside, sys.executable, "-c", FLOOD, str(2 * PODS + 4))
+        flood = lab.inside_popen(lab.outside, sys.executable, "-c", FLOOD, str(min(2 * PODS + 4, 255)))
         try:
             return live_and_die(lab, runtime, LISTEN, lambda: True)
         finally:
@@ -292,16 +293,160 @@ def the_copier():
             wait_for_copies(to, [name, "cbr0-c2-eth0", "broken"])
             equal(json.load(open(f"{to}/broken"))["kind"], "netpolRecordError")
             os.unlink(f"{source}/broken")
-            os.rename(source, f"{source}.away")  # replaced as a whole: the copies stay until there is another
-            time.sleep(1)
             wait_for_copies(to, [name, "cbr0-c2-eth0"])
+
+
+def promise(to):
+    try:
+        return open(f"{to}/.alive/records").read()
+    except FileNotFoundError:
+        return None
+
+
+def wait_for_promise(to, begin):
+    wait_for(lambda: (promise(to) or "").startswith(begin), 30, f"{begin!r} in .alive/records")
+
+
+def the_records_are_replaced_as_a_whole():
+    """first moment: the directory of records is renamed, deleted or mounted over: copies stay until there is another"""
+    with Lab("routed") as lab:
+        source, to, container = f"{lab.dir}/results", f"{lab.dir}/copies", 0
+        os.mkdir(source, 0o700)
+
+        def another(path=source):
+            nonlocal container
+            container += 1
+            return os.path.basename(records.write(path, records.text("shop", "a", ["10.244.1.7"],
+                                                                     container=f"c{container}")))
+        with copier(source, to):
+            name = another()
+            wait_for_copies(to, [name])
+            wait_for_promise(to, "30\n")
+            os.rename(source, f"{source}.away")
+            wait_for_promise(to, f"0 {source}: cannot be opened: No such file or directory")
+            wait_for_copies(to, [name])
             os.mkdir(source, 0o700)
-            records.write(source, records.text("shop", "c", ["10.244.1.9"], container="c3"))
-            wait_for_copies(to, ["cbr0-c3-eth0"])
-            equal(open(f"{to}/.alive/records").read(), "30\n")
+            wait_for_copies(to, [another()])
+            wait_for_promise(to, "30\n")
+            shutil.rmtree(source)
+            wait_for_promise(to, f"0 {source}: cannot be opened: No such file or directory")
+            os.mkdir(source, 0o700)
+            wait_for_copies(to, [another()])
+            os.rename(source, f"{source}.away2")
+            os.mkdir(source, 0o700)  # at once
+            wait_for_copies(to, [])
+            name = another()
+            wait_for_copies(to, [name])
+            run("mount", "-t", "tmpfs", "tmpfs", source)
+            try:
+                wait_for_copies(to, [another()])
+            finally:
+                run("umount", "-l", source)  # the copier has it open
+            wait_for_copies(to, [name])
+
+
+def the_copier_is_cut_off():
+    """first moment: what is mounted for the copier is deleted: it ends, so that its unit mounts what is there now"""
+    with Lab("routed") as lab:
+        to = f"{lab.dir}/copies"
+        for deleted in (f"{lab.dir}/cni", to):
+            shutil.rmtree(f"{lab.dir}/cni", ignore_errors=True)
+            os.makedirs(f"{lab.dir}/cni/results")
+            os.makedirs(f"{lab.dir}/sandbox", exist_ok=True)
+            mounted = ("unshare", "-m", "sh", "-c",
+                       f'mount --bind {lab.dir}/cni {lab.dir}/sandbox && exec "$@"', "sh")
+            with copier(f"{lab.dir}/sandbox/results", to, mounted) as process:
+                wait_for_promise(to, "30\n")
+                shutil.rmtree(deleted)
+                equal(process.wait(30), 1, f"the exit status without {deleted}")
+
+
+NO_INOTIFY = ("unshare", "-Ur", "sh", "-c", 'echo 0 >/proc/sys/user/max_inotify_instances && exec "$@"', "sh")
+
+
+def the_copier_promises_only_what_it_does():
+    """first moment: .alive is touched on a busy node and on a quiet one, not while copies fail or nothing is watched"""
+    with Lab("routed") as lab:
+        source, to = f"{lab.dir}/results", f"{lab.dir}/copies"
+        os.mkdir(source, 0o700)
+        os.makedirs(f"{to}/.new")  # in the place of the temp file
+        name = os.path.basename(records.write(source, records.text("shop", "a", ["10.244.1.7"])))
+        with copier(source, to):
+            wait_for_promise(to, f"0 {name}: cannot be copied: Is a directory")
+            os.rmdir(f"{to}/.new")
+            wait_for_promise(to, "30\n")
+            wait_for_copies(to, [name])
+
+            def touched_at():
+                return os.stat(f"{to}/.alive/records").st_mtime_ns
+
+            def is_touched(before):
+                Lab.put(f"{source}/cni-loopback-c-lo", "{}")
+                return touched_at() != before
+            for i in range(2):  # the first one may be that of before
+                wait_for(lambda before=touched_at(): is_touched(before), 60, "the promise of a busy node")
+            wait_for(lambda before=touched_at(): touched_at() != before, 60, "the promise of a quiet node")
+        shutil.rmtree(to)
+        with copier(source, to, NO_INOTIFY):
+            wait_for_promise(to, f"0 {source}: cannot be watched: Too many open files")
+            for container in ("c2", "c3"):
+                records.write(source, records.text("shop", "a", ["10.244.1.7"], container=container))
+                wait_for(lambda: f"cbr0-{container}-eth0" in os.listdir(to), 30, "a copy without inotify")
+
+
+def records_that_nobody_reads():
+    """first moment: netpold is degraded and says why while its copier cannot read the records; nothing opens"""
+    with Lab("routed") as lab:
+        source, to = f"{lab.dir}/results", f"{lab.dir}/attachments"
+        os.mkdir(source, 0o700)
+        with open(lab.conf, "a") as f:
+            f.write(f'attachments = "{to}";\n')
+        lab.write_inventory()
+        lab.write_policies([NO_EGRESS])
+        records.write(source, records.text("shop", "a", ["10.244.1.7"]))
+        with copier(source, to):
+            lab.start()
+            wait_for(lambda: is_isolated(lab, "10.244.1.7"), 30, "the pod to be isolated")
+            wait_for(lambda: lab.status()["health"] == "ok", 60, "the status to be ok")
+            os.rename(source, f"{source}.away")
+            wanted = f"{to}/.alive/records: warning: the feed cannot do its work: {source}: cannot be opened"
+            wait_for(lambda: wanted in lab.status()["reasons"][0] if lab.status()["reasons"] else False, 60,
+                     "the status to say that there are no records")
+            equal((lab.status()["health"], is_isolated(lab, "10.244.1.7")), ("degraded", True))
+            os.mkdir(source, 0o700)
+            records.write(source, records.text("shop", "b", ["10.244.1.8"]))
+            wait_for(lambda: is_isolated(lab, "10.244.1.8"), 30, "another pod to be isolated")
+            wait_for(lambda: lab.status()["health"] == "ok", 60, "the status to be ok again")
+        lab.stop()
+
+
+def nobody_copies():
+    """first moment: with attachments = "auto", a directory that nobody copies to is a reason to be degraded"""
+    with Lab("routed") as lab:
+        to = f"{lab.runtime}-attachments"
+        with open(lab.conf) as f:
+            conf = f.read()
+        lab.put(lab.conf, re.sub(r"attachments = .*\n", "", conf))
+        os.mkdir(to)
+        os.utime(to, (0, 0))
+        lab.start()
+        wait_for(lambda: any(f"{to}: warning: nobody copies" in r for r in lab.status()["reasons"]), 60,
+                 "the status to say that nobody copies")
+        os.mkdir(f"{lab.dir}/results")
+        lab.write_policies([NO_EGRESS])
+        with copier(f"{lab.dir}/results", to):
+            records.write(f"{lab.dir}/results", records.text("shop", "a", ["10.244.1.7"]))
+            wait_for(lambda: is_isolated(lab, "10.244.1.7"), 30, "the pod to be isolated")
+            wait_for(lambda: not any("nobody copies" in r for r in lab.status()["reasons"]), 60, "the reason to go")
+        lab.stop()
 
 
 test(the_copier)
+test(the_records_are_replaced_as_a_whole)
+test(the_copier_is_cut_off)
+test(the_copier_promises_only_what_it_does)
+test(records_that_nobody_reads)
+test(nobody_copies)
 test(an_address_goes_to_another_pod)
 test(first_packets)
 test(first_packets_without_records)
