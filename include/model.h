@@ -146,7 +146,9 @@ const NamespaceIndex *model_namespace_index(const Model *model, const char *name
 const NamespaceIndex *model_next_namespace(const Model *model, size_t *cursor);
 const Pod *namespace_next_pod(const NamespaceIndex *namespace, size_t *cursor);
 
-size_t namespace_count_pods(const NamespaceIndex *namespace); /* by name */
+/* At least as many as namespace_next_pod() returns: one that is listed and attached counts twice.
+ */
+size_t namespace_count_pods(const NamespaceIndex *namespace);
 
 /* All pods, by namespace, then name. */
 void model_list_pods(const Model *model, Arena *arena, Pods *ret_pods);

@@ -13,7 +13,8 @@ void pod_classes_begin(
 	*classes = (PodClasses){.scratch = scratch};
 	VEC_PUSH(scratch, &classes->rules, 0);
 	while ((pod = namespace_next_pod(namespace, &cursor)))
-		if (pod_is_subject(pod) && (!node || text_is_equal(pod->host->name, node)))
+		if (pod_is_subject(pod) &&
+			(!node || pod->attached || text_is_equal(pod->host->name, node)))
 			VEC_PUSH(scratch, &classes->pods, (ClassifiedPod){pod, 0});
 }
 
@@ -70,7 +71,7 @@ bool pod_classes_take(PodClasses *classes, const Policy *policy, size_t rules, s
 		const ClassifiedPod *pod = &classes->pods.at[i];
 
 		after[i] = pod->class;
-		if (selector_matches(&policy->pods, &pod->pod->labels))
+		if (pod_is_selected(pod->pod, &policy->pods))
 			after[i] = class_after(classes, moves, pod, policy, rules);
 	}
 	if (classes->rules.n == n_before)

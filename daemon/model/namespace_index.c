@@ -73,9 +73,14 @@ static bool has_name(const void *item, const void *name)
 
 static const ConflictKind PODS_BY_NAME = {name_size, has_name, is_better};
 
+size_t namespace_count_pods(const NamespaceIndex *namespace)
+{
+	return conflict_map_count(&namespace->pods) + hash_table_count(namespace->joins);
+}
+
 static bool has_pods(const NamespaceIndex *namespace)
 {
-	return conflict_map_count(&namespace->pods) + hash_table_count(namespace->joins) > 0;
+	return namespace_count_pods(namespace) > 0;
 }
 
 const Namespace *namespace_index_winner(const NamespaceIndex *namespace)
@@ -145,11 +150,6 @@ NamespaceIndex *namespace_index_get(Model *model, const char *name)
 static bool is_in_use(const NamespaceIndex *namespace)
 {
 	return has_pods(namespace) || namespace->candidates.n + namespace->policies.n > 0;
-}
-
-size_t namespace_count_pods(const NamespaceIndex *namespace)
-{
-	return conflict_map_count(&namespace->pods);
 }
 
 void namespace_index_retire(Model *model, NamespaceIndex *namespace)

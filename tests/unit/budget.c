@@ -57,6 +57,17 @@ static const Source *pods(int from, int n)
 	return parse(SOURCE_INVENTORY, "pods.json", buf_text(&buf));
 }
 
+/* A pod of n0 that no inventory has: a record of the container runtime alone. */
+static const Source *attached(int i)
+{
+	return parse(SOURCE_ATTACHMENTS, arena_printf(arena, "cbr0-c%d-eth0", i),
+		arena_printf(arena,
+			"{\"kind\":\"cniCacheV1\",\"containerId\":\"c%d\",\"ifName\":\"eth0\","
+			"\"cniArgs\":[[\"K8S_POD_NAMESPACE\",\"n0\"],[\"K8S_POD_NAME\",\"a%d\"]],"
+			"\"result\":{\"ips\":[{\"address\":\"10.9.%d.%d/16\"}]}}",
+			i, i, i / 256, i % 256));
+}
+
 /* `policies`: the inside of `policies = ( ... )`. */
 static const Source *policies(const char *policies)
 {
@@ -73,7 +84,10 @@ static InventoryPart part_of(const Source *source)
 {
 	if (!source)
 		return (InventoryPart){};
-	return (InventoryPart){source->pods.at, source->pods.n};
+	return (InventoryPart){.pods = source->pods.at,
+		.n_pods = source->pods.n,
+		.attachments = source->attachments.at,
+		.n_attachments = source->attachments.n};
 }
 
 static void update(Fixture *f, const Source *old, const Source *new)
@@ -281,6 +295,45 @@ Test(budget, selectors_of_the_own_namespace_are_charged_for_its_pods)
 	cr_assert_str_eq(over_of((CompileBudget){.elements = 10 * (20 + 20 * 2 / 16) - 1},
 				 inventory, policies(policy("a", "n0", from(buf_text(&buf))))),
 		"n0/a");
+}
+
+Test(budget, pods_that_only_records_name_are_charged)
+{
+	Fixture f = begin((CompileBudget){.elements = 100});
+
+	update(&f, NULL, policies(policy("a", "n0", from("{ pods = \"\"; }"))));
+	for (int i = 0; i < 90; i++)
+		update(&f, NULL, attached(i));
+	cr_expect_str_eq(over(&f), "");
+	for (int i = 90; i < 300; i++)
+		update(&f, NULL, attached(i));
+	cr_expect_str_eq(over(&f), "n0/a");
+	end(&f);
+}
+
+/* p0 and the attached pod have different chains, each with the 100 rules of `large`. */
+Test(budget, pods_that_only_records_name_have_chains)
+{
+	static const struct {
+		const char *large; /* which pods it selects */
+		size_t rules;
+	} cases[] = {{"", 200}, {"!x", 100}}; /* unknown labels: one of them may be x */
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		for (size_t limit = cases[i].rules - 1; limit <= cases[i].rules; limit++) {
+			Fixture f = begin((CompileBudget){.rules = limit, .node = "w"});
+			update(&f, NULL, pods(0, 1));
+			update(&f, NULL, attached(1));
+			update(&f, NULL,
+				policies(arena_printf(arena,
+					"{ name = \"b\"; namespace = \"n0\"; pods = \"i=0\"; }, "
+					"{ name = \"large\"; namespace = \"n0\"; pods = \"%s\"; %s "
+					"}",
+					cases[i].large, from(peers(100)))));
+			cr_expect_str_eq(over(&f), limit < cases[i].rules ? "n0/large" : "",
+				"\"%s\", %zu rules", cases[i].large, limit);
+			end(&f);
+		}
 }
 
 Test(budget, no_namespace_pays_for_another)
