@@ -9,6 +9,7 @@
 #include "generation.h"
 #include "grace_period.h"
 #include "kernel.h"
+#include "priority.h"
 #include "render.h"
 #include "script.h"
 #include "transaction.h"
@@ -63,13 +64,17 @@ static size_t count_elements(const Plan *plan)
 
 int nft_apply(Nft *nft, const Plan *plan, NftCounts *ret_counts)
 {
-	Unsubscribed unsubscribed =
-		generation_unsubscribe(nft, count_elements(plan) > LARGE_ELEMENTS);
+	bool is_large = count_elements(plan) > LARGE_ELEMENTS;
+	Unsubscribed unsubscribed = generation_unsubscribe(nft, is_large);
+	/* a large change would keep other threads from a processor for long: only its waits are
+	 * raised */
+	bool is_raised = !is_large && priority_raise();
 	NftCounts counts = {};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < plan->commits.n; i++)
 		r = apply_commit(nft, &plan->commits.at[i], &counts);
+	priority_restore(is_raised);
 	generation_resubscribe(nft, unsubscribed);
 	*ret_counts = counts;
 	return r;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Waiting for the packets that are inside a hook. See grace_period.h. */
 #include "grace_period.h"
+#include "priority.h"
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <sched.h>
@@ -50,8 +51,11 @@ static bool visit_processors(void)
 			   sched_getaffinity(0, size, before) == 0;
 
 	if (is_complete) {
+		bool is_raised = priority_raise();
+
 		is_complete = visit(set, size, n);
 		sched_setaffinity(0, size, before);
+		priority_restore(is_raised);
 	}
 	CPU_FREE(set);
 	CPU_FREE(before);

@@ -26,12 +26,15 @@ static struct Machine {
 	long configured;		/* possible processors */
 	bool is_online[PROCESSORS_MAX]; /* may run a hook */
 	bool is_ours[PROCESSORS_MAX];	/* in our cpuset */
-	int refuses; /* errno of sched_setaffinity() outside the cpuset; 0: EINVAL */
+	int refuses;	    /* errno of sched_setaffinity() outside the cpuset; 0: EINVAL */
+	bool may_be_raised; /* RLIMIT_RTPRIO */
+	int policy;	    /* of the caller, now: SCHED_OTHER is 0 */
 	bool is_realtime, has_membarrier; /* PREEMPT_RT; membarrier works (not with nohz_full) */
 
 	/* what the code under test did */
 	bool is_visited[PROCESSORS_MAX];
-	cpu_set_t *affinity; /* of the caller, now */
+	bool has_waited_there; /* for a processor, as an ordinary thread */
+	cpu_set_t *affinity;   /* of the caller, now */
 	unsigned barriers, pauses;
 	long pause_ns;
 } m;
@@ -40,6 +43,8 @@ int __real_sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *set);
 int __wrap_sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *set);
 int __real_sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set);
 int __wrap_sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set);
+int __wrap_sched_getscheduler(pid_t pid);
+int __wrap_sched_setscheduler(pid_t pid, int policy, const struct sched_param *param);
 long __real_sysconf(int name);
 long __wrap_sysconf(int name);
 int __real_access(const char *path, int mode);
@@ -72,6 +77,7 @@ int __wrap_sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *set)
 		errno = m.refuses ? m.refuses : EINVAL;
 		return -1;
 	}
+	m.has_waited_there |= CPU_COUNT_S(size, set) == 1 && m.policy == SCHED_OTHER;
 	for (long i = 0; CPU_COUNT_S(size, set) == 1 && i < m.configured; i++)
 		m.is_visited[i] |= CPU_ISSET_S((size_t)i, size, set) != 0;
 	memcpy(m.affinity, set, size);
@@ -83,6 +89,23 @@ int __wrap_sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set)
 	if (m.is_real)
 		return __real_sched_getaffinity(pid, size, set);
 	memcpy(set, m.affinity, size);
+	return 0;
+}
+
+int __wrap_sched_getscheduler(pid_t pid)
+{
+	cr_assert_eq(pid, 0);
+	return m.policy;
+}
+
+int __wrap_sched_setscheduler(pid_t pid, int policy, const struct sched_param *param)
+{
+	cr_assert_eq(pid, 0);
+	cr_assert_eq(param->sched_priority, policy == SCHED_OTHER ? 0 : 1);
+	errno = EPERM;
+	if (policy != SCHED_OTHER && !m.may_be_raised)
+		return -1;
+	m.policy = policy;
 	return 0;
 }
 
@@ -177,6 +200,35 @@ Test(grace, every_processor_is_visited)
 	machine(8);
 	wait_there();
 	expect_all_visited();
+}
+
+/* An ordinary thread waits for a busy processor, for seconds. */
+Test(grace, processors_are_visited_with_a_realtime_priority)
+{
+	machine(8);
+	m.may_be_raised = true;
+	wait_there();
+	expect_all_visited();
+	cr_assert(!m.has_waited_there);
+	cr_assert_eq(m.policy, SCHED_OTHER, "the policy was not restored");
+}
+
+Test(grace, processors_are_visited_without_permission_for_a_priority)
+{
+	machine(8);
+	wait_there();
+	expect_all_visited();
+	cr_assert(m.has_waited_there);
+}
+
+Test(grace, a_policy_that_the_administrator_has_set_stays)
+{
+	machine(8);
+	m.may_be_raised = true;
+	m.policy = SCHED_RR;
+	wait_there();
+	expect_all_visited();
+	cr_assert_eq(m.policy, SCHED_RR);
 }
 
 Test(grace, offline_processors_are_not_visited)
@@ -286,7 +338,7 @@ int __wrap_transaction_send_commit(
 	Netlink *netlink, Arena *scratch, const Commit *commit, TransactionResult *ret_result)
 {
 	(void)netlink, (void)scratch, (void)commit;
-	buf_add(&order, "elements ");
+	buf_add(&order, m.policy == SCHED_FIFO ? "Elements " : "elements ");
 	*ret_result = (TransactionResult){.is_sent = true};
 	return 0;
 }
@@ -325,5 +377,30 @@ Test(grace, nft_apply_waits_before_the_commits_that_need_it)
 					   "render wait add elements "
 					   "render elements delete "
 					   "render wait elements delete ");
+	arena_free(arena);
+}
+
+static const char *order_of_change(bool may_be_raised, uint32_t n_elements)
+{
+	Nft nft = {};
+	Plan plan = {.arena = arena};
+	NftCounts counts;
+
+	m = (struct Machine){.may_be_raised = may_be_raised};
+	order = (Buf){.arena = arena};
+	add_commit(&plan, true, OP_ADD_MAP);
+	plan.commits.at[0].ops.at[0].elements.n = n_elements;
+	cr_assert_eq(nft_apply(&nft, &plan, &counts), 0);
+	cr_assert_eq(m.policy, SCHED_OTHER, "the policy was not restored");
+	return buf_text(&order);
+}
+
+/* "Elements": with the priority. */
+Test(grace, nft_apply_has_the_priority_for_small_changes)
+{
+	arena = arena_new();
+	cr_expect_str_eq(order_of_change(true, 1000), "render wait add Elements ");
+	cr_expect_str_eq(order_of_change(true, 1001), "render wait add elements ");
+	cr_expect_str_eq(order_of_change(false, 1), "render wait add elements ");
 	arena_free(arena);
 }
