@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define WITHOUT_RECORD_MAX 20 /* pods that are named; all are counted */
+
 static void add_text(Buf *buf, const char *key, const char *text)
 {
 	buf_printf(buf, "  \"%s\": ", key);
@@ -56,6 +58,24 @@ static void add_attachments(Buf *buf, const Status *status)
 		", \"pods_by_record_and_inventory\": %zu, \"pods_by_record_alone\": %zu, "
 		"\"pods_by_inventory_alone\": %zu},\n",
 		status->totals.by_both, status->totals.by_record, status->totals.by_inventory);
+}
+
+/*
+ * Where records are read, pods of this node that none names: their policies came only with the
+ * inventory, and a record may have been lost. Pods that have just ended are among them, until they
+ * leave the inventory, too; so this is no reason to be degraded.
+ */
+static void add_without_record(Buf *buf, const Status *status)
+{
+	const Pods *pods = status->local_pods;
+	Texts names = {};
+
+	if (!status->attachments || !*status->attachments)
+		return;
+	for (size_t i = 0; pods && i < pods->n && names.n < WITHOUT_RECORD_MAX; i++)
+		if (!pods->at[i]->attached)
+			VEC_PUSH(buf->arena, &names, pod_text(buf->arena, pods->at[i]));
+	add_list(buf, "pods_without_record", &names);
 }
 
 static void add_files(Buf *buf, const Status *status)
@@ -147,6 +167,7 @@ const char *status_json(Arena *arena, const Status *status)
 		"%zu},\n",
 		t.policies, t.pods, t.namespaces, t.isolated, t.sets, t.chains, t.elements);
 	add_attachments(&buf, status);
+	add_without_record(&buf, status);
 	buf_printf(&buf, "  \"errors\": %zu,\n  \"warnings\": %zu,\n", t.errors, t.warnings);
 	add_files(&buf, status);
 	add_diags(&buf, status->diags);

@@ -110,8 +110,9 @@ def known(lab):
     return tuple(found.get(f"pods_by_{key}") for key in ("record_and_inventory", "record_alone", "inventory_alone"))
 
 
-def list_pod(lab, name, address):
-    lab.pods[f"shop/{name}"] = Pod("shop", name, [address] if address else [], {"app": "web"}, uid=f"uid-{name}")
+def list_pod(lab, name, address, **more):
+    addresses = [address] if address else []
+    lab.pods[f"shop/{name}"] = Pod("shop", name, addresses, {"app": "web"}, uid=f"uid-{name}", **more)
     lab.write_inventory()
 
 
@@ -181,7 +182,7 @@ def expect_closed(lab, what):
 
 
 def restarts_and_losses():
-    """first moment: kubelet's short list, containerd's restart, a lost record, 1,000 stale ones: nothing opens"""
+    """first moment: a finished pod, kubelet's short list, containerd's restart, lost and stale records: nothing opens"""
     with node(True, NO_EGRESS) as (lab, runtime):
         pod = runtime.make_pod("shop", "web", "uid-web")
         runtime.run_in(pod, "web", *TALK)
@@ -189,6 +190,11 @@ def restarts_and_losses():
         list_pod(lab, "web", runtime.address_of(pod))
         wait_for(lambda: known(lab) == (1, 0, 0), 30, "the pod to be known by both")
         expect_closed(lab, "known by both")
+        for phase in ("Failed", "Succeeded"):  # as kubelet says it, while a process lives on
+            list_pod(lab, "web", runtime.address_of(pod), phase=phase)
+            wait_for(lab.has_read_all, 30, f"the phase {phase} to be read")
+            expect_closed(lab, f"with the phase {phase}")
+        list_pod(lab, "web", runtime.address_of(pod))
         short_lists(lab, runtime)
         runtime.stop(signal.SIGKILL)
         expect_closed(lab, "without containerd")
@@ -235,6 +241,12 @@ def lost_record(lab, runtime):
     for name in os.listdir(runtime.records):
         os.unlink(f"{runtime.records}/{name}")
     wait_for(lambda: known(lab) == (0, 0, 1), 30, "the lost record to be missed")
+    equal(lab.status()["pods_without_record"], ["shop/web"])
+    for i in range(30):
+        lab.pods[f"shop/more-{i}"] = Pod("shop", f"more-{i}", [f"10.244.1.{200 + i}"], {"app": "other"})
+    lab.write_inventory()
+    wait_for(lambda: known(lab) == (0, 0, 31), 30, "more pods without a record")
+    equal(lab.status()["pods_without_record"], [f"shop/more-{i}" for i in sorted(range(30), key=str)][:20])
     expect_closed(lab, "with a lost record")
 
 
