@@ -8,6 +8,7 @@
 #include <criterion/criterion.h>
 #include <linux/magic.h>
 #include <string.h>
+#include <time.h>
 #include <sys/vfs.h>
 
 #define FOLDERS 4 /* policies, inventory, more policies, more inventory */
@@ -420,4 +421,57 @@ Test(feeds, a_directory_of_records_may_be_missing, .init = set_up_records, .fini
 	update();
 	expect_counts(0, 0, 0);
 	cr_expect(source_dir_is_current(dirs[2]), "the periodic check finds nothing new");
+}
+
+/* ---- What feeds say of themselves ---- */
+/* The only warning about the directory of records, at this time; "": none. */
+static const char *warning(int64_t now_s)
+{
+	Diags diags = {.arena = arena};
+
+	source_dir_check_feeds(dirs[2], now_s, &diags);
+	cr_assert_leq(diags.list.n, 1);
+	return diags.list.n ? diags.list.at[0].message : "";
+}
+
+Test(feeds, a_feed_says_that_it_cannot_do_its_work, .init = set_up_records, .fini = tear_down)
+{
+	static const struct {
+		const char *text, *warning;
+	} cases[] = {
+		{"30\n", ""},
+		{"30 of the usual seconds", ""},
+		{"0 no token\nsecond line", "the feed cannot do its work: no token"},
+		{"0 \x1b[31mred", "the file does not say how often its feed touches it"},
+		{"0 a\x7f", "the feed cannot do its work: a"},
+		{"0\n", "the file does not say how often its feed touches it"},
+		{"0 \n", "the file does not say how often its feed touches it"},
+		{"", "the file does not say how often its feed touches it"},
+		{"soon", "the file does not say how often its feed touches it"},
+		{"-1 x", "the feed cannot do its work: x"},
+	};
+	const char *folder = arena_printf(arena, "%s/.alive", folder_path(2));
+
+	cr_assert_eq(mkdir(folder, 0755), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		write_file(2, ".alive/feed", cases[i].text);
+		cr_expect_str_eq(warning(time(NULL)), cases[i].warning, "%s", cases[i].text);
+	}
+	write_file(2, ".alive/feed", "30");
+	cr_expect(strstr(warning(time(NULL) + 60), "promised to touch this file every 30 s"));
+}
+
+Test(feeds, nobody_copies_records, .init = set_up_records, .fini = tear_down)
+{
+	const char *folder = arena_printf(arena, "%s/.alive", folder_path(2));
+
+	cr_expect_str_eq(warning(time(NULL) + 60), "", "the container runtime's own directory");
+	source_dir_set_optional(dirs[2], true);
+	cr_expect_str_eq(warning(time(NULL)), "", "it was just made");
+	cr_expect_str_eq(warning(time(NULL) + 60), "nobody copies the container runtime's records");
+	cr_assert_eq(mkdir(folder, 0755), 0);
+	cr_expect_str_eq(warning(time(NULL) + 60), "");
+	cr_assert_eq(rmdir(folder), 0);
+	cr_assert_eq(rmdir(folder_path(2)), 0);
+	cr_expect_str_eq(warning(time(NULL) + 60), "", "nobody is meant to copy");
 }
