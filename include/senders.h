@@ -104,6 +104,8 @@ typedef struct Senders {
 	Interfaces bridges;	     /* that lead to pods */
 	Interfaces uplinks, outside; /* as of SenderFacts */
 	Addresses broadcasts;	     /* of each subnet, in all modes */
+	/* An unknown port may send from these: subnets of bridges; if ports of bridges are ignored
+	 * (SENDERS_LISTED), the further addresses of their pods. */
 	Ranges subnets;
 	/* For the status. */
 	struct {

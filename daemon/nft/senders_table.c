@@ -66,11 +66,11 @@ static void add_targets(Arena *arena, const Senders *s, Texts *texts)
 					target_text(arena, s->senders.at[i].address)));
 }
 
-static void add_owned_targets(Arena *arena, const Addresses *owned, Texts *texts)
+static void add_targets_of(Arena *arena, const Addresses *addresses, Texts *texts)
 {
-	for (size_t i = 0; i < owned->n; i++)
-		if (owned->at[i].family == FAMILY_IPV6)
-			VEC_PUSH(arena, texts, target_text(arena, owned->at[i]));
+	for (size_t i = 0; i < addresses->n; i++)
+		if (addresses->at[i].family == FAMILY_IPV6)
+			VEC_PUSH(arena, texts, target_text(arena, addresses->at[i]));
 }
 
 typedef struct SideSet {
@@ -141,15 +141,18 @@ static SideSets list_sets(Arena *arena, const Senders *s, Side side)
 	} else {
 		SideSet targets = {.name = "targets", .type = "typeof iif . " TARGET};
 		SideSet owned = {.name = "owned_targets", .type = "typeof " TARGET};
+		SideSet unplaced = {.name = "unplaced_targets", .type = owned.type};
 
 		add_targets(arena, s, &targets.elements);
-		add_owned_targets(arena, &s->owned, &owned.elements);
-		add_owned_targets(arena, &s->gateways, &owned.elements);
+		add_targets_of(arena, &s->owned, &owned.elements);
+		add_targets_of(arena, &s->gateways, &owned.elements);
+		add_targets_of(arena, &s->unplaced, &unplaced.elements);
 		list_gateways(arena, s, &sets);
 		list_interfaces(arena, "known", &s->known, &sets);
 		list_interfaces(arena, "outside", &s->outside, &sets);
 		VEC_PUSH(arena, &sets, targets);
 		VEC_PUSH(arena, &sets, owned);
+		VEC_PUSH(arena, &sets, unplaced);
 	}
 	for (size_t i = 0; i < sets.n; i++)
 		if (sets.at[i].elements.n)
@@ -190,6 +193,15 @@ static void render_set(Buf *buf, const SideSet *set, bool has_elements)
 }
 
 /* ---- Ranges: sets that change with the rules ---- */
+static const char *target_range_text(Arena *arena, Range range)
+{
+	Address first = {range.first, FAMILY_IPV6}, last = {range.last, FAMILY_IPV6};
+
+	if (range.first == range.last)
+		return target_text(arena, first);
+	return arena_printf(arena, "%s-%s", target_text(arena, first), target_text(arena, last));
+}
+
 static bool has_blocks(const Senders *s, Family family)
 {
 	for (size_t i = 0; i < s->blocks.n; i++)
@@ -224,6 +236,44 @@ static void render_blocks(Buf *buf, const Senders *s, Family family)
 			continue;
 		buf_printf(
 			buf, "%s%u . %s", separator, block->port, range_text(block->range, text));
+		separator = ", ";
+	}
+	buf_add(buf, " }\n\t}\n");
+}
+
+/* The same for the targets of neighbour advertisements. */
+static void render_block_targets(Buf *buf, const Senders *s)
+{
+	const char *separator = "{ ";
+
+	if (!has_blocks(s, FAMILY_IPV6))
+		return;
+	buf_add(buf, "\tset block_targets {\n\t\ttypeof iif . " TARGET
+		     "\n\t\tflags interval\n\t\telements = ");
+	for (size_t i = 0; i < s->blocks.n; i++) {
+		const SenderBlock *block = &s->blocks.at[i];
+
+		if (block->range.family != FAMILY_IPV6)
+			continue;
+		buf_printf(buf, "%s%u . %s", separator, block->port,
+			target_range_text(buf->arena, block->range));
+		separator = ", ";
+	}
+	buf_add(buf, " }\n\t}\n");
+}
+
+static void render_subnet_targets(Buf *buf, const Senders *s)
+{
+	const char *separator = "{ ";
+
+	if (!has_subnets(s, FAMILY_IPV6))
+		return;
+	buf_add(buf, "\tset subnet_targets {\n\t\ttypeof " TARGET
+		     "\n\t\tflags interval\n\t\telements = ");
+	for (size_t i = 0; i < s->subnets.n; i++) {
+		if (s->subnets.at[i].family != FAMILY_IPV6)
+			continue;
+		buf_printf(buf, "%s%s", separator, target_range_text(buf->arena, s->subnets.at[i]));
 		separator = ", ";
 	}
 	buf_add(buf, " }\n\t}\n");
@@ -330,7 +380,7 @@ static void render_inet_prerouting(Buf *buf, const Senders *s)
 /*
  * What is not a pod's own address at its port. A VRF passes a packet to this hook a second time, as
  * if the VRF's device had received it. A port's routes tell which addresses are behind it even if
- * the inventory does not: the kernel looks them up.
+ * the inventory does not: the kernel looks them up. It finds 0.0.0.0 everywhere for a broadcast.
  */
 static void render_inet_other(Buf *buf, const Senders *s)
 {
@@ -340,6 +390,7 @@ static void render_inet_other(Buf *buf, const Senders *s)
 	buf_add(buf, "\t\tmeta iifkind \"veth\" iif != @uplinks " ROUTER " goto refuse\n");
 	buf_printf(buf, "%s%s", LINK_ONLY, OWNED);
 	buf_add(buf, "\t\tmeta iifkind != \"veth\" accept\n\t\tiif @uplinks accept\n"
+		     "\t\tip saddr 0.0.0.0 goto refuse\n"
 		     "\t\tfib saddr . iif oif missing goto refuse\n\t}\n");
 }
 
@@ -400,18 +451,24 @@ static void render_everybody(Buf *buf)
 }
 
 /*
- * A pod is no router, and answers for its own addresses and link-local ones alone. Whoever is not
- * known yet may answer for an address that no other port has.
+ * A pod is no router, and answers for its own addresses, for what its namespace's annotation allows
+ * and for link-local ones alone. Whoever is not known yet may answer for what it may send from.
  */
-static void render_advertisements(Buf *buf)
+static void render_advertisements(Buf *buf, const Senders *s)
 {
 	buf_add(buf, "\tchain advertisements {\n\t\tiif @free return\n\t\tiif @outside return\n"
 		     "\t\tmeta iifkind != \"veth\" return\n"
 		     "\t\t" ROUTER " goto refuse\n"
-		     "\t\tiif . " TARGET " @targets return\n"
-		     "\t\t@th,64,32 & 0xffc00000 == 0xfe800000 return\n"
+		     "\t\tiif . " TARGET " @targets return\n");
+	if (has_blocks(s, FAMILY_IPV6))
+		buf_add(buf, "\t\tiif . " TARGET " @block_targets return\n");
+	buf_add(buf, "\t\t@th,64,32 & 0xffc00000 == 0xfe800000 return\n"
 		     "\t\tiif @known goto refuse\n"
-		     "\t\t" TARGET " @owned_targets goto refuse\n\t}\n");
+		     "\t\t" TARGET " @owned_targets goto refuse\n"
+		     "\t\t" TARGET " @unplaced_targets return\n");
+	if (has_subnets(s, FAMILY_IPV6))
+		buf_add(buf, "\t\t" TARGET " @subnet_targets return\n");
+	buf_add(buf, "\t\tgoto refuse\n\t}\n");
 }
 
 /* Addresses that may come from a port of which no pod is known: see senders.h. */
@@ -468,6 +525,10 @@ static const char *render_side(
 		render_blocks(&buf, s, f);
 		render_subnets(&buf, s, f);
 	}
+	if (side == SIDE_BRIDGE) {
+		render_block_targets(&buf, s);
+		render_subnet_targets(&buf, s);
+	}
 	render_refuse(&buf);
 	if (side == SIDE_INET) {
 		render_inet_other(&buf, s);
@@ -475,7 +536,7 @@ static const char *render_side(
 		render_inet_prerouting(&buf, s);
 	} else {
 		render_everybody(&buf);
-		render_advertisements(&buf);
+		render_advertisements(&buf, s);
 		render_arp(&buf, s);
 		render_bridge_other(&buf, s);
 		render_bridge_prerouting(&buf, s);

@@ -98,6 +98,19 @@ static bool is_usable(const Making *m, const SenderPlace *place, SenderCertainty
 	return true;
 }
 
+/* What namespaces allow the pods of bridges whose ports are ignored: from any port of a bridge. */
+static void add_ranges_of_listed(Making *m)
+{
+	for (size_t i = 0; i < m->facts->pods.n; i++) {
+		const SenderPod *pod = &m->facts->pods.at[i];
+
+		if (pod->places.n == 0 || !is_port_ignored(m, &pod->places.at[0]))
+			continue;
+		for (size_t k = 0; k < pod->allowed.n; k++)
+			VEC_PUSH(m->s->arena, &m->s->subnets, pod->allowed.at[k]);
+	}
+}
+
 /* The ports that the pod is at, by the greatest certainty that tells any. */
 static void list_ports(const Making *m, const SenderPod *pod, Interfaces *ret_ports)
 {
@@ -302,6 +315,7 @@ Senders *senders_make(const SenderFacts *facts)
 	add_broadcasts(s, &facts->subnets);
 	for (size_t i = 0; facts->mode != SENDERS_LISTED && i < facts->subnets.n; i++)
 		VEC_PUSH(arena, &s->subnets, facts->subnets.at[i]);
+	add_ranges_of_listed(&making);
 	ranges_normalise(&s->subnets);
 	return s;
 }

@@ -43,6 +43,30 @@ s.bind((sys.argv[1], 0))
 frame = bytes.fromhex(sys.argv[2])
 s.send(frame[:6] + s.getsockname()[4] + frame[6:])
 """
+# Sends to the server from a port of its own until something comes back. Arguments: ADDRESS PORT OWNPORT SECONDS
+ASK = """import socket, sys, time
+s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", int(sys.argv[3])))
+s.settimeout(0.1)
+end = time.monotonic() + float(sys.argv[4])
+while time.monotonic() < end:
+    try:
+        s.sendto(b"ask", (sys.argv[1], int(sys.argv[2])))
+        s.recv(9)
+        print("answered")
+        break
+    except TimeoutError: pass
+    except OSError: time.sleep(0.02)
+else: print("silence")
+"""
+ANSWER = """import socket, sys
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.bind(("::", int(sys.argv[1])))
+print("ready", flush=True)
+while True:
+    _, peer = s.recvfrom(9)
+    s.sendto(b"answer", peer)
+"""
 # Prints the source address of a datagram, or "nothing". Arguments: PORT SECONDS, and "ip" or "ip6": a socket of both
 # families does not receive IPv4 multicast.
 RECEIVE = """import socket, sys

@@ -12,7 +12,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import records
-from forge import FRAME, FREEBIND, RAW, Receiver, check_arrival, mac_of, send
+from forge import ASK, ANSWER, FRAME, FREEBIND, RAW, Receiver, check_arrival, mac_of, send
+from frames import advertisement, arp, checksum, datagram, icmp6, router_advertisement
 from inside import Program
 from netlab import NETPOLD, NODE_ADDRESSES, Lab, run, wait_for
 from report import test, finish, equal
@@ -97,32 +98,6 @@ def outside(mode):
     in_both(mode, attempt)
 
 
-# Sends to the server from a port of its own until something comes back. Arguments: ADDRESS PORT OWNPORT SECONDS
-ASK = """import socket, sys, time
-s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
-s.bind(("", int(sys.argv[3])))
-s.settimeout(0.1)
-end = time.monotonic() + float(sys.argv[4])
-while time.monotonic() < end:
-    try:
-        s.sendto(b"ask", (sys.argv[1], int(sys.argv[2])))
-        s.recv(9)
-        print("answered")
-        break
-    except TimeoutError: pass
-    except OSError: time.sleep(0.02)
-else: print("silence")
-"""
-ANSWER = """import socket, sys
-s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-s.bind(("::", int(sys.argv[1])))
-print("ready", flush=True)
-while True:
-    _, peer = s.recvfrom(9)
-    s.sendto(b"answer", peer)
-"""
-
-
 def first_packet(mode):
     """One forged packet "from the server" makes no established flow: then an isolated pod would reach any server."""
     for senders in ("off", "check"):
@@ -142,22 +117,6 @@ def first_packet(mode):
 
 
 # ---- Neighbours ----
-def arp(sender_mac, sender, target, operation, to="ff:ff:ff:ff:ff:ff"):
-    """An ARP packet in a frame, in hex, without the frame's source."""
-    def octets(mac):
-        return mac.replace(":", "")
-    return (octets(to) + "0806" + f"0001080006040{operation:03x}" + octets(sender_mac) +
-            ipaddress.ip_address(sender).packed.hex() + "000000000000" + ipaddress.ip_address(target).packed.hex())
-
-
-def icmp6(source, destination, to, body, hops=255):
-    """An ICMPv6 message in a frame, in hex, without the frame's source. body: type, code, two bytes of checksum..."""
-    ends = ipaddress.ip_address(source).packed + ipaddress.ip_address(destination).packed
-    summed = ends + len(body).to_bytes(4, "big") + (58).to_bytes(4, "big") + body
-    body = body[:2] + checksum(summed) + body[4:]
-    return (to.replace(":", "") + "86dd" + "60000000" + f"{len(body):04x}" + f"3a{hops:02x}" + ends.hex() + body.hex())
-
-
 def neighbour(lab, netns, address, device="eth0"):
     """The MAC that the namespace knows for the address; None: none."""
     told = json.loads(lab.inside(netns, "ip", "-j", "neigh", "show", "to", address, "dev", device).stdout or "[]")
@@ -184,9 +143,7 @@ def poisoning(mode):
             link = mac_of(lab, victim, device)
             send(c.netns, FRAME, "eth0", arp(mac, A[0], address[0], 2, link))
             equal(is_poisoned(lab, victim, A[0], c.netns, is_wanted, device), is_wanted, f"ARP to {device}")
-            body = bytes([136, 0, 0, 0, 0x60, 0, 0, 0]) + ipaddress.ip_address(A[1]).packed + b"\2\1" + \
-                bytes.fromhex(mac.replace(":", ""))
-            send(c.netns, FRAME, "eth0", icmp6("fe80::bad", address[1], link, body))
+            send(c.netns, FRAME, "eth0", advertisement(mac, A[1], address[1], link))
             equal(is_poisoned(lab, victim, A[1], c.netns, is_wanted, device), is_wanted, f"an advertisement to {device}")
     in_both(mode, attempt)
 
@@ -195,10 +152,7 @@ def router(mode):
     """A router advertisement gives other pods new addresses, which no policy names."""
     def attempt(lab, a, b, c, world, is_wanted):
         lab.inside(b.netns, "sysctl", "-qw", "net.ipv6.conf.eth0.accept_ra=2", "net.ipv6.conf.eth0.autoconf=1")
-        prefix = ipaddress.ip_address("2001:db8:bad::").packed
-        body = bytes([134, 0, 0, 0, 64, 0, 7, 8]) + bytes(8) + bytes([3, 4, 64, 0xc0]) + b"\0\0\xff\xff" * 2 + \
-            bytes(4) + prefix
-        send(c.netns, FRAME, "eth0", icmp6("fe80::bad", "ff02::1", "33:33:00:00:00:01", body))
+        send(c.netns, FRAME, "eth0", router_advertisement("2001:db8:bad::"))
 
         def has_address():
             return "2001:db8:bad" in lab.inside(b.netns, "ip", "-6", "addr", "show", "dev", "eth0").stdout
@@ -244,25 +198,6 @@ def tagged(mode):
     in_both(mode, attempt)
 
 
-def datagram(source, destination, port, to):
-    """A UDP datagram in a frame, in hex, without the frame's source."""
-    ends = ipaddress.ip_address(source).packed + ipaddress.ip_address(destination).packed
-    body = (4444).to_bytes(2, "big") + port.to_bytes(2, "big") + (12).to_bytes(2, "big") + b"\0\0" + b"all!"
-    if ":" not in source:
-        head = bytes.fromhex("45000020000100004011") + b"\0\0" + ends
-        return to.replace(":", "") + "0800" + (head[:10] + checksum(head) + head[12:] + body).hex()
-    body = body[:6] + checksum(ends + len(body).to_bytes(4, "big") + (17).to_bytes(4, "big") + body) + body[8:]
-    return to.replace(":", "") + "86dd60000000" + f"{len(body):04x}1140" + ends.hex() + body.hex()
-
-
-def checksum(data):
-    """The Internet checksum of an even number of bytes."""
-    total = sum(int.from_bytes(data[i:i + 2], "big") for i in range(0, len(data), 2))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return (~total & 0xffff).to_bytes(2, "big")
-
-
 # ---- What must work ----
 def listens(netns, kind):
     """A program that prints each frame of the kind, in hex, that comes to the namespace's eth0."""
@@ -306,11 +241,9 @@ def unconfigured(mode):
 def speaks_for_gateway(lab, victim, attacker):
     """A port of which no pod is known yet is not that of the bridge's own address."""
     mac, link, gateway = mac_of(lab, attacker.netns), mac_of(lab, victim.netns), ("10.244.1.1", "fd00:244:1::1")
-    body = bytes([136, 0, 0, 0, 0x60, 0, 0, 0]) + ipaddress.ip_address(gateway[1]).packed + b"\2\1" + \
-        bytes.fromhex(mac.replace(":", ""))
     lab.inside(victim.netns, "sysctl", "-qw", "net.ipv4.neigh.eth0.locktime=0")
     for i, frame in enumerate((arp(mac, gateway[0], victim.addresses[0], 2, link),
-                               icmp6("fe80::bad", victim.addresses[1], link, body))):
+                               advertisement(mac, gateway[1], victim.addresses[1], link))):
         send(victim.netns, ASK.replace("print", "str"), gateway[i], 1, 0, 0.1)  # it knows the gateway
         check_arrival(False, attacker.netns, RAW, gateway[i], victim.netns, victim.addresses[i], 7010, "as the gateway")
         send(attacker.netns, FRAME, "eth0", frame)

@@ -286,6 +286,53 @@ Test(senders, listed_ignores_the_ports_of_bridges)
 	senders_free(s);
 }
 
+Test(senders, listed_allows_the_ranges_of_namespaces_from_any_port_of_a_bridge)
+{
+	SenderFacts facts = facts_of(SENDERS_LIFTED);
+	SenderPod *pod;
+	Senders *s;
+	const char *text;
+
+	facts.mode = SENDERS_LISTED;
+	pod = add_pod(&facts, "n/a");
+	add_place(pod, "10.0.0.1", SENDER_SURE, 100);
+	allow(pod, "192.0.2.1/32");
+	allow(pod, "fd01::/64");
+	pod = add_pod(&facts, "n/b");
+	add_place(pod, "10.0.0.2", SENDER_SURE, 5); /* routed */
+	allow(pod, "192.0.2.2/32");
+	s = senders_make(&facts);
+	cr_assert_eq(s->subnets.n, 2);
+	cr_expect(range_is_equal(s->subnets.at[0], range_of("192.0.2.1/32")));
+	cr_assert_eq(s->blocks.n, 1);
+	cr_expect_eq(s->blocks.at[0].port, 5);
+	text = senders_table_render(arena, s);
+	cr_expect_not_null(strstr(text, "0xfd010000000000000000000000000000-"
+					"0xfd01000000000000ffffffffffffffff"));
+	senders_free(s);
+}
+
+Test(senders, an_advertisement_is_for_an_address_that_its_port_may_send_from)
+{
+	SenderFacts facts = facts_of(SENDERS_LIFTED);
+	SenderPod *pod = add_pod(&facts, "n/a");
+	Senders *s;
+	const char *text;
+
+	add_place(pod, "10.0.0.1", SENDER_SURE, 100);
+	allow(pod, "fd01::1/128");
+	add_place(add_pod(&facts, "n/b"), "fd00::2", SENDER_NOWHERE, 0);
+	VEC_PUSH(arena, &facts.subnets, range_of("fd00::/64"));
+	s = senders_make(&facts);
+	text = senders_table_render(arena, s);
+	cr_expect_not_null(strstr(text, "\tset unplaced_targets {\n\t\ttypeof @th,64,128\n\t\t"
+					"elements = { 0xfd000000000000000000000000000002 }"));
+	cr_expect_not_null(strstr(text, "elements = { 100 . 0xfd010000000000000000000000000001 }"));
+	cr_expect_not_null(strstr(text, "elements = { 0xfd000000000000000000000000000000-"
+					"0xfd00000000000000ffffffffffffffff }"));
+	senders_free(s);
+}
+
 /* ---- Random facts ---- */
 static unsigned state; /* of rand_r() */
 
@@ -401,9 +448,8 @@ static void list_elements(const char *text, Lines *lines)
 		} else if (strncmp(line, "\tset ", 5) == 0) {
 			set = line + 5;
 			set[strcspn(set, " ")] = '\0';
-			is_interval = strncmp(set, "blocks", 6) == 0 ||
-				      strncmp(set, "subnets", 7) == 0 ||
-				      strcmp(set, "broadcasts") == 0;
+			is_interval =
+				strncmp(set, "block", 5) == 0 || strncmp(set, "subnet", 6) == 0;
 		} else if (strncmp(line, "\t\telements = { ", 15) == 0 && !is_interval) {
 			rest = line + 15;
 			rest[strcspn(rest, "}")] = '\0';
