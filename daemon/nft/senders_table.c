@@ -462,9 +462,9 @@ static void render_advertisements(Buf *buf, const Senders *s)
 		     "\t\tiif . " TARGET " @targets return\n");
 	if (has_blocks(s, FAMILY_IPV6))
 		buf_add(buf, "\t\tiif . " TARGET " @block_targets return\n");
-	buf_add(buf, "\t\t@th,64,32 & 0xffc00000 == 0xfe800000 return\n"
+	buf_add(buf, "\t\t" TARGET " @owned_targets goto refuse\n"
+		     "\t\t@th,64,32 & 0xffc00000 == 0xfe800000 return\n"
 		     "\t\tiif @known goto refuse\n"
-		     "\t\t" TARGET " @owned_targets goto refuse\n"
 		     "\t\t" TARGET " @unplaced_targets return\n");
 	if (has_subnets(s, FAMILY_IPV6))
 		buf_add(buf, "\t\t" TARGET " @subnet_targets return\n");

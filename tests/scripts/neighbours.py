@@ -107,6 +107,8 @@ def virtual_router(mode, senders):
         lab.start()
         wait_for(lambda: lab.status()["senders_pods"]["pods"] == 4, 60, "the pods")
         mac, link = mac_of(lab, c.netns), mac_of(lab, a.netns)
+        told = lab.in_node("ip", "-6", "addr", "show", "dev", "cni0", "scope", "link").stdout
+        link_local = re.search(r"inet6 ([0-9a-f:]+)/64", told)[1]
         for text in (CIDRS, "any", None):
             annotate(lab, text)
             for i, address, is_allowed in (
@@ -114,7 +116,7 @@ def virtual_router(mode, senders):
                     (1, "fd00:244:7:0:ffff:ffff:ffff:ffff", text), (0, C[0], True), (1, C[1], True),
                     (0, "10.244.1.251", text == "any"), (1, "fd00:244:1::24f", text == "any"),
                     (1, "fd00:244:1::251", text == "any"), (1, "fd00:244:8::", text == "any"),
-                    (0, GATEWAY[0], text == "any"), (1, GATEWAY[1], text == "any"),
+                    (0, GATEWAY[0], text == "any"), (1, GATEWAY[1], text == "any"), (1, link_local, text == "any"),
                     (0, B[0], text == "any" or senders == "listed"), (1, B[1], text == "any" or senders == "listed")):
                 for what, frame in announcements(mac, i, address, link)[:None if address in VIRTUAL else 1]:
                     check_frame(lab, bool(is_allowed), c.netns, frame, a.netns, f"{what} of {address}, with {text}")

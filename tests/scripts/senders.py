@@ -12,7 +12,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import records
-from forge import ASK, ANSWER, FRAME, FREEBIND, RAW, Receiver, check_arrival, mac_of, send
+from forge import ANSWER, ASK, FRAME, FREEBIND, RAW, Receiver, check_arrival, mac_of, send
 from frames import advertisement, arp, checksum, datagram, icmp6, router_advertisement
 from inside import Program
 from netlab import NETPOLD, NODE_ADDRESSES, Lab, run, wait_for
@@ -282,24 +282,72 @@ def newcomer(mode):
             check_arrival(False, c.netns, RAW, e.addresses[i], a.netns, A[i], 7009, "another, as the next pod")
 
 
+def port_of(lab, pod):
+    """The name of the node's end of the pod's veth."""
+    links = json.loads(lab.in_node("ip", "-j", "link", "show", "type", "veth").stdout)
+    index = json.loads(lab.inside(pod.netns, "ip", "-j", "link", "show", "eth0").stdout)[0]["link_index"]
+    return next(link["ifname"] for link in links if link["ifindex"] == index)
+
+
+def lab_with_records(mode):
+    lab = Lab(mode)
+    folder = os.path.join(lab.dir, "records")
+    os.mkdir(folder, 0o755)
+    with open(lab.conf, "a") as f:
+        f.write(f'attachments = "{folder}";\nwithdraw_ms = 0;\n')
+    return lab, folder
+
+
+def hide(lab, pod):
+    """The addresses are not those of the pod's interface: the kernel does not tell the node where they are."""
+    for address, subnet in zip(pod.addresses, ("10.244.1.0/24", "fd00:244:1::/64")):
+        lab.inside(pod.netns, "ip", "addr", "add", address, "dev", "lo")
+        lab.inside(pod.netns, "ip", "addr", "del", address + subnet[subnet.index("/"):], "dev", "eth0")
+        lab.inside(pod.netns, "ip", "route", "replace", subnet, "dev", "eth0")
+
+
+def misplaced(mode):
+    """The record counts where the bridge's forwarding table names another pod's port, or none."""
+    for is_learned in (True, False):
+        for has_record in (False, True):
+            lab, folder = lab_with_records(mode)
+            with lab:
+                a, d, e = (lab.pod("default", name, addresses, {"pod": name}) for name, addresses in
+                           (("a", A), ("d", ("10.244.1.13", "fd00:244:1::d")), ("e", ("10.244.1.14", "fd00:244:1::e"))))
+                hide(lab, d)
+                if is_learned:  # the node knows d's MAC; the bridge has it at e, as if e flooded it with this MAC
+                    send(lab.node, ASK.replace("print", "str"), d.addresses[0], 1, 0, 0.1)
+                    wait_for(lambda: neighbour(lab, lab.node, d.addresses[0], "cni0"), 60, "the node to know d's MAC")
+                    lab.in_node("bridge", "fdb", "replace", mac_of(lab, d.netns), "dev", port_of(lab, e), "master",
+                                "static", "sticky")
+                del lab.pods["default/e"]  # e has just started
+                lab.write_inventory()
+                if has_record:
+                    records.write(folder, records.text("default", "d", d.addresses, port=port_of(lab, d)))
+                lab.start()
+                is_known = has_record or is_learned
+                wait_for(lambda: lab.status()["senders_pods"]["port_known"] == 1 + is_known, 60, "the ports")
+                to = mac_of(lab, a.netns)
+                for i in (0, 1):
+                    for sender, is_heard in ((e, not has_record), (d, has_record or not is_learned)):
+                        listener = Receiver(a.netns, A[i], 7001, 30 if is_heard else 0.3)
+                        send(sender.netns, FRAME, "eth0", datagram(d.addresses[i], A[i], 7001, to))
+                        equal(listener.source(), d.addresses[i] if is_heard else "nothing",
+                              f"{sender.name} as d, {'with' if has_record else 'without'} a record, "
+                              f"{'learned at e' if is_learned else 'not learned'}")
+
+
 def recorded(mode):
     """The container runtime's record tells a pod's port before the inventory lists the pod."""
-    lab = Lab(mode)
+    lab, folder = lab_with_records(mode)
     with lab:
-        folder = os.path.join(lab.dir, "records")
-        os.mkdir(folder, 0o755)
-        with open(lab.conf, "a") as f:
-            f.write(f'attachments = "{folder}";\nwithdraw_ms = 0;\n')
         a, b = (lab.pod("default", name, addresses, {"pod": name}) for name, addresses in zip("ab", (A, B)))
         lab.write_inventory()
         lab.start()
         d = lab.pod("default", "d", ["10.244.1.13", "fd00:244:1::d"], {"pod": "d"})
         for address in d.addresses:  # b has CAP_NET_ADMIN and configures them, too: what the kernel knows is ambiguous
             lab.inside(b.netns, "ip", "addr", "add", address, "dev", "eth0", *(["nodad"] if ":" in address else []))
-        links = json.loads(lab.in_node("ip", "-j", "link", "show", "type", "veth").stdout)
-        index = json.loads(lab.inside(d.netns, "ip", "-j", "link", "show", "eth0").stdout)[0]["link_index"]
-        port = next(link["ifname"] for link in links if link["ifindex"] == index)
-        records.write(folder, records.text("default", "d", d.addresses, port=port))
+        records.write(folder, records.text("default", "d", d.addresses, port=port_of(lab, d)))
         wait_for(lambda: lab.status()["senders_pods"]["port_known"] == 3, 60, "the port of d to be known")
         for i in (0, 1):
             check_arrival(True, d.netns, RAW, d.addresses[i], a.netns, A[i], 7001, "a pod with a record")
@@ -480,6 +528,7 @@ for case, modes, title in (
         (unconfigured, MODES[1:], "DHCP, duplicate address detection, MLD, ARP and link-local addresses pass"),
         (newcomer, MODES, "a new pod has its network, and no other's; an address is used again"),
         (recorded, MODES, "a pod that the container runtime has a record of"),
+        (misplaced, MODES[1:], "a record counts before what the bridge has learned"),
         (stopped, MODES, "while netpold is stopped; and after --remove"),
         (established, MODES, "into an established flow: check, every"),
         (listed, MODES, "any listed address: listed"),
