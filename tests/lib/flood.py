@@ -2,8 +2,9 @@
 """flood: pods a and b, and new UDP flows from a to b as fast as one core sends them: to port ALLOWED, which every
 version of the files allows, and to port FORBIDDEN, which every version forbids.
 
-Packets are counted by two chains of the test, one before and one after netpold's chain in the same hook, so that
-packets lost elsewhere do not count. They are counted again in b's namespace, whose ruleset no test flushes."""
+Packets are counted by chains of the test, one before and one after netpold's chain in the same hook, so that packets
+lost elsewhere do not count: where policies are evaluated, and where senders are checked. They are counted again in
+b's namespace, whose ruleset no test flushes."""
 import contextlib
 import json
 import os
@@ -50,23 +51,32 @@ class FloodLab(Lab):
 
     # ---- counting ----
     @property
-    def counting_family(self):
-        return "bridge" if self.mode == "tracked" else "inet"
+    def counting_families(self):
+        """Of the table where policies are evaluated, and of the one where senders are checked."""
+        return {"routed": ["inet"], "bridged": ["inet", "bridge"], "tracked": ["bridge"]}[self.mode]
 
     def count(self):
-        """Adds the two counting chains. To be called again after a flush of the node's ruleset."""
-        ours = -200 if self.mode == "tracked" else 0
-        self.in_node("nft", "-f", "-", input=f"table {self.counting_family} count {{\n" + "".join(
-            f"\tchain {name} {{\n\t\ttype filter hook forward priority {priority}; policy accept;\n" + "".join(
+        """Adds the counting chains. To be called again after a flush of the node's ruleset."""
+        policies = -200 if self.mode == "tracked" else 0
+        senders = 10 if self.mode == "bridged" else -150
+        self.in_node("nft", "-f", "-", input="".join(
+            f"table {family} count\ndelete table {family} count\n" for family in self.counting_families) +
+            self._chains(self.counting_families[0], "forward", "", policies) +
+            self._chains(self.counting_families[-1], "prerouting", "check_", senders))
+
+    def _chains(self, family, hook, prefix, priority):
+        """Two chains, before and after the one of this priority."""
+        return f"table {family} count {{\n" + "".join(
+            f"\tchain {prefix}{name} {{\n\t\ttype filter hook {hook} priority {priority + more};\n" + "".join(
                 f"\t\t{ip} daddr {ADDRESSES[ip][1]} udp dport {port} counter\n" for ip in ADDRESSES
                 for port in self.PORTS) + "\t}\n"
-            for name, priority in (("before", ours - 10), ("after", ours + 10))) + "}\n")
+            for name, more in (("before", -5), ("after", 5))) + "}\n"
 
     def counts(self):
         """{(chain, family, first port): packets}"""
-        text = self.in_node("nft", "list", "table", self.counting_family, "count").stdout
+        text = [self.in_node("nft", "list", "table", family, "count").stdout for family in self.counting_families]
         result, chain = {}, None
-        for line in text.splitlines():
+        for line in "".join(text).splitlines():
             m = re.match(r"\s+chain (\w+) {", line)
             chain = m.group(1) if m else chain
             m = re.search(r"(ip6?) daddr \S+ udp dport (\d+)(?:-\d+)? counter packets (\d+)", line)
@@ -80,10 +90,11 @@ class FloodLab(Lab):
         return int(re.search(rf"udp dport {port}(?:-\d+)? counter packets (\d+)", text).group(1))
 
     def leaks(self):
-        """(forbidden packets that passed, allowed ones that were refused)"""
+        """(forbidden packets that passed, allowed ones that were refused, also by the sender check)"""
         c = self.counts()
-        return (c["after", self.family, FORBIDDEN],
-                c["before", self.family, ALLOWED] - c["after", self.family, ALLOWED])
+        refused = sum(c[chain + "before", self.family, ALLOWED] - c[chain + "after", self.family, ALLOWED]
+                      for chain in ("", "check_"))
+        return c["after", self.family, FORBIDDEN], refused
 
     def evaluated(self):
         """How many packets netpold's chain has evaluated."""

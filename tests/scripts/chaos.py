@@ -185,7 +185,6 @@ class Chaos:
                  f"netpold to be up to date and not unhealthy; its reasons: {self.lab.why()}")
 
     def start_counting(self):
-        self.lab.in_node("nft", "-f", "-", input="table inet count\ndelete table inet count\n")
         self.lab.count()
         self.arrived_before = self.lab.arrived(FORBIDDEN)
 
