@@ -157,6 +157,7 @@ void model_list_changes(const Model *model, Changes *changes);
 
 typedef struct ModelCounts {
 	size_t policies, pods, namespaces; /* namespaces: also implied ones */
+	size_t audited;			   /* of the policies */
 	size_t attached, unlisted;	   /* pods with attachments; of these not in any file */
 	size_t duplicates;		   /* pod names that several objects have */
 } ModelCounts;

@@ -60,7 +60,7 @@ static bool is_rule_equal(const Rule *a, const Rule *b)
 bool policy_is_equal(const Policy *a, const Policy *b)
 {
 	if (strcmp(a->namespace, b->namespace) != 0 || strcmp(a->name, b->name) != 0 ||
-		!selectors_are_equal(&a->pods, &b->pods))
+		a->is_audit != b->is_audit || !selectors_are_equal(&a->pods, &b->pods))
 		return false;
 	for (Direction d = INGRESS; d < DIRECTION_N; d++) {
 		if (a->isolates[d] != b->isolates[d] || a->rules[d].n != b->rules[d].n)

@@ -69,12 +69,14 @@ void model_set_policy(Model *model, const Policy *before, const Policy *after, b
 	if (before) {
 		remove_policy(&namespace->policies, before);
 		model->counts.policies--;
+		model->counts.audited -= before->is_audit;
 	}
 	if (after) {
 		assert(strcmp(after->namespace, namespace->name) == 0);
 		assert(are_selectors_valid(after));
 		add_policy(namespace->arena, &namespace->policies, after);
 		model->counts.policies++;
+		model->counts.audited += after->is_audit;
 	}
 	if (has_changed_set || !before || !after || !policy_is_equal(before, after))
 		VEC_PUSH(changes->arena, &changes->policies, (PolicyChange){before, after});

@@ -35,6 +35,7 @@ typedef enum PathKind {
 	PATH_ADDRESS,	   /* status.podIP, and of status.podIPs */
 	PATH_HOST_ADDRESS, /* status.hostIP, and of status.hostIPs */
 	PATH_STARTED,	   /* status.startTime */
+	PATH_ENFORCEMENT,  /* not of inventories: our annotation of a NetworkPolicy */
 	PATH_WHOLE	   /* not of inventories: all that is below is kept (trim.c) */
 } PathKind;
 

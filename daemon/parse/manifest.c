@@ -234,6 +234,52 @@ static void read_spec(Reader *reader, const Node *spec, Policy *policy)
 	fields_read_rules(reader, spec, &DIALECT, policy);
 }
 
+/* ---- Whether it is enforced ---- */
+/* Others of our prefix mean nothing: a misspelt one must not be thought to be a trial. */
+static void warn_unknown_annotations(Reader *reader, const Node *annotations)
+{
+	static const char *const known[] = {POLICY_ENFORCEMENT_ANNOTATION, NULL};
+
+	for (size_t i = 0; i < annotations->pairs.n; i++) {
+		const Pair *pair = &annotations->pairs.at[i];
+
+		if (text_has_prefix(pair->key, "netpol/") && strcmp(pair->key, known[0]) != 0)
+			DIAG_WARNING(reader->diags, pair->origin, "unknown-annotation",
+				node_nearest_hint(reader, pair->key, known),
+				"unknown annotation \"%s\": it changes nothing, and the policy is "
+				"enforced",
+				pair->key);
+	}
+}
+
+/*
+ * Of a value that cannot be read neither meaning is safe: an audited policy would open pods that it
+ * isolated until now, an enforced one would cut what its author wants to watch. So it is an error.
+ */
+static void read_enforcement(Reader *reader, const Node *metadata, Policy *policy)
+{
+	static const char *const words[] = {"enforce", "audit", NULL};
+	static const char what[] = POLICY_ENFORCEMENT_ANNOTATION;
+	const Node *annotations = node_get(metadata, "annotations"), *node;
+	const char *text, *hint;
+
+	if (!annotations || annotations->kind != NODE_MAP) /* metadata_check() has said it */
+		return;
+	warn_unknown_annotations(reader, annotations);
+	node = node_get(annotations, what);
+	if (!node_has(annotations, what) || (node && !node_expect(reader, node, NODE_STRING, what)))
+		return;
+	text = node ? node->text : ""; /* the API's decoder makes an empty string of null */
+	policy->is_audit = strcmp(text, "audit") == 0;
+	if (policy->is_audit || strcmp(text, "enforce") == 0)
+		return;
+	hint = node_nearest_hint(reader, text, words);
+	DIAG_ERROR(reader->diags, (node ? node : annotations)->origin, "invalid-value",
+		hint ? hint : "\"audit\": what it would refuse is counted and logged, and passes",
+		"%s: Unsupported value: \"%s\": supported values: \"enforce\", \"audit\"", what,
+		text);
+}
+
 /* validation.ValidateNetworkPolicy */
 void manifest_read_policy(Source *source, Reader *reader, const Node *node)
 {
@@ -247,6 +293,7 @@ void manifest_read_policy(Source *source, Reader *reader, const Node *node)
 	if (metadata) {
 		node_check_keys(reader, metadata, &METADATA_SCHEMA);
 		metadata_check(reader, metadata);
+		read_enforcement(reader, metadata, policy);
 	}
 	fields_read_names(reader, metadata, "namespace", policy);
 	if (node_is_empty(node_get(metadata, "namespace")))

@@ -16,7 +16,7 @@ static const Schema RULE_SCHEMA[DIRECTION_N] = {
 	{(const Field[]){{.key = "to", .child = &PEER_SCHEMA, .is_list = true},
 		{.key = "ports", .child = &PORT_SCHEMA, .is_list = true}, {}}}};
 static const Schema POLICY_SCHEMA = {(const Field[]){{.key = "name"}, {.key = "namespace"},
-	{.key = "pods"}, {.key = "types", .is_list = true},
+	{.key = "audit"}, {.key = "pods"}, {.key = "types", .is_list = true},
 	{.key = "ingress", .child = &RULE_SCHEMA[INGRESS], .is_list = true},
 	{.key = "egress", .child = &RULE_SCHEMA[EGRESS], .is_list = true}, {}}};
 static const Schema SET_SCHEMA = {
@@ -97,12 +97,15 @@ static void read_policy(Source *source, Reader *reader, const Node *node)
 {
 	Policy *policy = ARENA_NEW(reader->arena, Policy);
 	const Selector *pods;
+	const Node *audit;
 
 	if (!node_expect(reader, node, NODE_MAP, "a policy"))
 		return;
 	policy->origin = node->origin;
 	node_check_keys(reader, node, &POLICY_SCHEMA);
 	fields_read_names(reader, node, "namespace", policy);
+	audit = node_field(reader, node, "audit", NODE_BOOL);
+	policy->is_audit = audit && audit->truth;
 	pods = read_selector(reader, node, "pods");
 	if (pods)
 		policy->pods = *pods;

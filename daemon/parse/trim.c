@@ -12,13 +12,21 @@ static const Path POLICY_ROOT = {.kind = PATH_ITEM,
 	.children = (const Path[]){
 		{.key = "metadata",
 			.shape = SHAPE_MAP,
-			.children =
-				(const Path[]){
-					{.key = "name", .kind = PATH_NAME, .scalar = SCALAR_STRING},
-					{.key = "namespace",
-						.kind = PATH_NAMESPACE,
-						.scalar = SCALAR_STRING},
-					{}}},
+			.children = (const Path[]){{.key = "name",
+							   .kind = PATH_NAME,
+							   .scalar = SCALAR_STRING},
+				{.key = "namespace",
+					.kind = PATH_NAMESPACE,
+					.scalar = SCALAR_STRING},
+				{.key = "annotations",
+					.shape = SHAPE_MAP,
+					.children =
+						(const Path[]){
+							{.key = POLICY_ENFORCEMENT_ANNOTATION,
+								.kind = PATH_ENFORCEMENT,
+								.scalar = SCALAR_STRING},
+							{}}},
+				{}}},
 		{.key = "spec",
 			.kind = PATH_WHOLE,
 			.shape = SHAPE_MAP,
@@ -254,7 +262,8 @@ static bool is_annotation(const Path *path)
 {
 	PathKind kind = path->kind;
 
-	return kind == PATH_CONFIG_SOURCE || kind == PATH_CONFIG_HASH || kind == PATH_SENDERS;
+	return kind == PATH_CONFIG_SOURCE || kind == PATH_CONFIG_HASH || kind == PATH_SENDERS ||
+	       kind == PATH_ENFORCEMENT;
 }
 
 bool trim_scalar(Trim *t, ScalarKind kind, const char *text, size_t n)
@@ -274,8 +283,12 @@ bool trim_scalar(Trim *t, ScalarKind kind, const char *text, size_t n)
 	if (!is_in_section(t))
 		return true;
 	/* the server checks no annotation's value: one object must not stop the list of all */
-	if (path && is_annotation(path) && memchr(text, '\0', n))
-		return true;
+	if (path && is_annotation(path) && memchr(text, '\0', n)) {
+		if (path->kind != PATH_ENFORCEMENT)
+			return true;
+		n = 0; /* an error to netpold; without the annotation the policy would be enforced
+			*/
+	}
 	write_key(t);
 	frame->n++;
 	if (kind != SCALAR_STRING) {

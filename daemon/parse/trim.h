@@ -2,10 +2,10 @@
 #pragma once
 /*
  * trim: the events of one object (json_events.h) -> what netpold reads of it, as JSON. Of a
- * NetworkPolicy that is its name and all of its spec. Of Pods and Namespaces it is the tree of
- * inventory_path.h, so that a field which the inventory's reader learns to read is kept, too. Maps
- * and lists that have nothing of it are left out. resourceVersion is left out as well: it changes
- * with every field.
+ * NetworkPolicy that is its name, whether it is audited, and all of its spec. Of Pods and
+ * Namespaces it is the tree of inventory_path.h, so that a field which the inventory's reader
+ * learns to read is kept, too. Maps and lists that have nothing of it are left out. resourceVersion
+ * is left out as well: it changes with every field.
  */
 #include "inventory_path.h"
 

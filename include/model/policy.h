@@ -45,9 +45,16 @@ typedef struct Rule {
 	VEC(Port) ports;  /* one must match */
 } Rule;
 
+#define POLICY_ENFORCEMENT_ANNOTATION "netpol/enforcement" /* "enforce" or "audit" */
+
 typedef struct Policy {
 	Origin origin;
 	const char *namespace, *name;
+	/*
+	 * POLICY_ENFORCEMENT_ANNOTATION: it is not in force. It isolates nobody and allows nothing;
+	 * what it would refuse is counted and logged.
+	 */
+	bool is_audit;
 	Selector pods; /* the pods that it isolates, in its own namespace */
 	bool isolates[DIRECTION_N];
 	VEC(Rule) rules[DIRECTION_N];

@@ -43,6 +43,9 @@ def policy(p):
     spec, lines = p["spec"], [f'name = "{p["metadata"]["name"]}";']
     if "namespace" in p["metadata"]:
         lines.append(f'namespace = "{p["metadata"]["namespace"]}";')
+    if "annotations" in p["metadata"]:
+        audit = p["metadata"]["annotations"]["netpol/enforcement"] == "audit"
+        lines.append(f"audit = {str(audit).lower()};")
     lines.append(f'pods = "{selector(spec["podSelector"])}";')
     if "policyTypes" in spec:
         lines.append("types = [ " + ", ".join(f'"{t}"' for t in spec["policyTypes"]) + " ];")
