@@ -25,6 +25,10 @@
  *                                                                    |
  *                                                             compile_bridge  -->  Ruleset (bridge)
  *
+ * An audited policy is not in force. A pod that audited policies select, and that no policy in
+ * force isolates, has an audit chain: what their rules do not allow is counted and logged, and
+ * passes.
+ *
  * An update cannot fail: policies and inventory were validated when they were parsed. What an
  * operator should know of the result is a warning (compiler_warn). explain_parse() fails for a
  * question that has no answer.
@@ -51,6 +55,7 @@ typedef struct CompileOptions {
 	bool is_all;		 /* isolate every pod of the inventory, wherever it runs */
 	bool is_drop;		 /* refuse by drop, else by reject */
 	bool is_unknown_allowed; /* a pod of unknown labels is not isolated */
+	bool is_trial;		 /* audited policies are in force, too */
 	const char *table;	 /* the nftables table's name */
 	CompileBudget budget;
 	uint16_t log_group; /* of NFLOG, for refused packets; 0: they are only counted */
@@ -137,6 +142,9 @@ int explain_parse(Explainer *explainer, const char *source, const char *destinat
 	const char *port, Flow *ret_flow, const char **ret_error);
 /* Whether the flow is allowed. */
 bool explain_verdict(const Explainer *explainer, const Flow *flow);
+/* Whether it would be if the audited policies were enforced. */
+bool explain_trial(const Explainer *explainer, const Flow *flow);
+bool explain_has_trial(const Explainer *explainer); /* there are audited policies */
 /* The verdict and the reason, several lines. The text is in `arena`. */
 const char *explain_text(const Explainer *explainer, Arena *arena, const Flow *flow);
 /* The same as a JSON object. */
@@ -144,15 +152,16 @@ const char *explain_json(const Explainer *explainer, Arena *arena, const Flow *f
 
 /* ---- Why a packet was refused ---- */
 typedef struct Refusal {
-	Policies policies;   /* that isolate the pod in the direction; none: it is no pod's */
+	Policies policies;   /* that isolate the pod, or would; none: it is no pod's */
 	Texts places;	     /* of these policies: "file:line" */
 	const char *nearest; /* one line: the rule that comes nearest, and what it lacks */
 } Refusal;
 
 /*
- * The reason of one direction, by the model and its compiler: no ruleset is made for it, so that
+ * The reason of one direction, of a packet that was refused, or (is_audit) would have been if the
+ * audited policies were enforced. By the model and its compiler: no ruleset is made for it, so that
  * netpold can ask for each refused flow. Lists and texts are in the arena; policies are the
  * model's.
  */
 void explain_refusal(const Model *model, const Compiler *compiler, Arena *arena, const Flow *flow,
-	Direction direction, Refusal *ret_refusal);
+	Direction direction, bool is_audit, Refusal *ret_refusal);

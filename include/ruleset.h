@@ -95,15 +95,21 @@ typedef struct Chain {
 	const char *name;    /* chain_finish sets it */
 	const char *comment; /* whose chain it is, as of a set; part of the name; or NULL */
 	Direction direction;
+	/* of pods that only audited policies are for: what no rule accepts is counted, and passes
+	 */
+	bool is_audit;
 	bool is_drop;	      /* refuse by drop, else by reject; on bridges always by drop */
 	VEC(ChainRule) rules; /* sorted, unique */
 } Chain;
 
-/* An element of a verdict map: the address of an isolated pod leads to its chain. */
+/* An element of a verdict map: the address of an isolated or audited pod leads to its chain. */
 typedef struct Verdict {
 	Address address;
 	const char *chain; /* the name of a chain of the same ruleset, which owns the text */
 } Verdict;
+
+/* Whether the chain isolates the address: not if it is an audit chain, as its name tells. */
+bool verdict_isolates(const Verdict *verdict); /* false for NULL */
 
 typedef VEC(Verdict) Verdicts;
 
@@ -157,7 +163,7 @@ typedef struct Ruleset {
 	Arena *arena;	  /* of everything that is not shared */
 	bool is_complete; /* sorted, and constant from then on */
 	BaseOptions base;
-	VEC(const Set *) sets;	   /* by name; self4, self6 and podless are always there */
+	VEC(const Set *) sets;	   /* by name; the self sets and podless are always there */
 	VEC(const Chain *) chains; /* by name */
 	Verdicts verdicts[DIRECTION_N][FAMILY_N]; /* by address */
 	VEC(Set *) unsorted; /* those of `sets` that live in the arena; for ruleset_sort */
@@ -195,8 +201,8 @@ Ruleset *ruleset_new(void); /* empty, without its self sets; one reference */
  */
 Set *ruleset_add_set(Ruleset *ruleset, Set spec);
 Chain *ruleset_add_chain(Ruleset *ruleset, Chain spec);
-Set *ruleset_add_self(Ruleset *ruleset, Family family); /* self4 or self6, still empty */
-Set *ruleset_add_podless(Ruleset *ruleset);		/* the set podless, still empty */
+Set *ruleset_add_self(Ruleset *ruleset, Family family, bool is_audit); /* self4, ..., still empty */
+Set *ruleset_add_podless(Ruleset *ruleset); /* the set podless, still empty */
 /* Sorts all that was added, and completes the ruleset. */
 void ruleset_sort(Ruleset *ruleset);
 /*
@@ -231,6 +237,8 @@ const Chain *ruleset_chain(const Ruleset *ruleset, const char *name);
 const Verdict *ruleset_verdict(const Ruleset *ruleset, Direction direction, Address address);
 /* Both ignore the table's name. */
 bool ruleset_is_equal(const Ruleset *a, const Ruleset *b);
+/* Whether any verdict of the direction isolates. The ruleset need not be complete. */
+bool ruleset_isolates(const Ruleset *ruleset, Direction direction);
 bool base_is_equal(const BaseOptions *a, const BaseOptions *b);
 bool table_is_bridge(TableKind kind); /* in nft's family "bridge", else in "inet" */
 /* How much work the kernel has to load it; the unit is one element. */
@@ -268,11 +276,13 @@ const char *comment_truncate(Arena *arena, const char *text);
  *                                 size
  *     ports4_HASH, ports6_HASH    SET_PORTS
  *     cidr4_HASH, cidr6_HASH      SET_CIDR
- *     self4, self6                SET_SELF
+ *     self4, self6                SET_SELF: isolated pods
+ *     audit_self4, audit_self6    SET_SELF: pods with an audit chain
  *     podless                     SET_LINKS: interfaces that certainly lead to no isolated pod;
  *                                 the rules about link-local packets leave them alone
  *     in_HASH, out_HASH           the chain of isolated pods, ingress or egress; HASH is of its
  *                                 rules
+ *     audit_in_..., audit_out_... the same of audited pods
  *     ingress4, ... egress6       the verdict map of a direction and a family
  *     NAME_next                   the standby object of a set, chain or map; see standby.c
  *     moving4, moving6            standby only: the addresses that a change adds to a set or
@@ -289,6 +299,7 @@ typedef struct ObjectName {
 	SetKind set;	     /* OBJECT_SET */
 	Direction direction; /* OBJECT_MAP, OBJECT_CHAIN */
 	Family family;	     /* OBJECT_SET, OBJECT_MAP; a chain's name does not tell it */
+	bool is_audit;	     /* SET_SELF, OBJECT_CHAIN */
 	bool is_standby;     /* exists only while a change is being made */
 } ObjectName;
 
@@ -306,7 +317,7 @@ typedef enum TableRole {
 /* False: netpol never makes an object of that name. Accepts any text in the place of HASH. */
 bool object_name_parse(const char *name, ObjectName *ret_name);
 const char *object_name_table(Arena *arena, const char *table, TableRole role);
-const char *object_name_self(Family family);
+const char *object_name_self(Family family, bool is_audit);
 const char *object_name_podless(bool is_standby);
 const char *object_name_moving(Family family);
 const char *object_name_map(Direction direction, Family family, bool is_standby);
@@ -315,7 +326,7 @@ const char *object_name_map(Direction direction, Family family, bool is_standby)
 void object_name_set(SetKind kind, Family family, const char *key, size_t size,
 	char ret_name[OBJECT_NAME_SET_SIZE]);
 const char *object_name_chain(
-	Arena *arena, Direction direction, const char hash[DIGEST_NAME_LENGTH + 1]);
+	Arena *arena, Direction direction, bool is_audit, const char hash[DIGEST_NAME_LENGTH + 1]);
 const char *object_name_standby(Arena *arena, const char *name);
 
 /* ---- Flows evaluated against a ruleset (evaluate.c) ---- */
@@ -333,7 +344,8 @@ typedef struct Evaluation {
 
 /*
  * The verdict in one direction: for INGRESS by the chain of the destination, for EGRESS by the
- * chain of the source. An address without a verdict is not isolated, and the flow is allowed.
+ * chain of the source. An address without a verdict that isolates is not isolated, and the flow is
+ * allowed.
  */
 Evaluation ruleset_evaluate(const Ruleset *ruleset, const Tuple *tuple, Direction direction);
 /*

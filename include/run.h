@@ -135,6 +135,7 @@ extern const char *const HEALTH_TEXT[]; /* "ok", "degraded", "unhealthy" */
 
 typedef struct Totals {
 	size_t policies, pods, namespaces, isolated, sets, chains, elements, errors, warnings;
+	size_t audited; /* of the policies: those that are not in force */
 	/* pods of this node that are known by a record of the container runtime and the inventory,
 	   by a record alone, by the inventory alone */
 	size_t by_both, by_record, by_inventory;
@@ -180,10 +181,10 @@ typedef struct DenialFigures {
 	uint64_t lost;		       /* that netpold did not read in time, or could not read */
 } DenialFigures;
 
-/* What a pod has refused, since netpol counts it on this node. */
+/* What a pod has refused, or would have refused, since netpol counts it on this node. */
 typedef struct DenialTotal {
 	const char *namespace, *pod; /* "": the address was no pod's */
-	Direction direction;
+	DenialKind kind;
 	uint64_t packets, bytes;
 } DenialTotal;
 

@@ -12,14 +12,16 @@
 #include "compile.h"
 #include <string.h>
 
+/* Those that isolate: frames of audited pods that are not tracked are not judged. */
 static void copy_verdicts(
 	Ruleset *to, const Ruleset *from, Direction direction, Family family, const char *chain)
 {
 	const Verdicts *map = &from->verdicts[direction][family];
 
 	for (size_t i = 0; i < map->n; i++)
-		VEC_PUSH(to->arena, &to->verdicts[direction][family],
-			(Verdict){map->at[i].address, chain});
+		if (verdict_isolates(&map->at[i]))
+			VEC_PUSH(to->arena, &to->verdicts[direction][family],
+				(Verdict){map->at[i].address, chain});
 }
 
 static void refuse_isolated(Ruleset *to, const Ruleset *from)
@@ -27,7 +29,7 @@ static void refuse_isolated(Ruleset *to, const Ruleset *from)
 	for (Direction d = INGRESS; d < DIRECTION_N; d++) {
 		Chain *chain;
 
-		if (from->verdicts[d][FAMILY_IPV4].n + from->verdicts[d][FAMILY_IPV6].n == 0)
+		if (!ruleset_isolates(from, d))
 			continue;
 		chain = ruleset_add_chain(to, (Chain){.direction = d, .is_drop = true});
 		chain_finish(to->arena, chain);
@@ -43,8 +45,10 @@ static Ruleset *compile_tagged(const Ruleset *inet, const BridgeOptions *options
 	to->base = (BaseOptions){.table = arena_strdup(to->arena, inet->base.table),
 		.kind = TABLE_TAGGED,
 		.log_group = inet->base.log_group};
-	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
-		ruleset_add_self(to, f);
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+		ruleset_add_self(to, f, false);
+		ruleset_add_self(to, f, true);
+	}
 	ruleset_add_podless(to);
 	if (!options->is_tagged_filtered)
 		refuse_isolated(to, inet);

@@ -24,6 +24,7 @@ typedef enum Over { OVER_NOT, OVER_RULES, OVER_ELEMENTS } Over;
 
 typedef struct PolicyCost {
 	const char *name;
+	bool is_audit;
 	CountedWants wants; /* each once; none if it is OVER_RULES */
 	Over over;
 } PolicyCost;
@@ -41,7 +42,7 @@ struct NamespaceBudget {
 	Arena *arena;	    /* of `policies` */
 	Arena *table_arena; /* of `wants_by_key`; each want has an arena of its own */
 	HashTable *wants_by_key;
-	VEC(PolicyCost) policies; /* by name */
+	VEC(PolicyCost) policies; /* in force by name, then audited by name: in this order */
 	bool is_outdated;	  /* a count has changed since the last evaluation */
 	size_t elements;	  /* charged to those that are not over the budget */
 	size_t n_over;
@@ -407,6 +408,26 @@ static void add_wants(Budget *budget, NamespaceBudget *namespace, const Policy *
 		cost->wants.at[i]->n_policies++;
 }
 
+/* Those that are in force, or the audited ones. classes: NULL if rules are not counted. */
+static void list_some_policies(Budget *budget, NamespaceBudget *namespace,
+	const NamespaceIndex *index, const Model *model, PodClasses *classes, bool is_audit)
+{
+	for (size_t i = 0; i < index->policies.n; i++) {
+		const Policy *policy = index->policies.at[i];
+		PolicyCost cost = {
+			.name = arena_strdup(namespace->arena, policy->name), .is_audit = is_audit};
+
+		if (policy->is_audit != is_audit)
+			continue;
+		if (classes && !pod_classes_take(
+				       classes, policy, cost_rules(policy), budget->limits.rules))
+			cost.over = OVER_RULES;
+		else if (budget->limits.elements)
+			add_wants(budget, namespace, policy, model, &cost);
+		VEC_PUSH(namespace->arena, &namespace->policies, cost);
+	}
+}
+
 /* Makes the list of policies anew. Wants that the list before had keep their counts. */
 static void list_policies(
 	Budget *budget, NamespaceBudget *namespace, const NamespaceIndex *index, const Model *model)
@@ -427,17 +448,9 @@ static void list_policies(
 	namespace->policies.n = namespace->policies.capacity = 0;
 	if (index && namespace->counts_rules)
 		pod_classes_begin(&classes, budget->scratch, index, budget->limits.node);
-	for (size_t i = 0; index && i < index->policies.n; i++) {
-		const Policy *policy = index->policies.at[i];
-		PolicyCost cost = {.name = arena_strdup(namespace->arena, policy->name)};
-
-		if (namespace->counts_rules && !pod_classes_take(&classes, policy,
-						       cost_rules(policy), budget->limits.rules))
-			cost.over = OVER_RULES;
-		else if (budget->limits.elements)
-			add_wants(budget, namespace, policy, model, &cost);
-		VEC_PUSH(namespace->arena, &namespace->policies, cost);
-	}
+	for (int is_audit = 0; index && is_audit < 2; is_audit++)
+		list_some_policies(budget, namespace, index, model,
+			namespace->counts_rules ? &classes : NULL, is_audit);
 	for (size_t i = 0; i < wants.n; i++)
 		if (wants.at[i]->n_policies == 0)
 			free_want(budget, namespace, wants.at[i]);
@@ -528,12 +541,16 @@ static bool evaluate(Budget *budget, NamespaceBudget *namespace)
 
 static int cost_compare(const void *a, const void *b)
 {
-	return strcmp(((const PolicyCost *)a)->name, ((const PolicyCost *)b)->name);
+	const PolicyCost *x = a, *y = b;
+
+	if (x->is_audit != y->is_audit)
+		return x->is_audit ? 1 : -1;
+	return strcmp(x->name, y->name);
 }
 
-static const PolicyCost *find_cost(const NamespaceBudget *namespace, const char *name)
+static const PolicyCost *find_cost(const NamespaceBudget *namespace, const Policy *policy)
 {
-	const PolicyCost wanted = {.name = name};
+	const PolicyCost wanted = {.name = policy->name, .is_audit = policy->is_audit};
 
 	if (namespace->policies.n == 0)
 		return NULL;
@@ -541,9 +558,9 @@ static const PolicyCost *find_cost(const NamespaceBudget *namespace, const char 
 		cost_compare);
 }
 
-static bool is_over(const NamespaceBudget *namespace, const char *name)
+static bool is_over(const NamespaceBudget *namespace, const Policy *policy)
 {
-	const PolicyCost *cost = find_cost(namespace, name);
+	const PolicyCost *cost = find_cost(namespace, policy);
 
 	return cost && cost->over != OVER_NOT;
 }
@@ -665,7 +682,7 @@ void budget_end(
 		for (size_t k = 0; k < o->index->policies.n; k++) {
 			const Policy *policy = o->index->policies.at[k];
 			bool was = o->were_over && strmap_get(o->were_over, policy->name);
-			bool is = is_over(o->namespace, policy->name);
+			bool is = is_over(o->namespace, policy);
 
 			budget->n_over += is;
 			if (was != is)
@@ -680,7 +697,7 @@ bool budget_is_over(const Budget *budget, const Policy *policy)
 	const NamespaceBudget *namespace =
 		budget->n_over ? find_namespace(budget, policy->namespace) : NULL;
 
-	return namespace && is_over(namespace, policy->name);
+	return namespace && is_over(namespace, policy);
 }
 
 /* ---- Words ---- */
@@ -693,11 +710,14 @@ static void warn(const Budget *budget, const Policy *policy, const PolicyCost *c
 			   "namespaces, or raise namespace_rules in netpol.conf"
 			 : "use fewer different selectors, or such that select fewer pods, or "
 			   "raise namespace_elements in netpol.conf",
-		"policy %s/%s is over the budget of its namespace: its pods are isolated, none of "
-		"its rules is in force; the policies of namespace %s would need more than %zu %s "
+		"policy %s/%s is over the budget of its namespace: %s; the policies of namespace "
+		"%s would need more than %zu %s "
 		"(%s)",
-		policy->namespace, policy->name, policy->namespace,
-		is_rules ? budget->limits.rules : budget->limits.elements,
+		policy->namespace, policy->name,
+		policy->is_audit ? "it is audited without its rules: what they would allow counts "
+				   "as denied, and passes"
+				 : "its pods are isolated, none of its rules is in force",
+		policy->namespace, is_rules ? budget->limits.rules : budget->limits.elements,
 		is_rules ? "rules" : "elements",
 		is_rules ? "namespace_rules" : "namespace_elements");
 }
@@ -713,7 +733,7 @@ static void warn_namespace(
 	const NamespaceIndex *index = model_namespace_index(model, namespace->name);
 
 	for (size_t i = 0; index && i < index->policies.n; i++) {
-		const PolicyCost *cost = find_cost(namespace, index->policies.at[i]->name);
+		const PolicyCost *cost = find_cost(namespace, index->policies.at[i]);
 
 		if (cost && cost->over != OVER_NOT)
 			warn(budget, index->policies.at[i], cost, diags);

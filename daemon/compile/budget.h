@@ -3,7 +3,8 @@
 /*
  * budget: which policies are over the budget of their namespace. A few lines of a policy can ask
  * for millions of elements. So the policies of one namespace may ask for a limited number of
- * elements and of rules (CompileBudget). They are taken in the order of their names; one that does
+ * elements and of rules (CompileBudget). They are taken in the order of their names, the audited
+ * ones last, since a trial must not take the rules of a policy that is in force. One that does
  * not fit any more is over the budget. It still isolates its pods, but its rules are left out:
  * nothing is allowed that the whole policy would not allow. What is over the budget follows from
  * policies, pods and namespaces as they are, and not from what was before.

@@ -127,6 +127,7 @@ static void rename_chain(ChainIndex *index, IndexedChain *chain)
 {
 	Chain spec = {.comment = chain->chain->comment,
 		.direction = chain->chain->direction,
+		.is_audit = chain->chain->is_audit,
 		.is_drop = chain->chain->is_drop};
 	const Chain *made;
 	bool has_renamed_set = false;

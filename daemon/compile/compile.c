@@ -15,6 +15,7 @@
  *   7. publish  the ruleset; unchanged sets and chains are shared with the one before
  */
 #include "dirty.h"
+#include "isolation.h"
 #include <assert.h>
 #include <string.h>
 
@@ -70,18 +71,17 @@ static void prepare_cache(Update *u)
 	c->chain_names = strmap_new(c->cache_arena);
 }
 
-static IndexedChain *chain_of(
-	Update *u, Direction direction, Family family, const Policies *policies, const Pod *pod)
+static IndexedChain *chain_of(Update *u, const ChainClass *class)
 {
 	Compiler *c = u->c;
-	const char *key = expand_key(u->scratch, direction, family, policies, pod);
+	const char *key = expand_key(u->scratch, class);
 	const char *name = strmap_get(c->chain_names, key);
 	IndexedChain *chain = name ? chain_index_find(&c->chains, name) : NULL;
 	Chain spec;
 
 	if (chain)
 		return chain;
-	spec = expand(&u->expander, direction, family, policies, pod);
+	spec = expand(&u->expander, class);
 	chain = chain_index_find(&c->chains, spec.name);
 	if (!chain)
 		chain = chain_index_add(&c->chains, &spec);
@@ -89,25 +89,6 @@ static IndexedChain *chain_of(
 		strmap_put(c->chain_names, arena_strdup(c->cache_arena, key),
 			arena_strdup(c->cache_arena, spec.name));
 	return chain;
-}
-
-/* One of the namespace's policies may select the pod, whose labels are unknown. */
-static bool is_isolated_unknown(const Compiler *c, const Pod *pod, const NamespaceIndex *namespace)
-{
-	return pod->known == KNOWN_ATTACHED && !c->options.is_unknown_allowed && namespace &&
-	       namespace->policies.n > 0;
-}
-
-/* Whether the pod is isolated in that direction, and the policies that select it, by name. */
-static bool is_isolated(const Update *u, const Pod *pod, Direction direction, Policies *ret)
-{
-	const NamespaceIndex *namespace = model_namespace_index(u->c->model, pod->namespace);
-
-	for (size_t i = 0; namespace && i < namespace->policies.n; i++)
-		if (namespace->policies.at[i]->isolates[direction] &&
-			pod_is_selected(pod, &namespace->policies.at[i]->pods))
-			VEC_PUSH(u->scratch, ret, namespace->policies.at[i]);
-	return ret->n > 0 || is_isolated_unknown(u->c, pod, namespace);
 }
 
 static int chain_verdict_compare(const void *a, const void *b)
@@ -128,22 +109,31 @@ static IndexedChain *verdict_before(const Compiler *c, Direction direction, Addr
 	return found ? found->chain : NULL;
 }
 
-/* Whether the address was isolated in a direction before this update, and is after it. */
-typedef struct Isolation {
-	bool was, is;
-} Isolation;
-
-static Isolation isolate(Update *u, const DirtyAddress *d, Direction direction)
+static Standing standing_by(const IndexedChain *chain)
 {
-	const Pod *pod = d->after.pod;
-	Policies policies = {};
-	bool has_chain = false;
-	IndexedChain *old = verdict_before(u->c, direction, d->address), *chain = NULL;
+	if (!chain)
+		return STANDING_FREE;
+	return chain->chain->is_audit ? STANDING_AUDITED : STANDING_ISOLATED;
+}
 
-	if (pod && pod_is_local(u->c, pod))
-		has_chain = is_isolated(u, pod, direction, &policies);
-	if (has_chain)
-		chain = chain_of(u, direction, d->address.family, &policies, pod);
+/* What the address was in a direction before this update, and is after it. */
+typedef struct Change {
+	Standing was, is;
+} Change;
+
+static Change isolate(Update *u, const DirtyAddress *d, Direction direction)
+{
+	ChainClass class = {
+		.direction = direction, .family = d->address.family, .pod = d->after.pod};
+	IndexedChain *old = verdict_before(u->c, direction, d->address), *chain = NULL;
+	Change change = {.was = standing_by(old)};
+
+	if (class.pod && pod_is_local(u->c, class.pod))
+		change.is = standing_of(u->c->model, &u->c->options, u->scratch, class.pod,
+			direction, &class.policies);
+	class.is_audit = change.is == STANDING_AUDITED;
+	if (change.is != STANDING_FREE)
+		chain = chain_of(u, &class);
 	if (chain != old) {
 		VEC_PUSH(u->scratch, &u->edits[direction][d->address.family],
 			(ChainVerdict){d->address, chain});
@@ -152,7 +142,17 @@ static Isolation isolate(Update *u, const DirtyAddress *d, Direction direction)
 		if (old)
 			chain_index_unuse(&u->c->chains, old);
 	}
-	return (Isolation){old != NULL, chain != NULL};
+	return change;
+}
+
+/* It may always reach itself. */
+static void edit_self(Update *u, Address address, Standing standing, Change in, Change out)
+{
+	bool was = in.was == standing || out.was == standing;
+	bool is = in.is == standing || out.is == standing;
+
+	if (was != is)
+		set_index_edit_self(&u->c->sets, address, standing == STANDING_AUDITED, is);
 }
 
 static bool may_be_isolated(const Compiler *c, const DirtyAddress *d)
@@ -166,14 +166,14 @@ static void isolate_all(Update *u)
 	prepare_cache(u);
 	for (size_t i = 0; i < u->dirty.n; i++) {
 		const DirtyAddress *d = u->dirty.at[i];
-		Isolation in, out;
+		Change in, out;
 
 		if (!may_be_isolated(u->c, d))
 			continue;
 		in = isolate(u, d, INGRESS);
 		out = isolate(u, d, EGRESS);
-		if ((in.was || out.was) != (in.is || out.is)) /* it may always reach itself */
-			set_index_edit_self(&u->c->sets, d->address, in.is || out.is);
+		edit_self(u, d->address, STANDING_ISOLATED, in, out);
+		edit_self(u, d->address, STANDING_AUDITED, in, out);
 	}
 }
 
@@ -186,15 +186,16 @@ static void keep_refusals(Update *u)
 {
 	static const Pod nobody = {.namespace = ""};
 	ModelCounts counts = model_counts(u->c->model);
-	bool is_kept =
-		counts.attached > 0 && counts.policies > 0 && !u->c->options.is_unknown_allowed;
+	bool is_kept = counts.attached > 0 && counts.policies > counts.audited &&
+		       !u->c->options.is_unknown_allowed;
 
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 			IndexedChain **kept = &u->c->refusals[d][f];
 
 			if (is_kept && !*kept) {
-				*kept = chain_of(u, d, f, &(Policies){}, &nobody);
+				*kept = chain_of(u,
+					&(ChainClass){.direction = d, .family = f, .pod = &nobody});
 				chain_index_use(*kept);
 			} else if (!is_kept && *kept) {
 				chain_index_unuse(&u->c->chains, *kept);

@@ -267,53 +267,55 @@ static void expand_rule(Expansion *e)
 }
 
 /* ---- Chains ---- */
-const char *expand_key(
-	Arena *arena, Direction direction, Family family, const Policies *policies, const Pod *pod)
+const char *expand_key(Arena *arena, const ChainClass *class)
 {
 	Buf key = {.arena = arena};
 
-	buf_printf(&key, "%d %d %s", direction, family, pod->namespace);
-	for (size_t i = 0; i < policies->n; i++) {
+	buf_printf(&key, "%d %d %d %s", class->direction, class->family, class->is_audit,
+		class->pod->namespace);
+	for (size_t i = 0; i < class->policies.n; i++) {
 		buf_add(&key, " ");
-		buf_add(&key, policies->at[i]->name);
+		buf_add(&key, class->policies.at[i]->name);
 		buf_add(&key, ":");
-		if (direction == INGRESS)
-			ports_add_numbers(&key, policies->at[i], pod);
+		if (class->direction == INGRESS)
+			ports_add_numbers(&key, class->policies.at[i], class->pod);
 	}
 	return buf_text(&key);
 }
 
 /* "shop/web, shop/default-deny: ingress": for whoever reads a listing or a trace. */
-static const char *chain_comment(Arena *arena, Direction direction, const Policies *policies)
+static const char *chain_comment(Arena *arena, const ChainClass *class)
 {
+	const Policies *policies = &class->policies;
 	Buf buf = {.arena = arena};
 
 	for (size_t i = 0; i < policies->n; i++)
 		buf_printf(&buf, "%s%s/%s", i ? ", " : "", policies->at[i]->namespace,
 			policies->at[i]->name);
-	buf_printf(&buf, ": %s", direction_text(direction));
+	buf_printf(&buf, ": %s%s", class->is_audit ? "audited " : "",
+		direction_text(class->direction));
 	return comment_truncate(arena, buf_text(&buf));
 }
 
-Chain expand(const Expander *x, Direction direction, Family family, const Policies *policies,
-	const Pod *pod)
+Chain expand(const Expander *x, const ChainClass *class)
 {
-	Chain chain = {.comment = chain_comment(x->scratch, direction, policies),
-		.direction = direction,
+	Chain chain = {.comment = chain_comment(x->scratch, class),
+		.direction = class->direction,
+		.is_audit = class->is_audit,
 		.is_drop = x->is_drop};
 	Expansion e = {.x = x,
 		.arena = x->scratch,
 		.chain = &chain,
-		.direction = direction,
-		.family = family};
+		.direction = class->direction,
+		.family = class->family};
 
-	for (size_t i = 0; i < policies->n; i++) {
-		e.policy = policies->at[i];
+	for (size_t i = 0; i < class->policies.n; i++) {
+		e.policy = class->policies.at[i];
 		if (budget_is_over(x->budget, e.policy))
 			continue;
-		for (size_t r = 0; r < e.policy->rules[direction].n; r++) {
-			e.rule = &e.policy->rules[direction].at[r];
-			e.ports = ports_of(e.arena, e.rule, direction, pod);
+		for (size_t r = 0; r < e.policy->rules[e.direction].n; r++) {
+			e.rule = &e.policy->rules[e.direction].at[r];
+			e.ports = ports_of(e.arena, e.rule, e.direction, class->pod);
 			expand_rule(&e);
 		}
 	}

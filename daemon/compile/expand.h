@@ -19,15 +19,21 @@ typedef struct Expander {
 	bool is_drop;
 } Expander;
 
+/* What a chain is made of. */
+typedef struct ChainClass {
+	Direction direction;
+	Family family;
+	bool is_audit;	   /* the policies are audited ones */
+	Policies policies; /* that isolate its pods, by name */
+	const Pod *pod;	   /* any of them: named ports of ingress rules are resolved by it */
+} ChainClass;
+
 /*
  * A text of all that the chain depends on while no policy changes: direction, family, the policies'
  * names, and the numbers that the pod has for their named ports. Pods of equal keys share a chain.
  */
-const char *expand_key(
-	Arena *arena, Direction direction, Family family, const Policies *policies, const Pod *pod);
+const char *expand_key(Arena *arena, const ChainClass *class);
 /*
- * The chain, finished (chain_finish), in the scratch arena. `pod`: any of the pods that share it;
- * named ports of ingress rules are resolved by it. Policies over the budget add no rules.
+ * The chain, finished (chain_finish), in the scratch arena. Policies over the budget add no rules.
  */
-Chain expand(const Expander *x, Direction direction, Family family, const Policies *policies,
-	const Pod *pod);
+Chain expand(const Expander *x, const ChainClass *class);

@@ -5,6 +5,7 @@
  * one that comes nearest to it.
  */
 #include "explainer.h"
+#include "isolation.h"
 #include "selection.h"
 #include <string.h>
 
@@ -13,9 +14,18 @@ Explainer *explainer_free(Explainer *explainer)
 	if (!explainer)
 		return NULL;
 	ruleset_unref(explainer->ruleset);
+	ruleset_unref(explainer->trial);
 	compiler_free(explainer->compiler);
 	arena_free(explainer->arena);
 	return NULL;
+}
+
+static Ruleset *compile_trial(const Model *model, CompileOptions options)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+
+	options.is_trial = true;
+	return compile(model, &options, &(Diags){.arena = arena});
 }
 
 Explainer *explainer_new(const Model *model, const CompileOptions *like)
@@ -33,15 +43,17 @@ Explainer *explainer_new(const Model *model, const CompileOptions *like)
 	model_list_changes(model, &changes);
 	x->ruleset = compiler_update(x->compiler, &changes);
 	arena_free(changes.arena);
+	if (model_counts(model).audited)
+		x->trial = compile_trial(model, options);
 	return x;
 }
 
 /* ---- The verdict ---- */
-static Evaluation evaluate(const Explainer *x, const Flow *flow, Direction direction)
+static Evaluation evaluate(const Ruleset *ruleset, const Flow *flow, Direction direction)
 {
 	Tuple tuple = {flow->source.address, flow->destination.address, flow->protocol, flow->port};
 
-	return ruleset_evaluate(x->ruleset, &tuple, direction);
+	return ruleset_evaluate(ruleset, &tuple, direction);
 }
 
 /* A node's own processes may always reach its pods: the API demands it for kubelet's probes. */
@@ -64,10 +76,25 @@ static const char *exemption(const Flow *flow)
 	return NULL;
 }
 
+static bool is_allowed(const Ruleset *ruleset, const Flow *flow)
+{
+	return exemption(flow) || (evaluate(ruleset, flow, EGRESS).is_allowed &&
+					  evaluate(ruleset, flow, INGRESS).is_allowed);
+}
+
 bool explain_verdict(const Explainer *x, const Flow *flow)
 {
-	return exemption(flow) ||
-	       (evaluate(x, flow, EGRESS).is_allowed && evaluate(x, flow, INGRESS).is_allowed);
+	return is_allowed(x->ruleset, flow);
+}
+
+bool explain_has_trial(const Explainer *x)
+{
+	return x->trial != NULL;
+}
+
+bool explain_trial(const Explainer *x, const Flow *flow)
+{
+	return is_allowed(x->trial ? x->trial : x->ruleset, flow);
 }
 
 /* ---- The reason, for one direction ---- */
@@ -77,6 +104,7 @@ typedef struct Why {
 	Arena *arena;		  /* of all texts */
 	const Flow *flow;
 	Direction direction;
+	bool is_trial;		 /* as if audited policies were in force */
 	const Endpoint *subject; /* the end whose policies apply: the source for EGRESS */
 	const Endpoint *other;	 /* its peer */
 } Why;
@@ -90,7 +118,8 @@ static void set_direction(Why *w, Direction direction)
 
 static bool is_isolating(const Why *w, const Policy *policy)
 {
-	return policy->isolates[w->direction] && pod_is_selected(w->subject->pod, &policy->pods);
+	return policy_is_for(policy, w->subject->pod, w->direction) &&
+	       policy_counts(policy, w->is_trial);
 }
 
 /* Its rules are in force too. */
@@ -356,7 +385,7 @@ static void add_endpoint(Why *w, Buf *buf, const Endpoint *endpoint)
 }
 
 /* None isolates a pod of unknown labels: it is isolated all the same. */
-static void add_isolating(Why *w, Buf *buf)
+static void add_isolating(Why *w, Buf *buf, const char *words)
 {
 	const Policies *policies = policies_of(w);
 	bool is_first = true;
@@ -366,11 +395,10 @@ static void add_isolating(Why *w, Buf *buf)
 
 		if (!is_isolating(w, policy))
 			continue;
-		buf_printf(buf, "%s%s/%s (%s)", is_first ? "    isolated by " : ", ",
-			policy->namespace, policy->name, place_text(w->arena, policy->origin));
+		buf_printf(buf, "%s%s/%s (%s)", is_first ? words : ", ", policy->namespace,
+			policy->name, place_text(w->arena, policy->origin));
 		is_first = false;
 	}
-	buf_add(buf, is_first ? "" : "\n");
 }
 
 /* kube-proxy translates the address before it is filtered, so the verdict would be of another. */
@@ -402,8 +430,27 @@ static void add_unlisted(Why *w, Buf *buf)
 			record);
 }
 
+/* What would be otherwise if the audited policies were enforced. trial: of the direction. */
+static void add_trial(Why *w, Buf *buf, const Evaluation *evaluation, const Evaluation *trial)
+{
+	w->is_trial = true;
+	if (!evaluation->is_isolated && trial->is_isolated) {
+		add_isolating(w, buf, "    audited by ");
+		buf_printf(buf, ": would be %s\n", trial->is_allowed ? "allowed" : "denied");
+		add_reason(w, buf);
+		if (!trial->is_allowed)
+			add_unknown_labels(w, buf);
+	} else if (!evaluation->is_allowed && trial->is_allowed) {
+		buf_add(buf, "    with the audited policies: would be allowed\n");
+		add_reason(w, buf);
+	}
+	w->is_trial = false;
+}
+
 static void add_direction(Why *w, Buf *buf, const Evaluation *evaluation)
 {
+	size_t n;
+
 	buf_printf(buf, "  %s of ", direction_text(w->direction));
 	add_endpoint(w, buf, w->subject);
 	if (!evaluation->is_isolated) {
@@ -415,7 +462,9 @@ static void add_direction(Why *w, Buf *buf, const Evaluation *evaluation)
 	}
 	buf_printf(buf, ": %s\n", evaluation->is_allowed ? "allowed" : "denied");
 	add_unlisted(w, buf);
-	add_isolating(w, buf);
+	n = buf->n;
+	add_isolating(w, buf, "    isolated by ");
+	buf_add(buf, buf->n > n ? "\n" : "");
 	add_reason(w, buf);
 	add_service_hint(w, buf);
 	if (!evaluation->is_allowed)
@@ -445,11 +494,19 @@ const char *explain_text(const Explainer *x, Arena *arena, const Flow *flow)
 		buf_printf(&buf, "  %s\n", exemption(flow));
 		return buf_text(&buf);
 	}
+	if (explain_trial(x, flow) != explain_verdict(x, flow))
+		buf_printf(&buf, "  would be %s if the audited policies were enforced\n",
+			explain_trial(x, flow) ? "allowed" : "denied");
 	for (int i = EGRESS; i >= INGRESS; i--) { /* the base chain evaluates egress first */
-		Evaluation evaluation = evaluate(x, flow, (Direction)i);
+		Evaluation evaluation = evaluate(x->ruleset, flow, (Direction)i);
 
 		set_direction(&w, (Direction)i);
 		add_direction(&w, &buf, &evaluation);
+		if (x->trial) {
+			Evaluation trial = evaluate(x->trial, flow, (Direction)i);
+
+			add_trial(&w, &buf, &evaluation, &trial);
+		}
 	}
 	return buf_text(&buf);
 }
@@ -460,6 +517,7 @@ const char *explain_json(const Explainer *x, Arena *arena, const Flow *flow)
 	char text[ADDRESS_TEXT_SIZE];
 
 	buf_printf(&buf, "{\"verdict\":\"%s\",", explain_verdict(x, flow) ? "allow" : "deny");
+	buf_printf(&buf, "\"with_audited\":\"%s\",", explain_trial(x, flow) ? "allow" : "deny");
 	buf_printf(&buf, "\"source\":\"%s\",", address_text(flow->source.address, text));
 	buf_printf(&buf, "\"destination\":\"%s\",", address_text(flow->destination.address, text));
 	buf_printf(&buf, "\"protocol\":%u,\"port\":%u,\"why\":", flow->protocol, flow->port);
@@ -485,9 +543,13 @@ static const char *joined_lines(Arena *arena, const char *text)
 }
 
 void explain_refusal(const Model *model, const Compiler *compiler, Arena *arena, const Flow *flow,
-	Direction direction, Refusal *ret_refusal)
+	Direction direction, bool is_audit, Refusal *ret_refusal)
 {
-	Why w = {.model = model, .compiler = compiler, .arena = arena, .flow = flow};
+	Why w = {.model = model,
+		.compiler = compiler,
+		.arena = arena,
+		.flow = flow,
+		.is_trial = is_audit};
 	Buf buf = {.arena = arena};
 	const Policies *policies;
 

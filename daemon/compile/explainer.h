@@ -8,6 +8,7 @@ struct Explainer {
 	const Model *model;
 	Compiler *compiler;
 	Ruleset *ruleset; /* for all pods, wherever they run */
+	Ruleset *trial;	  /* as if audited policies were in force; NULL: there are none */
 };
 
 /* ---- no_verdict.c ---- */

@@ -22,10 +22,13 @@ void set_index_free(SetIndex *index)
 }
 
 /* ---- Creating and freeing sets ---- */
+#define SELF_KEY_AUDIT "audit" /* of a SET_SELF; that of isolated pods has an empty key */
+
 static void name_set(const Definition *definition, size_t size, char name[OBJECT_NAME_SET_SIZE])
 {
 	if (definition->kind == SET_SELF)
-		snprintf(name, OBJECT_NAME_SET_SIZE, "%s", object_name_self(definition->family));
+		snprintf(name, OBJECT_NAME_SET_SIZE, "%s",
+			object_name_self(definition->family, *definition->key != '\0'));
 	else if (definition->kind == SET_LINKS)
 		snprintf(name, OBJECT_NAME_SET_SIZE, "%s", object_name_podless(false));
 	else
@@ -138,9 +141,9 @@ void set_index_move(SetIndex *index, Address address, Member before, Member afte
 	}
 }
 
-void set_index_edit_self(SetIndex *index, Address address, bool is_in)
+void set_index_edit_self(SetIndex *index, Address address, bool is_audit, bool is_in)
 {
-	IndexedSet *set = index->self[address.family];
+	IndexedSet *set = index->self[is_audit][address.family];
 	Element element = {.address = address};
 
 	if (is_in)
@@ -238,6 +241,15 @@ void set_index_fill(SetIndex *index, const Model *model, const AddressIndex *add
 }
 
 /* ---- Begin and end of an update ---- */
+static IndexedSet *get_self(SetIndex *index, Family family, const char *key)
+{
+	IndexedSet *self =
+		set_index_get(index, &(Definition){.kind = SET_SELF, .family = family, .key = key});
+
+	self->users = 1; /* the refusal chains look it up in every table */
+	return self;
+}
+
 void set_index_begin(SetIndex *index, Arena *scratch)
 {
 	assert(!index->scratch); /* the update before has ended */
@@ -252,10 +264,8 @@ void set_index_begin(SetIndex *index, Arena *scratch)
 	set_index_get(index, &(Definition){.kind = SET_LINKS, .family = FAMILY_IPV6, .key = ""})
 		->users = 1;
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
-		if (!index->self[f])
-			index->self[f] = set_index_get(
-				index, &(Definition){.kind = SET_SELF, .family = f, .key = ""});
-		index->self[f]->users = 1; /* the refusal chains look it up in every table */
+		index->self[0][f] = get_self(index, f, "");
+		index->self[1][f] = get_self(index, f, SELF_KEY_AUDIT);
 	}
 }
 

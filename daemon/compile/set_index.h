@@ -26,10 +26,10 @@
 
 typedef struct SetIndex {
 	Arena *arena;
-	HashTable *by_name, *by_key; /* IndexedSet; by_key: by the definition's key */
-	IndexedSets sorted;	     /* by name; as of the last update */
-	CandidateIndex candidates;   /* of the sets that select pods */
-	IndexedSet *self[FAMILY_N];
+	HashTable *by_name, *by_key;   /* IndexedSet; by_key: by the definition's key */
+	IndexedSets sorted;	       /* by name; as of the last update */
+	CandidateIndex candidates;     /* of the sets that select pods */
+	IndexedSet *self[2][FAMILY_N]; /* of isolated pods, of audited ones */
 	/* of the update in progress */
 	Arena *scratch;
 	IndexedSets new_sets, edited;
@@ -50,7 +50,7 @@ IndexedSet *set_index_find(const SetIndex *index, const char *name); /* NULL if 
  * after a change, or none. Removes its elements from sets and adds others.
  */
 void set_index_move(SetIndex *index, Address address, Member before, Member after);
-void set_index_edit_self(SetIndex *index, Address address, bool is_in);
+void set_index_edit_self(SetIndex *index, Address address, bool is_audit, bool is_in);
 /* Fills the sets that were created in this update, from all pods that own addresses. */
 void set_index_fill(SetIndex *index, const Model *model, const AddressIndex *addresses);
 void set_index_end(SetIndex *index);

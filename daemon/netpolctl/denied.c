@@ -20,6 +20,7 @@ typedef struct Entry {
 	const char *line; /* as it is in the file, with its line break */
 	unsigned long long number;
 	time_t time;
+	bool is_audit; /* it passed: audited policies would refuse it */
 	const char *direction, *source, *destination, *service; /* "TCP 6379" */
 	const char *source_pod, *destination_pod;		/* "namespace/pod"; NULL: no pod */
 	Texts policies;
@@ -75,6 +76,14 @@ static unsigned long long number_of_key(const char *line, const char *key)
 	return value ? strtoull(value, NULL, 10) : 0;
 }
 
+/* False if there is no such key, as in lines of a version that had no audited policies. */
+static bool is_true(const char *line, const char *key)
+{
+	const char *value = value_of(line, key);
+
+	return value && strncmp(value, "true", 4) == 0;
+}
+
 static const char *pod_of(Arena *arena, const char *line, const char *key)
 {
 	const char *namespace = text_of_key(arena, line, arena_printf(arena, "%s_namespace", key));
@@ -112,6 +121,7 @@ static bool read_entry(Arena *arena, const char *line, Entry *ret_entry)
 		port ? arena_printf(arena, "%s %llu", protocol, port)
 		     : arena_printf(arena, "%s%s",
 			       isdigit((unsigned char)*protocol) ? "protocol " : "", protocol);
+	entry.is_audit = is_true(line, "audit");
 	entry.direction = text_of_key(arena, line, "direction");
 	entry.source = text_of_key(arena, line, "source");
 	entry.destination = text_of_key(arena, line, "destination");
@@ -127,6 +137,8 @@ static bool read_entry(Arena *arena, const char *line, Entry *ret_entry)
 static bool is_wanted(const Ctl *ctl, const Entry *entry)
 {
 	if (ctl->since_s && entry->time < time(NULL) - ctl->since_s)
+		return false;
+	if (entry->is_audit ? ctl->is_refused : ctl->is_audit)
 		return false;
 	return !ctl->pod || (entry->source_pod && strcmp(entry->source_pod, ctl->pod) == 0) ||
 	       (entry->destination_pod && strcmp(entry->destination_pod, ctl->pod) == 0);
@@ -167,7 +179,7 @@ static const char *key_of(Arena *arena, const Entry *entry)
 {
 	Buf buf = {.arena = arena};
 
-	buf_printf(&buf, "%s %s %s %s", entry->direction,
+	buf_printf(&buf, "%d %s %s %s %s", entry->is_audit, entry->direction,
 		entry->source_pod ? entry->source_pod : entry->source,
 		entry->destination_pod ? entry->destination_pod : entry->destination,
 		entry->service);
@@ -213,13 +225,17 @@ static void print_entry(const Ctl *ctl, Arena *arena, const Entry *entry)
 	printf("%s  ", text_of_time(arena, entry->time));
 	if (entry->count > 1)
 		printf("%zu times  ", entry->count);
-	printf("%s  ", entry->direction);
+	printf("%s%s  ", entry->is_audit ? "would deny " : "", entry->direction);
 	print_end(entry->source_pod, entry->source);
 	fputs(" -> ", stdout);
 	print_end(entry->destination_pod, entry->destination);
 	printf(" %s\n", entry->service);
 	for (size_t i = 0; i < entry->policies.n; i++)
-		printf("%s%s", i ? ", " : "    isolated by ", entry->policies.at[i]);
+		printf("%s%s",
+			i		  ? ", "
+			: entry->is_audit ? "    audited by "
+					  : "    isolated by ",
+			entry->policies.at[i]);
 	printf("%s    %s\n", entry->policies.n ? "\n" : "",
 		entry->reason && *entry->reason ? entry->reason : "the reason is not known");
 }

@@ -4,18 +4,32 @@
 #include <string.h>
 
 /*
+ * Where the verdict would be another if the audited policies were enforced, the table has an
+ * other letter: 'x' is allowed and would be denied, 'o' is denied and would be allowed. JSON
+ * has the verdicts in force alone.
+ */
+static char trial_cell(const Explainer *explainer, const Flow *flow, char verdict)
+{
+	if (explain_trial(explainer, flow) == explain_verdict(explainer, flow))
+		return verdict;
+	return verdict == '.' ? 'x' : 'o';
+}
+
+/*
  * '.' allowed, 'X' denied, '-' not applicable: the two have no address family in common, or the
  * named port is not one of the destination.
  */
 static char cell(Ctl *ctl, Explainer *explainer, const Pod *from, const Pod *to, const char *port)
 {
 	const char *error;
+	char verdict;
 	Flow flow;
 
 	if (explain_parse(explainer, pod_text(ctl->arena, from), pod_text(ctl->arena, to), port,
 		    &flow, &error) != 0)
 		return '-';
-	return explain_verdict(explainer, &flow) ? '.' : 'X';
+	verdict = explain_verdict(explainer, &flow) ? '.' : 'X';
+	return ctl->is_json ? verdict : trial_cell(explainer, &flow, verdict);
 }
 
 static void print_matrix_text(Ctl *ctl, Explainer *explainer, const Pods *pods, const char *port)
@@ -28,6 +42,8 @@ static void print_matrix_text(Ctl *ctl, Explainer *explainer, const Pods *pods, 
 		width = n > width ? n : width;
 	}
 	printf("%s: rows reach columns; . allowed, X denied, - not applicable\n", port);
+	if (explain_has_trial(explainer))
+		puts("with the audited policies enforced: x would be denied, o would be allowed");
 	printf("%*s", width + 5, "");
 	for (size_t i = 0; i < pods->n; i++)
 		printf(" %3zu", i + 1);

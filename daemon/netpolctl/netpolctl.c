@@ -18,8 +18,10 @@ static const char USAGE[] =
 	"deny\n"
 	"  matrix PORT[/PROTO]             who reaches whom\n"
 	"  ruleset                         the nft text\n"
-	"  denied [--since 5m] [--pod NAMESPACE/POD] [--follow]\n"
-	"                                  refused flows: who, to whom, why, how often\n"
+	"  denied [--since 5m] [--pod NAMESPACE/POD] [--audit | --refused] [--follow]\n"
+	"                                  refused flows: who, to whom, why, how often; --audit:\n"
+	"                                  only what audited policies would refuse; --refused:\n"
+	"                                  only what was refused\n"
 	"  status                          health, and what is in force: 0 ok, 1 unhealthy,\n"
 	"                                  2 not running, 3 degraded\n"
 	"  trim FILE                       of a list of pods only what netpold reads, as JSON\n"
@@ -46,6 +48,8 @@ enum {
 	OPTION_SINCE,
 	OPTION_POD,
 	OPTION_FOLLOW,
+	OPTION_AUDIT,
+	OPTION_REFUSED,
 	OPTION_VERSION
 };
 
@@ -54,6 +58,7 @@ static const struct option OPTIONS[] = {SETTINGS_OPTIONS_LONG,
 	{"strict", no_argument, NULL, OPTION_STRICT}, {"files", no_argument, NULL, OPTION_FILES},
 	{"since", required_argument, NULL, OPTION_SINCE},
 	{"pod", required_argument, NULL, OPTION_POD}, {"follow", no_argument, NULL, OPTION_FOLLOW},
+	{"audit", no_argument, NULL, OPTION_AUDIT}, {"refused", no_argument, NULL, OPTION_REFUSED},
 	{"version", no_argument, NULL, OPTION_VERSION}, {"help", no_argument, NULL, 'h'}, {}};
 
 /* Options of single commands; the others are for all. */
@@ -116,6 +121,11 @@ static int take_filter(Ctl *ctl, int c)
 {
 	if (c == OPTION_FOLLOW) {
 		ctl->is_follow = true;
+	} else if (c == OPTION_AUDIT || c == OPTION_REFUSED) {
+		*(c == OPTION_AUDIT ? &ctl->is_audit : &ctl->is_refused) = true;
+		if (ctl->is_audit && ctl->is_refused)
+			return wrong("--audit or --refused, not both: without them denied prints "
+				     "both kinds");
 	} else if (c == OPTION_POD) {
 		ctl->pod = optarg;
 		if (!strchr(optarg, '/'))
@@ -145,7 +155,8 @@ static int take_option(Ctl *ctl, int c)
 		ctl->is_strict = true;
 	} else if (c == OPTION_FILES) {
 		ctl->is_files = true;
-	} else if (c == OPTION_SINCE || c == OPTION_POD || c == OPTION_FOLLOW) {
+	} else if (c == OPTION_SINCE || c == OPTION_POD || c == OPTION_FOLLOW ||
+		   c == OPTION_AUDIT || c == OPTION_REFUSED) {
 		return take_filter(ctl, c);
 	} else if (c == OPTION_VERSION) {
 		puts("netpolctl " RUN_VERSION);
@@ -181,9 +192,10 @@ static bool is_well_called(const Ctl *ctl, size_t command)
 		wrong("--batch is for explain, not for %s", name);
 	else if (ctl->is_strict && !(COMMANDS[command].options & TAKES_STRICT))
 		wrong("--strict is for check, not for %s", name);
-	else if ((ctl->since_s || ctl->pod || ctl->is_follow) &&
+	else if ((ctl->since_s || ctl->pod || ctl->is_follow || ctl->is_audit || ctl->is_refused) &&
 		 !(COMMANDS[command].options & TAKES_FILTER))
-		wrong("--since, --pod and --follow are for denied, not for %s", name);
+		wrong("--since, --pod, --audit, --refused and --follow are for denied, not for %s",
+			name);
 	else if (ctl->n > n && ctl->is_batch)
 		wrong("superfluous argument \"%s\": with --batch explain reads standard input",
 			ctl->arguments[0]);

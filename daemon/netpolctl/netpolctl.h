@@ -29,9 +29,10 @@ typedef struct Ctl {
 	Arena *arena; /* of everything below that is not freed otherwise */
 	SettingsOptions options;
 	bool is_json, is_batch, is_strict, is_files, is_follow;
-	long since_s;	  /* of denied: seconds before now; 0: all */
-	const char *pod;  /* of denied: "namespace/pod"; NULL: all */
-	char **arguments; /* of the command, n of them, as many as it takes */
+	bool is_audit, is_refused; /* of denied: which kind alone; neither: both */
+	long since_s;		   /* of denied: seconds before now; 0: all */
+	const char *pod;	   /* of denied: "namespace/pod"; NULL: all */
+	char **arguments;	   /* of the command, n of them, as many as it takes */
 	int n;
 	/* by ctl_load_settings() */
 	Settings settings;

@@ -178,7 +178,9 @@ static bool has_lookup(const BaseOptions *base)
 
 static void render_midstream_jump(Buf *buf, const BaseOptions *base)
 {
-	if (!base->is_transit && has_lookup(base))
+	bool is_isolating = base->is_isolating[INGRESS] || base->is_isolating[EGRESS];
+
+	if (!base->is_transit && is_isolating)
 		buf_printf(buf, "\t\t" MATCH_MIDSTREAM "jump %s\n", REFUSAL_CHAIN_NAME[MIDSTREAM]);
 }
 

@@ -11,10 +11,10 @@ int nft_read_denied(Nft *nft, Arena *arena, const BaseOptions *base, DenialCount
 	DenialCounts counts = {};
 	int r = netlink_read_handle(nft->netlink, base, &counts.handle);
 
-	for (Direction d = INGRESS; counts.handle && d < DIRECTION_N; d++)
+	for (int kind = 0; counts.handle && kind < DENIAL_KIND_N; kind++)
 		for (Family f = FAMILY_IPV4; r == 0 && f < FAMILY_N; f++)
-			r = element_dump_denied(
-				nft->netlink, arena, base, denial_set_name(d, f), d, f, &counts);
+			r = element_dump_denied(nft->netlink, arena, base,
+				denial_set_name((DenialKind)kind, f), (DenialKind)kind, f, &counts);
 	if (r == 0)
 		*ret_counts = counts;
 	return r;
@@ -23,16 +23,14 @@ int nft_read_denied(Nft *nft, Arena *arena, const BaseOptions *base, DenialCount
 /* ---- Cleaning up ---- */
 /* Deletions of one set, as an operation that transaction.c can send. */
 static void add_deletion(Commit *commit, Arena *arena, const BaseOptions *base,
-	const DenialCounts *counts, Direction direction, Family family)
+	const DenialCounts *counts, DenialKind kind, Family family)
 {
 	Set *set = ARENA_NEW(arena, Set);
 	Op op = {.kind = OP_DEL_ELEMENTS, .set = set, .base = base};
 
-	*set = (Set){
-		.name = denial_set_name(direction, family), .kind = SET_PODS, .family = family};
+	*set = (Set){.name = denial_set_name(kind, family), .kind = SET_PODS, .family = family};
 	for (size_t i = 0; i < counts->list.n; i++)
-		if (counts->list.at[i].direction == direction &&
-			counts->list.at[i].address.family == family)
+		if (counts->list.at[i].kind == kind && counts->list.at[i].address.family == family)
 			VEC_PUSH(arena, &op.elements,
 				(Element){.address = counts->list.at[i].address});
 	if (op.elements.n)
@@ -46,9 +44,9 @@ int nft_forget_denied(Nft *nft, const BaseOptions *base, const DenialCounts *cou
 	TransactionResult sent = {};
 	int r;
 
-	for (Direction d = INGRESS; d < DIRECTION_N; d++)
+	for (int kind = 0; kind < DENIAL_KIND_N; kind++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
-			add_deletion(&commit, scratch, base, counts, d, f);
+			add_deletion(&commit, scratch, base, counts, (DenialKind)kind, f);
 	r = transaction_send_commit(nft->netlink, scratch, &commit, &sent);
 	nft->commits += sent.is_sent;
 	return r;

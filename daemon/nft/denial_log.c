@@ -14,9 +14,6 @@
 /* 200 messages may come in one burst, and each takes a kilobyte of the socket's buffer. */
 #define RECEIVE_SIZE (1 << 20)
 
-static const char *const PREFIX[DENIAL_KIND_N] = {
-	[DENIED_INGRESS] = DENIAL_PREFIX_IN, [DENIED_EGRESS] = DENIAL_PREFIX_OUT};
-
 struct DenialLog {
 	struct mnl_socket *socket;
 	uint16_t group;
@@ -218,7 +215,7 @@ static bool read_packet(Packet p, Tuple *ret_tuple)
 static bool read_kind(const struct nlattr *prefix, DenialKind *ret_kind)
 {
 	for (int i = 0; prefix && i < DENIAL_KIND_N; i++)
-		if (strncmp(mnl_attr_get_str(prefix), PREFIX[i],
+		if (strncmp(mnl_attr_get_str(prefix), DENIAL_PREFIX[i],
 			    mnl_attr_get_payload_len(prefix)) == 0) {
 			*ret_kind = (DenialKind)i;
 			return true;

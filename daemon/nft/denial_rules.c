@@ -13,19 +13,33 @@
 /* Enough for the headers that a log entry is made from, with IPv6 extension headers. */
 #define SNAPSHOT_BYTES 128
 
-static const char *const PREFIX[DIRECTION_N] = {
-	[INGRESS] = DENIAL_PREFIX_IN, [EGRESS] = DENIAL_PREFIX_OUT};
-static const char *const COUNTED[DIRECTION_N][FAMILY_N] = {
-	[INGRESS] = {"denied_in4", "denied_in6"}, [EGRESS] = {"denied_out4", "denied_out6"}};
-static const char *const SEEN[DIRECTION_N][FAMILY_N] = {
-	[INGRESS] = {"seen_in4", "seen_in6"}, [EGRESS] = {"seen_out4", "seen_out6"}};
-static const char *const SEEN_OTHER[DIRECTION_N][FAMILY_N] = {
-	[INGRESS] = {"seen_in4_other", "seen_in6_other"},
-	[EGRESS] = {"seen_out4_other", "seen_out6_other"}};
+typedef struct Names {
+	const char *counted[FAMILY_N], *seen[FAMILY_N], *seen_other[FAMILY_N];
+	const char *words; /* "refused by ingress" */
+} Names;
 
-const char *denial_set_name(Direction direction, Family family)
+static const Names NAMES[DENIAL_KIND_N] = {
+	[DENIED_INGRESS] = {{"denied_in4", "denied_in6"}, {"seen_in4", "seen_in6"},
+		{"seen_in4_other", "seen_in6_other"}, "refused by ingress"},
+	[DENIED_EGRESS] = {{"denied_out4", "denied_out6"}, {"seen_out4", "seen_out6"},
+		{"seen_out4_other", "seen_out6_other"}, "refused by egress"},
+	[WOULD_DENY_INGRESS] = {{"would_in4", "would_in6"}, {"seen_would_in4", "seen_would_in6"},
+		{"seen_would_in4_other", "seen_would_in6_other"}, "not allowed by audited ingress"},
+	[WOULD_DENY_EGRESS] = {{"would_out4", "would_out6"}, {"seen_would_out4", "seen_would_out6"},
+		{"seen_would_out4_other", "seen_would_out6_other"},
+		"not allowed by audited egress"},
+};
+
+const char *const DENIAL_PREFIX[DENIAL_KIND_N] = {
+	[DENIED_INGRESS] = "in",
+	[DENIED_EGRESS] = "out",
+	[WOULD_DENY_INGRESS] = "audit in",
+	[WOULD_DENY_EGRESS] = "audit out",
+};
+
+const char *denial_set_name(DenialKind kind, Family family)
 {
-	return COUNTED[direction][family];
+	return NAMES[kind].counted[family];
 }
 
 static void add(
@@ -35,31 +49,31 @@ static void add(
 }
 
 /* ---- Sets ---- */
-static void add_counted(Arena *arena, DenialObjects *objects, Direction direction, Family family)
+static void add_counted(Arena *arena, DenialObjects *objects, DenialKind kind, Family family)
 {
-	const char *name = COUNTED[direction][family];
+	const char *name = NAMES[kind].counted[family];
 	Buf buf = {.arena = arena};
 
 	buf_printf(&buf,
 		"\tset %s {\n\t\ttype %s\n\t\tsize %d\n\t\tflags dynamic\n\t\tcounter\n"
-		"\t\tcomment \"refused by %s, for each pod\"\n\t}\n",
-		name, render_address_type(family), COUNTED_MAX, direction_text(direction));
+		"\t\tcomment \"%s, for each pod\"\n\t}\n",
+		name, render_address_type(family), COUNTED_MAX, NAMES[kind].words);
 	add(arena, objects, "set", name, &buf);
 }
 
 static void add_seen(
-	Arena *arena, DenialObjects *objects, Direction direction, Family family, bool has_ports)
+	Arena *arena, DenialObjects *objects, DenialKind kind, Family family, bool has_ports)
 {
-	const char *name = (has_ports ? SEEN : SEEN_OTHER)[direction][family];
+	const char *name = (has_ports ? NAMES[kind].seen : NAMES[kind].seen_other)[family];
 	const char *address = render_address_type(family);
 	Buf buf = {.arena = arena};
 
 	buf_printf(&buf,
 		"\tset %s {\n\t\ttype %s . %s . inet_proto%s\n\t\tsize %d\n"
 		"\t\tflags dynamic,timeout\n\t\ttimeout 1m\n"
-		"\t\tcomment \"refused by %s and logged\"\n\t}\n",
+		"\t\tcomment \"%s and logged\"\n\t}\n",
 		name, address, address, has_ports ? " . inet_service" : "", SEEN_MAX,
-		direction_text(direction));
+		NAMES[kind].words);
 	add(arena, objects, "set", name, &buf);
 }
 
@@ -72,17 +86,18 @@ static void add_limit(Arena *arena, DenialObjects *objects)
 }
 
 /* ---- Chains ---- */
-static void render_count(Buf *buf, Direction direction, Family family)
+static void render_count(Buf *buf, DenialKind kind, Family family)
 {
-	buf_printf(buf, "\t\tupdate @%s { %s %s }\n", COUNTED[direction][family],
-		render_family_keyword(family), direction == INGRESS ? "daddr" : "saddr");
+	buf_printf(buf, "\t\tupdate @%s { %s %s }\n", NAMES[kind].counted[family],
+		render_family_keyword(family),
+		denial_direction(kind) == INGRESS ? "daddr" : "saddr");
 }
 
 /* "th dport" would read other protocols' bytes: a checksum of ICMP. */
 static void render_log(
-	Buf *buf, const BaseOptions *base, Direction direction, Family family, bool has_ports)
+	Buf *buf, const BaseOptions *base, DenialKind kind, Family family, bool has_ports)
 {
-	const char *set = (has_ports ? SEEN : SEEN_OTHER)[direction][family];
+	const char *set = (has_ports ? NAMES[kind].seen : NAMES[kind].seen_other)[family];
 	const char *ip = render_family_keyword(family);
 	const char *key = arena_printf(buf->arena, "%s saddr . %s daddr . meta l4proto%s", ip, ip,
 		has_ports ? " . th dport" : "");
@@ -90,24 +105,24 @@ static void render_log(
 	buf_printf(buf,
 		"\t\tmeta l4proto %s{ tcp, udp, sctp } %s != @%s limit name \"" LIMIT_NAME
 		"\" add @%s { %s }" LOG_KEYWORD "prefix \"%s\" group %u snaplen %d\n",
-		has_ports ? "" : "!= ", key, set, set, key, PREFIX[direction], base->log_group,
+		has_ports ? "" : "!= ", key, set, set, key, DENIAL_PREFIX[kind], base->log_group,
 		SNAPSHOT_BYTES);
 }
 
 static void add_chain(
-	Arena *arena, const BaseOptions *base, DenialObjects *objects, Direction direction)
+	Arena *arena, const BaseOptions *base, DenialObjects *objects, DenialKind kind)
 {
 	Buf buf = {.arena = arena};
 
-	buf_printf(&buf, "\tchain %s {\n", COUNT_CHAIN_NAME[direction]);
+	buf_printf(&buf, "\tchain %s {\n", COUNT_CHAIN_NAME[kind]);
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
-		render_count(&buf, direction, f);
+		render_count(&buf, kind, f);
 	for (Family f = FAMILY_IPV4; base->log_group && f < FAMILY_N; f++) {
-		render_log(&buf, base, direction, f, true);
-		render_log(&buf, base, direction, f, false);
+		render_log(&buf, base, kind, f, true);
+		render_log(&buf, base, kind, f, false);
 	}
 	buf_add(&buf, "\t}\n");
-	add(arena, objects, "chain", COUNT_CHAIN_NAME[direction], &buf);
+	add(arena, objects, "chain", COUNT_CHAIN_NAME[kind], &buf);
 }
 
 void denial_objects(Arena *arena, const BaseOptions *base, DenialObjects *ret_objects)
@@ -116,16 +131,16 @@ void denial_objects(Arena *arena, const BaseOptions *base, DenialObjects *ret_ob
 
 	if (base->log_group)
 		add_limit(arena, &objects);
-	for (Direction d = INGRESS; d < DIRECTION_N; d++)
+	for (int kind = 0; kind < DENIAL_KIND_N; kind++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
-			add_counted(arena, &objects, d, f);
+			add_counted(arena, &objects, (DenialKind)kind, f);
 			if (!base->log_group)
 				continue;
-			add_seen(arena, &objects, d, f, true);
-			add_seen(arena, &objects, d, f, false);
+			add_seen(arena, &objects, (DenialKind)kind, f, true);
+			add_seen(arena, &objects, (DenialKind)kind, f, false);
 		}
-	for (Direction d = INGRESS; d < DIRECTION_N; d++)
-		add_chain(arena, base, &objects, d);
+	for (int kind = 0; kind < DENIAL_KIND_N; kind++)
+		add_chain(arena, base, &objects, (DenialKind)kind);
 	*ret_objects = objects;
 }
 

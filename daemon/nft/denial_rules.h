@@ -12,6 +12,11 @@
  *     seen_in4_other, ...                the same of all other protocols
  *     logged                             a limit: at most 100 packets a second are logged
  *
+ * Chains of audited pods end in audited_in or audited_out, which jump to count_would_in or
+ * count_would_out and let the packet go on. These have sets of their own, would_in4 ... and
+ * seen_would_in4 ..., so that a flow is logged once more when its policy is enforced. They share
+ * the limit.
+ *
  * The kernel adds the elements itself, when a packet comes ("flags dynamic"). So they are no part
  * of a ruleset: plans, comparisons and read-back look at the objects, not at their elements. Only
  * verdict maps lead to these chains, so an address in denied_... is that of a pod that is isolated,
@@ -21,12 +26,11 @@
  * The limit comes before the addition: a packet over the limit is not remembered as logged, and so
  * the next one like it is logged later. A full set logs nothing. Packets are refused in any case.
  */
-#include "ruleset.h"
+#include "nft.h"
 
-#define DENIAL_PREFIX_IN "in" /* of the log messages: which direction refused */
-#define DENIAL_PREFIX_OUT "out"
+extern const char *const DENIAL_PREFIX[DENIAL_KIND_N]; /* of the log messages */
 
-const char *denial_set_name(Direction direction, Family family); /* denied_... */
+const char *denial_set_name(DenialKind kind, Family family); /* denied_... */
 
 /* One of the objects of a table with these options: a limit, a set or a chain. */
 typedef struct DenialObject {

@@ -174,7 +174,7 @@ int element_dump_counters(Netlink *netlink, Arena *arena, const BaseOptions *bas
 /* ---- Counters of refused packets ---- */
 typedef struct DenialReading {
 	Arena *arena;
-	Direction direction;
+	DenialKind kind;
 	Family family;
 	DenialCounts *counts;
 } DenialReading;
@@ -193,7 +193,7 @@ static int visit_denied(struct nftnl_set_elem *element, void *context)
 	DenialReading *reading = context;
 	uint32_t n = 0;
 	const uint8_t *key = nftnl_set_elem_get(element, NFTNL_SET_ELEM_KEY, &n);
-	DenialCount count = {.direction = reading->direction};
+	DenialCount count = {.kind = reading->kind};
 
 	if (n < (reading->family == FAMILY_IPV4 ? 4u : 16u))
 		return 0;
@@ -204,9 +204,9 @@ static int visit_denied(struct nftnl_set_elem *element, void *context)
 }
 
 int element_dump_denied(Netlink *netlink, Arena *arena, const BaseOptions *base, const char *set,
-	Direction direction, Family family, DenialCounts *counts)
+	DenialKind kind, Family family, DenialCounts *counts)
 {
-	DenialReading reading = {arena, direction, family, counts};
+	DenialReading reading = {arena, kind, family, counts};
 
 	return dump_elements(netlink, base, set, &(Dump){visit_denied, &reading});
 }

@@ -28,4 +28,4 @@ int element_dump_counters(Netlink *netlink, Arena *arena, const BaseOptions *bas
  * Adds the elements of a set with counters, whose keys are addresses, to counts->list. 0 or -errno.
  */
 int element_dump_denied(Netlink *netlink, Arena *arena, const BaseOptions *base, const char *set,
-	Direction direction, Family family, DenialCounts *counts);
+	DenialKind kind, Family family, DenialCounts *counts);

@@ -40,17 +40,30 @@ static void report_mismatch(Reading *r, const char *what, const char *name)
 }
 
 /* ---- Which base options the table was written with ---- */
+/* The direction's verdicts, of which there is one at least, lead to audit chains. */
+static bool is_only_audited(const Reading *r, Direction direction)
+{
+	size_t n = 0;
+
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+		n += r->held->verdicts[direction][f].n;
+	return n > 0 && !ruleset_isolates(r->held, direction);
+}
+
 /*
  * In TABLE_TAGGED, is_isolating is that of the inet table, and shows by a rule that is only written
- * then. In the other tables it follows from which maps have verdicts.
+ * then. In the other tables it follows from which maps are looked up, and from what they hold.
  */
-static void read_is_isolating(Reading *r, const char *forward)
+static void read_is_isolating(Reading *r)
 {
+	const char *forward = listing_find(&r->listing, "chain", BASE_CHAIN_NAME[BASE_FORWARD]);
+
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		r->base.is_isolating[d] = r->base.kind == TABLE_TAGGED
 						  ? forward && base_chain_has_link_rule(forward, d)
-						  : !r->base.is_empty[d][FAMILY_IPV4] ||
-							    !r->base.is_empty[d][FAMILY_IPV6];
+						  : (!r->base.is_empty[d][FAMILY_IPV4] ||
+							    !r->base.is_empty[d][FAMILY_IPV6]) &&
+							    !is_only_audited(r, d);
 }
 
 /* The options of the wanted ruleset, except for those that the listed text shows. */
@@ -67,7 +80,6 @@ static void read_base(Reading *r)
 			r->base.is_empty[d][f] = !base_chain_has_lookup(r->scratch, forward, d, f);
 			r->base.is_large[d][f] = map && !render_map_has_size(map);
 		}
-	read_is_isolating(r, forward);
 }
 
 /* ---- Comparing ---- */
@@ -160,10 +172,12 @@ static void compare_structure(Reading *r)
 	compare_maps(r);
 	compare_denial_objects(r);
 	compare_refusal_chains(r);
-	compare_base_chains(r);
-	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
-		if (!listing_find(&r->listing, "set", object_name_self(f)))
-			report_mismatch(r, "missing: set", object_name_self(f));
+	for (int i = 0; i < 2 * FAMILY_N; i++) {
+		const char *self = object_name_self((Family)(i % FAMILY_N), i >= FAMILY_N);
+
+		if (!listing_find(&r->listing, "set", self))
+			report_mismatch(r, "missing: set", self);
+	}
 	if (!listing_find(&r->listing, "set", object_name_podless(false)))
 		report_mismatch(r, "missing: set", object_name_podless(false));
 }
@@ -181,7 +195,7 @@ static int read_set(Reading *r, const ListingBlock *block)
 		return 0;
 	}
 	if (name.set == SET_SELF)
-		set = ruleset_add_self(r->held, name.family);
+		set = ruleset_add_self(r->held, name.family, name.is_audit);
 	else if (name.set == SET_LINKS)
 		set = ruleset_add_podless(r->held);
 	else
@@ -237,7 +251,8 @@ static void read_chain(Reading *r, const ListingBlock *block)
 		return;
 	}
 	ruleset_add_chain(r->held, (Chain){.name = arena_strdup(r->held->arena, block->name),
-					   .direction = name.direction});
+					   .direction = name.direction,
+					   .is_audit = name.is_audit});
 }
 
 static bool is_denial_object(const Reading *r, const ListingBlock *block)
@@ -314,6 +329,8 @@ static int read_table(Reading *r, const char *text)
 		error = read_block(r, r->listing.blocks.at[i]);
 	if (error < 0)
 		return error;
+	read_is_isolating(r); /* by the maps' elements */
+	compare_base_chains(r);
 	check_lookups(r);
 	check_capacity(r);
 	ruleset_sort(r->held);

@@ -174,8 +174,7 @@ static void render_rule(Buf *buf, const Chain *chain, const ChainRule *rule)
  * which a router would have lowered; RFC 3810 demands hop limit 1 and a source that is link-local
  * or unspecified. ICMPv6 messages of these types without that are refused like any other packet.
  */
-static const char *const NEVER_REFUSED[] = {"ip saddr . ip daddr @self4",
-	"ip6 saddr . ip6 daddr @self6",
+static const char *const NEVER_REFUSED[] = {
 	"ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, "
 	"nd-neighbor-advert }",
 	"ip6 hoplimit 1 ip6 saddr fe80::/10 icmpv6 type { mld-listener-query, mld-listener-report, "
@@ -191,9 +190,16 @@ const char *const REFUSAL_CHAIN_NAME[REFUSAL_CHAIN_N] = {
 	[LINK_OUT] = "drop_link_out",
 	[RESET] = "refuse_tcp",
 	[MIDSTREAM] = "midstream",
+	[AUDITED_IN] = "audited_in",
+	[AUDITED_OUT] = "audited_out",
 };
 
-const char *const COUNT_CHAIN_NAME[DIRECTION_N] = {[INGRESS] = "count_in", [EGRESS] = "count_out"};
+const char *const COUNT_CHAIN_NAME[DENIAL_KIND_N] = {
+	[DENIED_INGRESS] = "count_in",
+	[DENIED_EGRESS] = "count_out",
+	[WOULD_DENY_INGRESS] = "count_would_in",
+	[WOULD_DENY_EGRESS] = "count_would_out",
+};
 
 static const char *const REFUSAL_COMMENT[REFUSAL_CHAIN_N] = {
 	[REFUSE_IN] = "no rule of the pod's ingress policies matched",
@@ -204,6 +210,8 @@ static const char *const REFUSAL_COMMENT[REFUSAL_CHAIN_N] = {
 	[LINK_OUT] = "from no pod's address, while pods are isolated for egress",
 	[RESET] = "TCP of an unknown flow: a reset",
 	[MIDSTREAM] = "TCP of an unknown flow that begins none",
+	[AUDITED_IN] = "no rule of the pod's audited ingress policies matched: it passes",
+	[AUDITED_OUT] = "no rule of the pod's audited egress policies matched: it passes",
 };
 
 /* In bridge tables the kernel allows `reject` at the prerouting and input hooks, not at forward. */
@@ -215,6 +223,8 @@ bool render_has_refusal_chain(const BaseOptions *base, RefusalChain refusal)
 	case RESET:
 		return !table_is_bridge(base->kind);
 	case MIDSTREAM:
+	case AUDITED_IN:
+	case AUDITED_OUT:
 		return base->kind != TABLE_TAGGED;
 	default:
 		return true;
@@ -223,6 +233,8 @@ bool render_has_refusal_chain(const BaseOptions *base, RefusalChain refusal)
 
 static RefusalChain refusal_of(const BaseOptions *base, const Chain *chain)
 {
+	if (chain->is_audit)
+		return chain->direction == INGRESS ? AUDITED_IN : AUDITED_OUT;
 	if (chain->is_drop || table_is_bridge(base->kind))
 		return chain->direction == INGRESS ? DROP_IN : DROP_OUT;
 	return chain->direction == INGRESS ? REFUSE_IN : REFUSE_OUT;
@@ -264,10 +276,34 @@ static void render_midstream(Buf *buf, const BaseOptions *base)
 			buf_printf(buf,
 				"\t\ttcp sport 0-32767 tcp dport 32768-65535 %s %s . %s %s @%s "
 				"drop\n",
-				ip, end, ip, end, object_name_self(f));
+				ip, end, ip, end, object_name_self(f, false));
 			buf_printf(buf, "\t\t%s %s . %s %s @%s %s\n", ip, end, ip, end,
-				object_name_self(f), verdict);
+				object_name_self(f, false), verdict);
 		}
+}
+
+static void render_never_refused(Buf *buf, bool is_audit, const char *verdict)
+{
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+		buf_printf(buf, "\t\t%s saddr . %s daddr @%s %s\n", FAMILY_KEYWORD[f],
+			FAMILY_KEYWORD[f], object_name_self(f, is_audit), verdict);
+	for (size_t i = 0; i < ARRAY_SIZE(NEVER_REFUSED); i++)
+		buf_printf(buf, "\t\t%s %s\n", NEVER_REFUSED[i], verdict);
+}
+
+/*
+ * What comes back from here goes on as a packet of a pod that is not isolated: after egress, which
+ * the base chain led to by `jump`, with the ingress lookup; after ingress the base chain ends. Of a
+ * flow that conntrack picks up in the middle, only a client's packet says who opened it.
+ */
+static void render_audited(Buf *buf, RefusalChain refusal)
+{
+	Direction direction = refusal == AUDITED_IN ? INGRESS : EGRESS;
+
+	render_never_refused(buf, true, "return");
+	buf_add(buf, "\t\t" MATCH_MIDSTREAM "tcp sport 0-32767 return\n");
+	buf_add(buf, "\t\t" MATCH_MIDSTREAM "tcp dport 32768-65535 return\n");
+	buf_printf(buf, "\t\tjump %s\n", COUNT_CHAIN_NAME[denial_kind(direction, true)]);
 }
 
 static void render_refusal(Buf *buf, RefusalChain refusal)
@@ -275,10 +311,10 @@ static void render_refusal(Buf *buf, RefusalChain refusal)
 	bool is_ingress = refusal == REFUSE_IN || refusal == DROP_IN || refusal == LINK_IN;
 	bool is_drop = refusal != REFUSE_IN && refusal != REFUSE_OUT;
 
-	for (size_t i = 0; i < ARRAY_SIZE(NEVER_REFUSED); i++)
-		buf_printf(buf, "\t\t%s %s\n", NEVER_REFUSED[i], is_ingress ? "accept" : "return");
+	render_never_refused(buf, false, is_ingress ? "accept" : "return");
 	if (refusal < LINK_IN)
-		buf_printf(buf, "\t\tjump %s\n", COUNT_CHAIN_NAME[is_ingress ? INGRESS : EGRESS]);
+		buf_printf(buf, "\t\tjump %s\n",
+			COUNT_CHAIN_NAME[denial_kind(is_ingress ? INGRESS : EGRESS, false)]);
 	if (!is_drop)
 		buf_add(buf, "\t\t" MATCH_MIDSTREAM "goto refuse_tcp\n");
 	buf_add(buf, is_drop ? "\t\tdrop\n" : "\t\treject with icmpx port-unreachable\n");
@@ -292,6 +328,8 @@ void render_refusal_chain(Buf *buf, const BaseOptions *base, RefusalChain refusa
 		render_reset(buf);
 	else if (refusal == MIDSTREAM)
 		render_midstream(buf, base);
+	else if (refusal == AUDITED_IN || refusal == AUDITED_OUT)
+		render_audited(buf, refusal);
 	else
 		render_refusal(buf, refusal);
 	buf_add(buf, "\t}\n");

@@ -11,7 +11,7 @@
  * Pure functions that append to `buf`. Elements and rules are rendered in the order in which they
  * are in sets and chains, so equal rulesets give equal text, to the byte.
  */
-#include "ruleset.h"
+#include "nft.h"
 
 /* "inet netpol", "bridge netpol" */
 const char *render_table_name(Arena *arena, const BaseOptions *base);
@@ -27,7 +27,7 @@ void render_map(Buf *buf, const BaseOptions *base, Direction direction, Family f
 	bool is_standby, const Verdicts *verdicts);
 /* Whether a listed map was written with a size: all but large maps are (MAP_SMALL_MAX). */
 bool render_map_has_size(const char *block);
-/* The chain of a class of isolated pods. It ends in a goto to a refusal chain. */
+/* The chain of a class of isolated, or audited, pods. It ends in a goto to a refusal chain. */
 void render_chain(Buf *buf, const BaseOptions *base, const Chain *chain);
 
 /*
@@ -35,7 +35,9 @@ void render_chain(Buf *buf, const BaseOptions *base, const Chain *chain);
  * must never be refused (neighbour discovery, a pod's traffic to itself), have the rest counted and
  * logged (denial_rules.h), and reject or drop it. LINK_IN and LINK_OUT are for packets on a link
  * that have no pod's address, and count nothing. MIDSTREAM is for TCP packets of unknown flows that
- * begin none; RESET resets such. Their text is constant: it does not depend on the ruleset.
+ * begin none; RESET resets such. AUDITED_IN and AUDITED_OUT end the chains of audited pods: they
+ * count and log what the other chains would refuse, and refuse nothing. Their text is constant: it
+ * does not depend on the ruleset.
  */
 typedef enum RefusalChain {
 	REFUSE_IN,
@@ -46,6 +48,8 @@ typedef enum RefusalChain {
 	LINK_OUT,
 	RESET,
 	MIDSTREAM,
+	AUDITED_IN,
+	AUDITED_OUT,
 	REFUSAL_CHAIN_N
 } RefusalChain;
 extern const char *const REFUSAL_CHAIN_NAME[REFUSAL_CHAIN_N];
@@ -64,4 +68,4 @@ void render_reset(Buf *buf);
 #define MATCH_MIDSTREAM "ct state new tcp flags != syn / fin,syn,rst,ack "
 void render_refusal_chains(Buf *buf, const BaseOptions *base); /* all that the table has */
 /* To these the refusal chains jump: see denial_rules.h. */
-extern const char *const COUNT_CHAIN_NAME[DIRECTION_N];
+extern const char *const COUNT_CHAIN_NAME[DENIAL_KIND_N];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Chains: the order of their rules, and their names. A name consists of the
- * direction and a digest of the rules, the kind of refusal and the comment. So a chain of a given
- * name never changes; pods that the same policies isolate share one.
+ * Chains: the order of their rules, and their names. A name consists of the direction, whether it
+ * is an audit chain, and a digest of the rules, the kind of refusal and the comment. So a chain of
+ * a given name never changes; pods that the same policies isolate share one.
  */
 #include "ruleset.h"
 #include <assert.h>
@@ -90,5 +90,5 @@ void chain_finish(Arena *arena, Chain *chain)
 	for (size_t i = 0; i < chain->rules.n; i++)
 		digest_rule(&digest, &chain->rules.at[i]);
 	digest_end_name(&digest, hash);
-	chain->name = object_name_chain(arena, chain->direction, hash);
+	chain->name = object_name_chain(arena, chain->direction, chain->is_audit, hash);
 }

@@ -59,7 +59,8 @@ Evaluation ruleset_evaluate(const Ruleset *ruleset, const Tuple *tuple, Directio
 	Address subject = direction == INGRESS ? tuple->destination : tuple->source;
 	Address other = direction == INGRESS ? tuple->source : tuple->destination;
 	const Verdict *verdict = ruleset_verdict(ruleset, direction, subject);
-	const Chain *chain = verdict ? ruleset_chain(ruleset, verdict->chain) : NULL;
+	const Chain *chain =
+		verdict_isolates(verdict) ? ruleset_chain(ruleset, verdict->chain) : NULL;
 
 	if (!chain)
 		return (Evaluation){.is_allowed = true};

@@ -6,13 +6,16 @@
  */
 #include "ruleset.h"
 
-/* All isolated pods of a direction lead to one chain without rules: it refuses everything. */
+/*
+ * All isolated pods of a direction lead to one chain without rules: it refuses everything. What
+ * audited pods exchange is not judged meanwhile.
+ */
 static void isolate_pods(Ruleset *lockdown, const Ruleset *ruleset, Direction direction)
 {
 	Chain *chain;
 
-	if (ruleset->chains.n == 0)
-		return; /* no pod is isolated */
+	if (!ruleset_isolates(ruleset, direction))
+		return;
 	chain = ruleset_add_chain(lockdown,
 		(Chain){.direction = direction, .is_drop = ruleset->chains.at[0]->is_drop});
 	chain_finish(lockdown->arena, chain);
@@ -20,8 +23,9 @@ static void isolate_pods(Ruleset *lockdown, const Ruleset *ruleset, Direction di
 		const Verdicts *map = &ruleset->verdicts[direction][f];
 
 		for (size_t i = 0; i < map->n; i++)
-			VEC_PUSH(lockdown->arena, &lockdown->verdicts[direction][f],
-				(Verdict){map->at[i].address, chain->name});
+			if (verdict_isolates(&map->at[i]))
+				VEC_PUSH(lockdown->arena, &lockdown->verdicts[direction][f],
+					(Verdict){map->at[i].address, chain->name});
 	}
 }
 
@@ -36,9 +40,10 @@ Ruleset *ruleset_lockdown(const Ruleset *ruleset, const char *table)
 		.log_group = ruleset->base.log_group,
 		.is_transit = ruleset->base.is_transit};
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
-		const Set *self = ruleset_set(ruleset, object_name_self(f));
+		const Set *self = ruleset_set(ruleset, object_name_self(f, false));
 
-		copy = ruleset_add_self(lockdown, f);
+		ruleset_add_self(lockdown, f, true);
+		copy = ruleset_add_self(lockdown, f, false);
 		if (self)
 			copy->elements = VEC_COPY(lockdown->arena, self->elements);
 	}

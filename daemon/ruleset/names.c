@@ -12,10 +12,14 @@
 
 #define STANDBY_SUFFIX "_next"
 
-static const char *const SELF[FAMILY_N] = {"self4", "self6"};
+#define AUDIT_PREFIX "audit_"
+
+static const char *const SELF[2][FAMILY_N] = {
+	{"self4", "self6"}, {AUDIT_PREFIX "self4", AUDIT_PREFIX "self6"}};
 static const char *const PODLESS[2] = {"podless", "podless" STANDBY_SUFFIX};
 static const char *const MOVING[FAMILY_N] = {"moving4", "moving6"};
-static const char *const CHAIN_PREFIX[DIRECTION_N] = {[INGRESS] = "in_", [EGRESS] = "out_"};
+static const char *const CHAIN_PREFIX[2][DIRECTION_N] = {{[INGRESS] = "in_", [EGRESS] = "out_"},
+	{[INGRESS] = AUDIT_PREFIX "in_", [EGRESS] = AUDIT_PREFIX "out_"}};
 static const char *const SET_PREFIX[][FAMILY_N] = {[SET_PODS] = {"pods4_", "pods6_"},
 	[SET_PORTS] = {"ports4_", "ports6_"},
 	[SET_CIDR] = {"cidr4_", "cidr6_"}};
@@ -37,9 +41,9 @@ const char *object_name_table(Arena *arena, const char *table, TableRole role)
 	return arena_printf(arena, "%s%s", table, TABLE_SUFFIX[role]);
 }
 
-const char *object_name_self(Family family)
+const char *object_name_self(Family family, bool is_audit)
 {
-	return SELF[family];
+	return SELF[is_audit][family];
 }
 
 const char *object_name_podless(bool is_standby)
@@ -74,9 +78,9 @@ void object_name_set(SetKind kind, Family family, const char *key, size_t size,
 }
 
 const char *object_name_chain(
-	Arena *arena, Direction direction, const char hash[DIGEST_NAME_LENGTH + 1])
+	Arena *arena, Direction direction, bool is_audit, const char hash[DIGEST_NAME_LENGTH + 1])
 {
-	return arena_printf(arena, "%s%s", CHAIN_PREFIX[direction], hash);
+	return arena_printf(arena, "%s%s", CHAIN_PREFIX[is_audit][direction], hash);
 }
 
 const char *object_name_standby(Arena *arena, const char *name)
@@ -86,6 +90,24 @@ const char *object_name_standby(Arena *arena, const char *name)
 }
 
 /* ---- Parsing ---- */
+bool verdict_isolates(const Verdict *verdict)
+{
+	return verdict && !text_has_prefix(verdict->chain, AUDIT_PREFIX);
+}
+
+static bool parse_self(const char *name, ObjectName *ret_name)
+{
+	for (int is_audit = 0; is_audit < 2; is_audit++)
+		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+			if (strcmp(name, SELF[is_audit][f]) != 0)
+				continue;
+			*ret_name = (ObjectName){
+				OBJECT_SET, .set = SET_SELF, .family = f, .is_audit = is_audit};
+			return true;
+		}
+	return false;
+}
+
 static bool parse_set(const char *name, ObjectName *ret_name)
 {
 	bool is_standby = text_has_suffix(name, STANDBY_SUFFIX);
@@ -95,11 +117,9 @@ static bool parse_set(const char *name, ObjectName *ret_name)
 			.is_standby = is_standby};
 		return true;
 	}
+	if (parse_self(name, ret_name))
+		return true;
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
-		if (strcmp(name, SELF[f]) == 0) {
-			*ret_name = (ObjectName){OBJECT_SET, .set = SET_SELF, .family = f};
-			return true;
-		}
 		if (strcmp(name, MOVING[f]) == 0) {
 			*ret_name = (ObjectName){
 				OBJECT_SET, .set = SET_PODS, .family = f, .is_standby = true};
@@ -133,13 +153,14 @@ static bool parse_map(const char *name, ObjectName *ret_name)
 
 static bool parse_chain(const char *name, ObjectName *ret_name)
 {
-	for (Direction d = INGRESS; d < DIRECTION_N; d++) {
-		if (!text_has_prefix(name, CHAIN_PREFIX[d]))
-			continue;
-		*ret_name = (ObjectName){OBJECT_CHAIN, .direction = d,
-			.is_standby = text_has_suffix(name, STANDBY_SUFFIX)};
-		return true;
-	}
+	for (int is_audit = 0; is_audit < 2; is_audit++)
+		for (Direction d = INGRESS; d < DIRECTION_N; d++) {
+			if (!text_has_prefix(name, CHAIN_PREFIX[is_audit][d]))
+				continue;
+			*ret_name = (ObjectName){OBJECT_CHAIN, .direction = d, .is_audit = is_audit,
+				.is_standby = text_has_suffix(name, STANDBY_SUFFIX)};
+			return true;
+		}
 	return false;
 }
 

@@ -78,10 +78,11 @@ Chain *ruleset_add_chain(Ruleset *ruleset, Chain spec)
 	return chain;
 }
 
-Set *ruleset_add_self(Ruleset *ruleset, Family family)
+Set *ruleset_add_self(Ruleset *ruleset, Family family, bool is_audit)
 {
-	return ruleset_add_set(ruleset,
-		(Set){.name = object_name_self(family), .kind = SET_SELF, .family = family});
+	return ruleset_add_set(ruleset, (Set){.name = object_name_self(family, is_audit),
+						.kind = SET_SELF,
+						.family = family});
 }
 
 Set *ruleset_add_podless(Ruleset *ruleset)
@@ -120,18 +121,26 @@ size_t set_size(const Set *set)
 	return 0;
 }
 
+bool ruleset_isolates(const Ruleset *ruleset, Direction direction)
+{
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+		for (size_t i = 0; i < ruleset->verdicts[direction][f].n; i++)
+			if (verdict_isolates(&ruleset->verdicts[direction][f].at[i]))
+				return true;
+	return false;
+}
+
 static void count_maps(Ruleset *ruleset)
 {
 	BaseOptions *base = &ruleset->base;
 
 	for (Direction d = INGRESS; d < DIRECTION_N; d++) {
-		base->is_isolating[d] = false;
+		base->is_isolating[d] = ruleset_isolates(ruleset, d);
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 			size_t n = ruleset->verdicts[d][f].n;
 
 			base->is_empty[d][f] = n == 0;
 			base->is_large[d][f] = n > MAP_SMALL_MAX;
-			base->is_isolating[d] |= n > 0;
 		}
 	}
 }

@@ -96,6 +96,7 @@ static void make_chain(Standby *s, const Chain *chain)
 	*standby = (Chain){.name = object_name_standby(s->arena, chain->name),
 		.comment = chain->comment,
 		.direction = chain->direction,
+		.is_audit = chain->is_audit,
 		.is_drop = chain->is_drop};
 	for (size_t i = 0; i < chain->rules.n; i++) {
 		ChainRule rule = chain->rules.at[i];

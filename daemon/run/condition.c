@@ -36,16 +36,18 @@ static void add_diags(Arena *arena, Texts *reasons, const Diags *diags, Severity
  */
 static void add_nothing_isolated(Arena *arena, Texts *reasons, const Totals *t)
 {
-	if (t->policies > 0 && t->isolated == 0 && reasons->n < HEALTH_REASONS_MAX)
+	size_t n = t->policies - t->audited;
+
+	if (n > 0 && t->isolated == 0 && reasons->n < HEALTH_REASONS_MAX)
 		VEC_PUSH(arena, reasons,
 			arena_printf(arena, "%zu %s in force, but no pod of this node is isolated",
-				t->policies, t->policies == 1 ? "policy is" : "policies are"));
+				n, n == 1 ? "policy is" : "policies are"));
 }
 
 static bool is_isolated(const Ruleset *ruleset, Address address)
 {
-	return ruleset_verdict(ruleset, INGRESS, address) ||
-	       ruleset_verdict(ruleset, EGRESS, address);
+	return verdict_isolates(ruleset_verdict(ruleset, INGRESS, address)) ||
+	       verdict_isolates(ruleset_verdict(ruleset, EGRESS, address));
 }
 
 /* Pods that policies isolate, and whose packets do not pass our hooks. */

@@ -56,7 +56,16 @@ static void read_tables(DenialCounter *c, Arena *arena, DenialCounts ret_counts[
 	}
 }
 
-/* Counters of addresses for which the table has no verdict: nothing refuses for them any more. */
+/* Whether the table has a chain that counts for the address. */
+static bool is_counting(const Ruleset *applied, const DenialCount *count)
+{
+	const Verdict *verdict =
+		ruleset_verdict(applied, denial_direction(count->kind), count->address);
+
+	return verdict && verdict_isolates(verdict) != denial_is_audit(count->kind);
+}
+
+/* Counters of addresses for which nothing refuses, or would refuse, any more. */
 static void forget(DenialCounter *c, Arena *arena, CountedTable table, const DenialCounts *counts)
 {
 	const Ruleset *applied =
@@ -67,7 +76,7 @@ static void forget(DenialCounter *c, Arena *arena, CountedTable table, const Den
 	for (size_t i = 0; applied && i < counts->list.n; i++) {
 		const DenialCount *count = &counts->list.at[i];
 
-		if (!ruleset_verdict(applied, count->direction, count->address))
+		if (!is_counting(applied, count))
 			VEC_PUSH(arena, &gone.list, *count);
 	}
 	if (gone.list.n)

@@ -8,16 +8,9 @@
 /* Others of the policies that isolate a pod, and a longer reason, are left out. */
 #define POLICIES_MAX 8
 #define REASON_MAX 1000
-/* Of this kind of message, for journalctl MESSAGE_ID=...: docs/service.md names it. */
-#define MESSAGE_ID "deae7ee3d8424d1d99280443a3c2133a"
-
-const char *denial_kind_text(DenialKind kind)
-{
-	static const char *const texts[DENIAL_KIND_N] = {
-		[DENIED_INGRESS] = "ingress", [DENIED_EGRESS] = "egress"};
-
-	return texts[kind];
-}
+/* Of these kinds of messages, for journalctl MESSAGE_ID=...: docs/service.md names them. */
+#define MESSAGE_ID_DENIED "deae7ee3d8424d1d99280443a3c2133a"
+#define MESSAGE_ID_WOULD_DENY "51ba46b67bb1462b93222881bec6f071"
 
 static const char *protocol_words(Arena *arena, uint8_t protocol)
 {
@@ -63,9 +56,11 @@ const char *denial_entry_text(Arena *arena, const DenialEntry *entry)
 	Buf buf = {.arena = arena};
 	const Flow *flow = &entry->flow;
 	const Refusal *refusal = &entry->refusal;
+	bool is_audit = denial_is_audit(entry->kind);
 
-	buf_printf(&buf, "denied %s %s -> %s %s%s", denial_kind_text(entry->kind),
-		endpoint_text(arena, &flow->source), endpoint_text(arena, &flow->destination),
+	buf_printf(&buf, "%s %s %s -> %s %s%s", is_audit ? "would deny" : "denied",
+		direction_text(denial_direction(entry->kind)), endpoint_text(arena, &flow->source),
+		endpoint_text(arena, &flow->destination),
 		protocol_has_ports(flow->protocol) ||
 				protocol_words(arena, flow->protocol)[0] == 'I'
 			? ""
@@ -74,8 +69,11 @@ const char *denial_entry_text(Arena *arena, const DenialEntry *entry)
 	if (protocol_has_ports(flow->protocol))
 		buf_printf(&buf, " %u", flow->port);
 	for (size_t i = 0; i < n_policies(refusal); i++)
-		buf_printf(
-			&buf, "%s%s", i ? ", " : ", isolated by ", policy_text(arena, refusal, i));
+		buf_printf(&buf, "%s%s",
+			i	   ? ", "
+			: is_audit ? ", audited by "
+				   : ", isolated by ",
+			policy_text(arena, refusal, i));
 	return text_printable(arena_strdup(arena, buf_text(&buf)));
 }
 
@@ -97,9 +95,10 @@ const char *denial_entry_json(Arena *arena, const DenialEntry *entry)
 {
 	Buf buf = {.arena = arena};
 
-	buf_printf(&buf, "{\"number\":%llu,\"time\":\"%s\",\"direction\":\"%s\"",
+	buf_printf(&buf, "{\"number\":%llu,\"time\":\"%s\",\"audit\":%s,\"direction\":\"%s\"",
 		(unsigned long long)entry->number, text_of_time(arena, entry->time),
-		denial_kind_text(entry->kind));
+		denial_is_audit(entry->kind) ? "true" : "false",
+		direction_text(denial_direction(entry->kind)));
 	add_end(&buf, "source", &entry->flow.source);
 	add_end(&buf, "destination", &entry->flow.destination);
 	buf_printf(&buf, ",\"protocol\":\"%s\"", protocol_words(arena, entry->flow.protocol));
@@ -131,12 +130,14 @@ static void add_pod_fields(Buf *buf, const char *key, const Endpoint *endpoint)
 const char *denial_entry_fields(Arena *arena, const DenialEntry *entry)
 {
 	Buf buf = {.arena = arena};
+	bool is_audit = denial_is_audit(entry->kind);
 
 	buf_printf(&buf, "MESSAGE=%s\n", denial_entry_text(arena, entry));
 	buf_printf(&buf,
-		"MESSAGE_ID=" MESSAGE_ID "\nPRIORITY=%d\nSYSLOG_IDENTIFIER=netpold\n"
-		"CODE=denied\nNETPOL_DIRECTION=%s\n",
-		LOG_INFO, denial_kind_text(entry->kind));
+		"MESSAGE_ID=%s\nPRIORITY=%d\nSYSLOG_IDENTIFIER=netpold\n"
+		"CODE=%s\nNETPOL_DIRECTION=%s\n",
+		is_audit ? MESSAGE_ID_WOULD_DENY : MESSAGE_ID_DENIED, LOG_INFO,
+		is_audit ? "would-deny" : "denied", direction_text(denial_direction(entry->kind)));
 	add_pod_fields(&buf, "SOURCE", &entry->flow.source);
 	add_pod_fields(&buf, "DESTINATION", &entry->flow.destination);
 	buf_printf(&buf, "NETPOL_PROTOCOL=%s\n", protocol_words(arena, entry->flow.protocol));

@@ -15,8 +15,7 @@ typedef struct DenialEntry {
 	Refusal refusal;
 } DenialEntry;
 
-const char *denial_kind_text(DenialKind kind); /* "ingress", "egress" */
-/* "denied ingress default/other (10.244.1.12) -> ...", one line. */
+/* "denied ingress default/other (10.244.1.12) -> ...", or "would deny ...", one line. */
 const char *denial_entry_text(Arena *arena, const DenialEntry *entry);
 /* A JSON object in one line, without a line break. */
 const char *denial_entry_json(Arena *arena, const DenialEntry *entry);

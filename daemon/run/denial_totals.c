@@ -13,7 +13,7 @@ typedef struct Total {
 
 /* What one table said of one address, last. */
 typedef struct Reading {
-	Direction direction;
+	DenialKind kind;
 	Address address;
 	uint64_t packets, bytes;
 	Total *total; /* of the pod that had the address */
@@ -27,35 +27,33 @@ typedef struct Readings {
 
 struct DenialTotals {
 	Arena *arena;	   /* of by_key */
-	HashTable *by_key; /* Total, by namespace, pod and direction */
+	HashTable *by_key; /* Total, by namespace, pod and kind */
 	Readings readings[COUNTED_TABLE_N];
 	uint64_t flows[DENIAL_KIND_N];
 	uint64_t changes;
 };
 
 /* ---- Totals ---- */
-static uint32_t total_hash(const char *namespace, const char *pod, Direction direction)
+static uint32_t total_hash(const char *namespace, const char *pod, DenialKind kind)
 {
-	return hash_bytes(
-		hash_text(hash_text(HASH_START, namespace), pod), &direction, sizeof(direction));
+	return hash_bytes(hash_text(hash_text(HASH_START, namespace), pod), &kind, sizeof(kind));
 }
 
-static Total *total_of(DenialTotals *t, const char *namespace, const char *pod, Direction direction)
+static Total *total_of(DenialTotals *t, const char *namespace, const char *pod, DenialKind kind)
 {
-	uint32_t hash = total_hash(namespace, pod, direction);
+	uint32_t hash = total_hash(namespace, pod, kind);
 	size_t cursor = 0;
 	const Total *found;
 	Total *total;
 
 	while ((found = hash_table_find(t->by_key, hash, &cursor)))
-		if (found->total.direction == direction &&
-			strcmp(found->total.namespace, namespace) == 0 &&
+		if (found->total.kind == kind && strcmp(found->total.namespace, namespace) == 0 &&
 			strcmp(found->total.pod, pod) == 0)
 			return (Total *)found;
 	total = MEMORY_NEW(Total);
 	total->total = (DenialTotal){.namespace = memory_copy_text(namespace),
 		.pod = memory_copy_text(pod),
-		.direction = direction};
+		.kind = kind};
 	hash_table_add(t->by_key, hash, total);
 	return total;
 }
@@ -73,7 +71,7 @@ static int total_compare(const void *a, const void *b)
 	int r = strcmp(x->namespace, y->namespace);
 
 	r = r ? r : strcmp(x->pod, y->pod);
-	return r ? r : (int)x->direction - (int)y->direction;
+	return r ? r : (int)x->kind - (int)y->kind;
 }
 
 void denial_totals_list(const DenialTotals *t, Arena *arena, DenialTotalList *ret_list)
@@ -106,21 +104,20 @@ uint64_t denial_totals_flows(const DenialTotals *t, DenialKind kind)
 }
 
 /* ---- Readings ---- */
-static uint32_t reading_hash(Direction direction, Address address)
+static uint32_t reading_hash(DenialKind kind, Address address)
 {
-	return hash_bytes(
-		hash_bytes(HASH_START, &direction, sizeof(direction)), &address, sizeof(address));
+	return hash_bytes(hash_bytes(HASH_START, &kind, sizeof(kind)), &address, sizeof(address));
 }
 
-static Reading *find_reading(const Readings *readings, Direction direction, Address address)
+static Reading *find_reading(const Readings *readings, DenialKind kind, Address address)
 {
-	uint32_t hash = reading_hash(direction, address);
+	uint32_t hash = reading_hash(kind, address);
 	size_t cursor = 0;
 	const Reading *reading;
 
 	while (readings->by_address &&
 		(reading = hash_table_find(readings->by_address, hash, &cursor)))
-		if (reading->direction == direction && address_is_equal(reading->address, address))
+		if (reading->kind == kind && address_is_equal(reading->address, address))
 			return (Reading *)reading;
 	return NULL;
 }
@@ -130,7 +127,7 @@ static void keep_reading(Readings *readings, const Reading *reading)
 	Reading *copy = ARENA_NEW(readings->arena, Reading);
 
 	*copy = *reading;
-	hash_table_add(readings->by_address, reading_hash(copy->direction, copy->address), copy);
+	hash_table_add(readings->by_address, reading_hash(copy->kind, copy->address), copy);
 }
 
 static Readings readings_new(uint64_t handle)
@@ -143,17 +140,17 @@ static Readings readings_new(uint64_t handle)
 static void add_count(DenialTotals *t, const Readings *before, Readings *now,
 	const DenialCount *count, const Pod *pod)
 {
-	const Reading *last = find_reading(before, count->direction, count->address);
+	const Reading *last = find_reading(before, count->kind, count->address);
 	/* a counter that is lower than before began anew: its element was deleted in between */
 	bool is_anew = last && (count->packets < last->packets || count->bytes < last->bytes);
 	const Reading from = last && !is_anew ? *last : (Reading){};
-	Reading reading = {count->direction, count->address, count->packets, count->bytes,
+	Reading reading = {count->kind, count->address, count->packets, count->bytes,
 		last ? last->total : NULL};
 
 	if (pod)
-		reading.total = total_of(t, pod->namespace, pod->name, count->direction);
+		reading.total = total_of(t, pod->namespace, pod->name, count->kind);
 	else if (!reading.total)
-		reading.total = total_of(t, "", "", count->direction);
+		reading.total = total_of(t, "", "", count->kind);
 	reading.total->total.packets += count->packets - from.packets;
 	reading.total->total.bytes += count->bytes - from.bytes;
 	t->changes += !last || last->packets != count->packets;
@@ -200,8 +197,7 @@ static void forget_total(DenialTotals *t, Total *gone)
 			if (reading->total == gone)
 				((Reading *)reading)->total = NULL;
 	}
-	hash_table_remove(
-		t->by_key, total_hash(total->namespace, total->pod, total->direction), gone);
+	hash_table_remove(t->by_key, total_hash(total->namespace, total->pod, total->kind), gone);
 	total_free(gone);
 }
 
@@ -225,13 +221,20 @@ void denial_totals_prune(DenialTotals *t, const Model *model, int64_t now_s)
  * Lines of words:
  *
  *     flows 0 N                                         0: a DenialKind
- *     total NAMESPACE POD ingress PACKETS BYTES         "-" for no pod
+ *     total NAMESPACE POD ingress PACKETS BYTES         "-" for no pod; ingress: see WORDS
  *     table 0 HANDLE BOOT                               the readings that follow are of this table
  *     reading 10.244.1.10 ingress PACKETS BYTES NAMESPACE POD
  */
 #define WORD "%255s"
 #define NOBODY "-"
 #define LINE_MAX_BYTES 1024
+
+static const char *const WORDS[DENIAL_KIND_N] = {
+	[DENIED_INGRESS] = "ingress",
+	[DENIED_EGRESS] = "egress",
+	[WOULD_DENY_INGRESS] = "audited-ingress",
+	[WOULD_DENY_EGRESS] = "audited-egress",
+};
 
 static const char *word_of(const char *text)
 {
@@ -252,9 +255,9 @@ static void add_readings(Buf *buf, const Readings *readings)
 	while ((reading = hash_table_next(readings->by_address, &cursor)))
 		if (reading->total)
 			buf_printf(buf, "reading %s %s %" PRIu64 " %" PRIu64 " %s %s\n",
-				address_text(reading->address, text),
-				direction_text(reading->direction), reading->packets,
-				reading->bytes, word_of(reading->total->total.namespace),
+				address_text(reading->address, text), WORDS[reading->kind],
+				reading->packets, reading->bytes,
+				word_of(reading->total->total.namespace),
 				word_of(reading->total->total.pod));
 }
 
@@ -269,8 +272,7 @@ const char *denial_totals_text(const DenialTotals *t, Arena *arena, const char *
 	while ((total = hash_table_next(t->by_key, &cursor)))
 		buf_printf(&buf, "total %s %s %s %" PRIu64 " %" PRIu64 "\n",
 			word_of(total->total.namespace), word_of(total->total.pod),
-			direction_text(total->total.direction), total->total.packets,
-			total->total.bytes);
+			WORDS[total->total.kind], total->total.packets, total->total.bytes);
 	for (int i = 0; i < COUNTED_TABLE_N; i++) {
 		if (!t->readings[i].by_address)
 			continue;
@@ -281,10 +283,14 @@ const char *denial_totals_text(const DenialTotals *t, Arena *arena, const char *
 	return buf_text(&buf);
 }
 
-static bool parse_direction(const char *word, Direction *ret_direction)
+static bool parse_kind(const char *word, DenialKind *ret_kind)
 {
-	*ret_direction = strcmp(word, direction_text(EGRESS)) == 0 ? EGRESS : INGRESS;
-	return strcmp(word, direction_text(*ret_direction)) == 0;
+	for (int i = 0; i < DENIAL_KIND_N; i++)
+		if (strcmp(word, WORDS[i]) == 0) {
+			*ret_kind = (DenialKind)i;
+			return true;
+		}
+	return false;
 }
 
 static void load_flows(DenialTotals *t, const char *line)
@@ -300,14 +306,14 @@ static void load_total(DenialTotals *t, const char *line)
 {
 	char namespace[256], pod[256], word[256];
 	uint64_t packets, bytes;
-	Direction direction;
+	DenialKind kind;
 	Total *total;
 
 	if (sscanf(line, "total " WORD " " WORD " " WORD " %" SCNu64 " %" SCNu64, namespace, pod,
 		    word, &packets, &bytes) != 5 ||
-		!parse_direction(word, &direction))
+		!parse_kind(word, &kind))
 		return;
-	total = total_of(t, text_of_word(namespace), text_of_word(pod), direction);
+	total = total_of(t, text_of_word(namespace), text_of_word(pod), kind);
 	total->total.packets = packets;
 	total->total.bytes = bytes;
 }
@@ -335,10 +341,9 @@ static void load_reading(DenialTotals *t, int table, const char *line)
 	if (table == COUNTED_TABLE_N ||
 		sscanf(line, "reading " WORD " " WORD " %" SCNu64 " %" SCNu64 " " WORD " " WORD,
 			address, word, &reading.packets, &reading.bytes, namespace, pod) != 6 ||
-		!address_parse(address, &reading.address) ||
-		!parse_direction(word, &reading.direction))
+		!address_parse(address, &reading.address) || !parse_kind(word, &reading.kind))
 		return;
-	reading.total = total_of(t, text_of_word(namespace), text_of_word(pod), reading.direction);
+	reading.total = total_of(t, text_of_word(namespace), text_of_word(pod), reading.kind);
 	keep_reading(&t->readings[table], &reading);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * denial_totals: packets and bytes that each pod has refused, in each direction, since netpol
- * counts them on this node.
+ * denial_totals: packets and bytes that each pod has refused, or would have refused if audited
+ * policies were enforced, in each direction, since netpol counts them on this node.
  *
  * The kernel counts for an address, in a table that may be made again at any time. So each reading
  * is compared with the one before of the same table (its handle tells), and what is new is added to
@@ -40,7 +40,7 @@ uint64_t denial_totals_flows(const DenialTotals *totals, DenialKind kind);
  */
 void denial_totals_prune(DenialTotals *totals, const Model *model, int64_t now_s);
 #define DENIAL_GONE_S 300
-/* By namespace, pod, direction; in the arena. */
+/* By namespace, pod, kind; in the arena. */
 void denial_totals_list(const DenialTotals *totals, Arena *arena, DenialTotalList *ret_list);
 uint64_t denial_totals_changes(const DenialTotals *totals); /* goes up when a total changes */
 

@@ -59,8 +59,8 @@ static void record(Denials *d, const Denial *denial)
 			.protocol = denial->tuple.protocol,
 			.port = denial->tuple.port}};
 
-	pipeline_explain(d->pipeline, arena, &entry.flow,
-		denial->kind == DENIED_INGRESS ? INGRESS : EGRESS, &entry.refusal);
+	pipeline_explain(d->pipeline, arena, &entry.flow, denial_direction(denial->kind),
+		denial_is_audit(denial->kind), &entry.refusal);
 	denial_totals_add_flow(d->totals, denial->kind);
 	denial_ring_add(d->ring, denial_entry_json(arena, &entry));
 	if (!journal_send(denial_entry_fields(arena, &entry)))

@@ -93,8 +93,9 @@ static Addresses isolated_addresses(Arena *arena, const Ruleset *inet)
 			const Verdicts *map = &inet->verdicts[d][f];
 
 			for (size_t i = 0; i < map->n; i++)
-				if (d == INGRESS ||
-					!ruleset_verdict(inet, INGRESS, map->at[i].address))
+				if (verdict_isolates(&map->at[i]) &&
+					(d == INGRESS || !verdict_isolates(ruleset_verdict(inet,
+								 INGRESS, map->at[i].address))))
 					VEC_PUSH(arena, &addresses, map->at[i].address);
 		}
 	return addresses;

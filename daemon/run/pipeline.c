@@ -62,12 +62,12 @@ const Pod *pipeline_owner(const Pipeline *p, Address address)
 }
 
 void pipeline_explain(const Pipeline *p, Arena *arena, const Flow *flow, Direction direction,
-	Refusal *ret_refusal)
+	bool is_audit, Refusal *ret_refusal)
 {
 	*ret_refusal = (Refusal){};
 	if (p->compiler)
 		explain_refusal(snapshot_model(p->snapshot), p->compiler, arena, flow, direction,
-			ret_refusal);
+			is_audit, ret_refusal);
 }
 
 const Diags *pipeline_diags(const Pipeline *p)

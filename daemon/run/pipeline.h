@@ -49,7 +49,7 @@ const Pods *pipeline_local_pods(const Pipeline *pipeline);
 const Pod *pipeline_owner(const Pipeline *pipeline, Address address);
 /* explain_refusal() by the model in force; nothing is known if EMPTY. */
 void pipeline_explain(const Pipeline *pipeline, Arena *arena, const Flow *flow, Direction direction,
-	Refusal *ret_refusal);
+	bool is_audit, Refusal *ret_refusal);
 /* Of the last update: the files', the snapshot's, the compiler's. Valid until the next. */
 const Diags *pipeline_diags(const Pipeline *pipeline);
 /*

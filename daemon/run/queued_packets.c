@@ -14,7 +14,7 @@ static void list_isolated(
 
 	merge_start(&walk, before->at, before->n, after->at, after->n);
 	while (merge_next(&walk))
-		if (!walk.left)
+		if (verdict_isolates(walk.right) && !verdict_isolates(walk.left))
 			VEC_PUSH(arena, ret_addresses, ((const Verdict *)walk.right)->address);
 }
 

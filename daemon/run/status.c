@@ -3,9 +3,12 @@
 #include "run.h"
 #include "histogram.h"
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define WITHOUT_RECORD_MAX 20 /* pods that are named; all are counted */
+#define AUDITED_MAX 100 /* that are listed; `counts` has how many there are */
 
 static void add_text(Buf *buf, const char *key, const char *text)
 {
@@ -134,6 +137,36 @@ static void add_senders(Buf *buf, const SenderReport *senders)
 	add_list(buf, "senders_free", &senders->free);
 }
 
+static int policy_compare(const void *a, const void *b)
+{
+	const Policy *x = *(const Policy *const *)a, *y = *(const Policy *const *)b;
+	int r = strcmp(x->namespace, y->namespace);
+
+	return r ? r : strcmp(x->name, y->name);
+}
+
+/* The policies that are not in force, with their places. */
+static void add_audited(Buf *buf, const Status *status)
+{
+	const NamespaceIndex *namespace;
+	Policies audited = {};
+	Texts texts = {};
+	size_t cursor = 0;
+
+	while (status->totals.audited && (namespace = model_next_namespace(status->model, &cursor)))
+		for (size_t i = 0; i < namespace->policies.n; i++)
+			if (namespace->policies.at[i]->is_audit)
+				VEC_PUSH(buf->arena, &audited, namespace->policies.at[i]);
+	if (audited.n)
+		qsort(audited.at, audited.n, sizeof(*audited.at), policy_compare);
+	for (size_t i = 0; i < audited.n && i < AUDITED_MAX; i++)
+		VEC_PUSH(buf->arena, &texts,
+			arena_printf(buf->arena, "%s/%s (%s:%u)", audited.at[i]->namespace,
+				audited.at[i]->name, audited.at[i]->origin.file,
+				audited.at[i]->origin.line));
+	add_list(buf, "audited_policies", &texts);
+}
+
 const char *status_json(Arena *arena, const Status *status)
 {
 	Buf buf = {.arena = arena};
@@ -162,10 +195,12 @@ const char *status_json(Arena *arena, const Status *status)
 		"%u},\n",
 		status->apply_ms, status->last.commits, status->last.elements);
 	buf_printf(&buf,
-		"  \"counts\": {\"policies\": %zu, \"pods\": %zu, \"namespaces\": %zu, "
-		"\"isolated_addresses\": %zu, \"sets\": %zu, \"chains\": %zu, \"elements\": "
-		"%zu},\n",
-		t.policies, t.pods, t.namespaces, t.isolated, t.sets, t.chains, t.elements);
+		"  \"counts\": {\"policies\": %zu, \"audited\": %zu, \"pods\": %zu, "
+		"\"namespaces\": %zu, \"isolated_addresses\": %zu, \"sets\": %zu, "
+		"\"chains\": %zu, \"elements\": %zu},\n",
+		t.policies, t.audited, t.pods, t.namespaces, t.isolated, t.sets, t.chains,
+		t.elements);
+	add_audited(&buf, status);
 	add_attachments(&buf, status);
 	add_without_record(&buf, status);
 	buf_printf(&buf, "  \"errors\": %zu,\n  \"warnings\": %zu,\n", t.errors, t.warnings);
@@ -202,27 +237,53 @@ static void add_head(Buf *buf, const char *name, const char *type, const char *h
 static void add_total(Buf *buf, const char *name, const DenialTotal *total, uint64_t value)
 {
 	buf_printf(buf, "netpol_%s{namespace=\"%s\",pod=\"%s\",direction=\"%s\"} %llu\n", name,
-		total->namespace, total->pod, direction_text(total->direction),
+		total->namespace, total->pod, direction_text(denial_direction(total->kind)),
 		(unsigned long long)value);
+}
+
+static void add_totals(
+	Buf *buf, const char *name, const char *help, const Status *status, bool is_audit)
+{
+	const DenialTotalList *list = &status->denied_totals;
+	bool is_bytes = text_has_suffix(name, "bytes_total");
+
+	add_head(buf, name, "counter", help);
+	for (size_t i = 0; i < list->n; i++)
+		if (denial_is_audit(list->at[i].kind) == is_audit)
+			add_total(buf, name, &list->at[i],
+				is_bytes ? list->at[i].bytes : list->at[i].packets);
+}
+
+static void add_flows(
+	Buf *buf, const char *name, const char *help, const DenialFigures *figures, bool is_audit)
+{
+	add_head(buf, name, "counter", help);
+	for (int d = INGRESS; d < DIRECTION_N; d++)
+		buf_printf(buf, "netpol_%s{direction=\"%s\"} %llu\n", name,
+			direction_text((Direction)d),
+			(unsigned long long)figures->flows[denial_kind((Direction)d, is_audit)]);
 }
 
 static void add_denied(Buf *buf, const Status *status)
 {
-	const DenialTotalList *list = &status->denied_totals;
-
-	add_head(buf, "denied_packets_total", "counter", "Packets that a pod's policies refused.");
-	for (size_t i = 0; i < list->n; i++)
-		add_total(buf, "denied_packets_total", &list->at[i], list->at[i].packets);
-	add_head(buf, "denied_bytes_total", "counter",
-		"Bytes of packets that a pod's policies refused.");
-	for (size_t i = 0; i < list->n; i++)
-		add_total(buf, "denied_bytes_total", &list->at[i], list->at[i].bytes);
-	add_head(buf, "denied_flows_total", "counter",
-		"Refused flows that were logged, each at most once a minute.");
-	for (int i = 0; i < DENIAL_KIND_N; i++)
-		buf_printf(buf, "netpol_denied_flows_total{direction=\"%s\"} %llu\n",
-			direction_text(i == DENIED_INGRESS ? INGRESS : EGRESS),
-			(unsigned long long)status->denied->flows[i]);
+	add_totals(buf, "denied_packets_total", "Packets that a pod's policies refused.", status,
+		false);
+	add_totals(buf, "denied_bytes_total", "Bytes of packets that a pod's policies refused.",
+		status, false);
+	add_flows(buf, "denied_flows_total",
+		"Refused flows that were logged, each at most once a minute.", status->denied,
+		false);
+	add_totals(buf, "would_deny_packets_total",
+		"Packets that passed, and that a pod's audited policies would refuse.", status,
+		true);
+	add_totals(buf, "would_deny_bytes_total",
+		"Bytes of packets that passed, and that a pod's audited policies would refuse.",
+		status, true);
+	add_flows(buf, "would_deny_flows_total",
+		"Flows that audited policies would refuse and that were logged, each at most once "
+		"a "
+		"minute.",
+		status->denied, true);
 	add_metric(buf, "denied_flows_lost_total", "counter",
 		"Refused flows that the kernel reported and netpold could not read.",
 		status->denied->lost);
@@ -279,7 +340,9 @@ const char *status_metrics(Arena *arena, const Status *status)
 		"Changes of the table by others that were undone.", status->repairs);
 	add_metric(&buf, "killed_flows_total", "counter",
 		"Established flows that a change forbade.", status->killed);
-	add_metric(&buf, "policies", "gauge", "Policies in force.", t.policies);
+	add_metric(&buf, "policies", "gauge", "Policies in force.", t.policies - t.audited);
+	add_metric(&buf, "audited_policies", "gauge",
+		"Policies that are audited, and not in force.", t.audited);
 	add_metric(&buf, "pods", "gauge", "Pods in the inventory.", t.pods);
 	add_attached_metric(&buf, &t);
 	add_metric(&buf, "isolated_addresses", "gauge", "Addresses of isolated pods.", t.isolated);
@@ -314,8 +377,10 @@ const char *status_line(Arena *arena, const Status *status)
 	if (status->reasons.n > 1)
 		buf_printf(&buf, " (and %u more)", status->reasons.n - 1);
 	buf_printf(&buf,
-		"%sgeneration %llu: %zu policies, %zu pods, %zu isolated addresses, bridge %s",
+		"%sgeneration %llu: %zu policies%s, %zu pods, %zu isolated addresses, bridge %s",
 		status->health != HEALTH_OK ? "; " : "", (unsigned long long)status->generation,
-		t.policies, t.pods, t.isolated, status->bridge);
+		t.policies,
+		t.audited ? arena_printf(arena, " (%zu of them audited)", t.audited) : "", t.pods,
+		t.isolated, status->bridge);
 	return buf_text(&buf);
 }

@@ -2,13 +2,13 @@
 /* Counted from the model and the ruleset. */
 #include "totals.h"
 
-static size_t count_isolated(const Ruleset *ruleset)
+/* Addresses that are isolated, or that audited policies alone are for. */
+static size_t count_selves(const Ruleset *ruleset, bool is_audit)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < ruleset->sets.n; i++)
-		if (ruleset->sets.at[i]->kind == SET_SELF)
-			n += ruleset->sets.at[i]->elements.n;
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++)
+		n += ruleset_set(ruleset, object_name_self(f, is_audit))->elements.n;
 	return n;
 }
 
@@ -21,6 +21,7 @@ Totals totals_of(const Status *status)
 		ModelCounts counts = model_counts(status->model);
 
 		t.policies = counts.policies;
+		t.audited = counts.audited;
 		t.pods = counts.pods;
 		t.namespaces = counts.namespaces;
 		t.by_both = counts.attached - counts.unlisted;
@@ -29,7 +30,7 @@ Totals totals_of(const Status *status)
 	for (size_t i = 0; status->local_pods && i < status->local_pods->n; i++)
 		t.by_inventory += !status->local_pods->at[i]->attached;
 	if (status->ruleset) {
-		t.isolated = count_isolated(status->ruleset);
+		t.isolated = count_selves(status->ruleset, false);
 		t.sets = status->ruleset->sets.n;
 		t.chains = status->ruleset->chains.n;
 		for (size_t i = 0; i < t.sets; i++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * Refused packets: how many each pod has refused, and a message for each new flow of them.
+ * Refused packets: how many each pod has refused, and a message for each new flow of them. The same
+ * of packets that pass, and that audited policies would refuse.
  *
  * Both are the kernel's work, by objects of our tables (daemon/nft/denial_rules.h). Counters are
  * read when somebody wants to know them. Messages come by NFLOG, to the one process that has bound
@@ -11,8 +12,31 @@
 
 typedef struct Nft Nft;
 
-/* What refused a packet. A new kind needs its prefix in daemon/nft/denial_log.c, and its words. */
-typedef enum DenialKind { DENIED_INGRESS, DENIED_EGRESS, DENIAL_KIND_N } DenialKind;
+/* What refused a packet, or would refuse it if the audited policies were enforced. */
+typedef enum DenialKind {
+	DENIED_INGRESS,
+	DENIED_EGRESS,
+	WOULD_DENY_INGRESS,
+	WOULD_DENY_EGRESS,
+	DENIAL_KIND_N
+} DenialKind;
+
+static inline DenialKind denial_kind(Direction direction, bool is_audit)
+{
+	if (direction == INGRESS)
+		return is_audit ? WOULD_DENY_INGRESS : DENIED_INGRESS;
+	return is_audit ? WOULD_DENY_EGRESS : DENIED_EGRESS;
+}
+
+static inline Direction denial_direction(DenialKind kind)
+{
+	return kind == DENIED_INGRESS || kind == WOULD_DENY_INGRESS ? INGRESS : EGRESS;
+}
+
+static inline bool denial_is_audit(DenialKind kind)
+{
+	return kind == WOULD_DENY_INGRESS || kind == WOULD_DENY_EGRESS;
+}
 
 /* ---- Messages ---- */
 typedef struct Denial {
@@ -47,7 +71,7 @@ uint64_t denial_log_lost(const DenialLog *log); /* since it was opened */
 
 /* ---- Counters ---- */
 typedef struct DenialCount {
-	Direction direction;
+	DenialKind kind;
 	Address address; /* of the pod that refused */
 	uint64_t packets, bytes;
 } DenialCount;
@@ -59,5 +83,5 @@ typedef struct DenialCounts {
 
 /* The table's counters, in the arena; none if there is no such table. 0 or -errno. */
 int nft_read_denied(Nft *nft, Arena *arena, const BaseOptions *base, DenialCounts *ret_counts);
-/* Deletes the counters of addresses that are no isolated pod's any more. 0 or -errno. */
+/* Deletes the counters: those of addresses whose pods refuse nothing any more. 0 or -errno. */
 int nft_forget_denied(Nft *nft, const BaseOptions *base, const DenialCounts *counts);

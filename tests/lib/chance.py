@@ -97,7 +97,8 @@ class Chance(random.Random):
             rule["ports"] = [self.port() for _ in range(self.choice([0, 1, 1, 2, 4]))]
         return rule
 
-    def policy(self, i, namespaces, addresses):
+    def policy(self, i, namespaces, addresses, audited=0.0):
+        """audited: how probable it is that the policy says whether it is enforced or audited."""
         spec = {"podSelector": self.selector() if self.random() < 0.8 else {}}
         if self.random() < 0.7:
             spec["policyTypes"] = self.choice([["Ingress"], ["Egress"], ["Ingress", "Egress"], []])
@@ -108,6 +109,8 @@ class Chance(random.Random):
         metadata = {"name": f"policy-{i}", "namespace": self.choice(namespaces)}
         if metadata["namespace"] == "default" and self.random() < 0.5:
             del metadata["namespace"]
+        if self.random() < audited:
+            metadata["annotations"] = {"netpol/enforcement": self.choice(["audit", "audit", "audit", "enforce"])}
         return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata,
                 "spec": spec}
 

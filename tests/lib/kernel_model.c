@@ -27,6 +27,7 @@ typedef struct ModelRule {
 typedef struct ModelChain {
 	const char *name;
 	int made, deleted;
+	bool is_audit; /* ends without a refusal */
 	VEC(ModelRule) rules;
 } ModelChain;
 
@@ -166,7 +167,7 @@ static void add_set(Kernel *k, ModelTable *t, const char *name)
 	cr_assert_null(find_set(t, name), "set %s exists already", name);
 	*set = (ModelSet){.name = name, .made = k->now + 1, .deleted = NEVER};
 	VEC_PUSH(k->arena, &t->sets, set);
-	if (strcmp(name, object_name_self(FAMILY_IPV4)) == 0)
+	if (strcmp(name, object_name_self(FAMILY_IPV4, false)) == 0)
 		t->self = set;
 }
 
@@ -175,7 +176,10 @@ static void add_chain(Kernel *k, ModelTable *t, const Chain *from)
 	ModelChain *chain = ARENA_NEW(k->arena, ModelChain);
 
 	cr_assert_null(find_chain(t, from->name), "chain %s exists already", from->name);
-	*chain = (ModelChain){.name = from->name, .made = k->now + 1, .deleted = NEVER};
+	*chain = (ModelChain){.name = from->name,
+		.made = k->now + 1,
+		.deleted = NEVER,
+		.is_audit = from->is_audit};
 	for (size_t i = 0; i < from->rules.n; i++) {
 		const ChainRule *rule = &from->rules.at[i];
 
@@ -504,6 +508,8 @@ static Times walk_chain(const Walk *w, const ModelChain *chain, int other, int t
 {
 	Times out = {NEVER, NEVER}, end;
 
+	if (chain->is_audit)
+		return (Times){t, NEVER};
 	if (chain->made > w->entered)
 		out.passes = t;
 	else if (chain->deleted <= w->last)

@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """naive: evaluates flows, written only from the text of the NetworkPolicy API (k8s.io/api/networking/v1) and from the
-table in docs/policies.md of what the API leaves open. Slow and obvious; it shares no code with the compiler."""
+table in docs/policies.md of what the API leaves open. Slow and obvious; it shares no code with the compiler.
+
+A policy with the annotation netpol/enforcement: audit is not in force. Each flow has two verdicts: by the policies in
+force, and the trial's, as if the audited ones were in force too."""
 import ipaddress
+
+
+def is_audited(policy):
+    return (policy["metadata"].get("annotations") or {}).get("netpol/enforcement") == "audit"
 
 
 def label_selector_matches(selector, labels):
@@ -95,14 +102,23 @@ class Cluster:
         types = spec.get("policyTypes") or []
         return types if types else ["Ingress"] + (["Egress"] if spec.get("egress") else [])
 
-    def isolating(self, direction, subject):
-        """The policies that isolate the pod in the direction, by name."""
+    def selecting(self, direction, subject):
+        """The policies for the direction that select the pod, in force or not, by name."""
         return sorted((p for p in self.policies if p["metadata"].get("namespace", "default") == subject.namespace and
                        direction in self.types(p["spec"]) and
                        label_selector_matches(p["spec"].get("podSelector", {}), subject.labels)),
                       key=lambda p: p["metadata"]["name"])
 
-    def direction_allows(self, direction, subject, other_address, other, protocol, number, destination):
+    def isolating(self, direction, subject):
+        """The policies that isolate the pod in the direction, by name."""
+        return [p for p in self.selecting(direction, subject) if not is_audited(p)]
+
+    def would_deny(self, direction, subject, *flow):
+        """Whether the trial refuses what passes because nothing isolates the pod in the direction."""
+        return (subject is not None and not self.isolating(direction, subject) and
+                not self.direction_allows(direction, subject, *flow, trial=True))
+
+    def direction_allows(self, direction, subject, other_address, other, protocol, number, destination, trial=False):
         if subject is None:
             return True
         isolated = False
@@ -110,8 +126,10 @@ class Cluster:
             spec = policy["spec"]
             if policy["metadata"].get("namespace", "default") != subject.namespace:
                 continue
-            if subject.more.get("unlisted"):
+            if subject.more.get("unlisted") and not is_audited(policy):
                 isolated = True  # any policy of the namespace may be for it
+            if is_audited(policy) and not trial:
+                continue
             if direction not in self.types(spec):
                 continue
             if not self.is_selected(spec.get("podSelector", {}), subject):
@@ -141,10 +159,10 @@ class Cluster:
         pod = self.pod_of(address)
         return f"{address} ({pod.namespace}/{pod.name})" if pod else address
 
-    def allows(self, source, destination, protocol, number):
+    def allows(self, source, destination, protocol, number, trial=False):
         """source, destination: addresses as text; protocol: TCP, UDP, SCTP, or ICMP, which ignores the port number."""
         if source == destination:
             return True
         a, b = self.pod_of(source), self.pod_of(destination)
-        return (self.direction_allows("Egress", a, destination, b, protocol, number, b) and
-                self.direction_allows("Ingress", b, source, a, protocol, number, b))
+        return (self.direction_allows("Egress", a, destination, b, protocol, number, b, trial) and
+                self.direction_allows("Ingress", b, source, a, protocol, number, b, trial))

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Golden files. golden/check.out/FILE is the output of `netpolctl check golden/check/FILE`;
 golden/ruleset/CASE/ruleset.nft is the ruleset of that folder's conf.d, inventory and netpol.conf, and ruleset.err, if
-there is one, what netpolctl says of them; answers in golden/ctl, golden/unknown-labels and golden/budget has
-netpolctl's output for each line of commands. --update rewrites them: read the difference before you commit it."""
+there is one, what netpolctl says of them; answers in golden/ctl, golden/unknown-labels, golden/budget and golden/audit
+has netpolctl's output for each line of commands. --update rewrites them: read the difference before you commit it."""
 import os
 import re
 import subprocess
@@ -105,6 +105,7 @@ for directory in ("check", "ruleset"):
 test(commands, "ctl", name="golden: explain, matrix and their JSON output are as recorded")
 test(commands, "unknown-labels", name="golden: namespaces without a Namespace object")
 test(commands, "budget", name="golden: policies over the budget of their namespace")
+test(commands, "audit", name="golden: audited policies: both verdicts, and chains that refuse nothing")
 for case in (shipped, unwritable, wrong_use):
     test(case)
 finish(update="rewrite the golden files")

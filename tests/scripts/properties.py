@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The compiled ruleset does not depend, to the byte, on the format that a policy is written in, on the names of the
-files, or on the order of policies and inventory. Unknown labels of a namespace allow nothing.
+files, or on the order of policies and inventory. Unknown labels of a namespace allow nothing. Audited policies change
+no verdict; the trial's verdict is the one that they have when they are enforced.
 
 NETPOL_SEED repeats a run; NETPOL_ROUNDS sets its length."""
 import json
@@ -11,6 +12,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import conf_form
+import naive
 from chance import Chance, NUMBERS, PROTOCOLS
 from netlab import Lab, Pod, NETPOLCTL, run
 from report import test, finish, equal, repeated_by, seed
@@ -53,7 +55,7 @@ def random_cluster(chance):
     addresses = [a for p in pods for a in p.addresses] + ["172.17.0.5", "2001:db8::5"]
     items = [namespace(n, labels) for n, labels in chance.namespace_objects(NAMESPACES).items()]
     items += [p.manifest() for p in pods]
-    return items, [chance.policy(i, NAMESPACES, addresses) for i in range(chance.randint(1, 8))]
+    return items, [chance.policy(i, NAMESPACES, addresses, audited=0.3) for i in range(chance.randint(1, 8))]
 
 
 def rounds(check):
@@ -112,6 +114,38 @@ def unknown_labels():
     rounds(check)
 
 
-for case in (both_formats, any_order, unknown_labels):
+def without_annotations(policies):
+    return [dict(p, metadata={k: v for k, v in p["metadata"].items() if k != "annotations"}) for p in policies]
+
+
+def trial():
+    """properties: audited policies change no verdict; with them enforced the verdicts are those of the trial"""
+    def check(chance, items, policies, _):
+        pods = [i["metadata"] for i in items if i["kind"] == "Pod"]
+        flows = [f"{a['namespace']}/{a['name']} {b['namespace']}/{b['name']} "
+                 f"{chance.choice(NUMBERS)}/{chance.choice(PROTOCOLS)}" for a in pods for b in pods]
+        enforced = [p for p in policies if not naive.is_audited(p)]
+        equal(sorted(allowed(policies, items, flows)), sorted(allowed(without_annotations(enforced), items, flows)),
+              "flows that are allowed, with and without the audited policies")
+        lines = answer({"a.json": manifests(policies)}, {"i.json": manifests(items)}, "explain", "--batch", "-o",
+                       "json", input="".join(f"{flow}\n" for flow in flows)).splitlines()
+        equal({flow for flow, line in zip(flows, lines, strict=True) if json.loads(line)["with_audited"] == "allow"},
+              allowed(without_annotations(policies), items, flows), "flows that the trial allows")
+    rounds(check)
+
+
+def enforced_is_the_default():
+    """properties: the annotation netpol/enforcement: enforce, and audit = false, change nothing, to the byte"""
+    def check(_, items, policies, __):
+        policies = without_annotations(policies)
+        wanted = compiled({"a.json": manifests(policies)}, {"i.json": manifests(items)})
+        marked = [dict(p, metadata=dict(p["metadata"], annotations={"netpol/enforcement": "enforce"}))
+                  for p in policies]
+        for name, text in (("a.json", manifests(marked)), ("a.conf", conf_form.policies(marked))):
+            equal(compiled({name: text}, {"i.json": manifests(items)}), wanted, "the ruleset with the annotation")
+    rounds(check)
+
+
+for case in (both_formats, any_order, unknown_labels, trial, enforced_is_the_default):
     test(case)
 finish()

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Random clusters and policies: explain, and the kernel with real packets, are compared with the naive evaluator.
+"""Random clusters and policies, some of them audited: explain, and the kernel with real packets, are compared with the
+naive evaluator.
 
 NETPOL_SEED repeats a run; NETPOL_ROUNDS sets its length."""
 import json
@@ -74,7 +75,7 @@ def write_records(folder, pods):
 def random_cluster(chance, pods):
     namespaces = chance.namespace_objects(NAMESPACES)
     addresses = [a for p in pods for a in p.addresses] + OUTSIDE
-    policies = [chance.policy(i, NAMESPACES, addresses) for i in range(chance.randint(1, 7))]
+    policies = [chance.policy(i, NAMESPACES, addresses, audited=0.3) for i in range(chance.randint(1, 7))]
     return namespaces, policies, addresses
 
 
@@ -105,11 +106,24 @@ def compare(naive, flows, found, explain):
 
 
 def check_reasons(explain, flows):
-    """Every verdict of explain has a reason: the rule that allows the flow, or the one that nearly did."""
+    """Every verdict of explain, and of the trial where it differs, has a reason: the rule that allows the flow, or the
+    one that nearly did."""
     for a, b, protocol, number in flows:
         output = explain(a, b, f"{number}/{protocol}").stdout
-        for verdict, reason in ((": allowed\n", "allowed by the rule at "), (": denied\n", "    n")):
-            equal(output.count(reason), output.count(verdict), f"the number of reasons, one a verdict, in: {output}")
+        for verdict, reason in (("allowed", "allowed by the rule at "), ("denied", "    n")):
+            n = output.count(f": {verdict}\n") + output.count(f": would be {verdict}\n")
+            equal(output.count(reason), n, f"the number of reasons, one a verdict, in: {output}")
+
+
+def check_trial(naive, explain, flows):
+    """With audited policies explain has a second verdict: as if they were enforced."""
+    text = "".join(f"{a} {b} {number}/{protocol}\n" for a, b, protocol, number in flows)
+    lines = [json.loads(line) for line in explain("--batch", "-o", "json", input=text).stdout.splitlines()]
+    for flow, line in zip(flows, lines, strict=True):
+        wanted = "allow" if naive.allows(*flow, trial=True) else "deny"
+        equal(line["with_audited"], wanted, f"the trial's verdict of {flow}: {line['why']}")
+        differs = f"  would be {'allowed' if wanted == 'allow' else 'denied'} if the audited policies were enforced\n"
+        equal(differs in line["why"], wanted != line["verdict"], f"whether both verdicts are told: {line['why']}")
 
 
 def explain_round(chance, d):
@@ -127,8 +141,10 @@ def explain_round(chance, d):
 
     result = explain("--batch", input=text)
     equal(result.returncode, 0, f"netpolctl's exit status: {result.stderr[:300]}")
-    compare(Cluster(namespaces, pods, policies), flows, result.stdout.split(), explain)
+    naive = Cluster(namespaces, pods, policies)
+    compare(naive, flows, result.stdout.split(), explain)
     check_reasons(explain, flows[:10])
+    check_trial(naive, explain, flows[:100])
 
 
 def explain_against_naive():

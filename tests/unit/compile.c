@@ -126,7 +126,7 @@ Test(compile, tagged_frames_are_refused_only_from_and_to_isolated_pods)
 	cr_assert(refused->chains.at[0]->is_drop);
 	for (size_t i = 0; i < verdicts->n; i++)
 		cr_assert_str_eq(verdicts->at[i].chain, refused->chains.at[0]->name);
-	cr_assert_eq(refused->sets.n, 3, "no set but self4, self6 and podless");
+	cr_assert_eq(refused->sets.n, 5, "no set but those of every table");
 	cr_assert_eq(filtered->chains.n, 0);
 	cr_assert_eq(filtered->verdicts[INGRESS][FAMILY_IPV4].n, 0);
 	text = strstr(nft_ruleset_text(arena, filtered),
@@ -146,6 +146,58 @@ Test(compile, tagged_frames_are_refused_only_from_and_to_isolated_pods)
 	ruleset_unref(again);
 	ruleset_unref(refused);
 	ruleset_unref(filtered);
+	for (int i = 0; i < 3; i++)
+		source_free(sources[i]);
+}
+
+/*
+ * An audited pod is in no table that refuses: lockdown, tagged frames; and no rule about links is
+ * made for it. Pod b is isolated, pod d is audited for both directions.
+ */
+Test(compile, audited_pods_are_not_isolated)
+{
+	static const char audited[] =
+		"policies = ( { name = \"a\"; namespace = \"n\"; audit = true; "
+		"pods = \"x=1\"; types = [ \"Ingress\", \"Egress\" ]; } );";
+	static const char enforced[] = "policies = ( { name = \"b\"; namespace = \"n\"; pods = "
+				       "\"x=2\"; types = [ \"Ingress\" ]; } );";
+	Source *sources[] = {parse(SOURCE_POLICIES, "a.conf", audited),
+		parse(SOURCE_INVENTORY, "i.json", PODS),
+		parse(SOURCE_POLICIES, "b.conf", enforced)};
+	Tuple tuple = {.protocol = 6, .port = 80};
+	Model *model = model_new(arena);
+	Diags diags = {};
+
+	address_parse("10.0.0.9", &tuple.source);
+	address_parse("10.0.0.1", &tuple.destination);
+	for (int n_enforced = 0; n_enforced < 2; n_enforced++) {
+		Ruleset *inet, *bridge, *lockdown;
+
+		add(model, sources[2 * n_enforced]);
+		if (n_enforced == 0)
+			add(model, sources[1]);
+		cr_assert_eq(model_counts(model).audited, 1);
+		inet = run(model, false, &diags);
+		cr_assert_eq(inet->verdicts[INGRESS][FAMILY_IPV4].n, 1 + n_enforced);
+		cr_assert_eq(inet->verdicts[EGRESS][FAMILY_IPV4].n, 1);
+		cr_assert(ruleset_allows(inet, &tuple));
+		cr_assert_not(ruleset_evaluate(inet, &tuple, INGRESS).is_isolated);
+		cr_assert_eq(inet->base.is_isolating[INGRESS], n_enforced);
+		cr_assert_not(inet->base.is_isolating[EGRESS]);
+		cr_assert_eq(ruleset_set(inet, object_name_self(FAMILY_IPV4, false))->elements.n,
+			n_enforced);
+		cr_assert_eq(ruleset_set(inet, object_name_self(FAMILY_IPV4, true))->elements.n, 1);
+		bridge = compile_bridge(inet, &(BridgeOptions){});
+		lockdown = ruleset_lockdown(inet, "guard");
+		cr_assert_eq(bridge->verdicts[INGRESS][FAMILY_IPV4].n, n_enforced);
+		cr_assert_eq(bridge->verdicts[EGRESS][FAMILY_IPV4].n, 0);
+		cr_assert_eq(lockdown->verdicts[INGRESS][FAMILY_IPV4].n, n_enforced);
+		cr_assert_eq(lockdown->verdicts[EGRESS][FAMILY_IPV4].n, 0);
+		cr_assert(ruleset_allows(lockdown, &tuple));
+		ruleset_unref(inet);
+		ruleset_unref(bridge);
+		ruleset_unref(lockdown);
+	}
 	for (int i = 0; i < 3; i++)
 		source_free(sources[i]);
 }
@@ -483,6 +535,7 @@ static void expect_name(const char *name, ObjectName wanted)
 	cr_expect_eq(found.direction, wanted.direction, "%s", name);
 	cr_expect_eq(found.family, wanted.family, "%s", name);
 	cr_expect_eq(found.is_standby, wanted.is_standby, "%s", name);
+	cr_expect_eq(found.is_audit, wanted.is_audit, "%s", name);
 }
 
 /* The object itself, then its standby object. */
@@ -510,8 +563,10 @@ Test(compile, a_parsed_name_gives_what_it_was_made_from)
 			object_name_set(kind, f, "default: app=db", 1024, name);
 			expect_names(name, (ObjectName){OBJECT_SET, .set = kind, .family = f});
 		}
-		expect_name(object_name_self(f),
+		expect_name(object_name_self(f, false),
 			(ObjectName){OBJECT_SET, .set = SET_SELF, .family = f});
+		expect_name(object_name_self(f, true),
+			(ObjectName){OBJECT_SET, .set = SET_SELF, .family = f, .is_audit = true});
 		expect_name(object_name_moving(f),
 			(ObjectName){OBJECT_SET, .family = f, .is_standby = true});
 		for (Direction d = INGRESS; d < DIRECTION_N; d++) {
@@ -526,8 +581,15 @@ Test(compile, a_parsed_name_gives_what_it_was_made_from)
 	cr_expect_str_eq(
 		object_name_podless(true), object_name_standby(arena, object_name_podless(false)));
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
-		expect_names(object_name_chain(arena, d, "0123456789abcdef01234567"),
-			(ObjectName){OBJECT_CHAIN, .direction = d});
+		for (int is_audit = 0; is_audit < 2; is_audit++) {
+			const char *name =
+				object_name_chain(arena, d, is_audit, "0123456789abcdef01234567");
+
+			expect_names(name,
+				(ObjectName){OBJECT_CHAIN, .direction = d, .is_audit = is_audit});
+			cr_expect_eq(verdict_isolates(&(Verdict){.chain = name}), !is_audit);
+		}
+	cr_expect_not(verdict_isolates(NULL));
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		cr_expect_not(object_name_parse(others[i], &found), "%s", others[i]);
 	cr_expect_str_eq(object_name_table(arena, "netpol", TABLE_ENFORCING), "netpol");

@@ -17,6 +17,8 @@ static const Pod *owner(const void *context, Address address)
 	return ((const Owners *)context)->pod;
 }
 
+static DenialKind kind = DENIED_INGRESS; /* of what tables say */
+
 /* What a table with this handle says of one address. */
 static void add_bytes(DenialTotals *totals, CountedTable table, uint64_t handle, uint64_t packets,
 	uint64_t bytes, const Pod *pod)
@@ -24,7 +26,7 @@ static void add_bytes(DenialTotals *totals, CountedTable table, uint64_t handle,
 	ARENA_CLEANUP Arena *arena = arena_new();
 	DenialCounts counts = {.handle = handle};
 	const Owners owners = {pod};
-	DenialCount count = {.direction = INGRESS, .packets = packets, .bytes = bytes};
+	DenialCount count = {.kind = kind, .packets = packets, .bytes = bytes};
 
 	address_parse("10.0.0.1", &count.address);
 	VEC_PUSH(arena, &counts.list, count);
@@ -99,6 +101,39 @@ Test(denials, what_is_new_is_of_the_pod_that_has_the_address)
 	cr_expect_eq(
 		packets_of(totals, "web"), 5, "nobody has it now: of the last pod that had it");
 	denial_totals_free(totals);
+}
+
+static uint64_t packets_of_kind(const DenialTotals *totals, DenialKind wanted)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	DenialTotalList list;
+
+	denial_totals_list(totals, arena, &list);
+	for (size_t i = 0; i < list.n; i++)
+		if (list.at[i].kind == wanted)
+			return list.at[i].packets;
+	return 0;
+}
+
+Test(denials, kinds_are_counted_apart_and_saved)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	DenialTotals *totals = denial_totals_new(), *loaded = denial_totals_new();
+
+	for (int i = 0; i < DENIAL_KIND_N; i++) {
+		kind = (DenialKind)i;
+		cr_expect_eq(denial_kind(denial_direction(kind), denial_is_audit(kind)), kind);
+		add(totals, (CountedTable)i, 1, 5 + (uint64_t)i, &DB);
+	}
+	denial_totals_load(loaded, denial_totals_text(totals, arena, "boot"), "boot");
+	for (int i = 0; i < DENIAL_KIND_N; i++) {
+		cr_expect_eq(packets_of_kind(totals, (DenialKind)i), 5 + (uint64_t)i);
+		kind = (DenialKind)i;
+		add(loaded, (CountedTable)i, 1, 10, &DB);
+		cr_expect_eq(packets_of_kind(loaded, (DenialKind)i), 10, "the readings go on");
+	}
+	denial_totals_free(totals);
+	denial_totals_free(loaded);
 }
 
 Test(denials, saved_totals_go_on_with_the_same_table)

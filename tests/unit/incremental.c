@@ -225,9 +225,11 @@ static const char *policies_text(int file)
 			roll(2), roll(3));
 	buf_add(&buf, "policies = ( ");
 	for (int i = 0; i < n; i++) {
-		buf_printf(&buf, "%s{ name = \"x%d\"; namespace = \"n%d\"; pods = \"%s\";\n",
+		buf_printf(&buf,
+			"%s{ name = \"x%d\"; namespace = \"n%d\"; pods = \"%s\"; audit = %s;\n",
 			i ? ",\n" : "", roll(4) ? 10 * file + i : roll(20), roll(NAMESPACES),
-			roll(3) ? arena_printf(arena, "a=%d", roll(3)) : "");
+			roll(3) ? arena_printf(arena, "a=%d", roll(3)) : "",
+			roll(4) ? "false" : "true");
 		buf_add(&buf, "ingress = ( ");
 		add_rule(&buf, "from");
 		buf_add(&buf, " );");

@@ -141,6 +141,31 @@ Test(mirror, a_policy_keeps_its_whole_spec)
 			spec));
 }
 
+/* Whether a policy is audited is kept, whatever the value; of annotations nothing else. */
+Test(mirror, a_policy_keeps_its_enforcement)
+{
+	static const char *const kept_and_given[][2] = {
+		{"audit", "audit"}, {"Audit", "Audit"}, {"", ""}, {"", "audit\\u0000"}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(kept_and_given); i++) {
+		const char *policy = arena_printf(arena,
+			"{\"kind\":\"NetworkPolicyList\",\"items\":[{\"metadata\":{\"name\":\"a\","
+			"\"namespace\":\"b\",\"annotations\":{\"x\":\"y\",\"%s\":\"%s\",\"%s\":"
+			"\"z\"}},\"spec\":{}}]}",
+			POLICY_ENFORCEMENT_ANNOTATION, kept_and_given[i][1],
+			NAMESPACE_SENDERS_ANNOTATION);
+
+		cr_assert_str_eq(read_answer(API_POLICIES, policy, 7),
+			arena_printf(arena,
+				"{\"apiVersion\":\"networking.k8s.io/"
+				"v1\",\"kind\":\"NetworkPolicy\","
+				"\"metadata\":{\"name\":\"a\",\"namespace\":\"b\",\"annotations\":{"
+				"\"%s\":\"%s\"}},\"spec\":{}}\n",
+				POLICY_ENFORCEMENT_ANNOTATION, kept_and_given[i][0]),
+			"%s: %s", kept_and_given[i][1], buf_text(&kept));
+	}
+}
+
 Test(mirror, what_is_no_answer_is_refused)
 {
 	static const char *const answers[][2] = {

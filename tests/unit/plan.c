@@ -15,9 +15,9 @@
 static Arena *arena;
 
 /* ---- Random rulesets ---- */
-static Chain random_chain(unsigned *seed, Direction direction)
+static Chain random_chain(unsigned *seed, Direction direction, bool is_audit)
 {
-	Chain chain = {.direction = direction};
+	Chain chain = {.direction = direction, .is_audit = is_audit};
 
 	for (int n = rand_r(seed) % 4; n > 0; n--) {
 		ChainRule rule = {.match = MATCH_SET};
@@ -72,7 +72,8 @@ static void add_members(Ruleset *r, const unsigned members[SETS])
 /* What a ruleset is made from. Each change is small, so that all kinds of plans occur. */
 typedef struct Spec {
 	unsigned members[SETS], chain_seed[DIRECTION_N][MODEL_ADDRESSES];
-	bool is_isolated[DIRECTION_N][MODEL_ADDRESSES];
+	/* is_audited: of those, by an audit chain, which refuses nothing */
+	bool is_isolated[DIRECTION_N][MODEL_ADDRESSES], is_audited[DIRECTION_N][MODEL_ADDRESSES];
 	bool is_large;	  /* the ingress map has no size */
 	unsigned podless; /* bit i: the interface of address i is left alone */
 } Spec;
@@ -89,6 +90,7 @@ static Spec random_spec(unsigned *seed)
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (int a = 0; a < MODEL_ADDRESSES; a++) {
 			spec.is_isolated[d][a] = rand_r(seed) % 3 < thirds;
+			spec.is_audited[d][a] = rand_r(seed) % 4 == 0;
 			spec.chain_seed[d][a] = (unsigned)rand_r(seed) % 5;
 		}
 	return spec;
@@ -134,7 +136,7 @@ static Spec changed(unsigned *seed, Spec spec)
 	}
 	spec.is_large ^= rand_r(seed) % 5 == 0;
 	for (int n = 1 + rand_r(seed) % 4 * (rand_r(seed) % 2); n > 0; n--) {
-		int kind = rand_r(seed) % 4, d = rand_r(seed) % 2,
+		int kind = rand_r(seed) % 5, d = rand_r(seed) % 2,
 		    a = rand_r(seed) % MODEL_ADDRESSES;
 
 		if (kind == 0)
@@ -143,6 +145,8 @@ static Spec changed(unsigned *seed, Spec spec)
 			move_member(seed, &spec, a);
 		else if (kind == 2)
 			spec.is_isolated[d][a] = !spec.is_isolated[d][a];
+		else if (kind == 3)
+			spec.is_audited[d][a] = !spec.is_audited[d][a];
 		else
 			spec.chain_seed[d][a] = (unsigned)rand_r(seed) % 5;
 	}
@@ -152,11 +156,13 @@ static Spec changed(unsigned *seed, Spec spec)
 static Ruleset *ruleset_from(const Spec *spec)
 {
 	Ruleset *r = ruleset_new();
-	Set *self, *podless;
+	Set *self[2], *podless;
 
 	r->base.table = "netpol";
-	ruleset_add_self(r, FAMILY_IPV6);
-	self = ruleset_add_self(r, FAMILY_IPV4);
+	for (int is_audit = 0; is_audit < 2; is_audit++) {
+		ruleset_add_self(r, FAMILY_IPV6, is_audit);
+		self[is_audit] = ruleset_add_self(r, FAMILY_IPV4, is_audit);
+	}
 	podless = ruleset_add_podless(r);
 	for (int a = 0; a < MODEL_ADDRESSES; a++)
 		if (spec->podless >> a & 1)
@@ -168,12 +174,13 @@ static Ruleset *ruleset_from(const Spec *spec)
 
 			if (!spec->is_isolated[d][a])
 				continue;
-			chain = random_chain(&seed, d);
+			chain = random_chain(&seed, d, spec->is_audited[d][a]);
 			if (!has_chain(r, chain.name))
 				ruleset_add_chain(r, chain);
 			VEC_PUSH(arena, &r->verdicts[d][FAMILY_IPV4],
 				(Verdict){model_address(a), chain.name});
-			VEC_PUSH(arena, &self->elements, (Element){.address = model_address(a)});
+			VEC_PUSH(arena, &self[chain.is_audit]->elements,
+				(Element){.address = model_address(a)});
 		}
 	add_members(r, spec->members);
 	ruleset_sort(r);
@@ -589,7 +596,13 @@ Test(plan, equal_rulesets_need_no_commit)
 	arena_free(arena);
 }
 
-/* An isolated pod exchanges packets with itself only; other pods are not affected. */
+static bool isolates(const Spec *spec, Direction direction, int a)
+{
+	return spec->is_isolated[direction][a] && !spec->is_audited[direction][a];
+}
+
+/* An isolated pod exchanges packets with itself only; other pods, audited ones too, are not
+ * affected. */
 Test(plan, lockdown_refuses_isolated_pods_and_no_others)
 {
 	for (unsigned round = 1; round <= 200; round++) {
@@ -606,10 +619,10 @@ Test(plan, lockdown_refuses_isolated_pods_and_no_others)
 		EACH_FLOW(flow)
 		{
 			int from = flow.from, to = flow.to;
-			bool is_self = from == to && (spec.is_isolated[EGRESS][from] ||
-							     spec.is_isolated[INGRESS][from]);
+			bool is_self = from == to && (isolates(&spec, EGRESS, from) ||
+							     isolates(&spec, INGRESS, from));
 			bool is_open =
-				!spec.is_isolated[EGRESS][from] && !spec.is_isolated[INGRESS][to];
+				!isolates(&spec, EGRESS, from) && !isolates(&spec, INGRESS, to);
 
 			if (!is_link_allowed(ruleset, flow))
 				is_self = is_open = false;
