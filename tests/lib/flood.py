@@ -161,8 +161,9 @@ class Versions:
         self.lab, self.chance, self.has_many_pods = lab, chance, False
         self.blocks = [{"to": [{"ipBlock": {"cidr": f"10.99.{i >> 8}.{i & 255}/32"}}],
                         "ports": [{"protocol": "UDP", "port": 10000 + i}]} for i in range(blocks)]
-        self.kinds = ["edit", "swap", "labels", "policy", "both", "ways"]
+        self.kinds = ["edit", "swap", "labels", "policy", "both", "ways", "audit"]
         self.role, self.open_side, self.junk, self.others = "x", "ingress", 0, False
+        self.is_audited = False  # the policy of the open side is: it forbids nothing, and isolates nobody
         self.is_one_way = False  # only ingress uses roles: then netpold edits the sets of both pods in place
         self.names = ["policies.json", "pods.json"]
         self.write_policies()
@@ -188,6 +189,8 @@ class Versions:
                     self.policy("ingress-b", "b", "ingress", self.ports("ingress"))]
         if self.others:
             policies.append(self.policy("more-b", "b", "ingress", [ALLOWED, 6000 + self.junk]))
+        if self.is_audited:
+            policies[self.open_side == "ingress"]["metadata"]["annotations"] = {"netpol/enforcement": "audit"}
         return policies
 
     def write_policies(self):
@@ -227,6 +230,8 @@ class Versions:
             self.junk = (self.junk + 1) % 900
         if kind in ("swap", "both"):
             self.open_side = "egress" if self.open_side == "ingress" else "ingress"
+        if kind == "audit":
+            self.is_audited = not self.is_audited
         if kind == "policy":
             self.others = not self.others
         if kind in ("many pods", "many pods and labels"):

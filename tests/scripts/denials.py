@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Refused packets: each refused flow is logged once, with both ends and the policies; every packet is counted. With
-real packets, compared with the naive evaluator and with counters of the test."""
+"""Refused packets: each refused flow is logged once, with both ends and the policies; every packet is counted. The same
+of what audited policies would refuse, and what passes. With real packets, compared with the naive evaluator and with
+counters of the test."""
 import json
 import os
 import re
@@ -12,10 +13,12 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from chance import Chance, NUMBERS, PROTOCOLS
+from connection import Connection
 from flood import ADDRESSES, FORBIDDEN, FloodLab
 from naive import Cluster
 from netlab import BUILD, Lab, Skip, wait_for
 from report import test, finish, equal, none_of, repeated_by, seed
+from talk import ask, serve
 
 SEED = seed()
 ROUNDS = int(os.environ.get("NETPOL_ROUNDS", 4))
@@ -44,34 +47,39 @@ def metrics(lab):
         return {m[1]: float(m[2]) for m in re.finditer(r"^(netpol_\S+) (\S+)$", f.read(), re.M)}
 
 
-def packets(lab, pod, direction, what="packets"):
-    return metrics(lab).get(f'netpol_denied_{what}_total{{namespace="default",pod="{pod}",direction="{direction}"}}', 0)
+def packets(lab, pod, direction, what="packets", name="denied"):
+    return metrics(lab).get(f'netpol_{name}_{what}_total{{namespace="default",pod="{pod}",direction="{direction}"}}', 0)
 
 
 # ---- Who, to whom, and why ----
 def refused_by(naive, flow):
-    """The direction that refuses the flow, egress first, and the policies that isolate; None: it is allowed."""
+    """(whether it would only be, direction, policies that isolate or would): what would refuse the flow, and what does,
+    which is the last one. Egress comes first."""
     a, b, protocol, number = flow
     ends = {"Egress": (naive.pod_of(a), b, naive.pod_of(b)), "Ingress": (naive.pod_of(b), a, naive.pod_of(a))}
+    result = []
     for direction, (subject, address, other) in ends.items():
-        if not naive.direction_allows(direction, subject, address, other, protocol, number, naive.pod_of(b)):
-            return direction.lower(), naive.isolating(direction, subject)
-    return None
+        judged = direction, subject, address, other, protocol, number, naive.pod_of(b)
+        if not naive.direction_allows(*judged):
+            return result + [(False, direction.lower(), naive.isolating(direction, subject))]
+        if naive.would_deny(*judged):
+            result.append((True, direction.lower(), naive.selecting(direction, subject)))
+    return result
 
 
-def wanted_entry(naive, flow):
-    """An entry as it must be, but for number, time and reason; None: the flow is allowed."""
+def wanted_entries(naive, flow):
+    """The entries as they must be, but for number, time and reason; none: the flow is allowed."""
     a, b, protocol, number = flow
-    refused = refused_by(naive, flow)
-    if a == b or not refused:
-        return None
-    entry = {"direction": refused[0], "source": a, "destination": b, "protocol": protocol, "port": number,
-             "policies": [f"{p['metadata'].get('namespace', 'default')}/{p['metadata']['name']}" for p in refused[1]]}
-    for key, address in (("source", a), ("destination", b)):
-        pod = naive.pod_of(address)
-        if pod:
-            entry.update({f"{key}_namespace": pod.namespace, f"{key}_pod": pod.name})
-    return entry
+    result = []
+    for is_audit, direction, policies in refused_by(naive, flow) if a != b else ():
+        result.append({"audit": is_audit, "direction": direction, "source": a, "destination": b, "protocol": protocol,
+                       "port": number, "policies": [f"{p['metadata'].get('namespace', 'default')}/"
+                                                    f"{p['metadata']['name']}" for p in policies]})
+        for end, address in (("source", a), ("destination", b)):
+            pod = naive.pod_of(address)
+            if pod:
+                result[-1].update({f"{end}_namespace": pod.namespace, f"{end}_pod": pod.name})
+    return result
 
 
 def found_entry(entry):
@@ -82,7 +90,7 @@ def found_entry(entry):
 
 
 def key(entry):
-    return tuple(entry.get(k) for k in ("direction", "source", "destination", "protocol", "port"))
+    return tuple(entry.get(k) for k in ("audit", "direction", "source", "destination", "protocol", "port"))
 
 
 def check_places(entry):
@@ -102,7 +110,7 @@ def log_round(chance, lab, pods, where, seen):
             pod.labels, pod.ports = chance.labels(), chance.ports()
     addresses = list(where)
     lab.namespaces = dict(chance.namespace_objects(NAMESPACES))
-    policies = [chance.policy(i, NAMESPACES, addresses) for i in range(chance.randint(2, 7))]
+    policies = [chance.policy(i, NAMESPACES, addresses, audited=0.4) for i in range(chance.randint(2, 7))]
     before = lab.status().get("generation", 0), len(entries(lab))
     lab.write_inventory()
     lab.put(os.path.join(lab.policies, "policies.json"), '{"kind": "List", "apiVersion": "v1", "items": [\n' +
@@ -117,7 +125,7 @@ def log_round(chance, lab, pods, where, seen):
             flows.append(flow)
     found = lab.probe([(where[a], where[b], protocol.lower(), a, b, number) for a, b, protocol, number in flows])
     none_of(naive.wrong(flows, found), len(flows))
-    wanted = {key(e): e for e in (wanted_entry(naive, f) for f in flows) if e}
+    wanted = {key(e): e for f in flows for e in wanted_entries(naive, f)}
     new = {k for k in wanted if k not in seen}
     wait_for(lambda: new <= {key(e) for e in entries(lab)[before[1]:]}, 60, f"{len(new)} refused flows to be logged")
     logged = entries(lab)[before[1]:]
@@ -126,12 +134,12 @@ def log_round(chance, lab, pods, where, seen):
         check_places(entry)
     equal(sorted(key(e) for e in logged if key(e) in new), sorted(new), "each new refused flow, once")
     seen |= set(wanted)
-    return len(new)
+    return new
 
 
 def logs(mode):
-    """each refused flow is logged once, with its ends, policies and lines, and no other"""
-    chance, seen, n = Chance(SEED), set(), 0
+    """each flow that is refused, or would be, is logged once, with its ends, policies and lines, and no other"""
+    chance, seen = Chance(SEED), set()
     with Lab(mode) as lab:
         pods = [lab.pod(NAMESPACES[i % 3], f"pod-{i}", [f"10.244.1.{10 + i}", f"fd00:244:1::{10 + i:x}"],
                         chance.labels(), ports=chance.ports()) for i in range(6)]
@@ -141,8 +149,8 @@ def logs(mode):
         lab.start()
         for i in range(ROUNDS):
             with repeated_by(NETPOL_ROUNDS=i + 1):
-                n += log_round(chance, lab, pods, where, seen)
-        equal(n > 0, True, "whether any flow was refused")
+                log_round(chance, lab, pods, where, seen)
+        equal({k[0] for k in seen}, {False, True}, "whether flows were refused, and others would be")
         equal(metrics(lab)["netpol_denied_flows_lost_total"], 0, "entries that were lost")
 
 
@@ -248,6 +256,162 @@ def random_sources(mode):
         equal(size <= 200 + 100 * (took + 3), True, f"{size} elements of the kernel's sets")
         equal(grown < 8192, True, f"netpold took {grown} kB more")
         print(f"# denials.py: {sent} packets in {took:.1f} s, {logged} entries, {size} elements, memory + {grown} kB")
+
+
+# ---- Audited policies ----
+def audited(policy):
+    policy["metadata"]["annotations"] = {"netpol/enforcement": "audit"}
+    return policy
+
+
+def would_counts(mode):
+    """audit: what would be refused passes, and is counted as it was sent"""
+    with FloodLab(mode) as lab:
+        lab.namespace("default")
+        lab.write_inventory()
+        for direction, pod in (("ingress", "b"), ("egress", "a")):
+            lab.write_policies([audited(p) for p in flood_policies(direction)])
+            if not lab.daemon:
+                lab.start()
+            wait_for(lab.is_up_to_date, 60, "netpold to take the files")
+            lab.count()
+            before = packets(lab, pod, direction, name="would_deny")
+            for family in ADDRESSES:
+                lab.start_flood(family)
+                time.sleep(0.3)
+                lab.stop_flood()
+            found = lab.counts()
+            sent, passed = (sum(n for (chain, _, port), n in found.items() if (chain, port) == (at, FORBIDDEN))
+                            for at in ("before", "after"))
+            equal((sent > 0, passed), (True, sent), "packets that passed, of those that would be refused")
+            wait_for(lambda: packets(lab, pod, direction, name="would_deny") - before >= sent, 60, "the counters")
+            equal(packets(lab, pod, direction, name="would_deny") - before, sent, f"packets that {pod} would refuse")
+            lab.in_node("nft", "delete", "table", lab.counting_family, "count")
+        equal([e for e in metrics(lab) if e.startswith("netpol_denied_packets_total{")], [], "refused packets")
+        equal({(e["audit"], e["direction"], e["port"]) for e in entries(lab)},
+              {(True, "ingress", FORBIDDEN), (True, "egress", FORBIDDEN)}, "the entries")
+        equal((lab.status()["counts"]["isolated_addresses"], len(lab.status()["audited_policies"]),
+               lab.status()["health"]), (0, 1, "ok"), f"the status: {lab.why()}")
+
+
+def trial(mode):
+    """audit: a trial: established flows stay, all pass; enforced: they are cut, new ones refused; and back again"""
+    with Lab(mode) as lab:
+        a, b = (lab.pod("default", name, [f"10.244.1.{10 + i}"], {"pod": name}) for i, name in enumerate("ab"))
+        lab.namespace("default")
+        lab.write_inventory()
+        lab.write_policies([])
+        lab.start()
+        ends, host, programs = (a.netns, b.netns), b.addresses[0], [serve(lab, b, b.addresses[0], 80, 81)]
+        try:
+            programs += [Connection(lab, ends, "tcp", host, 90), Connection(lab, ends, "udp", host, 90)]
+            for connection in programs[1:]:
+                wait_for(lambda: connection.received("server") > 5, 60, "the first bytes")
+            try_policy(lab, a, b, programs[1:])
+            refused = "drop" if mode == "tracked" else "refused"
+            lab.write_policies([deny("b", pod="b")])
+            wait_for(lambda: lab.is_up_to_date() and lab.status()["cut_flows"] >= 2, 60, "established flows to be cut")
+            equal(ask(lab, a, "tcp", host, 80), refused, "the flow, enforced")
+            wait_for(lambda: (False, 80) in [(e["audit"], e["port"]) for e in entries(lab)], 60, "its entry")
+            lab.write_policies([audited(deny("b", pod="b"))])
+            wait_for(lab.is_up_to_date, 60, "netpold to take the audited policy again")
+            equal([ask(lab, a, "tcp", host, 80), ask(lab, a, "udp", host, 81)], ["allow"] * 2, "flows, audited again")
+            wait_for(lambda: (True, 81) in [(e["audit"], e["port"]) for e in entries(lab)], 60, "the entry")
+        finally:
+            for program in programs:
+                program.close() if isinstance(program, Connection) else program.end()
+
+
+def try_policy(lab, a, b, connections):
+    """An audited policy that would refuse everything: nothing is cut, a new flow passes, and is told."""
+    lab.write_policies([audited(deny("b", pod="b"))])
+    wait_for(lab.is_up_to_date, 60, "netpold to take the audited policy")
+    equal(ask(lab, a, "tcp", b.addresses[0], 80), "allow", "a flow that would be refused")
+    wait_for(lambda: [(e["audit"], e["port"]) for e in entries(lab)] == [(True, 80)], 60, "its entry, and no other")
+    check_words(lab)
+    for connection in connections:
+        n = connection.received("server")
+        wait_for(lambda: connection.received("server") > n + 5, 60, "more bytes of the established flow")
+    equal(lab.status()["cut_flows"], 0, "flows that were cut")
+
+
+def to_itself(mode):
+    """audit: what an audited pod sends to itself through a Service is not counted, nor logged"""
+    with Lab(mode) as lab:
+        a, b = (lab.pod("default", name, [f"10.244.1.{10 + i}"], {"pod": name}) for i, name in enumerate("ab"))
+        host = a.addresses[0]
+        policy = audited(deny("a", pod="a"))
+        policy["spec"]["policyTypes"] = ["Ingress", "Egress"]
+        lab.namespace("default")
+        lab.write_inventory()
+        lab.write_policies([policy])
+        lab.start()
+        server = serve(lab, a, host, 8080, 81)
+        lab.in_node("nft", "-f", "-", input="table ip service {\n chain services {\n type nat hook prerouting priority "
+                    f"dstnat;\n ip daddr 10.96.0.10 tcp dport 80 dnat to {host}:8080\n }}\n chain masquerading {{\n type nat "
+                    f"hook postrouting priority srcnat;\n ip saddr {host} ip daddr {host} masquerade\n }}\n}}\n")
+        try:
+            equal(ask(lab, a, "tcp", "10.96.0.10", 80), "allow", "a to its own Service")
+            equal(ask(lab, b, "tcp", host, 8080), "allow", "b to a")
+        finally:
+            server.end()
+        wait_for(lambda: entries(lab), 60, "the entry of b's flow")
+        equal([(e["source"], e["direction"]) for e in entries(lab)], [(b.addresses[0], "ingress")], "the entries")
+        wait_for(lambda: packets(lab, "a", "ingress", name="would_deny") > 0, 60, "b's packet to be counted")
+        equal(packets(lab, "a", "egress", name="would_deny"), 0, "what a would have been refused")
+
+
+def check_words(lab):
+    """What operators read of one flow that an audited policy would refuse."""
+    place = os.path.join(lab.policies, "policies.json")
+    answer = lab.ctl("denied").stdout
+    equal(re.sub(r"^\S+Z", "TIME", answer).splitlines()[:2], [
+        "TIME  would deny ingress  default/a (10.244.1.10) -> default/b (10.244.1.11) TCP 80",
+        f"    audited by default/b ({place}:1)"], "netpolctl denied")
+    equal((lab.ctl("denied", "--audit").stdout, lab.ctl("denied", "--refused").stdout), (answer, ""), "the filters")
+    equal(lab.status()["audited_policies"], [f"default/b ({place}:1)"], "the status")
+    answer = lab.ctl("explain", "default/a", "default/b", "80").stdout
+    equal(answer.splitlines()[0].split()[0], "allow", answer)
+    equal("would be denied if the audited policies were enforced" in answer, True, answer)
+
+
+def mixture():
+    """audit: where a policy in force isolates, audited ones allow nothing and count nothing"""
+    with Lab("routed") as lab:
+        pods = [lab.pod("default", name, [f"10.244.1.{10 + i}"], {"pod": name}) for i, name in enumerate("abc")]
+        lab.namespace("default")
+        lab.write_inventory()
+        more = audited(deny("more", pod="b"))
+        more["spec"].update(policyTypes=["Ingress", "Egress"], ingress=[{}], egress=[])
+        lab.write_policies([deny("b", pod="b"), more])
+        lab.start()
+        a, b, c = pods
+        found = lab.probe([(x.netns, y.netns, "tcp", x.addresses[0], y.addresses[0], 80) for x, y in ((a, b), (b, c))])
+        equal(found, ["reject", "allow"], "b's ingress is in force, its egress audited")
+        wait_for(lambda: len(entries(lab)) == 2, 60, "two entries")
+        equal(sorted((e["audit"], e["direction"], e["policies"][0].split()[0]) for e in entries(lab)),
+              [(False, "ingress", "default/b"), (True, "egress", "default/more")], "the entries")
+        lab.write_policies([audited(deny("b", pod="b")), deny("b-too", pod="b")])
+        wait_for(lab.is_up_to_date, 60, "netpold to take the other policy")
+        equal(lab.probe([(a.netns, b.netns, "tcp", a.addresses[0], b.addresses[0], 81)]), ["reject"], "the flow")
+
+
+def unreadable():
+    """audit: a value that is neither: the last good version stays; without one nothing changes; the error names both"""
+    lab, flow = pair()
+    with lab:
+        lab.start()
+        path = os.path.join(lab.policies, "policies.json")
+        good = open(path).read()
+        lab.write_policies([dict(deny("b", pod="b"), metadata={"name": "b", "namespace": "default", "annotations": {
+            "netpol/enforcement": "Audit"}})])
+        wait_for(lambda: 'supported values: "enforce", "audit"; did you mean "audit"?' in lab.why(), 60, "the error")
+        equal(lab.probe([flow(80)]), ["reject"], "the last good version")
+        lab.put(os.path.join(lab.policies, "other.json"), good.replace('"b"', '"a"').replace(
+            '"metadata": {', '"metadata": {"annotations": {"netpol/enforcement": "x"}, '))
+        wait_for(lambda: "other.json" in lab.why(), 60, "the error of the other file")
+        a, b = lab.pods["default/a"], lab.pods["default/b"]
+        equal(lab.probe([(b.netns, a.netns, "tcp", b.addresses[0], a.addresses[0], 80)]), ["allow"], "nothing changed")
 
 
 # ---- What may go wrong ----
@@ -494,8 +658,10 @@ for MODE in ("routed", "bridged", "tracked"):
     for verdict in ("reject", "drop"):
         test(counts, MODE, verdict, name=f"{MODE}, {verdict}: {counts.__doc__}")
     test(random_sources, MODE, name=f"{MODE}: {random_sources.__doc__}")
+    for case in (would_counts, trial, *([to_itself] if MODE != "tracked" else [])):
+        test(case, MODE, name=f"{MODE}: {case.__doc__}")
 for MODE in ("bridged", "tracked"):
     test(links, MODE, name=f"{MODE}: {links.__doc__}")
-for case in (ctl, group_taken, settings, lost, ring, gone, no_journal, no_nflog):
+for case in (mixture, unreadable, ctl, group_taken, settings, lost, ring, gone, no_journal, no_nflog):
     test(case)
 finish()
