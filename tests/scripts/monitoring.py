@@ -50,13 +50,16 @@ def alert_rules():
 
 
 def new_lab():
-    """A lab in which b refuses what a sends, and how to send it."""
+    """A lab in which b refuses what a sends, an audited policy would refuse it before, and how to send it."""
     lab = Lab("routed")
     a, b = (lab.pod("default", name, [f"10.244.1.{10 + i}"], {"pod": name}) for i, name in enumerate("ab"))
     lab.namespace("default")
     lab.write_inventory()
     lab.write_policies([{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {
-        "name": "b", "namespace": "default"}, "spec": {"podSelector": {"matchLabels": {"pod": "b"}}}}])
+        "name": "b", "namespace": "default"}, "spec": {"podSelector": {"matchLabels": {"pod": "b"}}}},
+        {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {
+            "name": "a", "namespace": "default", "annotations": {"netpol/enforcement": "audit"}},
+         "spec": {"podSelector": {"matchLabels": {"pod": "a"}}, "policyTypes": ["Egress"]}}])
     lab.start()
     return lab, lambda port: lab.probe([(a.netns, b.netns, "tcp", a.addresses[0], b.addresses[0], port)])
 
@@ -136,6 +139,8 @@ def dashboard():
                 wait_for(lambda: monitoring.ask(query), 60, f"an answer to the panel {panel!r}: {query}")
             found = monitoring.ask('netpol_denied_packets_total{pod="b",direction="ingress"}')
             equal(int(found[0]["value"][1]) > 0, True, f"the refused packets: {found}")
+            found = monitoring.ask('netpol_would_deny_packets_total{pod="a",direction="egress"}')
+            equal(int(found[0]["value"][1]) > 0, True, f"the packets that would be refused: {found}")
             values = [v["value"][1] for _, query in queries() for v in monitoring.ask(query)]
             equal(len(values) > 20, True, f"{len(values)} values")
         finally:
