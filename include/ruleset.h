@@ -140,6 +140,8 @@ typedef struct BaseOptions {
 	uint16_t log_group;
 	/* pods of other nodes are isolated too: of their flows this node may see one direction */
 	bool is_transit;
+	/* beside a table that counts for audited pods, or in its place: this one does not */
+	bool is_fallback;
 } BaseOptions;
 
 /*

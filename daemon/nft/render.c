@@ -294,12 +294,15 @@ static void render_never_refused(Buf *buf, bool is_audit, const char *verdict)
 /*
  * What comes back from here goes on as a packet of a pod that is not isolated: after egress, which
  * the base chain led to by `jump`, with the ingress lookup; after ingress the base chain ends. Of a
- * flow that conntrack picks up in the middle, only a client's packet says who opened it.
+ * flow that conntrack picks up in the middle, only a client's packet says who opened it. A fallback
+ * table counts nothing here: a packet that passes both tables would count twice.
  */
-static void render_audited(Buf *buf, RefusalChain refusal)
+static void render_audited(Buf *buf, const BaseOptions *base, RefusalChain refusal)
 {
 	Direction direction = refusal == AUDITED_IN ? INGRESS : EGRESS;
 
+	if (base->is_fallback)
+		return;
 	render_never_refused(buf, true, "return");
 	buf_add(buf, "\t\t" MATCH_MIDSTREAM "tcp sport 0-32767 return\n");
 	buf_add(buf, "\t\t" MATCH_MIDSTREAM "tcp dport 32768-65535 return\n");
@@ -329,7 +332,7 @@ void render_refusal_chain(Buf *buf, const BaseOptions *base, RefusalChain refusa
 	else if (refusal == MIDSTREAM)
 		render_midstream(buf, base);
 	else if (refusal == AUDITED_IN || refusal == AUDITED_OUT)
-		render_audited(buf, refusal);
+		render_audited(buf, base, refusal);
 	else
 		render_refusal(buf, refusal);
 	buf_add(buf, "\t}\n");

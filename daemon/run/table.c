@@ -101,6 +101,7 @@ static BaseOptions fallback_base(Arena *arena, const BaseOptions *base)
 	BaseOptions fallback = *base;
 
 	fallback.table = object_name_table(arena, base->table, TABLE_FALLBACK);
+	fallback.is_fallback = true;
 	return fallback;
 }
 

@@ -203,20 +203,27 @@ def counts(mode, deny_by):
         survives(lab, "a", "egress")
 
 
-def survives(lab, pod, direction):
-    """The total is the same after a restart, after a crash, and after the table was made again."""
-    total = packets(lab, pod, direction)
+def table_handle(lab):
+    """Another one if the table was made again."""
+    text = lab.in_node("nft", "-j", "list", "tables").stdout
+    return [t["table"]["handle"] for t in json.loads(text)["nftables"] if t.get("table", {}).get("name") == "netpol"]
+
+
+def survives(lab, pod, direction, name="denied"):
+    """The total is the same after a restart, after a crash, and after the table was made again; a restart adopts it."""
+    total, handle = packets(lab, pod, direction, name=name), table_handle(lab)
     for what, change in (("a restart", lambda: lab.stop()), ("a crash", lambda: lab.stop(signal.SIGKILL)),
                          ("another restart", lambda: lab.stop()),
                          ("a replaced table", lambda: lab.in_node("nft", "add rule inet netpol forward accept"))):
         change()
         if not lab.daemon:
             lab.start()
+            equal(table_handle(lab), handle, f"the tables' handles after {what}")
         else:
             before = lab.status()["repairs"]
             wait_for(lambda: lab.status()["repairs"] > before, 60, "the repair")
-        wait_for(lambda: packets(lab, pod, direction) >= total, 60, f"the total after {what}")
-        equal(packets(lab, pod, direction), total, f"the total after {what}")
+        wait_for(lambda: packets(lab, pod, direction, name=name) >= total, 60, f"the total after {what}")
+        equal(packets(lab, pod, direction, name=name), total, f"the total after {what}")
 
 
 def memory_of(lab):
@@ -290,6 +297,7 @@ def would_counts(mode):
         equal([e for e in metrics(lab) if e.startswith("netpol_denied_packets_total{")], [], "refused packets")
         equal({(e["audit"], e["direction"], e["port"]) for e in entries(lab)},
               {(True, "ingress", FORBIDDEN), (True, "egress", FORBIDDEN)}, "the entries")
+        survives(lab, "a", "egress", "would_deny")
         equal((lab.status()["counts"]["isolated_addresses"], len(lab.status()["audited_policies"]),
                lab.status()["health"]), (0, 1, "ok"), f"the status: {lab.why()}")
 
