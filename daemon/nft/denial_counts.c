@@ -11,7 +11,7 @@ int nft_read_denied(Nft *nft, Arena *arena, const BaseOptions *base, DenialCount
 	DenialCounts counts = {};
 	int r = netlink_read_handle(nft->netlink, base, &counts.handle);
 
-	for (int kind = 0; counts.handle && kind < DENIAL_KIND_N; kind++)
+	for (int kind = 0; counts.handle && kind < denial_kinds(base); kind++)
 		for (Family f = FAMILY_IPV4; r == 0 && f < FAMILY_N; f++)
 			r = element_dump_denied(nft->netlink, arena, base,
 				denial_set_name((DenialKind)kind, f), (DenialKind)kind, f, &counts);

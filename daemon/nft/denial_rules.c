@@ -125,13 +125,19 @@ static void add_chain(
 	add(arena, objects, "chain", COUNT_CHAIN_NAME[kind], &buf);
 }
 
+int denial_kinds(const BaseOptions *base)
+{
+	return base->is_fallback ? WOULD_DENY_INGRESS : DENIAL_KIND_N;
+}
+
 void denial_objects(Arena *arena, const BaseOptions *base, DenialObjects *ret_objects)
 {
+	int n_kinds = denial_kinds(base);
 	DenialObjects objects = {};
 
 	if (base->log_group)
 		add_limit(arena, &objects);
-	for (int kind = 0; kind < DENIAL_KIND_N; kind++)
+	for (int kind = 0; kind < n_kinds; kind++)
 		for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 			add_counted(arena, &objects, (DenialKind)kind, f);
 			if (!base->log_group)
@@ -139,7 +145,7 @@ void denial_objects(Arena *arena, const BaseOptions *base, DenialObjects *ret_ob
 			add_seen(arena, &objects, (DenialKind)kind, f, true);
 			add_seen(arena, &objects, (DenialKind)kind, f, false);
 		}
-	for (int kind = 0; kind < DENIAL_KIND_N; kind++)
+	for (int kind = 0; kind < n_kinds; kind++)
 		add_chain(arena, base, &objects, (DenialKind)kind);
 	*ret_objects = objects;
 }

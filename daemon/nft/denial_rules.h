@@ -31,6 +31,8 @@
 extern const char *const DENIAL_PREFIX[DENIAL_KIND_N]; /* of the log messages */
 
 const char *denial_set_name(DenialKind kind, Family family); /* denied_... */
+/* The table counts kinds below this one: a fallback table none of audited pods. */
+int denial_kinds(const BaseOptions *base);
 
 /* One of the objects of a table with these options: a limit, a set or a chain. */
 typedef struct DenialObject {

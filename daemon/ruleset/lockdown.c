@@ -38,7 +38,8 @@ Ruleset *ruleset_lockdown(const Ruleset *ruleset, const char *table)
 	lockdown->base = (BaseOptions){.table = arena_strdup(lockdown->arena, table),
 		.kind = ruleset->base.kind,
 		.log_group = ruleset->base.log_group,
-		.is_transit = ruleset->base.is_transit};
+		.is_transit = ruleset->base.is_transit,
+		.is_fallback = true};
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 		const Set *self = ruleset_set(ruleset, object_name_self(f, false));
 

@@ -41,7 +41,8 @@ static BaseOptions base_of(const DenialCounter *c, Arena *arena, CountedTable ta
 
 	return (BaseOptions){.table = object_name_table(arena, c->settings->table,
 				     is_fallback ? TABLE_FALLBACK : TABLE_ENFORCING),
-		.kind = is_bridge ? TABLE_BRIDGE : TABLE_INET};
+		.kind = is_bridge ? TABLE_BRIDGE : TABLE_INET,
+		.is_fallback = is_fallback};
 }
 
 /* A table that cannot be read now has the same counters the next time. */
