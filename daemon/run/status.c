@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define WITHOUT_RECORD_MAX 20 /* pods that are named; all are counted */
-#define AUDITED_MAX 100 /* that are listed; `counts` has how many there are */
+#define AUDITED_MAX 100	      /* that are listed; `counts` has how many there are */
 
 static void add_text(Buf *buf, const char *key, const char *text)
 {
