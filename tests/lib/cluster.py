@@ -169,14 +169,19 @@ class Client:
         with open(f"{c.dir}/token") as f:
             self.token = f.read().strip()
         context = ssl.create_default_context(cafile=f"{c.dir}/pki/ca.crt")
+        self.netns = c.netns
         self.connection = http.client.HTTPSConnection(ADDRESS, 6443, context=context, timeout=120)
+        self._connect()
+
+    def _connect(self):
         before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         try:
-            inside.enter(f"/run/netns/{c.netns}")  # a socket stays in the namespace in which it was made
+            inside.enter(f"/run/netns/{self.netns}")  # a socket stays in the namespace in which it was made
             self.connection.connect()
         finally:
             inside.enter(f"/proc/self/fd/{before}")
             os.close(before)
+        self.used_at = time.monotonic()
 
     def __enter__(self):
         return self
@@ -185,6 +190,10 @@ class Client:
         self.connection.close()
 
     def request(self, method, path, body, kind="application/json"):
+        if time.monotonic() - self.used_at > 30:  # the server closes a connection that is idle for 90 s
+            self.connection.close()
+            self._connect()
+        self.used_at = time.monotonic()
         self.connection.request(method, path, body=json.dumps(body), headers={
             "Authorization": f"Bearer {self.token}", "Content-Type": kind})
         answer = self.connection.getresponse()
