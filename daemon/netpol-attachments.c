@@ -47,14 +47,15 @@
 
 typedef struct Copier {
 	const char *from;
-	char *parent, *name; /* of `from` */
-	int from_fd, to_fd;  /* directories; from_fd is -1: it is missing */
-	int inotify;	     /* -1: there is none */
-	int parent_watch;    /* where the directory would appear */
-	char trouble[256];   /* of the last synchronisation or since; "": none */
-	char told[256];	     /* the trouble that .alive/records has */
-	int64_t told_at;     /* milliseconds, as of now_ms() */
-	Arena *scratch;	     /* cleared after each record */
+	const char *parent, *name; /* of `from` */
+	int from_fd, to_fd;	   /* directories; from_fd is -1: it is missing */
+	int inotify;		   /* -1: there is none */
+	int parent_watch;	   /* where the directory would appear */
+	char trouble[256];	   /* of the last synchronisation or since; "": none */
+	char told[256];		   /* the trouble that .alive/records has */
+	int64_t told_at;	   /* milliseconds, as of now_ms() */
+	Arena *arena;		   /* has parent and name */
+	Arena *scratch;		   /* a child; cleared after each record */
 } Copier;
 
 static int64_t now_ms(void)
@@ -393,12 +394,14 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	umask(022);
-	c.scratch = arena_new();
-	c.parent = dirname(memory_copy_text(c.from));
-	c.name = basename(memory_copy_text(c.from));
+	c.arena = arena_new();
+	c.scratch = arena_child(c.arena);
+	c.parent = dirname(arena_strdup(c.arena, c.from));
+	c.name = basename(arena_strdup(c.arena, c.from));
 	c.to_fd = open(to, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (c.to_fd < 0) {
 		complain("cannot be opened", to);
+		arena_free(c.arena);
 		return 1;
 	}
 	run(&c);
@@ -406,5 +409,8 @@ int main(int argc, char **argv)
 		"netpol-attachments: %s or %s has been deleted: what takes its place is found by a "
 		"restart\n",
 		c.parent, to);
+	close_from(&c);
+	close(c.to_fd);
+	arena_free(c.arena);
 	return 1;
 }
