@@ -40,6 +40,7 @@
 #define ALIVE_MS 10000
 #define ALIVE_PROMISE "30\n" /* seconds */
 #define CHECK_MS 1000
+#define MISSING_MS 2000 /* without the parent of the directory: a restart looks again */
 #define EVENTS                                                                                     \
 	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF |               \
 		IN_MOVE_SELF | IN_ONLYDIR)
@@ -54,6 +55,7 @@ typedef struct Copier {
 	char trouble[256];	   /* of the last synchronisation or since; "": none */
 	char told[256];		   /* the trouble that .alive/records has */
 	int64_t told_at;	   /* milliseconds, as of now_ms() */
+	int64_t parent_at;	   /* when the parent was there last, or the start */
 	Arena *arena;		   /* has parent and name */
 	Arena *scratch;		   /* a child; cleared after each record */
 } Copier;
@@ -290,22 +292,21 @@ static bool is_in_place(const Copier *c)
 	       opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
-static bool is_deleted(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && st.st_nlink == 0;
-}
-
 /*
  * The unit mounts the parent of the records, and the copies. One that has been deleted stays
- * mounted here, so what takes its place is not seen without a new mount.
+ * mounted here, and one that was missing is not mounted, so what takes its place is not seen
+ * without a new mount.
  */
-static bool is_cut_off(const Copier *c)
+static bool is_cut_off(Copier *c)
 {
-	struct stat st;
+	struct stat parent, copies;
 
-	return is_deleted(c->parent) || (fstat(c->to_fd, &st) == 0 && st.st_nlink == 0);
+	if (fstat(c->to_fd, &copies) == 0 && copies.st_nlink == 0)
+		return true;
+	if (stat(c->parent, &parent) < 0)
+		return now_ms() - c->parent_at >= MISSING_MS;
+	c->parent_at = now_ms();
+	return parent.st_nlink == 0;
 }
 
 /* ---- Events ---- */
@@ -367,6 +368,7 @@ static void run(Copier *c)
 	int64_t checked_at = now_ms() - CHECK_MS;
 
 	c->told_at = checked_at - ALIVE_MS;
+	c->parent_at = now_ms();
 	while (!is_cut_off(c)) {
 		struct pollfd fd;
 		int64_t wait;
@@ -406,7 +408,7 @@ int main(int argc, char **argv)
 	}
 	run(&c);
 	fprintf(stderr,
-		"netpol-attachments: %s or %s has been deleted: what takes its place is found by a "
+		"netpol-attachments: %s or %s is gone: what takes its place is found by a "
 		"restart\n",
 		c.parent, to);
 	close_from(&c);

@@ -371,6 +371,10 @@ def the_copier_is_cut_off():
                 wait_for_promise(to, "30\n")
                 shutil.rmtree(deleted)
                 equal(process.wait(30), 1, f"the exit status without {deleted}")
+        shutil.rmtree(f"{lab.dir}/cni")
+        with copier(f"{lab.dir}/cni/results", to) as process:
+            wait_for_promise(to, f"0 {lab.dir}/cni/results: cannot be opened")
+            equal(process.wait(30), 1, "the exit status without the parent of the records")
 
 
 NO_INOTIFY = ("unshare", "-Ur", "sh", "-c", 'echo 0 >/proc/sys/user/max_inotify_instances && exec "$@"', "sh")
