@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from forge import ANSWER, ASK, FRAME, RAW, check_arrival, mac_of, send
 from frames import ALL_NODES, Arrival, advertisement, arp, checksum, datagram, icmp6, redirect, router_advertisement
 from inside import Program, set_sysctls
-from netlab import Lab, Skip, wait_for
+from netlab import Lab, Skip, run, wait_for
 from report import test, finish, equal
 from talk import deny_all
 
@@ -45,7 +45,7 @@ def check_frame(lab, is_wanted, sender, frame, receiver, what, device="eth0"):
     before, arrival = forged(lab), Arrival(receiver, frame, 30 if is_wanted else 0.01, device)
     send(sender, FRAME, "eth0", frame)
     if not is_wanted:
-        wait_for(lambda: forged(lab) == before + 1, 60, f"the refused frame to be counted: {what}")
+        wait_for(lambda: forged(lab) > before, 60, f"the refused frame to be counted: {what}")
     equal(arrival.has_come(), is_wanted, f"{what} arrives")
 
 
@@ -75,8 +75,11 @@ class Watch:
         """A frame that is not counted by this is counted by the sender check."""
         seen, refused = self.count(name), forged(self.lab)
         send(sender, FRAME, "eth0", frame)
-        wait_for(lambda: (self.count(name) - seen, forged(self.lab) - refused) == ((1, 0) if is_wanted else (0, 1)), 60,
-                 f"{what} to be {'seen' if is_wanted else 'refused'}")
+        if is_wanted:
+            wait_for(lambda: self.count(name) > seen, 60, f"{what} to be seen")
+        else:
+            wait_for(lambda: forged(self.lab) > refused, 60, f"{what} to be refused")
+            equal(self.count(name), seen, f"{what} is seen")
 
 
 # ---- A virtual router's addresses ----
@@ -182,6 +185,7 @@ class Card:
     """A port of the bridge that leads out of the node: it is no veth."""
 
     def __init__(self, lab):
+        run("modprobe", "tun", check=False)
         if not os.path.exists("/dev/net/tun"):
             raise Skip("there is no /dev/net/tun")
         self.program = Program(lab.node, CARD, "card")
@@ -229,9 +233,10 @@ def routed_configuration():
     lab, _, _, c = build("routed")
     with lab:
         lab.start()
-        watch = Watch(lab, dhcp="udp dport 67", dhcp6="udp dport 547", igmp="meta l4proto 2",
-                      dad="icmpv6 type nd-neighbor-solicit ip6 saddr ::", mld="icmpv6 type mld2-listener-report",
-                      other="udp dport 7001")
+        # the kernel's own reports are longer
+        watch = Watch(lab, dhcp="udp dport 67", dhcp6="udp dport 547", igmp="meta l4proto 2 ip length 28",
+                      dad="icmpv6 type nd-neighbor-solicit ip6 saddr ::",
+                      mld="icmpv6 type mld2-listener-report ip6 length 8", other="udp dport 7001")
         for chain, frame in (
                 ("dhcp", datagram("0.0.0.0", "255.255.255.255", 67, EVERYBODY, 68)),
                 ("dhcp6", datagram("fe80::c", ALL_NODES[0], 547, ALL_NODES[1], 546)),
