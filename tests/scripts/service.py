@@ -744,7 +744,7 @@ def metrics():
         equal({parts.get(name, name) for name in samples} - set(types), set(), "samples without a TYPE")
         # those of pods have none while there was nothing to count
         equal(set(types) - {parts.get(name, name) for name in samples},
-              {"netpol_denied_packets_total", "netpol_denied_bytes_total"},
+              {f"netpol_{what}_{of}_total" for what in ("denied", "would_deny") for of in ("packets", "bytes")},
               "metrics without a sample")
         equal([n for n, t in types.items() if n.endswith("_total") != (t == "counter")], [],
               "counters without _total, and gauges with it")

@@ -150,6 +150,25 @@ Test(compile, tagged_frames_are_refused_only_from_and_to_isolated_pods)
 		source_free(sources[i]);
 }
 
+/* Whether it is audited is the only difference; the compiler would not hear of the change. */
+Test(compile, a_change_of_enforcement_is_a_change)
+{
+	Source *sources[] = {parse(SOURCE_POLICIES, "a.conf", "policies = ( { name = \"a\"; } );"),
+		parse(SOURCE_POLICIES, "a.conf",
+			"policies = ( { name = \"a\"; audit = true; } );")};
+	Changes changes = {.arena = arena};
+	Model *model = model_new(arena);
+
+	add(model, sources[0]);
+	model_set_policy(
+		model, sources[0]->policies.at[0], sources[1]->policies.at[0], false, &changes);
+	cr_assert_eq(changes.policies.n, 1);
+	cr_assert_eq(model_counts(model).audited, 1);
+	cr_assert_eq(model_counts(model).policies, 1);
+	source_free(sources[0]);
+	source_free(sources[1]);
+}
+
 /*
  * An audited pod is in no table that refuses: lockdown, tagged frames; and no rule about links is
  * made for it. Pod b is isolated, pod d is audited for both directions.
@@ -184,6 +203,8 @@ Test(compile, audited_pods_are_not_isolated)
 		cr_assert_not(ruleset_evaluate(inet, &tuple, INGRESS).is_isolated);
 		cr_assert_eq(inet->base.is_isolating[INGRESS], n_enforced);
 		cr_assert_not(inet->base.is_isolating[EGRESS]);
+		cr_assert_eq(strstr(nft_ruleset_text(arena, inet), "jump midstream") != NULL,
+			n_enforced);
 		cr_assert_eq(ruleset_set(inet, object_name_self(FAMILY_IPV4, false))->elements.n,
 			n_enforced);
 		cr_assert_eq(ruleset_set(inet, object_name_self(FAMILY_IPV4, true))->elements.n, 1);
