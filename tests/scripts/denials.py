@@ -28,9 +28,9 @@ NAMESPACES = ["default", "one", "two"]
 OUTSIDE = ["172.17.0.5", "2001:db8::5"]
 
 
-def deny(name, **labels):
+def deny(name, namespace="default", **labels):
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name,
-            "namespace": "default"}, "spec": {"podSelector": {"matchLabels": labels}, "policyTypes": ["Ingress"]}}
+            "namespace": namespace}, "spec": {"podSelector": {"matchLabels": labels}, "policyTypes": ["Ingress"]}}
 
 
 def entries(lab):
@@ -111,6 +111,8 @@ def log_round(chance, lab, pods, where, seen):
     addresses = list(where)
     lab.namespaces = dict(chance.namespace_objects(NAMESPACES))
     policies = [chance.policy(i, NAMESPACES, addresses, audited=0.4) for i in range(chance.randint(2, 7))]
+    if not seen:  # the first round has flows of both kinds for certain
+        policies = [deny("all"), audited(deny("all", namespace="one"))]
     before = lab.status().get("generation", 0), len(entries(lab))
     lab.write_inventory()
     lab.put(os.path.join(lab.policies, "policies.json"), '{"kind": "List", "apiVersion": "v1", "items": [\n' +
