@@ -150,6 +150,43 @@ Test(compile, tagged_frames_are_refused_only_from_and_to_isolated_pods)
 		source_free(sources[i]);
 }
 
+/* Policies of one name in two namespaces: their pods do not share a chain. */
+Test(compile, a_name_means_another_policy_in_another_namespace)
+{
+	static const char policies[] = "policies = ( { name = \"a\"; namespace = \"n\"; ingress = "
+				       "( { ports = ( { port = 80; } "
+				       "); } ); }, { name = \"a\"; namespace = \"m\"; ingress = ( "
+				       "{ ports = ( { port = 81; } ); "
+				       "} ); } );";
+	static const char pods[] =
+		"{\"kind\":\"PodList\",\"items\":["
+		"{\"metadata\":{\"name\":\"a\",\"namespace\":\"n\"},\"spec\":{\"nodeName\":\"w\"},"
+		"\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0.1\"}},"
+		"{\"metadata\":{\"name\":\"a\",\"namespace\":\"m\"},\"spec\":{\"nodeName\":\"w\"},"
+		"\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0.2\"}}]}";
+	Source *sources[] = {parse(SOURCE_POLICIES, "a.conf", policies),
+		parse(SOURCE_INVENTORY, "i.json", pods)};
+	Model *model = model_new(arena);
+	Diags diags = {};
+	Tuple tuple = {.protocol = 6};
+	Ruleset *ruleset;
+
+	add(model, sources[0]);
+	add(model, sources[1]);
+	ruleset = run(model, false, &diags);
+	address_parse("10.0.0.9", &tuple.source);
+	for (uint16_t i = 0; i < 2; i++) {
+		address_parse(i ? "10.0.0.2" : "10.0.0.1", &tuple.destination);
+		tuple.port = 80 + i;
+		cr_expect(ruleset_allows(ruleset, &tuple));
+		tuple.port = 81 - i;
+		cr_expect_not(ruleset_allows(ruleset, &tuple));
+	}
+	ruleset_unref(ruleset);
+	source_free(sources[0]);
+	source_free(sources[1]);
+}
+
 /* Whether it is audited is the only difference; the compiler would not hear of the change. */
 Test(compile, a_change_of_enforcement_is_a_change)
 {
