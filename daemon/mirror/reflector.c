@@ -31,6 +31,8 @@ struct Reflector {
 	unsigned n_pages; /* of the list that is running */
 	/* failures in a row: of requests; of watches without an event; of lists as a stream */
 	unsigned failures, watch_failures, stream_failures;
+	unsigned
+		n_forbidden; /* 403 in a row: whatever was before, a server that starts has these */
 	uint64_t retry_after_ms;
 	uint64_t begun_ms;    /* when the last request was due */
 	uint64_t apart_ms;    /* so far apart two watches begin */
@@ -103,14 +105,17 @@ static uint64_t spread_ms(uint64_t ms, uint32_t random)
 static uint64_t failure_delay_ms(const Reflector *r, uint32_t random)
 {
 	uint64_t delay = BACKOFF_MS_MIN, max = BACKOFF_MS_MAX;
+	unsigned n = r->failures;
 
 	if (r->error == REFLECT_E_NONE)
 		return 0;
 	if (r->error == REFLECT_E_CONNECTION)
 		max = CONNECT_MS_MAX;
-	if (r->error == REFLECT_E_FORBIDDEN)
+	if (r->error == REFLECT_E_FORBIDDEN) {
 		max = FORBIDDEN_MS_MAX;
-	for (unsigned i = 1; i < r->failures && delay < max; i++)
+		n = r->n_forbidden;
+	}
+	for (unsigned i = 1; i < n && delay < max; i++)
 		delay *= 2;
 	if (delay > max)
 		delay = max;
@@ -190,6 +195,7 @@ static void fail(Reflector *r, ReflectorError error, const char *words)
 	r->error = error;
 	r->counts.errors[error]++;
 	r->failures++;
+	r->n_forbidden = error == REFLECT_E_FORBIDDEN ? r->n_forbidden + 1 : 0;
 	r->is_forbidden |= error == REFLECT_E_FORBIDDEN;
 	set_text(&r->error_words, words);
 }
@@ -197,7 +203,7 @@ static void fail(Reflector *r, ReflectorError error, const char *words)
 static void succeed(Reflector *r)
 {
 	r->error = REFLECT_E_NONE;
-	r->failures = r->watch_failures = 0;
+	r->failures = r->watch_failures = r->n_forbidden = 0;
 	r->is_forbidden = false;
 	set_text(&r->error_words, NULL);
 }

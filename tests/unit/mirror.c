@@ -685,6 +685,8 @@ Test(mirror, what_is_forbidden_is_said)
 	Side side = side_new();
 	const char *words;
 
+	for (int n = 0; n < 10; n++)
+		answer(&side, 0, NULL, "Connection refused");
 	/* as a server does that has just started: RBAC's rules are not there yet */
 	answer(&side, 403, "{\"kind\":\"Status\",\"message\":\"no\",\"code\":403}", NULL);
 	reflector_ask(side.reflector, 0, side.now_ms, &side.request);
