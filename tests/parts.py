@@ -98,7 +98,7 @@ PARTS = [
     Part("vm prepare", ["tests/vm", "prepare"], cores=0.5, nice=0, only_test="vm: its root file system"),
     build(SANITIZED, "sanitized"),
     machine("stock kernel", "unit", "packets tracked", "corners tracked", "senders 'tracked: a forged' 'tracked: frames'",
-            "denials 'tracked: each refused'", "established tracked", "cut 'cut: tracked: SCTP'", "in_flight tracked",
+            "denials 'tracked: each flow'", "established tracked", "cut 'cut: tracked: SCTP'", "in_flight tracked",
             "ipvs 'bridged: Services by IPVS, IPv4'", "random_flows kernel_tracked",
             run={"NETPOL_ROUNDS": "1"}, long=None),
     # --- under the address and undefined behaviour sanitizers, which end a program at a fault ---

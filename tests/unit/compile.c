@@ -226,7 +226,7 @@ Test(compile, audited_pods_are_not_isolated)
 
 	address_parse("10.0.0.9", &tuple.source);
 	address_parse("10.0.0.1", &tuple.destination);
-	for (int n_enforced = 0; n_enforced < 2; n_enforced++) {
+	for (unsigned n_enforced = 0; n_enforced < 2; n_enforced++) {
 		Ruleset *inet, *bridge, *lockdown;
 
 		add(model, sources[2 * n_enforced]);
