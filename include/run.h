@@ -177,8 +177,9 @@ typedef struct Histogram {
 /* What became of the kernel's messages about refused flows. */
 typedef struct DenialFigures {
 	uint64_t flows[DENIAL_KIND_N]; /* that are in the ring, and in the journal; ever */
-	uint64_t unlogged;	       /* of them: the journal did not take them */
-	uint64_t lost;		       /* that netpold did not read in time, or could not read */
+	uint64_t forged;   /* what the sender check dropped, likewise, since the start */
+	uint64_t unlogged; /* of all these: the journal did not take them */
+	uint64_t lost;	   /* that netpold did not read in time, or could not read */
 } DenialFigures;
 
 /* What a pod has refused, or would have refused, since netpol counts it on this node. */

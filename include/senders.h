@@ -70,6 +70,7 @@ typedef struct SenderFacts {
 	SendersMode mode;  /* not SENDERS_OFF */
 	SendersBridge bridge;
 	bool allows_tunnels; /* pods may send encapsulated packets to this node */
+	uint16_t log_group;  /* of NFLOG, for what is dropped; 0: it is only counted */
 	VEC(SenderPod) pods; /* of this node, without those on the host's network */
 	Interfaces uplinks;  /* veth interfaces that lead to routers: no pods' */
 	Interfaces outside;  /* veth ports of bridges that lead to no pod */
@@ -94,6 +95,7 @@ typedef struct Senders {
 	SendersMode mode;
 	SendersBridge bridge;
 	bool allows_tunnels;
+	uint16_t log_group;
 	/* All lists are sorted and unique. */
 	VEC(Sender) senders;	     /* of pods whose port is known */
 	VEC(SenderBlock) blocks;     /* further addresses of these ports; disjoint for each */

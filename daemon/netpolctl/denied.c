@@ -20,9 +20,11 @@ typedef struct Entry {
 	const char *line; /* as it is in the file, with its line break */
 	unsigned long long number;
 	time_t time;
-	bool is_audit; /* it passed: audited policies would refuse it */
-	const char *direction, *source, *destination, *service; /* "TCP 6379" */
-	const char *source_pod, *destination_pod;		/* "namespace/pod"; NULL: no pod */
+	bool is_audit;	       /* it passed: audited policies would refuse it */
+	const char *direction; /* of the policies that refused; NULL: the sender check did */
+	const char *interface; /* at which it came in; NULL: policies refused */
+	const char *source, *destination, *service;	       /* "TCP 6379" */
+	const char *sender_pod, *source_pod, *destination_pod; /* "namespace/pod"; NULL: no pod */
 	Texts policies;
 	const char *reason;
 	size_t count; /* of entries that are alike: this is the newest one */
@@ -123,25 +125,32 @@ static bool read_entry(Arena *arena, const char *line, Entry *ret_entry)
 			       isdigit((unsigned char)*protocol) ? "protocol " : "", protocol);
 	entry.is_audit = is_true(line, "audit");
 	entry.direction = text_of_key(arena, line, "direction");
+	entry.interface = text_of_key(arena, line, "interface");
 	entry.source = text_of_key(arena, line, "source");
 	entry.destination = text_of_key(arena, line, "destination");
+	entry.sender_pod = pod_of(arena, line, "sender");
 	entry.source_pod = pod_of(arena, line, "source");
 	entry.destination_pod = pod_of(arena, line, "destination");
 	entry.reason = text_of_key(arena, line, "reason");
 	take_policies(arena, line, &entry.policies);
 	*ret_entry = entry;
-	return entry.direction && entry.source && entry.destination;
+	return (entry.direction || entry.interface) && entry.source && entry.destination;
 }
 
 /* ---- Which entries ---- */
+static bool is_pod(const Ctl *ctl, const char *pod)
+{
+	return pod && strcmp(pod, ctl->pod) == 0;
+}
+
 static bool is_wanted(const Ctl *ctl, const Entry *entry)
 {
 	if (ctl->since_s && entry->time < time(NULL) - ctl->since_s)
 		return false;
 	if (entry->is_audit ? ctl->is_refused : ctl->is_audit)
 		return false;
-	return !ctl->pod || (entry->source_pod && strcmp(entry->source_pod, ctl->pod) == 0) ||
-	       (entry->destination_pod && strcmp(entry->destination_pod, ctl->pod) == 0);
+	return !ctl->pod || is_pod(ctl, entry->sender_pod) || is_pod(ctl, entry->source_pod) ||
+	       is_pod(ctl, entry->destination_pod);
 }
 
 /* Those with a number above `after`, and the highest number of the file. 0 or -errno. */
@@ -175,11 +184,17 @@ static int read_file(const Ctl *ctl, Arena *arena, unsigned long long after, Ent
 }
 
 /* ---- Counting equal ones together ---- */
+static const char *kind_of(const Entry *entry)
+{
+	return entry->interface ? "forged" : entry->direction;
+}
+
 static const char *key_of(Arena *arena, const Entry *entry)
 {
 	Buf buf = {.arena = arena};
 
-	buf_printf(&buf, "%d %s %s %s %s", entry->is_audit, entry->direction,
+	buf_printf(&buf, "%d %s %s %s %s %s", entry->is_audit, kind_of(entry),
+		entry->interface ? entry->interface : "",
 		entry->source_pod ? entry->source_pod : entry->source,
 		entry->destination_pod ? entry->destination_pod : entry->destination,
 		entry->service);
@@ -225,7 +240,10 @@ static void print_entry(const Ctl *ctl, Arena *arena, const Entry *entry)
 	printf("%s  ", text_of_time(arena, entry->time));
 	if (entry->count > 1)
 		printf("%zu times  ", entry->count);
-	printf("%s%s  ", entry->is_audit ? "would deny " : "", entry->direction);
+	printf("%s%s  ", entry->is_audit ? "would deny " : "", kind_of(entry));
+	if (entry->interface)
+		printf("port of %s (%s) claims ", entry->sender_pod ? entry->sender_pod : "no pod",
+			entry->interface);
 	print_end(entry->source_pod, entry->source);
 	fputs(" -> ", stdout);
 	print_end(entry->destination_pod, entry->destination);

@@ -214,7 +214,7 @@ static bool read_packet(Packet p, Tuple *ret_tuple)
 /* ---- Messages ---- */
 static bool read_kind(const struct nlattr *prefix, DenialKind *ret_kind)
 {
-	for (int i = 0; prefix && i < DENIAL_KIND_N; i++)
+	for (int i = 0; prefix && i <= DENIED_FORGED; i++)
 		if (strncmp(mnl_attr_get_str(prefix), DENIAL_PREFIX[i],
 			    mnl_attr_get_payload_len(prefix)) == 0) {
 			*ret_kind = (DenialKind)i;
@@ -234,6 +234,19 @@ static void count_lost(DenialLog *log, const struct nlattr *attribute)
 	log->sequence = sequence + 1;
 }
 
+/*
+ * For a bridge's hook the kernel calls the bridge itself the input interface, and its port the
+ * physical one.
+ */
+static unsigned read_interface(struct nlattr *const *attributes)
+{
+	const struct nlattr *attribute = attributes[NFULA_IFINDEX_PHYSINDEV];
+
+	if (!attribute)
+		attribute = attributes[NFULA_IFINDEX_INDEV];
+	return attribute ? ntohl(mnl_attr_get_u32(attribute)) : 0;
+}
+
 static bool read_message(DenialLog *log, const struct nlmsghdr *header, Denial *ret_denial)
 {
 	struct nlattr *attributes[NFULA_MAX + 1] = {};
@@ -243,6 +256,7 @@ static bool read_message(DenialLog *log, const struct nlmsghdr *header, Denial *
 		nflog_nlmsg_parse(header, attributes) < 0)
 		return false;
 	count_lost(log, attributes[NFULA_SEQ]);
+	ret_denial->interface = read_interface(attributes);
 	payload = attributes[NFULA_PAYLOAD];
 	if (payload && read_kind(attributes[NFULA_PREFIX], &ret_denial->kind) &&
 		read_packet(

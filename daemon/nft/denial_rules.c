@@ -30,11 +30,12 @@ static const Names NAMES[DENIAL_KIND_N] = {
 		"not allowed by audited egress"},
 };
 
-const char *const DENIAL_PREFIX[DENIAL_KIND_N] = {
+const char *const DENIAL_PREFIX[DENIED_FORGED + 1] = {
 	[DENIED_INGRESS] = "in",
 	[DENIED_EGRESS] = "out",
 	[WOULD_DENY_INGRESS] = "audit in",
 	[WOULD_DENY_EGRESS] = "audit out",
+	[DENIED_FORGED] = "forged",
 };
 
 const char *denial_set_name(DenialKind kind, Family family)
@@ -46,6 +47,29 @@ static void add(
 	Arena *arena, DenialObjects *objects, const char *keyword, const char *name, Buf *buf)
 {
 	VEC_PUSH(arena, objects, (DenialObject){keyword, name, buf_text(buf)});
+}
+
+/* ---- What the tables of the sender check use as well ---- */
+void denial_render_limit(Buf *buf)
+{
+	buf_add(buf, "\tlimit " LIMIT_NAME " {\n\t\trate 100/second burst 200 packets\n\t}\n");
+}
+
+void denial_render_seen(Buf *buf, const char *name, const char *type, const char *comment)
+{
+	buf_printf(buf,
+		"\tset %s {\n\t\ttype %s\n\t\tsize %d\n\t\tflags dynamic,timeout\n"
+		"\t\ttimeout 1m\n\t\tcomment \"%s\"\n\t}\n",
+		name, type, SEEN_MAX, comment);
+}
+
+void denial_render_log(Buf *buf, const char *match, const char *set, const char *key,
+	DenialKind kind, uint16_t group)
+{
+	buf_printf(buf,
+		"\t\t%s%s != @%s limit name \"" LIMIT_NAME "\" add @%s { %s }" LOG_KEYWORD
+		"prefix \"%s\" group %u snaplen %d\n",
+		match, key, set, set, key, DENIAL_PREFIX[kind], group, SNAPSHOT_BYTES);
 }
 
 /* ---- Sets ---- */
@@ -66,14 +90,12 @@ static void add_seen(
 {
 	const char *name = (has_ports ? NAMES[kind].seen : NAMES[kind].seen_other)[family];
 	const char *address = render_address_type(family);
+	const char *type = arena_printf(arena, "%s . %s . inet_proto%s", address, address,
+		has_ports ? " . inet_service" : "");
 	Buf buf = {.arena = arena};
 
-	buf_printf(&buf,
-		"\tset %s {\n\t\ttype %s . %s . inet_proto%s\n\t\tsize %d\n"
-		"\t\tflags dynamic,timeout\n\t\ttimeout 1m\n"
-		"\t\tcomment \"%s and logged\"\n\t}\n",
-		name, address, address, has_ports ? " . inet_service" : "", SEEN_MAX,
-		NAMES[kind].words);
+	denial_render_seen(
+		&buf, name, type, arena_printf(arena, "%s and logged", NAMES[kind].words));
 	add(arena, objects, "set", name, &buf);
 }
 
@@ -81,7 +103,7 @@ static void add_limit(Arena *arena, DenialObjects *objects)
 {
 	Buf buf = {.arena = arena};
 
-	buf_add(&buf, "\tlimit " LIMIT_NAME " {\n\t\trate 100/second burst 200 packets\n\t}\n");
+	denial_render_limit(&buf);
 	add(arena, objects, "limit", LIMIT_NAME, &buf);
 }
 
@@ -102,11 +124,10 @@ static void render_log(
 	const char *key = arena_printf(buf->arena, "%s saddr . %s daddr . meta l4proto%s", ip, ip,
 		has_ports ? " . th dport" : "");
 
-	buf_printf(buf,
-		"\t\tmeta l4proto %s{ tcp, udp, sctp } %s != @%s limit name \"" LIMIT_NAME
-		"\" add @%s { %s }" LOG_KEYWORD "prefix \"%s\" group %u snaplen %d\n",
-		has_ports ? "" : "!= ", key, set, set, key, DENIAL_PREFIX[kind], base->log_group,
-		SNAPSHOT_BYTES);
+	denial_render_log(buf,
+		arena_printf(
+			buf->arena, "meta l4proto %s{ tcp, udp, sctp } ", has_ports ? "" : "!= "),
+		set, key, kind, base->log_group);
 }
 
 static void add_chain(

@@ -28,7 +28,17 @@
  */
 #include "nft.h"
 
-extern const char *const DENIAL_PREFIX[DENIAL_KIND_N]; /* of the log messages */
+extern const char *const DENIAL_PREFIX[DENIED_FORGED + 1]; /* of the log messages */
+
+/* ---- What the tables of the sender check use as well ---- */
+void denial_render_limit(Buf *buf);
+/* A set of what was logged within the last minute. type: of its elements. */
+void denial_render_seen(Buf *buf, const char *name, const char *type, const char *comment);
+/* Logs a packet that matches, "" or words and a space, if the set does not have its key. */
+void denial_render_log(Buf *buf, const char *match, const char *set, const char *key,
+	DenialKind kind, uint16_t group);
+
+/* ---- The tables of policies ---- */
 
 const char *denial_set_name(DenialKind kind, Family family); /* denied_... */
 /* The table counts kinds below this one: a fallback table none of audited pods. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The tables of the sender check as nft text. See senders_table.h. */
 #include "senders_table.h"
-#include "ruleset.h"
+#include "denial_rules.h"
+#include "render.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,7 +180,7 @@ static size_t size_of(const SideSet *set)
 	return size;
 }
 
-static void render_set(Buf *buf, const SideSet *set, bool has_elements)
+static void render_side_set(Buf *buf, const SideSet *set, bool has_elements)
 {
 	buf_printf(buf, "\tset %s {\n\t\t%s\n", set->name, set->type);
 	if (set->is_sized)
@@ -312,16 +313,45 @@ static void render_broadcast_rule(Buf *buf, const Senders *s)
 }
 
 /* ---- Rules of both tables ---- */
+static const char *const SEEN[FAMILY_N] = {"seen4", "seen6"};
+
+static void render_seen(Buf *buf)
+{
+	denial_render_limit(buf);
+	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
+		const char *address = render_address_type(f);
+
+		denial_render_seen(buf, SEEN[f],
+			arena_printf(
+				buf->arena, "iface_index . %s . %s . inet_proto", address, address),
+			"forged and logged");
+	}
+}
+
+/* Without the port: a pod that tries all ports of another one makes one entry a minute. */
+static void render_forged_log(Buf *buf, const Senders *s, Family family)
+{
+	const char *ip = render_family_keyword(family);
+	const char *key =
+		arena_printf(buf->arena, "iif . %s saddr . %s daddr . meta l4proto", ip, ip);
+
+	denial_render_log(buf, "", SEEN[family], key, DENIED_FORGED, s->log_group);
+}
+
 /*
- * Refused packets are counted by the interface. The drop is a rule of its own: when the set is
- * full, the rule that counts ends early.
+ * Refused packets are counted by the interface, and logged as refused flows are (denial_rules.h).
+ * The drop is a rule of its own: when the set is full, the rule that counts ends early.
  */
-static void render_refuse(Buf *buf)
+static void render_refuse(Buf *buf, const Senders *s)
 {
 	buf_add(buf, "\tset " SENDERS_FORGED_SET " {\n\t\ttype iface_index\n\t\tsize 65535\n"
-		     "\t\tflags dynamic\n\t}\n"
-		     "\tchain refuse {\n"
-		     "\t\tupdate @" SENDERS_FORGED_SET " { iif counter }\n\t\tdrop\n\t}\n");
+		     "\t\tflags dynamic\n\t}\n");
+	if (s->log_group)
+		render_seen(buf);
+	buf_add(buf, "\tchain refuse {\n\t\tupdate @" SENDERS_FORGED_SET " { iif counter }\n");
+	for (Family f = FAMILY_IPV4; s->log_group && f < FAMILY_N; f++)
+		render_forged_log(buf, s, f);
+	buf_add(buf, "\t\tdrop\n\t}\n");
 }
 
 static void render_block_rules(Buf *buf, const Senders *s)
@@ -520,7 +550,7 @@ static const char *render_side(
 
 	buf_printf(&buf, "table %s {\n", table_name(arena, s->table, side));
 	for (size_t i = 0; i < sets->n; i++)
-		render_set(&buf, &sets->at[i], has_elements);
+		render_side_set(&buf, &sets->at[i], has_elements);
 	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
 		render_blocks(&buf, s, f);
 		render_subnets(&buf, s, f);
@@ -529,7 +559,7 @@ static const char *render_side(
 		render_block_targets(&buf, s);
 		render_subnet_targets(&buf, s);
 	}
-	render_refuse(&buf);
+	render_refuse(&buf, s);
 	if (side == SIDE_INET) {
 		render_inet_other(&buf, s);
 		render_tunnels(&buf, s);

@@ -11,6 +11,23 @@
 /* Of these kinds of messages, for journalctl MESSAGE_ID=...: docs/service.md names them. */
 #define MESSAGE_ID_DENIED "deae7ee3d8424d1d99280443a3c2133a"
 #define MESSAGE_ID_WOULD_DENY "51ba46b67bb1462b93222881bec6f071"
+#define MESSAGE_ID_FORGED "2a931242db0642bf9b158bb70f261f4a"
+
+static bool is_forged(const DenialEntry *entry)
+{
+	return entry->kind == DENIED_FORGED;
+}
+
+static bool is_audit(const DenialEntry *entry)
+{
+	return !is_forged(entry) && denial_is_audit(entry->kind);
+}
+
+/* The journal's CODE=, and `kind` of denied.jsonl. */
+static const char *kind_word(const DenialEntry *entry)
+{
+	return is_forged(entry) ? "forged" : is_audit(entry) ? "would-deny" : "denied";
+}
 
 static const char *protocol_words(Arena *arena, uint8_t protocol)
 {
@@ -35,9 +52,33 @@ static size_t n_policies(const Refusal *refusal)
 	return refusal->policies.n < POLICIES_MAX ? refusal->policies.n : POLICIES_MAX;
 }
 
-static const char *reason_text(Arena *arena, const Refusal *refusal)
+/* Every interface has addresses of fe80::/10, and no inventory lists them. */
+static bool is_own_address(const DenialEntry *entry)
 {
-	const char *text = refusal->nearest ? refusal->nearest : "";
+	const Endpoint *source = &entry->flow.source;
+
+	if (source->pod)
+		return text_is_equal(source->pod->namespace, entry->sender.namespace) &&
+		       text_is_equal(source->pod->name, entry->sender.pod);
+	return source->address.family == FAMILY_IPV6 && source->address.value >> 118 == 0x3fa;
+}
+
+/* A packet from the sender's own address was dropped for what it says, or where it goes. */
+static const char *forged_reason(const DenialEntry *entry)
+{
+	if (is_own_address(entry))
+		return "a router advertisement or redirect, a neighbour advertisement for "
+		       "another's address, a tunnel to this node, or a packet to everybody in a "
+		       "frame to one host: no pod may send these";
+	return "the source is no address of the pod at this port";
+}
+
+static const char *reason_text(Arena *arena, const DenialEntry *entry)
+{
+	const char *text = is_forged(entry) ? forged_reason(entry) : entry->refusal.nearest;
+
+	if (!text)
+		return "";
 
 	return strlen(text) <= REASON_MAX ? text : arena_printf(arena, "%.*s...", REASON_MAX, text);
 }
@@ -51,15 +92,25 @@ static const char *policy_text(Arena *arena, const Refusal *refusal, size_t i)
 }
 
 /* ---- The message ---- */
+static void add_start(Buf *buf, const DenialEntry *entry)
+{
+	if (is_forged(entry))
+		buf_printf(buf, "denied forged: port of %s%s%s (%s) claims ",
+			entry->sender.namespace, *entry->sender.pod ? "/" : "no pod",
+			entry->sender.pod, entry->interface);
+	else
+		buf_printf(buf, "%s %s ", is_audit(entry) ? "would deny" : "denied",
+			direction_text(denial_direction(entry->kind)));
+}
+
 const char *denial_entry_text(Arena *arena, const DenialEntry *entry)
 {
 	Buf buf = {.arena = arena};
 	const Flow *flow = &entry->flow;
 	const Refusal *refusal = &entry->refusal;
-	bool is_audit = denial_is_audit(entry->kind);
 
-	buf_printf(&buf, "%s %s %s -> %s %s%s", is_audit ? "would deny" : "denied",
-		direction_text(denial_direction(entry->kind)), endpoint_text(arena, &flow->source),
+	add_start(&buf, entry);
+	buf_printf(&buf, "%s -> %s %s%s", endpoint_text(arena, &flow->source),
 		endpoint_text(arena, &flow->destination),
 		protocol_has_ports(flow->protocol) ||
 				protocol_words(arena, flow->protocol)[0] == 'I'
@@ -70,14 +121,32 @@ const char *denial_entry_text(Arena *arena, const DenialEntry *entry)
 		buf_printf(&buf, " %u", flow->port);
 	for (size_t i = 0; i < n_policies(refusal); i++)
 		buf_printf(&buf, "%s%s",
-			i	   ? ", "
-			: is_audit ? ", audited by "
-				   : ", isolated by ",
+			i		  ? ", "
+			: is_audit(entry) ? ", audited by "
+					  : ", isolated by ",
 			policy_text(arena, refusal, i));
 	return text_printable(arena_strdup(arena, buf_text(&buf)));
 }
 
 /* ---- JSON ---- */
+/* What made it: a direction's policies, or the sender check, which knows the packet's port. */
+static void add_origin(Buf *buf, const DenialEntry *entry)
+{
+	if (!is_forged(entry)) {
+		buf_printf(buf, ",\"direction\":\"%s\"",
+			direction_text(denial_direction(entry->kind)));
+		return;
+	}
+	buf_add(buf, ",\"interface\":");
+	text_add_json(buf, entry->interface);
+	if (!*entry->sender.pod)
+		return;
+	buf_add(buf, ",\"sender_namespace\":");
+	text_add_json(buf, entry->sender.namespace);
+	buf_add(buf, ",\"sender_pod\":");
+	text_add_json(buf, entry->sender.pod);
+}
+
 static void add_end(Buf *buf, const char *key, const Endpoint *endpoint)
 {
 	char text[ADDRESS_TEXT_SIZE];
@@ -95,10 +164,10 @@ const char *denial_entry_json(Arena *arena, const DenialEntry *entry)
 {
 	Buf buf = {.arena = arena};
 
-	buf_printf(&buf, "{\"number\":%llu,\"time\":\"%s\",\"audit\":%s,\"direction\":\"%s\"",
+	buf_printf(&buf, "{\"number\":%llu,\"time\":\"%s\",\"kind\":\"%s\",\"audit\":%s",
 		(unsigned long long)entry->number, text_of_time(arena, entry->time),
-		denial_is_audit(entry->kind) ? "true" : "false",
-		direction_text(denial_direction(entry->kind)));
+		kind_word(entry), is_audit(entry) ? "true" : "false");
+	add_origin(&buf, entry);
 	add_end(&buf, "source", &entry->flow.source);
 	add_end(&buf, "destination", &entry->flow.destination);
 	buf_printf(&buf, ",\"protocol\":\"%s\"", protocol_words(arena, entry->flow.protocol));
@@ -110,7 +179,7 @@ const char *denial_entry_json(Arena *arena, const DenialEntry *entry)
 		text_add_json(&buf, policy_text(arena, &entry->refusal, i));
 	}
 	buf_add(&buf, "],\"reason\":");
-	text_add_json(&buf, reason_text(arena, &entry->refusal));
+	text_add_json(&buf, reason_text(arena, entry));
 	buf_add(&buf, "}");
 	return buf_text(&buf);
 }
@@ -126,18 +195,39 @@ static void add_pod_fields(Buf *buf, const char *key, const Endpoint *endpoint)
 			endpoint->pod->namespace, key, endpoint->pod->name);
 }
 
-/* Names of pods and policies were checked: they have no line break, with which a field ends. */
+static void add_sender_fields(Buf *buf, const DenialEntry *entry)
+{
+	buf_printf(buf, "NETPOL_INTERFACE=%s\n", entry->interface);
+	if (*entry->sender.pod)
+		buf_printf(buf, "NETPOL_SENDER_NAMESPACE=%s\nNETPOL_SENDER_POD=%s\n",
+			entry->sender.namespace, entry->sender.pod);
+}
+
+static const char *message_id(const DenialEntry *entry)
+{
+	if (is_forged(entry))
+		return MESSAGE_ID_FORGED;
+	return is_audit(entry) ? MESSAGE_ID_WOULD_DENY : MESSAGE_ID_DENIED;
+}
+
+/*
+ * Names of pods and policies were checked, and the kernel's of interfaces have no white space: no
+ * line break, with which a field ends.
+ */
 const char *denial_entry_fields(Arena *arena, const DenialEntry *entry)
 {
 	Buf buf = {.arena = arena};
-	bool is_audit = denial_is_audit(entry->kind);
 
 	buf_printf(&buf, "MESSAGE=%s\n", denial_entry_text(arena, entry));
 	buf_printf(&buf,
 		"MESSAGE_ID=%s\nPRIORITY=%d\nSYSLOG_IDENTIFIER=netpold\n"
-		"CODE=%s\nNETPOL_DIRECTION=%s\n",
-		is_audit ? MESSAGE_ID_WOULD_DENY : MESSAGE_ID_DENIED, LOG_INFO,
-		is_audit ? "would-deny" : "denied", direction_text(denial_direction(entry->kind)));
+		"CODE=%s\nNETPOL_KIND=%s\n",
+		message_id(entry), LOG_INFO, kind_word(entry), kind_word(entry));
+	if (is_forged(entry))
+		add_sender_fields(&buf, entry);
+	else
+		buf_printf(&buf, "NETPOL_DIRECTION=%s\n",
+			direction_text(denial_direction(entry->kind)));
 	add_pod_fields(&buf, "SOURCE", &entry->flow.source);
 	add_pod_fields(&buf, "DESTINATION", &entry->flow.destination);
 	buf_printf(&buf, "NETPOL_PROTOCOL=%s\n", protocol_words(arena, entry->flow.protocol));

@@ -5,17 +5,23 @@
  * fields docs/service.md lists. Pure.
  */
 #include "compile.h"
+#include "forged_log.h"
 #include "nft.h"
 
 typedef struct DenialEntry {
 	uint64_t number; /* counts the entries; goes on after a restart */
 	int64_t time;	 /* seconds since the epoch */
 	DenialKind kind;
-	Flow flow; /* the ends' pods as they were when the packet was refused, or NULL */
-	Refusal refusal;
+	Flow flow;	 /* the ends' pods as they were when the packet was refused, or NULL */
+	Refusal refusal; /* empty: DENIED_FORGED */
+	PortPod sender;	 /* DENIED_FORGED: at whose port it came in */
+	const char *interface; /* likewise: the port's name */
 } DenialEntry;
 
-/* "denied ingress default/other (10.244.1.12) -> ...", or "would deny ...", one line. */
+/*
+ * One line: "denied ingress default/other (10.244.1.12) -> ...", "would deny ...", or "denied
+ * forged: port of default/c (veth1) claims default/a (10.244.1.10) -> ...".
+ */
 const char *denial_entry_text(Arena *arena, const DenialEntry *entry);
 /* A JSON object in one line, without a line break. */
 const char *denial_entry_json(Arena *arena, const DenialEntry *entry);

@@ -30,6 +30,7 @@ struct Denials {
 	Nft *nft;
 	const Settings *settings;
 	const Pipeline *pipeline;
+	const SenderCheck *senders;
 	bool can_log;	/* the kernel has NFLOG */
 	DenialLog *log; /* NULL: the group is not bound */
 	uint16_t bound; /* the group of `log` */
@@ -48,6 +49,21 @@ static Endpoint endpoint_of(const Denials *d, Address address)
 	return (Endpoint){.pod = pipeline_owner(d->pipeline, address), .address = address};
 }
 
+/* Why policies refused it, and that it is one more. */
+static void take_refusal(Denials *d, Arena *arena, DenialEntry *entry)
+{
+	pipeline_explain(d->pipeline, arena, &entry->flow, denial_direction(entry->kind),
+		denial_is_audit(entry->kind), &entry->refusal);
+	denial_totals_add_flow(d->totals, entry->kind);
+}
+
+static void take_sender(Denials *d, Arena *arena, unsigned interface, DenialEntry *entry)
+{
+	entry->sender = sender_check_pod_at(d->senders, interface);
+	entry->interface = sender_check_interface(d->senders, arena, interface);
+	d->figures.forged++;
+}
+
 static void record(Denials *d, const Denial *denial)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
@@ -59,9 +75,10 @@ static void record(Denials *d, const Denial *denial)
 			.protocol = denial->tuple.protocol,
 			.port = denial->tuple.port}};
 
-	pipeline_explain(d->pipeline, arena, &entry.flow, denial_direction(denial->kind),
-		denial_is_audit(denial->kind), &entry.refusal);
-	denial_totals_add_flow(d->totals, denial->kind);
+	if (denial->kind == DENIED_FORGED)
+		take_sender(d, arena, denial->interface, &entry);
+	else
+		take_refusal(d, arena, &entry);
 	denial_ring_add(d->ring, denial_entry_json(arena, &entry));
 	if (!journal_send(denial_entry_fields(arena, &entry)))
 		d->figures.unlogged++;
@@ -189,7 +206,7 @@ const DenialFigures *denials_figures(Denials *d)
 }
 
 Denials *denials_new(sd_event *event, Nft *nft, const Settings *settings, const Pipeline *pipeline,
-	DenialTotals *totals)
+	DenialTotals *totals, const SenderCheck *senders)
 {
 	Denials *d = MEMORY_NEW(Denials);
 
@@ -197,7 +214,8 @@ Denials *denials_new(sd_event *event, Nft *nft, const Settings *settings, const 
 		.nft = nft,
 		.settings = settings,
 		.pipeline = pipeline,
-		.totals = totals};
+		.totals = totals,
+		.senders = senders};
 	if (event)
 		d->ring = denial_ring_new(event, settings->runtime);
 	denials_check(d);

@@ -2,11 +2,12 @@
 #pragma once
 /*
  * denials: what becomes of refused packets: a journal entry and a line of denied.jsonl for each new
- * flow that was refused.
+ * flow that was refused, and for what the sender check dropped.
  *
  * The kernel sends a message for each (include/nft/denials.h). Who the ends are, and which policies
  * isolate the one that refused, is looked up in the model in force; so run.c calls denials_drain()
- * before the model changes. A pod that is gone by then has its address only.
+ * before the model changes. A pod that is gone by then has its address only. Who sent a forged
+ * packet is not its source: that is the pod at whose port it came in, which the sender check knows.
  *
  * Reading never holds the event loop up: a few messages a wakeup, and the kernel sends at most 100
  * a second. What may go wrong: the kernel has no NFLOG, or another process has the group.
@@ -14,13 +15,14 @@
  */
 #include "denial_totals.h"
 #include "pipeline.h"
+#include "sender_check.h"
 #include <systemd/sd-event.h>
 
 typedef struct Denials Denials;
 
 /* Borrows everything. event may be NULL: then no message is read. */
 Denials *denials_new(sd_event *event, Nft *nft, const Settings *settings, const Pipeline *pipeline,
-	DenialTotals *totals);
+	DenialTotals *totals, const SenderCheck *senders);
 Denials *denials_free(Denials *denials);
 /*
  * After a reload, and periodically: asks the kernel again whether it has NFLOG, if it had not, and

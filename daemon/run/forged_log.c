@@ -17,7 +17,7 @@ typedef struct Seen {
 
 typedef struct PortName {
 	unsigned port;
-	const char *namespace, *pod;
+	PortPod name;
 } PortName;
 
 struct ForgedLog {
@@ -62,33 +62,35 @@ void forged_log_set_ports(ForgedLog *log, const ForgedPorts *ports)
 
 		VEC_PUSH(log->ports_arena, &log->ports,
 			(PortName){ports->at[i].port,
-				arena_strdup(log->ports_arena, pod->namespace),
-				arena_strdup(log->ports_arena, pod->name)});
+				{arena_strdup(log->ports_arena, pod->namespace),
+					arena_strdup(log->ports_arena, pod->name)}});
 	}
 }
 
-/* ---- Adding ---- */
-static ForgedCount *total_of(ForgedLog *log, const PortName *name)
+PortPod forged_log_pod_at(const ForgedLog *log, unsigned port)
 {
+	for (size_t i = 0; i < log->ports.n; i++)
+		if (log->ports.at[i].port == port)
+			return log->ports.at[i].name;
+	return (PortPod){"", ""};
+}
+
+/* ---- Adding ---- */
+static ForgedCount *total_of(ForgedLog *log, PortPod name)
+{
+	if (!*name.pod)
+		return &log->totals.at[0];
 	for (size_t i = 1; i < log->totals.n; i++)
-		if (strcmp(log->totals.at[i].pod, name->pod) == 0 &&
-			strcmp(log->totals.at[i].namespace, name->namespace) == 0)
+		if (strcmp(log->totals.at[i].pod, name.pod) == 0 &&
+			strcmp(log->totals.at[i].namespace, name.namespace) == 0)
 			return &log->totals.at[i];
 	if (log->totals.n > FORGED_PODS_MAX)
 		return &log->totals.at[0];
 	VEC_PUSH(log->arena, &log->totals,
-		(ForgedCount){arena_strdup(log->arena, name->namespace),
-			arena_strdup(log->arena, name->pod), 0});
+		(ForgedCount){arena_strdup(log->arena, name.namespace),
+			arena_strdup(log->arena, name.pod), 0});
 	VEC_PUSH(log->arena, &log->said, 0);
 	return &log->totals.at[log->totals.n - 1];
-}
-
-static ForgedCount *total_at(ForgedLog *log, unsigned interface)
-{
-	for (size_t i = 0; i < log->ports.n; i++)
-		if (log->ports.at[i].port == interface)
-			return total_of(log, &log->ports.at[i]);
-	return &log->totals.at[0];
 }
 
 static uint64_t seen_at(const ForgedLog *log, unsigned interface)
@@ -152,7 +154,7 @@ void forged_log_add(ForgedLog *log, const NftForgedCounts *counts, uint64_t now)
 
 		/* less than before: the tables were written anew */
 		if (packets != seen)
-			total_at(log, sums.at[i].interface)->packets +=
+			total_of(log, forged_log_pod_at(log, sums.at[i].interface))->packets +=
 				packets > seen ? packets - seen : packets;
 	}
 	arena_clear(log->seen_arena);

@@ -15,12 +15,19 @@ typedef struct ForgedPort {
 
 typedef VEC(ForgedPort) ForgedPorts;
 
+/* "": no pod is known at the port. */
+typedef struct PortPod {
+	const char *namespace, *pod;
+} PortPod;
+
 typedef struct ForgedLog ForgedLog;
 
 ForgedLog *forged_log_new(void);
 ForgedLog *forged_log_free(ForgedLog *log); /* takes NULL; returns NULL */
 /* Which pod is at which port now. Copied. */
 void forged_log_set_ports(ForgedLog *log, const ForgedPorts *ports);
+/* Borrowed until the next forged_log_set_ports(). */
+PortPod forged_log_pod_at(const ForgedLog *log, unsigned port);
 /* What the tables have counted; now: clock_usec(). */
 void forged_log_add(ForgedLog *log, const NftForgedCounts *counts, uint64_t now);
 /* At most FORGED_PODS_MAX pods; what is of others, or of no pod, is in one entry without a name. */

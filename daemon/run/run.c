@@ -326,12 +326,12 @@ static int make_components(Daemon *d)
 	d->pipeline = pipeline_new(d->settings, d->feeds, update_undo_tampering, d);
 	d->denial_counter = denial_counter_new(
 		d->event, d->nft, d->settings, d->pipeline, d->enforcer, on_denied, d);
-	d->denials = denials_new(d->event, d->nft, d->settings, d->pipeline,
-		denial_counter_totals(d->denial_counter));
-	d->stale_flows = stale_flows_new(
-		d->event, d->nft, d->settings, d->enforcer, d->burst, on_flows_killed, d);
 	d->senders =
 		sender_check_new(d->event, d->nft, d->settings, d->pipeline, on_senders_changed, d);
+	d->denials = denials_new(d->event, d->nft, d->settings, d->pipeline,
+		denial_counter_totals(d->denial_counter), d->senders);
+	d->stale_flows = stale_flows_new(
+		d->event, d->nft, d->settings, d->enforcer, d->burst, on_flows_killed, d);
 	d->reporter = reporter_new(d->event, d->settings, describe_daemon, d);
 	return state_keeper_new(
 		d->event, d->nft, d->settings, d->feeds, d->enforcer, on_saved, d, &d->keeper);
@@ -352,8 +352,8 @@ static void end(Daemon *d)
 	d->keeper = state_keeper_free(d->keeper);
 	d->tamper = tamper_free(d->tamper);
 	d->stale_flows = stale_flows_free(d->stale_flows);
-	d->senders = sender_check_free(d->senders);
 	d->denials = denials_free(d->denials);
+	d->senders = sender_check_free(d->senders);
 	d->denial_counter = denial_counter_free(d->denial_counter);
 	d->pipeline = pipeline_free(d->pipeline);
 	d->enforcer = enforcer_free(d->enforcer);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Pods and interfaces -> the tables of the sender check; and what these have refused. */
 #include "sender_check.h"
-#include "forged_log.h"
 #include "gateways.h"
 #include "log.h"
 #include "timer.h"
@@ -32,6 +31,7 @@ struct SenderCheck {
 	sd_event_source *source;
 	Timer *refresh;
 	SendersBridge bridge; /* of the last update */
+	uint16_t log_group;   /* likewise */
 	Senders *applied;     /* NULL: none */
 	bool is_known;	      /* the kernel has exactly `applied` */
 	Interfaces bridges;   /* that have led to pods: they stay so as long as they exist */
@@ -399,6 +399,7 @@ static int refresh(SenderCheck *check)
 		.facts = {.table = check->settings->table,
 			.mode = (SendersMode)check->settings->senders,
 			.bridge = check->bridge,
+			.log_group = check->log_group,
 			.allows_tunnels = check->settings->pod_tunnels == POD_TUNNELS_ALLOW}};
 	Senders *wanted = NULL;
 
@@ -421,9 +422,10 @@ static int refresh(SenderCheck *check)
 	return apply(check, wanted);
 }
 
-int sender_check_update(SenderCheck *check, SendersBridge bridge)
+int sender_check_update(SenderCheck *check, SendersBridge bridge, uint16_t log_group)
 {
 	check->bridge = bridge;
+	check->log_group = log_group;
 	if (check->links)
 		links_read(check->links);
 	if (check->no_links && check->settings->senders != SENDERS_OFF)
@@ -456,6 +458,19 @@ void sender_check_count(SenderCheck *check)
 		return;
 	forged_log_add(check->forged, &counts, clock_usec());
 	check->report.forged = forged_log_totals(check->forged);
+}
+
+PortPod sender_check_pod_at(const SenderCheck *check, unsigned interface)
+{
+	return forged_log_pod_at(check->forged, interface);
+}
+
+const char *sender_check_interface(const SenderCheck *check, Arena *arena, unsigned interface)
+{
+	const Link *link = check->links ? links_find(check->links, interface) : NULL;
+
+	return link ? arena_strdup(arena, link->name)
+		    : arena_printf(arena, "interface %u", interface);
 }
 
 /* ---- Events ---- */

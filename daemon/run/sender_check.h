@@ -16,6 +16,7 @@
  * What may go wrong: the kernel does not answer where a pod is (then its addresses may come from
  * any port that is not known), or refuses the tables. Both are in the status.
  */
+#include "forged_log.h"
 #include "links.h"
 #include "pipeline.h"
 #include <systemd/sd-event.h>
@@ -29,8 +30,14 @@ typedef struct SenderCheck SenderCheck;
 SenderCheck *sender_check_new(sd_event *event, Nft *nft, const Settings *settings,
 	const Pipeline *pipeline, void (*on_changed)(void *context), void *context);
 SenderCheck *sender_check_free(SenderCheck *check);
-/* Makes the tables what they should be. 0 or RUN_E_REFUSED. */
-int sender_check_update(SenderCheck *check, SendersBridge bridge);
+/*
+ * Makes the tables what they should be. log_group: of NFLOG, for what they drop; 0: none.
+ * 0 or RUN_E_REFUSED.
+ */
+int sender_check_update(SenderCheck *check, SendersBridge bridge, uint16_t log_group);
+/* The pod at the interface, and the interface's name in the arena. Both as of the last update. */
+PortPod sender_check_pod_at(const SenderCheck *check, unsigned interface);
+const char *sender_check_interface(const SenderCheck *check, Arena *arena, unsigned interface);
 /* If somebody else changed the tables, or `is_doubtful`, they are written again. 0, RUN_E_REFUSED.
  */
 int sender_check_repair(SenderCheck *check, bool is_doubtful);

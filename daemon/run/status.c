@@ -284,6 +284,10 @@ static void add_denied(Buf *buf, const Status *status)
 		"a "
 		"minute.",
 		status->denied, true);
+	add_metric(buf, "forged_flows_total", "counter",
+		"Flows of packets with a source address that is not their sender's that were "
+		"logged, each at most once a minute.",
+		status->denied->forged);
 	add_metric(buf, "denied_flows_lost_total", "counter",
 		"Refused flows that the kernel reported and netpold could not read.",
 		status->denied->lost);

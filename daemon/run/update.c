@@ -97,7 +97,7 @@ static int enforce(Daemon *d, Ruleset *wanted[KERNEL_TABLE_N])
 /* Errors are reported, and tried again: policies are enforced all the same. */
 static void check_senders(Daemon *d)
 {
-	sender_check_update(d->senders, senders_bridge(&d->bridge));
+	sender_check_update(d->senders, senders_bridge(&d->bridge), denials_group(d->denials));
 	if (*sender_check_refusal(d->senders))
 		faults_add(&d->faults, "%s", sender_check_refusal(d->senders));
 }

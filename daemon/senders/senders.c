@@ -305,6 +305,7 @@ Senders *senders_make(const SenderFacts *facts)
 		.mode = facts->mode,
 		.bridge = facts->bridge,
 		.allows_tunnels = facts->allows_tunnels,
+		.log_group = facts->log_group,
 		.uplinks = VEC_COPY(arena, facts->uplinks),
 		.outside = VEC_COPY(arena, facts->outside),
 		.gateways = VEC_COPY(arena, facts->gateways)};
@@ -349,8 +350,8 @@ static bool lists_are_equal(const Senders *a, const Senders *b)
 bool senders_are_equal(const Senders *a, const Senders *b)
 {
 	return text_is_equal(a->table, b->table) && a->mode == b->mode && a->bridge == b->bridge &&
-	       a->allows_tunnels == b->allows_tunnels && lists_are_equal(a, b) &&
-	       addresses_are_equal(&a->owned, &b->owned) &&
+	       a->allows_tunnels == b->allows_tunnels && a->log_group == b->log_group &&
+	       lists_are_equal(a, b) && addresses_are_equal(&a->owned, &b->owned) &&
 	       addresses_are_equal(&a->unplaced, &b->unplaced) &&
 	       addresses_are_equal(&a->gateways, &b->gateways) &&
 	       addresses_are_equal(&a->broadcasts, &b->broadcasts) &&

@@ -2,7 +2,8 @@
 #pragma once
 /*
  * Refused packets: how many each pod has refused, and a message for each new flow of them. The same
- * of packets that pass, and that audited policies would refuse.
+ * of packets that pass, and that audited policies would refuse. The sender check's messages come
+ * the same way; it counts for itself (nft_senders_count).
  *
  * Both are the kernel's work, by objects of our tables (daemon/nft/denial_rules.h). Counters are
  * read when somebody wants to know them. Messages come by NFLOG, to the one process that has bound
@@ -12,13 +13,17 @@
 
 typedef struct Nft Nft;
 
-/* What refused a packet, or would refuse it if the audited policies were enforced. */
+/*
+ * What refused a packet, or would refuse it if the audited policies were enforced. Below
+ * DENIAL_KIND_N: policies, which have a direction.
+ */
 typedef enum DenialKind {
 	DENIED_INGRESS,
 	DENIED_EGRESS,
 	WOULD_DENY_INGRESS,
 	WOULD_DENY_EGRESS,
-	DENIAL_KIND_N
+	DENIAL_KIND_N,
+	DENIED_FORGED = DENIAL_KIND_N /* the sender check */
 } DenialKind;
 
 static inline DenialKind denial_kind(Direction direction, bool is_audit)
@@ -41,7 +46,8 @@ static inline bool denial_is_audit(DenialKind kind)
 /* ---- Messages ---- */
 typedef struct Denial {
 	DenialKind kind;
-	Tuple tuple; /* ports: 0 if the protocol has none */
+	Tuple tuple;	    /* ports: 0 if the protocol has none */
+	unsigned interface; /* at which it came in, on a bridge the bridge's port; 0: not known */
 } Denial;
 
 typedef struct DenialLog DenialLog;

@@ -72,9 +72,10 @@ def wanted_entries(naive, flow):
     a, b, protocol, number = flow
     result = []
     for is_audit, direction, policies in refused_by(naive, flow) if a != b else ():
-        result.append({"audit": is_audit, "direction": direction, "source": a, "destination": b, "protocol": protocol,
-                       "port": number, "policies": [f"{p['metadata'].get('namespace', 'default')}/"
-                                                    f"{p['metadata']['name']}" for p in policies]})
+        result.append({"kind": "would-deny" if is_audit else "denied", "audit": is_audit, "direction": direction,
+                       "source": a, "destination": b, "protocol": protocol, "port": number,
+                       "policies": [f"{p['metadata'].get('namespace', 'default')}/{p['metadata']['name']}"
+                                    for p in policies]})
         for end, address in (("source", a), ("destination", b)):
             pod = naive.pod_of(address)
             if pod:

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Totals of refused packets, over tables that are made again, restarts and pods that go. */
+/*
+ * Totals of refused packets, over tables that are made again, restarts and pods that go. What is
+ * said of a packet that the sender check dropped.
+ */
+#include "../../daemon/run/denial_entry.h"
 #include "../../daemon/run/denial_totals.h"
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <string.h>
 
 static const Pod DB = {.namespace = "default", .name = "db"};
 static const Pod WEB = {.namespace = "shop", .name = "web"};
@@ -177,4 +182,74 @@ Test(denials, totals_of_a_pod_that_is_gone_stay_for_a_while)
 	add(totals, COUNTED_INET, 1, 6, &DB);
 	cr_expect_eq(packets_of(totals, "db"), 1, "what its address has refused since");
 	denial_totals_free(totals);
+}
+
+/* ---- Forged packets ---- */
+static DenialEntry forged_entry(const Pod *source, const char *address, PortPod sender)
+{
+	DenialEntry entry = {.number = 7,
+		.kind = DENIED_FORGED,
+		.flow = {.source = {.pod = source},
+			.destination = {.pod = &WEB},
+			.protocol = 6,
+			.port = 6379},
+		.sender = sender,
+		.interface = "veth1"};
+
+	address_parse(address, &entry.flow.source.address);
+	address_parse("10.0.0.3", &entry.flow.destination.address);
+	return entry;
+}
+
+Test(denials, a_forged_packet_is_of_the_pod_at_the_port)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	DenialEntry entry = forged_entry(&DB, "10.0.0.1", (PortPod){"default", "evil"});
+
+	cr_expect_str_eq(denial_entry_text(arena, &entry),
+		"denied forged: port of default/evil (veth1) claims default/db (10.0.0.1) -> "
+		"shop/web (10.0.0.3) TCP 6379");
+	cr_expect_str_eq(denial_entry_json(arena, &entry),
+		"{\"number\":7,\"time\":\"1970-01-01T00:00:00Z\",\"kind\":\"forged\","
+		"\"audit\":false,\"interface\":\"veth1\",\"sender_namespace\":\"default\","
+		"\"sender_pod\":\"evil\",\"source\":\"10.0.0.1\",\"source_namespace\":\"default\","
+		"\"source_pod\":\"db\",\"destination\":\"10.0.0.3\","
+		"\"destination_namespace\":\"shop\",\"destination_pod\":\"web\","
+		"\"protocol\":\"TCP\",\"port\":6379,\"policies\":[],\"reason\":\"the source is no "
+		"address of the pod at this port\"}");
+	cr_expect_str_eq(denial_entry_fields(arena, &entry),
+		"MESSAGE=denied forged: port of default/evil (veth1) claims default/db (10.0.0.1) "
+		"-> shop/web (10.0.0.3) TCP 6379\n"
+		"MESSAGE_ID=2a931242db0642bf9b158bb70f261f4a\nPRIORITY=6\n"
+		"SYSLOG_IDENTIFIER=netpold\nCODE=forged\nNETPOL_KIND=forged\n"
+		"NETPOL_INTERFACE=veth1\nNETPOL_SENDER_NAMESPACE=default\nNETPOL_SENDER_POD=evil\n"
+		"NETPOL_SOURCE=10.0.0.1\nNETPOL_SOURCE_NAMESPACE=default\nNETPOL_SOURCE_POD=db\n"
+		"NETPOL_DESTINATION=10.0.0.3\nNETPOL_DESTINATION_NAMESPACE=shop\n"
+		"NETPOL_DESTINATION_POD=web\nNETPOL_PROTOCOL=TCP\nNETPOL_PORT=6379\n"
+		"NETPOL_POLICIES=\n");
+	entry.sender = (PortPod){"", ""};
+	cr_expect_not_null(
+		strstr(denial_entry_text(arena, &entry), ": port of no pod (veth1) claims "));
+	cr_expect_null(strstr(denial_entry_json(arena, &entry), "sender"));
+	cr_expect_null(strstr(denial_entry_fields(arena, &entry), "SENDER"));
+}
+
+static bool is_said_to_be_its_own(const Pod *source, const char *address)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	DenialEntry entry = forged_entry(source, address, (PortPod){"default", "db"});
+
+	return strstr(denial_entry_json(arena, &entry), "no pod may send these") != NULL;
+}
+
+Test(denials, what_is_dropped_may_have_its_senders_own_address)
+{
+	const Pod namesake = {.namespace = "shop", .name = "db"};
+
+	cr_expect(is_said_to_be_its_own(&DB, "10.0.0.1"));
+	cr_expect(is_said_to_be_its_own(NULL, "fe80::1"));
+	cr_expect_not(is_said_to_be_its_own(&WEB, "10.0.0.1"));
+	cr_expect_not(is_said_to_be_its_own(&namesake, "10.0.0.1"));
+	cr_expect_not(is_said_to_be_its_own(NULL, "fec0::1"));
+	cr_expect_not(is_said_to_be_its_own(NULL, "198.51.100.7"));
 }

@@ -333,6 +333,46 @@ Test(senders, an_advertisement_is_for_an_address_that_its_port_may_send_from)
 	senders_free(s);
 }
 
+Test(senders, what_is_dropped_is_logged_to_the_group)
+{
+	SenderFacts facts = facts_of(SENDERS_LIFTED);
+	Senders *without, *one, *other;
+	const char *text;
+
+	add_place(add_pod(&facts, "n/a"), "10.0.0.1", SENDER_SURE, 100);
+	without = senders_make(&facts);
+	facts.log_group = 6443;
+	one = senders_make(&facts);
+	facts.log_group = 77;
+	other = senders_make(&facts);
+	cr_expect_null(strstr(senders_table_render(arena, without), "log"));
+	text = senders_table_render(arena, one);
+	for (int i = 0; i < 2; i++) { /* inet and bridge */
+		text = strstr(text, "\tlimit logged {\n\t\trate 100/second burst 200 packets\n\t}\n"
+				    "\tset seen4 {\n\t\ttype iface_index . ipv4_addr . ipv4_addr . "
+				    "inet_proto\n\t\tsize 65536\n\t\tflags dynamic,timeout\n"
+				    "\t\ttimeout 1m\n\t\tcomment \"forged and logged\"\n\t}\n"
+				    "\tset seen6 {\n");
+		cr_assert_not_null(text);
+		text = strstr(text,
+			"\tchain refuse {\n\t\tupdate @forged { iif counter }\n"
+			"\t\tiif . ip saddr . ip daddr . meta l4proto != @seen4 limit name "
+			"\"logged\" add @seen4 { iif . ip saddr . ip daddr . meta l4proto } log "
+			"prefix \"forged\" group 6443 snaplen 128\n"
+			"\t\tiif . ip6 saddr . ip6 daddr . meta l4proto != @seen6 limit name "
+			"\"logged\" add @seen6 { iif . ip6 saddr . ip6 daddr . meta l4proto } log "
+			"prefix \"forged\" group 6443 snaplen 128\n\t\tdrop\n\t}\n");
+		cr_assert_not_null(text);
+	}
+	cr_expect_not(senders_are_equal(one, other));
+	cr_expect_null(senders_table_difference(arena, one, other), "the tables are replaced");
+	cr_expect_null(senders_table_difference(arena, without, one));
+	cr_expect_str_eq(senders_table_difference(arena, one, one), "");
+	senders_free(without);
+	senders_free(one);
+	senders_free(other);
+}
+
 /* ---- Random facts ---- */
 static unsigned state; /* of rand_r() */
 
