@@ -7,6 +7,8 @@ import ipaddress
 import json
 import os
 import re
+import signal
+import subprocess
 import sys
 import time
 
@@ -15,7 +17,7 @@ import records
 from forge import ANSWER, ASK, FRAME, FREEBIND, RAW, Receiver, check_arrival, mac_of, send
 from frames import advertisement, arp, checksum, datagram, icmp6, router_advertisement
 from inside import Program
-from netlab import NETPOLD, NODE_ADDRESSES, Lab, run, wait_for
+from netlab import BUILD, NETPOLD, NODE_ADDRESSES, Lab, run, wait_for
 from report import test, finish, equal
 from talk import policy
 
@@ -491,6 +493,137 @@ def told(mode):
         equal(lab.log().count("default/c 3"), 1, f"the journal's line: {lab.log()}")
 
 
+SYN = "115c1b59" + "00000001" + "00000000" + "50020400" + "00000000"  # from port 4444 to 7001
+
+
+def entries(lab):
+    try:
+        with open(os.path.join(lab.runtime, "denied.jsonl")) as f:
+            return [json.loads(line) for line in f]
+    except FileNotFoundError:
+        return []
+
+
+def log_rules(lab):
+    """The NFLOG groups of the tables' rules; {} without tables."""
+    text = {family: lab.in_node("nft", "-t", "list", "table", family, "netpol_senders", check=False).stdout
+            for family in ("inet", "bridge")}
+    return {f: set(re.findall(r"log prefix .forged. group (\d+)", t)) for f, t in text.items() if t}
+
+
+def named(mode):
+    """denied.jsonl names the real sender and the claimed one, once a minute; what is allowed is not there."""
+    lab, a, b, c = build(mode)
+    with lab:
+        world = lab.world(*OUTSIDE)
+        lab.start(WATCHDOG_USEC="2000000", WATCHDOG_PID="")
+        wait_for(lambda: lab.status()["senders_pods"]["port_known"] == 3, 60, "the ports")
+        port = port_of(lab, c)
+        attacks = [(sender.netns, A[i], protocol) for i in (0, 1) for protocol in ("UDP", "TCP") for sender in (b, c)]
+        for netns, source, protocol in [*attacks, (world, A[0], "UDP")]:
+            to = C if netns == b.netns else B
+            for _ in range(3):
+                send(netns, RAW, source, 4444, to[":" in source], 7001, *((6, SYN) if protocol == "TCP" else ()))
+            check_arrival(True, a.netns, RAW, A[0], b.netns, B[0], 7002, "the allowed pod")
+        wait_for(lambda: forged(lab) == 3 * 9, 60, "the packets to be counted")
+        send(c.netns, RAW, ELSEWHERE[0], 4444, B[0], 7001)
+        wait_for(lambda: entries(lab)[-1:] and entries(lab)[-1]["source"] == ELSEWHERE[0], 60, "the last entry")
+        found = entries(lab)
+        equal(len(found), 10, f"the entries: {found}")
+        equal({(e["kind"], e["audit"], e.get("direction"), e["port"], e["policies"] == []) for e in found},
+              {("forged", False, None, 7001, True)}, "what all of them say")
+        equal(sorted((e.get("sender_pod", ""), e["source"], e["destination"], e["protocol"]) for e in found),
+              sorted([("b" if netns == b.netns else "c", s, (B if netns == c.netns else C)[":" in s], protocol)
+                      for netns, s, protocol in attacks] +
+                     [("", A[0], B[0], "UDP"), ("c", ELSEWHERE[0], B[0], "UDP")]), "who sent what")
+        equal({(e["sender_namespace"], e["interface"]) for e in found if e.get("sender_pod") == "c"},
+              {("default", port)}, "the port of c")
+        equal([e.get("source_pod") for e in found], ["a"] * 9 + [None], "whose the claimed addresses are")
+        text = lab.ctl("denied", "--pod", "default/c", "--refused").stdout
+        line = f"2 times  forged  port of default/c ({port}) claims default/a ({A[1]}) -> default/b ({B[1]}) TCP 7001"
+        equal((line in text, lab.ctl("denied", "--audit").stdout), (True, ""), f"netpolctl denied: {text}")
+        prom = os.path.join(lab.runtime, "netpol.prom")
+        wait_for(lambda: "netpol_forged_flows_total 10\n" in open(prom).read(), 60, "the metric")
+        equal(re.findall(r"netpol_denied_\w+_total{.*} [1-9]", open(prom).read()), [], "what policies refused")
+
+
+def own_address(mode):
+    """A neighbour advertisement for another's address comes from an address of its sender's: the reason says so."""
+    lab, a, b, c = build(mode)
+    with lab:
+        lab.start()
+        wait_for(lambda: lab.status()["senders_pods"]["port_known"] == 3, 60, "the ports")
+        mac = mac_of(lab, c.netns)
+        send(c.netns, FRAME, "eth0", arp(mac, A[0], B[0], 2))
+        send(c.netns, FRAME, "eth0", advertisement(mac, A[1]))
+        wait_for(lambda: entries(lab), 60, "the entry")
+        equal([(e["sender_pod"], e["source"], e["protocol"], e["reason"].endswith("no pod may send these"))
+               for e in entries(lab)], [("c", "fe80::bad", "ICMPv6", True)], "the entries; ARP is only counted")
+        equal(forged(lab), 2, "the packets that were counted")
+
+
+def log_settings(mode):
+    """log_denied = false and senders = "off": nothing is logged; a reload with another group replaces the tables."""
+    lab, a, b, c = build(mode, conf="log_denied = false;\n")
+    families = {"routed": ["inet"], "bridged": ["inet", "bridge"], "tracked": ["inet", "bridge"]}[mode]
+    with lab:
+        lab.start()
+        wait_for(lambda: lab.status()["senders_pods"]["port_known"] == 3, 60, "the ports")
+        equal(log_rules(lab), {f: set() for f in families}, "rules that log")
+        check_arrival(False, c.netns, RAW, A[0], b.netns, B[0], 7001, "as another pod")
+        equal((forged(lab), entries(lab)), (1, []), "counted, and not logged")
+        for line, group in (("log_group = 77;", "77"), ("log_group = 78;", "78"), ('senders = "off";', None)):
+            conf = re.sub(r"log_\w+ = .*\n", "", open(lab.conf).read())
+            if not group:
+                conf = re.sub(r"senders = .*\n", "", conf)
+            lab.put(lab.conf, conf + line + "\n")
+            lab.daemon.send_signal(signal.SIGHUP)
+            wait_for(lambda: log_rules(lab) == ({f: {group} for f in families} if group else {}), 60, "the rules")
+            if group:
+                before = len(entries(lab))
+                send(c.netns, RAW, A[0], 4444, B[0], 7001)
+                wait_for(lambda: len(entries(lab)) == before + 1, 60, "the entry")
+        equal(lab.status()["health"], "ok", lab.why())
+
+
+def flooded(mode):
+    """A flood from 20,000 forged sources: none passes, at most 100 entries a second for a table, and 200 at once."""
+    lab, a, b, c = build(mode)
+    family = "inet" if mode == "routed" else "bridge"
+
+    def came():
+        text = lab.in_node("nft", "list", "table", family, "count").stdout
+        return int(re.search(r"counter packets (\d+)", text).group(1))
+    with lab:
+        lab.start()
+        wait_for(lambda: lab.status()["senders_pods"]["port_known"] == 3, 60, "the ports")
+        to = mac_of(lab, b.netns) if mode != "routed" else "02:ff:00:00:00:01"
+        lab.inside(b.netns, "nft", "-f", "-", input="table inet sink {\n chain c {\n type filter hook prerouting "
+                   "priority raw; policy accept;\n udp dport 2000 counter drop\n }\n}\n")
+        lab.in_node("nft", "-f", "-", input=f"table {family} count {{\n chain c {{\n type filter hook prerouting "
+                    "priority -250; policy accept;\n udp dport 2000 counter\n }\n}\n")
+        start = time.monotonic()
+        flood = subprocess.Popen(["ip", "netns", "exec", c.netns, os.path.join(BUILD, "tests", "flood"), "-s", "-n",
+                                  "20000", "eth0", to, "172.20.0.1", B[0], "2000"], stdout=subprocess.PIPE, text=True)
+        try:
+            wait_for(lambda: len(entries(lab)) > 300, 60, "300 entries")
+        finally:
+            flood.terminate()
+            sent, took = int(flood.communicate()[0]), time.monotonic() - start
+        # what the node's backlog had no room for came to neither
+        wait_for(lambda: forged(lab) == came(), 60, f"{sent} packets to be counted")
+        equal(1000 < came() <= sent, True, f"packets that came, of {sent}")
+        before = -1
+        while before != len(entries(lab)):  # the file is written at most once a second
+            before = len(entries(lab))
+            time.sleep(1.5)
+        equal(before <= 200 + 100 * (took + 1), True, f"{before} entries of {sent} packets in {took:.1f} s")
+        equal({(e["kind"], e["sender_pod"]) for e in entries(lab)}, {("forged", "c")}, "the entries")
+        arrived = lab.inside(b.netns, "nft", "list", "table", "inet", "sink").stdout
+        equal("counter packets 0 " in arrived, True, f"packets that passed: {arrived}")
+        equal(lab.status()["health"], "ok", lab.why())
+
+
 def tampering(mode):
     """Somebody else's change of the tables is undone; so is the end of all tables."""
     lab, a, b, c = build(mode)
@@ -536,6 +669,10 @@ for case, modes, title in (
         (annotated, MODES, "the annotation of a namespace"),
         (tunnels, MODES, "tunnels from pods to the node"),
         (told, MODES[:2], "counters by pod"),
+        (named, MODES, "denied.jsonl names the sender"),
+        (own_address, MODES[1:], "what is dropped though the address is the sender's own"),
+        (log_settings, MODES, "log_denied and log_group"),
+        (flooded, MODES, "a flood of forged sources"),
         (tampering, MODES, "others' changes are undone")):
     for mode in modes:
         test(case, mode, name=f"{mode}: {title}")
