@@ -313,6 +313,14 @@ class Lab:
         body = result.stdout.removeprefix("table inet netpol {\n").removesuffix("}\n")
         return sorted(without_refused(b.strip("\n")) for b in body.split("\n\t}\n"))
 
+    def denied(self):
+        """The entries of denied.jsonl; none while there is no file."""
+        try:
+            with open(os.path.join(self.runtime, "denied.jsonl")) as f:
+                return [json.loads(line) for line in f]
+        except FileNotFoundError:
+            return []
+
     def ctl(self, *arguments, **more):
         return run(NETPOLCTL, "-c", self.conf, *arguments, check=False, **more)
 

@@ -33,14 +33,6 @@ def deny(name, namespace="default", **labels):
             "namespace": namespace}, "spec": {"podSelector": {"matchLabels": labels}, "policyTypes": ["Ingress"]}}
 
 
-def entries(lab):
-    try:
-        with open(os.path.join(lab.runtime, "denied.jsonl")) as f:
-            return [json.loads(line) for line in f]
-    except FileNotFoundError:
-        return []
-
-
 def metrics(lab):
     """{a metric with its labels: its value}"""
     with open(os.path.join(lab.runtime, "netpol.prom")) as f:
@@ -114,7 +106,7 @@ def log_round(chance, lab, pods, where, seen):
     policies = [chance.policy(i, NAMESPACES, addresses, audited=0.4) for i in range(chance.randint(2, 7))]
     if not seen:  # the first round has flows of both kinds for certain
         policies = [deny("all"), audited(deny("all", namespace="one"))]
-    before = lab.status().get("generation", 0), len(entries(lab))
+    before = lab.status().get("generation", 0), len(lab.denied())
     lab.write_inventory()
     lab.put(os.path.join(lab.policies, "policies.json"), '{"kind": "List", "apiVersion": "v1", "items": [\n' +
             ",\n".join(json.dumps(p) for p in policies) + "\n]}\n")
@@ -130,8 +122,8 @@ def log_round(chance, lab, pods, where, seen):
     none_of(naive.wrong(flows, found), len(flows))
     wanted = {key(e): e for f in flows for e in wanted_entries(naive, f)}
     new = {k for k in wanted if k not in seen}
-    wait_for(lambda: new <= {key(e) for e in entries(lab)[before[1]:]}, 60, f"{len(new)} refused flows to be logged")
-    logged = entries(lab)[before[1]:]
+    wait_for(lambda: new <= {key(e) for e in lab.denied()[before[1]:]}, 60, f"{len(new)} refused flows to be logged")
+    logged = lab.denied()[before[1]:]
     for entry in logged:
         equal(found_entry(entry), wanted.get(key(entry)), f"the entry {entry}")
         check_places(entry)
@@ -167,8 +159,8 @@ def icmp(mode):
         lab.write_policies([deny("b", pod="b")])
         lab.start()
         lab.probe([(a.netns, b.netns, "icmp", a.addresses[f], b.addresses[f], 0) for f in (0, 1)])
-        wait_for(lambda: len(entries(lab)) == 2, 60, "two entries")
-        equal([(e["protocol"], e.get("port"), e["source_pod"], e["destination_pod"]) for e in entries(lab)],
+        wait_for(lambda: len(lab.denied()) == 2, 60, "two entries")
+        equal([(e["protocol"], e.get("port"), e["source_pod"], e["destination_pod"]) for e in lab.denied()],
               [("ICMP", None, "a", "b"), ("ICMPv6", None, "a", "b")], "protocol, port and pods")
         wait_for(lambda: packets(lab, "b", "ingress") >= 2, 60, "the packets to be counted")
 
@@ -251,7 +243,7 @@ def random_sources(mode):
                                   "20000", "eth0", link, "172.20.0.1", ADDRESSES["ip"][1], str(FORBIDDEN)],
                                  stdout=subprocess.PIPE, text=True)
         try:
-            wait_for(lambda: len(entries(lab)) > 300, 60, "300 entries")
+            wait_for(lambda: len(lab.denied()) > 300, 60, "300 entries")
             memory = memory_of(lab)
             time.sleep(3)
             grown = memory_of(lab) - memory
@@ -259,7 +251,7 @@ def random_sources(mode):
             flood.terminate()
             sent, took = int(flood.communicate()[0]), time.monotonic() - start
         time.sleep(1.5)
-        logged = len(entries(lab))
+        logged = len(lab.denied())
         equal((sent > 2 * logged, lab.arrived(FORBIDDEN) - before), (True, 0), f"packets that passed, of {sent}")
         equal(logged <= 200 + 100 * (took + 1), True, f"{logged} entries in {took:.1f} s: at most 100 a second and 200")
         size = len(re.findall(r" expires ", lab.in_node("nft", "list", "ruleset").stdout))
@@ -297,7 +289,7 @@ def would_counts(mode):
             wait_for(lambda: packets(lab, pod, direction, name="would_deny") - before >= sent, 60, "the counters")
             equal(packets(lab, pod, direction, name="would_deny") - before, sent, f"packets that {pod} would refuse")
         equal([e for e in metrics(lab) if e.startswith("netpol_denied_packets_total{")], [], "refused packets")
-        equal({(e["audit"], e["direction"], e["port"]) for e in entries(lab)},
+        equal({(e["audit"], e["direction"], e["port"]) for e in lab.denied()},
               {(True, "ingress", FORBIDDEN), (True, "egress", FORBIDDEN)}, "the entries")
         survives(lab, "a", "egress", "would_deny")
         equal((lab.status()["counts"]["isolated_addresses"], len(lab.status()["audited_policies"]),
@@ -322,11 +314,11 @@ def trial(mode):
             lab.write_policies([deny("b", pod="b")])
             wait_for(lambda: lab.is_up_to_date() and lab.status()["cut_flows"] >= 2, 60, "established flows to be cut")
             equal(ask(lab, a, "tcp", host, 80), refused, "the flow, enforced")
-            wait_for(lambda: (False, 80) in [(e["audit"], e["port"]) for e in entries(lab)], 60, "its entry")
+            wait_for(lambda: (False, 80) in [(e["audit"], e["port"]) for e in lab.denied()], 60, "its entry")
             lab.write_policies([audited(deny("b", pod="b"))])
             wait_for(lab.is_up_to_date, 60, "netpold to take the audited policy again")
             equal([ask(lab, a, "tcp", host, 80), ask(lab, a, "udp", host, 81)], ["allow"] * 2, "flows, audited again")
-            wait_for(lambda: (True, 81) in [(e["audit"], e["port"]) for e in entries(lab)], 60, "the entry")
+            wait_for(lambda: (True, 81) in [(e["audit"], e["port"]) for e in lab.denied()], 60, "the entry")
         finally:
             for program in programs:
                 program.close() if isinstance(program, Connection) else program.end()
@@ -337,7 +329,7 @@ def try_policy(lab, a, b, connections):
     lab.write_policies([audited(deny("b", pod="b"))])
     wait_for(lab.is_up_to_date, 60, "netpold to take the audited policy")
     equal(ask(lab, a, "tcp", b.addresses[0], 80), "allow", "a flow that would be refused")
-    wait_for(lambda: [(e["audit"], e["port"]) for e in entries(lab)] == [(True, 80)], 60, "its entry, and no other")
+    wait_for(lambda: [(e["audit"], e["port"]) for e in lab.denied()] == [(True, 80)], 60, "its entry, and no other")
     check_words(lab)
     for connection in connections:
         n = connection.received("server")
@@ -365,8 +357,8 @@ def to_itself(mode):
             equal(ask(lab, b, "tcp", host, 8080), "allow", "b to a")
         finally:
             server.end()
-        wait_for(lambda: entries(lab), 60, "the entry of b's flow")
-        equal([(e["source"], e["direction"]) for e in entries(lab)], [(b.addresses[0], "ingress")], "the entries")
+        wait_for(lambda: lab.denied(), 60, "the entry of b's flow")
+        equal([(e["source"], e["direction"]) for e in lab.denied()], [(b.addresses[0], "ingress")], "the entries")
         wait_for(lambda: packets(lab, "a", "ingress", name="would_deny") > 0, 60, "b's packet to be counted")
         equal(packets(lab, "a", "egress", name="would_deny"), 0, "what a would have been refused")
 
@@ -398,8 +390,8 @@ def mixture():
         a, b, c = pods
         found = lab.probe([(x.netns, y.netns, "tcp", x.addresses[0], y.addresses[0], 80) for x, y in ((a, b), (b, c))])
         equal(found, ["reject", "allow"], "b's ingress is in force, its egress audited")
-        wait_for(lambda: len(entries(lab)) == 2, 60, "two entries")
-        equal(sorted((e["audit"], e["direction"], e["policies"][0].split()[0]) for e in entries(lab)),
+        wait_for(lambda: len(lab.denied()) == 2, 60, "two entries")
+        equal(sorted((e["audit"], e["direction"], e["policies"][0].split()[0]) for e in lab.denied()),
               [(False, "ingress", "default/b"), (True, "egress", "default/more")], "the entries")
         lab.write_policies([audited(deny("b", pod="b")), deny("b-too", pod="b")])
         wait_for(lab.is_up_to_date, 60, "netpold to take the other policy")
@@ -462,11 +454,11 @@ def group_taken():
         equal(lab.status()["health"], "degraded", "health")
         equal(lab.probe([flow(80)]), ["reject"], "the flow")
         wait_for(lambda: packets(lab, "b", "ingress") > 0, 60, "the packet to be counted")
-        equal(entries(lab), [], "entries")
+        equal(lab.denied(), [], "entries")
         other.close()
         wait_for(lambda: lab.status()["health"] == "ok", 60, "netpold to take the group")
         equal(lab.probe([flow(81)]), ["reject"], "another flow")
-        wait_for(lambda: [e["port"] for e in entries(lab)] == [81], 60, "the entry")
+        wait_for(lambda: [e["port"] for e in lab.denied()] == [81], 60, "the entry")
 
 
 def settings():
@@ -476,7 +468,7 @@ def settings():
         lab.start()
         equal(lab.probe([flow(80)]), ["reject"], "the flow")
         wait_for(lambda: packets(lab, "b", "ingress") > 0, 60, "the packet to be counted")
-        equal(("log prefix" in "".join(lab.listing()), entries(lab)), (False, []), "rules that log, and entries")
+        equal(("log prefix" in "".join(lab.listing()), lab.denied()), (False, []), "rules that log, and entries")
         answer = lab.ctl("denied")
         equal((answer.returncode, answer.stdout, answer.stderr), (0, "", "netpolctl: no refused flow was logged yet: "
                                                                   "log_denied is false\n"), "netpolctl denied")
@@ -488,16 +480,16 @@ def settings():
             # what the fallback table counts in its last moment is lost
             wait_for(lambda: "_guard" not in lab.in_node("nft", "list", "tables").stdout, 60, "the fallback table to go")
             equal(lab.probe([flow(port)]), ["reject"], "the flow")
-            wait_for(lambda: [e["port"] for e in entries(lab)][-1:] == [port], 60, "the entry")
+            wait_for(lambda: [e["port"] for e in lab.denied()][-1:] == [port], 60, "the entry")
         wait_for(lambda: packets(lab, "b", "ingress") >= total + 2, 60, "the total over the replaced tables")
         equal(lab.status()["health"], "ok", lab.why())
 
 
 def is_quiet(lab):
     """Whether no entry comes for longer than the ring waits before it is written."""
-    before = len(entries(lab))
+    before = len(lab.denied())
     time.sleep(1.5)
-    return 0 < before == len(entries(lab))
+    return 0 < before == len(lab.denied())
 
 
 def lost():
@@ -523,7 +515,7 @@ def lost():
         lab.daemon.send_signal(signal.SIGCONT)
         wait_for(lambda: lab.status()["repairs"] > 0 and is_quiet(lab), 60, "the repair, and the end of the messages")
         equal(lab.probe([flow(80)]), ["reject"], "the flow")
-        wait_for(lambda: entries(lab)[-1:] and entries(lab)[-1].get("port") == 80, 60, "the entry after the flood")
+        wait_for(lambda: lab.denied()[-1:] and lab.denied()[-1].get("port") == 80, 60, "the entry after the flood")
         wait_for(lambda: metrics(lab)["netpol_denied_flows_lost_total"] > 0, 60, "lost messages to be counted")
         equal("refused flows were not logged" in lab.log(), True, f"the log says it: {lab.log()[-500:]}")
         equal(lab.status()["health"], "ok", lab.why())
@@ -539,15 +531,15 @@ def ring():
                               for i in range(1, 5001)))
         lab.start()
         equal(lab.probe([flow(80)]), ["reject"], "the flow")
-        wait_for(lambda: entries(lab)[-1]["number"] == 5001, 60, "the next entry")
-        equal([e["number"] for e in entries(lab)], list(range(906, 5002)), "the entries")
+        wait_for(lambda: lab.denied()[-1]["number"] == 5001, 60, "the next entry")
+        equal([e["number"] for e in lab.denied()], list(range(906, 5002)), "the entries")
         lab.stop()
         lab.put(path, "{\"number\":7,\"time\n\0\0" + "x" * 100000)
         lab.in_node("nft", "flush", "ruleset")
         lab.start()
         equal(lab.probe([flow(81)]), ["reject"], "the flow")
         wait_for(lambda: len(open(path, "rb").read()) < 1000, 60, "the damaged file to be replaced")
-        equal([(e["number"], e["port"]) for e in entries(lab)], [(1, 81)], "the entries")
+        equal([(e["number"], e["port"]) for e in lab.denied()], [(1, 81)], "the entries")
 
 
 def gone():
@@ -560,12 +552,12 @@ def gone():
         del lab.pods["default/a"]
         lab.write_inventory()
         lab.daemon.send_signal(signal.SIGCONT)
-        wait_for(lambda: entries(lab), 60, "the entry")
-        equal(entries(lab)[0].get("source_pod"), "a", f"the source's name: {entries(lab)}")
+        wait_for(lambda: lab.denied(), 60, "the entry")
+        equal(lab.denied()[0].get("source_pod"), "a", f"the source's name: {lab.denied()}")
         wait_for(lab.is_up_to_date, 60, "the inventory to be read")
         equal(lab.probe([flow(81)]), ["reject"], "the flow of an address that is no pod's")
-        wait_for(lambda: len(entries(lab)) == 2, 60, "the second entry")
-        equal((entries(lab)[1]["source"], entries(lab)[1].get("source_pod")), ("10.244.1.10", None), "the source")
+        wait_for(lambda: len(lab.denied()) == 2, 60, "the second entry")
+        equal((lab.denied()[1]["source"], lab.denied()[1].get("source_pod")), ("10.244.1.10", None), "the source")
         text = lab.ctl("denied").stdout
         equal("no pod (10.244.1.10) -> default/b" in text, True, f"netpolctl denied: {text}")
 
@@ -578,7 +570,7 @@ def no_journal():
     with lab:
         lab.start(JOURNAL_STREAM="8:1")
         equal(lab.probe([flow(80)]), ["reject"], "the flow")
-        wait_for(lambda: len(entries(lab)) == 1, 60, "the entry")
+        wait_for(lambda: len(lab.denied()) == 1, 60, "the entry")
         wait_for(lambda: metrics(lab)["netpol_denied_flows_unlogged_total"] == 1, 60, "the loss to be counted")
 
 
@@ -605,7 +597,7 @@ def no_nflog():
             os.unlink("/etc/modprobe.d/no-nflog.conf")
         wait_for(lambda: lab.status()["health"] == "ok", 60, "netpold to find that the kernel can log again")
         equal(lab.probe([flow(81)]), ["reject"], "another flow")
-        wait_for(lambda: [e["port"] for e in entries(lab)] == [81], 60, "its entry")
+        wait_for(lambda: [e["port"] for e in lab.denied()] == [81], 60, "its entry")
 
 
 def ctl():
@@ -616,7 +608,7 @@ def ctl():
         follow = subprocess.Popen([os.path.join(BUILD, "netpolctl"), "-c", lab.conf, "denied", "--follow"],
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         lab.probe([flow(80), flow(81)])
-        wait_for(lambda: len(entries(lab)) == 2, 60, "two entries")
+        wait_for(lambda: len(lab.denied()) == 2, 60, "two entries")
         lines = [follow.stdout.readline() for _ in range(6)]
         follow.terminate()
         follow.communicate()
@@ -654,9 +646,9 @@ def links(mode):
                 "s.sendto(b'x', ('10.244.1.255', 5353)); s.sendto(b'x', ('224.0.0.251', 5353))")
         lab.inside(a.netns, "python3", "-c", send, check=False)
         lab.probe([(a.netns, b.netns, "udp", a.addresses[0], b.addresses[0], 53)])
-        wait_for(lambda: entries(lab), 60, "the entry of the pod's flow")
+        wait_for(lambda: lab.denied(), 60, "the entry of the pod's flow")
         time.sleep(1.5)
-        equal([(e["destination"], e["port"]) for e in entries(lab)], [("10.244.1.11", 53)], "the entries")
+        equal([(e["destination"], e["port"]) for e in lab.denied()], [("10.244.1.11", 53)], "the entries")
         text = lab.in_node("nft", "list", "ruleset").stdout
         equal(set(re.findall(r"(\S+) counter packets", text)) - {a for p in (a, b) for a in p.addresses}, set(),
               "addresses that have a counter, other than the pods'")

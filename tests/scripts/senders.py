@@ -496,14 +496,6 @@ def told(mode):
 SYN = "115c1b59" + "00000001" + "00000000" + "50020400" + "00000000"  # from port 4444 to 7001
 
 
-def entries(lab):
-    try:
-        with open(os.path.join(lab.runtime, "denied.jsonl")) as f:
-            return [json.loads(line) for line in f]
-    except FileNotFoundError:
-        return []
-
-
 def log_rules(lab):
     """The NFLOG groups of the tables' rules; {} without tables."""
     text = {family: lab.in_node("nft", "-t", "list", "table", family, "netpol_senders", check=False).stdout
@@ -527,8 +519,8 @@ def named(mode):
             check_arrival(True, a.netns, RAW, A[0], b.netns, B[0], 7002, "the allowed pod")
         wait_for(lambda: forged(lab) == 3 * 9, 60, "the packets to be counted")
         send(c.netns, RAW, ELSEWHERE[0], 4444, B[0], 7001)
-        wait_for(lambda: entries(lab)[-1:] and entries(lab)[-1]["source"] == ELSEWHERE[0], 60, "the last entry")
-        found = entries(lab)
+        wait_for(lambda: lab.denied()[-1:] and lab.denied()[-1]["source"] == ELSEWHERE[0], 60, "the last entry")
+        found = lab.denied()
         equal(len(found), 10, f"the entries: {found}")
         equal({(e["kind"], e["audit"], e.get("direction"), e["port"], e["policies"] == []) for e in found},
               {("forged", False, None, 7001, True)}, "what all of them say")
@@ -556,9 +548,9 @@ def own_address(mode):
         mac = mac_of(lab, c.netns)
         send(c.netns, FRAME, "eth0", arp(mac, A[0], B[0], 2))
         send(c.netns, FRAME, "eth0", advertisement(mac, A[1]))
-        wait_for(lambda: entries(lab), 60, "the entry")
+        wait_for(lambda: lab.denied(), 60, "the entry")
         equal([(e["sender_pod"], e["source"], e["protocol"], e["reason"].endswith("no pod may send these"))
-               for e in entries(lab)], [("c", "fe80::bad", "ICMPv6", True)], "the entries; ARP is only counted")
+               for e in lab.denied()], [("c", "fe80::bad", "ICMPv6", True)], "the entries; ARP is only counted")
         equal(forged(lab), 2, "the packets that were counted")
 
 
@@ -571,7 +563,7 @@ def log_settings(mode):
         wait_for(lambda: lab.status()["senders_pods"]["port_known"] == 3, 60, "the ports")
         equal(log_rules(lab), {f: set() for f in families}, "rules that log")
         check_arrival(False, c.netns, RAW, A[0], b.netns, B[0], 7001, "as another pod")
-        equal((forged(lab), entries(lab)), (1, []), "counted, and not logged")
+        equal((forged(lab), lab.denied()), (1, []), "counted, and not logged")
         for line, group in (("log_group = 77;", "77"), ("log_group = 78;", "78"), ('senders = "off";', None)):
             conf = re.sub(r"log_\w+ = .*\n", "", open(lab.conf).read())
             if not group:
@@ -580,9 +572,9 @@ def log_settings(mode):
             lab.daemon.send_signal(signal.SIGHUP)
             wait_for(lambda: log_rules(lab) == ({f: {group} for f in families} if group else {}), 60, "the rules")
             if group:
-                before = len(entries(lab))
+                before = len(lab.denied())
                 send(c.netns, RAW, A[0], 4444, B[0], 7001)
-                wait_for(lambda: len(entries(lab)) == before + 1, 60, "the entry")
+                wait_for(lambda: len(lab.denied()) == before + 1, 60, "the entry")
         equal(lab.status()["health"], "ok", lab.why())
 
 
@@ -606,7 +598,7 @@ def flooded(mode):
         flood = subprocess.Popen(["ip", "netns", "exec", c.netns, os.path.join(BUILD, "tests", "flood"), "-s", "-n",
                                   "20000", "eth0", to, "172.20.0.1", B[0], "2000"], stdout=subprocess.PIPE, text=True)
         try:
-            wait_for(lambda: len(entries(lab)) > 300, 60, "300 entries")
+            wait_for(lambda: len(lab.denied()) > 300, 60, "300 entries")
         finally:
             flood.terminate()
             sent, took = int(flood.communicate()[0]), time.monotonic() - start
@@ -614,11 +606,11 @@ def flooded(mode):
         wait_for(lambda: forged(lab) == came(), 60, f"{sent} packets to be counted")
         equal(1000 < came() <= sent, True, f"packets that came, of {sent}")
         before = -1
-        while before != len(entries(lab)):  # the file is written at most once a second
-            before = len(entries(lab))
+        while before != len(lab.denied()):  # the file is written at most once a second
+            before = len(lab.denied())
             time.sleep(1.5)
         equal(before <= 200 + 100 * (took + 1), True, f"{before} entries of {sent} packets in {took:.1f} s")
-        equal({(e["kind"], e["sender_pod"]) for e in entries(lab)}, {("forged", "c")}, "the entries")
+        equal({(e["kind"], e["sender_pod"]) for e in lab.denied()}, {("forged", "c")}, "the entries")
         arrived = lab.inside(b.netns, "nft", "list", "table", "inet", "sink").stdout
         equal("counter packets 0 " in arrived, True, f"packets that passed: {arrived}")
         equal(lab.status()["health"], "ok", lab.why())
