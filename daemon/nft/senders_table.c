@@ -219,83 +219,69 @@ static bool has_subnets(const Senders *s, Family family)
 	return false;
 }
 
-static void render_blocks(Buf *buf, const Senders *s, Family family)
+/* The text of a range as an element: of addresses, or of targets of neighbour advertisements. */
+typedef const char *(*RangeWords)(Arena *arena, Range range);
+
+static const char *address_range_text(Arena *arena, Range range)
 {
 	char text[RANGE_TEXT_SIZE];
-	const char *separator = "{ ";
 
-	if (!has_blocks(s, family))
-		return;
-	buf_printf(buf,
-		"\tset blocks%d {\n\t\ttype iface_index . %s\n\t\tflags interval\n"
-		"\t\telements = ",
-		family == FAMILY_IPV4 ? 4 : 6, family == FAMILY_IPV4 ? "ipv4_addr" : "ipv6_addr");
+	return arena_strdup(arena, range_text(range, text));
+}
+
+static Texts list_blocks(Arena *arena, const Senders *s, Family family, RangeWords words)
+{
+	Texts elements = {};
+
 	for (size_t i = 0; i < s->blocks.n; i++) {
 		const SenderBlock *block = &s->blocks.at[i];
 
-		if (block->range.family != family)
-			continue;
-		buf_printf(
-			buf, "%s%u . %s", separator, block->port, range_text(block->range, text));
-		separator = ", ";
+		if (block->range.family == family)
+			VEC_PUSH(arena, &elements,
+				arena_printf(
+					arena, "%u . %s", block->port, words(arena, block->range)));
 	}
-	buf_add(buf, " }\n\t}\n");
+	return elements;
 }
 
-/* The same for the targets of neighbour advertisements. */
-static void render_block_targets(Buf *buf, const Senders *s)
+static Texts list_subnets(Arena *arena, const Senders *s, Family family, RangeWords words)
 {
-	const char *separator = "{ ";
+	Texts elements = {};
 
-	if (!has_blocks(s, FAMILY_IPV6))
-		return;
-	buf_add(buf, "\tset block_targets {\n\t\ttypeof iif . " TARGET
-		     "\n\t\tflags interval\n\t\telements = ");
-	for (size_t i = 0; i < s->blocks.n; i++) {
-		const SenderBlock *block = &s->blocks.at[i];
-
-		if (block->range.family != FAMILY_IPV6)
-			continue;
-		buf_printf(buf, "%s%u . %s", separator, block->port,
-			target_range_text(buf->arena, block->range));
-		separator = ", ";
-	}
-	buf_add(buf, " }\n\t}\n");
+	for (size_t i = 0; i < s->subnets.n; i++)
+		if (s->subnets.at[i].family == family)
+			VEC_PUSH(arena, &elements, words(arena, s->subnets.at[i]));
+	return elements;
 }
 
-static void render_subnet_targets(Buf *buf, const Senders *s)
+/* None without elements. */
+static void render_ranges(Buf *buf, const char *name, const char *type, Texts elements)
 {
-	const char *separator = "{ ";
-
-	if (!has_subnets(s, FAMILY_IPV6))
+	if (elements.n == 0)
 		return;
-	buf_add(buf, "\tset subnet_targets {\n\t\ttypeof " TARGET
-		     "\n\t\tflags interval\n\t\telements = ");
-	for (size_t i = 0; i < s->subnets.n; i++) {
-		if (s->subnets.at[i].family != FAMILY_IPV6)
-			continue;
-		buf_printf(buf, "%s%s", separator, target_range_text(buf->arena, s->subnets.at[i]));
-		separator = ", ";
-	}
-	buf_add(buf, " }\n\t}\n");
+	buf_printf(buf, "\tset %s {\n\t\t%s\n\t\tflags interval\n\t\telements = ", name, type);
+	render_elements(buf, &elements);
+	buf_add(buf, "\n\t}\n");
 }
 
-static void render_subnets(Buf *buf, const Senders *s, Family family)
+static void render_all_ranges(Buf *buf, const Senders *s, Side side)
 {
-	char text[RANGE_TEXT_SIZE];
-	const char *separator = "{ ";
+	Arena *arena = buf->arena;
 
-	if (!has_subnets(s, family))
+	render_ranges(buf, "blocks4", "type iface_index . ipv4_addr",
+		list_blocks(arena, s, FAMILY_IPV4, address_range_text));
+	render_ranges(buf, "subnets4", "type ipv4_addr",
+		list_subnets(arena, s, FAMILY_IPV4, address_range_text));
+	render_ranges(buf, "blocks6", "type iface_index . ipv6_addr",
+		list_blocks(arena, s, FAMILY_IPV6, address_range_text));
+	render_ranges(buf, "subnets6", "type ipv6_addr",
+		list_subnets(arena, s, FAMILY_IPV6, address_range_text));
+	if (side != SIDE_BRIDGE)
 		return;
-	buf_printf(buf, "\tset subnets%d {\n\t\ttype %s\n\t\tflags interval\n\t\telements = ",
-		family == FAMILY_IPV4 ? 4 : 6, family == FAMILY_IPV4 ? "ipv4_addr" : "ipv6_addr");
-	for (size_t i = 0; i < s->subnets.n; i++) {
-		if (s->subnets.at[i].family != family)
-			continue;
-		buf_printf(buf, "%s%s", separator, range_text(s->subnets.at[i], text));
-		separator = ", ";
-	}
-	buf_add(buf, " }\n\t}\n");
+	render_ranges(buf, "block_targets", "typeof iif . " TARGET,
+		list_blocks(arena, s, FAMILY_IPV6, target_range_text));
+	render_ranges(buf, "subnet_targets", "typeof " TARGET,
+		list_subnets(arena, s, FAMILY_IPV6, target_range_text));
 }
 
 /* An anonymous set: the kernel looks it up fast, and one of a single element is a comparison. */
@@ -551,14 +537,7 @@ static const char *render_side(
 	buf_printf(&buf, "table %s {\n", table_name(arena, s->table, side));
 	for (size_t i = 0; i < sets->n; i++)
 		render_side_set(&buf, &sets->at[i], has_elements);
-	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
-		render_blocks(&buf, s, f);
-		render_subnets(&buf, s, f);
-	}
-	if (side == SIDE_BRIDGE) {
-		render_block_targets(&buf, s);
-		render_subnet_targets(&buf, s);
-	}
+	render_all_ranges(&buf, s, side);
 	render_refuse(&buf, s);
 	if (side == SIDE_INET) {
 		render_inet_other(&buf, s);
