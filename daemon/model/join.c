@@ -12,8 +12,8 @@ static Join *next_of_name(const NamespaceIndex *namespace, const char *name, siz
 	uint32_t hash;
 	const Join *join;
 
-	if (hash_table_count(namespace->joins) ==
-		0) /* nearly always: the name need not be hashed */
+	/* nearly always: the name need not be hashed */
+	if (hash_table_count(namespace->joins) == 0)
 		return NULL;
 	hash = hash_text(HASH_START, name);
 	while ((join = hash_table_find(namespace->joins, hash, cursor)))

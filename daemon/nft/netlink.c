@@ -90,7 +90,22 @@ uint32_t netlink_libnftables_port(const Netlink *netlink)
 	return 0;
 }
 
-/* ---- Generation number ---- */
+/* ---- Short questions ---- */
+/* Sends the request, and gives the one answer to on_answer. 0 or -errno, also the kernel's own. */
+static int ask(Netlink *netlink, const struct nlmsghdr *request, mnl_cb_t on_answer, void *context)
+{
+	char buffer[8192];
+	ssize_t got;
+
+	if (mnl_socket_sendto(netlink->socket, request, request->nlmsg_len) < 0)
+		return -errno;
+	got = mnl_socket_recvfrom(netlink->socket, buffer, sizeof(buffer));
+	if (got < 0 || mnl_cb_run(buffer, (size_t)got, request->nlmsg_seq, netlink_port(netlink),
+			       on_answer, context) < 0)
+		return -errno;
+	return 0;
+}
+
 static int on_generation(const struct nlmsghdr *header, void *context)
 {
 	const struct nlattr *attribute;
@@ -105,23 +120,17 @@ static int on_generation(const struct nlmsghdr *header, void *context)
 
 int netlink_read_generation(Netlink *netlink, uint32_t *ret_generation)
 {
-	char buffer[8192];
-	uint32_t sequence = netlink->sequence++, generation = 0;
-	struct nlmsghdr *header =
-		nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETGEN, AF_UNSPEC, 0, sequence);
-	ssize_t got;
+	char buffer[256];
+	uint32_t generation = 0;
+	int r = ask(netlink,
+		nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETGEN, AF_UNSPEC, 0, netlink->sequence++),
+		on_generation, &generation);
 
-	if (mnl_socket_sendto(netlink->socket, header, header->nlmsg_len) < 0)
-		return -errno;
-	got = mnl_socket_recvfrom(netlink->socket, buffer, sizeof(buffer));
-	if (got < 0 || mnl_cb_run(buffer, (size_t)got, sequence, netlink_port(netlink),
-			       on_generation, &generation) < 0)
-		return -errno;
-	*ret_generation = generation;
-	return 0;
+	if (r == 0)
+		*ret_generation = generation;
+	return r;
 }
 
-/* ---- A table's handle ---- */
 static int on_table(const struct nlmsghdr *header, void *context)
 {
 	struct nftnl_table *table = nftnl_table_alloc();
@@ -137,22 +146,15 @@ static int on_table(const struct nlmsghdr *header, void *context)
 int netlink_read_handle(Netlink *netlink, const BaseOptions *base, uint64_t *ret_handle)
 {
 	char buffer[4096] = {};
-	uint32_t sequence = netlink->sequence++;
 	uint64_t handle = 0;
-	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(
-		buffer, NFT_MSG_GETTABLE, netlink_table_family(base), 0, sequence);
-	ssize_t got;
+	struct nlmsghdr *request = nftnl_nlmsg_build_hdr(
+		buffer, NFT_MSG_GETTABLE, netlink_table_family(base), 0, netlink->sequence++);
+	int r;
 
-	mnl_attr_put_strz(header, NFTA_TABLE_NAME, base->table);
-	if (mnl_socket_sendto(netlink->socket, header, header->nlmsg_len) < 0)
-		return -errno;
-	got = mnl_socket_recvfrom(netlink->socket, buffer, sizeof(buffer));
-	if (got < 0)
-		return -errno;
-	if (mnl_cb_run(buffer, (size_t)got, sequence, netlink_port(netlink), on_table, &handle) <
-			0 &&
-		errno != ENOENT)
-		return -errno;
+	mnl_attr_put_strz(request, NFTA_TABLE_NAME, base->table);
+	r = ask(netlink, request, on_table, &handle);
+	if (r < 0 && r != -ENOENT)
+		return r;
 	*ret_handle = handle;
 	return 0;
 }
