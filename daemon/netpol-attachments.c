@@ -36,7 +36,6 @@
 
 #define FROM_DEFAULT "/var/lib/cni/results"
 #define TO_DEFAULT "/run/netpol-attachments"
-#define TEMP_NAME ".new" /* hidden: netpold does not read it */
 #define ALIVE_MS 10000
 #define ALIVE_PROMISE "30\n" /* seconds */
 #define CHECK_MS 1000
@@ -108,21 +107,14 @@ static char *read_record(Copier *c, const char *name, struct stat *ret_stat, siz
 	return text;
 }
 
-/*
- * The file `name` below the copies gets this text, by rename. times: of access and modification;
- * NULL: now. 0, or -1 with errno.
- */
-static int replace_file(const Copier *c, const char *temp, const char *name, const char *text,
-	const struct timespec *times)
+/* The file below the copies gets this text. modified: its time; NULL: now. False: with errno. */
+static bool replace_file(
+	const Copier *c, const char *name, const char *text, const struct timespec *modified)
 {
-	int fd =
-		openat(c->to_fd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	bool is_written = fd >= 0 && source_file_write(fd, text, strlen(text)) == 0 &&
-			  (!times || futimens(fd, times) == 0);
+	int r = source_file_replace(c->to_fd, name, text, strlen(text), modified);
 
-	if (fd >= 0)
-		close(fd);
-	return is_written ? renameat(c->to_fd, temp, c->to_fd, name) : -1;
+	errno = -r;
+	return r == 0;
 }
 
 /* Each copy that is replaced is an event for netpold. */
@@ -149,9 +141,7 @@ static bool is_copied(Copier *c, const char *name, const char *text, const struc
 /* With the record's time, by which netpold knows which of two is the later one. */
 static void put_copy(Copier *c, const char *name, const char *text, const struct stat *st)
 {
-	const struct timespec times[] = {st->st_mtim, st->st_mtim};
-
-	if (!is_copied(c, name, text, st) && replace_file(c, TEMP_NAME, name, text, times) < 0)
+	if (!is_copied(c, name, text, st) && !replace_file(c, name, text, &st->st_mtim))
 		fail(c, "cannot be copied", name);
 }
 
@@ -355,7 +345,7 @@ static void tell(Copier *c)
 		fprintf(stderr, "netpol-attachments: %s\n", c->trouble);
 	if (mkdirat(c->to_fd, ".alive", 0755) < 0 && errno != EEXIST)
 		complain("cannot be made", ".alive");
-	else if (replace_file(c, ".alive/" TEMP_NAME, ".alive/records", text, NULL) < 0)
+	else if (!replace_file(c, ".alive/records", text, NULL))
 		complain("cannot be written", ".alive/records");
 	memcpy(c->told, c->trouble, sizeof(c->told));
 	c->told_at = now;

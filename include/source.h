@@ -47,12 +47,13 @@ typedef struct SourceFile {
 /* Writes all of it to an open file, however often write() takes a part. 0 or -errno. */
 int source_file_write(int fd, const char *text, size_t n);
 /*
- * Writes n bytes to the file of this name in a directory (a descriptor), through the temp file
- * ".new", which is renamed: a reader sees the old file or the new one, complete. Everybody may read
- * it, whatever the umask is. modified_s: its time, since 1970; 0: now. 0 or -errno.
+ * Writes n bytes to a file, through the temp file ".new" beside it, which is renamed: a reader sees
+ * the old file or the new one, complete. The temp file's name is hidden, so that who reads the
+ * directory ignores it. Everybody may read the file, whatever the umask is. The path is relative to
+ * the directory, a descriptor or AT_FDCWD. modified: the file's time; NULL: now. 0 or -errno.
  */
-int source_file_replace(
-	int directory, const char *name, const char *text, size_t n, int64_t modified_s);
+int source_file_replace(int directory, const char *path, const char *text, size_t n,
+	const struct timespec *modified);
 /*
  * Reads a whole file of at most so many bytes into the arena, NUL-terminated. Returns 0 or -errno:
  * -EINVAL: it is no regular file; -EFBIG.

@@ -294,7 +294,7 @@ static int write_file(Files *files, ApiKind kind, StoreFile *file, bool can_wait
 	} else {
 		text = file_text(arena, kind, &objects, &n);
 		if (!has_content(folder, file->name, text, n)) {
-			r = source_file_replace(folder, file->name, text, n, 0);
+			r = source_file_replace(folder, file->name, text, n, NULL);
 			*n_written += r == 0;
 		}
 	}

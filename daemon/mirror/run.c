@@ -131,13 +131,11 @@ static MirrorStatus status_now(const Mirror *m)
 /* modified_at: the file's time; 0: now. 0 or -errno. */
 static int write_text(const char *folder, const char *name, const char *text, int64_t modified_at)
 {
-	int r, fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	ARENA_CLEANUP Arena *arena = arena_new();
+	const struct timespec modified = {.tv_sec = modified_at};
 
-	if (fd < 0)
-		return -errno;
-	r = source_file_replace(fd, name, text, strlen(text), modified_at);
-	close(fd);
-	return r;
+	return source_file_replace(AT_FDCWD, arena_printf(arena, "%s/%s", folder, name), text,
+		strlen(text), modified_at ? &modified : NULL);
 }
 
 /* As old as what the server said last of the kind that is silent longest: see docs/service.md. */

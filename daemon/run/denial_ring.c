@@ -2,8 +2,8 @@
 /* The last refused flows, as a file. See denial_ring.h. */
 #include "denial_ring.h"
 #include "log.h"
-#include "replace_file.h"
 #include "timer.h"
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,16 +37,16 @@ static void write_file(void *context)
 {
 	DenialRing *ring = context;
 	ARENA_CLEANUP Arena *arena = arena_new();
+	const char *path = arena_printf(arena, "%s/" RUN_DENIED_FILE, ring->runtime);
 	Buf buf = {.arena = arena};
 	uint64_t start = clock_usec();
 	int r;
 
 	for (uint64_t i = ring->first; i < ring->next; i++)
 		buf_printf(&buf, "%s\n", *slot(ring, i));
-	r = replace_file(ring->runtime, RUN_DENIED_FILE, buf_text(&buf), buf.n);
+	r = source_file_replace(AT_FDCWD, path, buf_text(&buf), buf.n, NULL);
 	if (r < 0 && r != ring->error)
-		log_line(LOG_WARNING, "denied", "cannot write %s/" RUN_DENIED_FILE ": %s",
-			ring->runtime, strerror(-r));
+		log_line(LOG_WARNING, "denied", "cannot write %s: %s", path, strerror(-r));
 	ring->error = r;
 	ring->written_usec = clock_usec();
 	ring->took_usec = ring->written_usec - start;

@@ -3,9 +3,9 @@
 #include "reporter.h"
 #include "log.h"
 #include "notify.h"
-#include "replace_file.h"
 #include "timer.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
@@ -37,15 +37,16 @@ static bool is_written(char **written, const char *text)
 
 static void write_file(const Reporter *reporter, const char *name, const char *text)
 {
+	ARENA_CLEANUP Arena *arena = arena_new();
 	const char *runtime = reporter->settings->runtime;
+	const char *path = arena_printf(arena, "%s/%s", runtime, name);
 	int r;
 
 	if (mkdir(runtime, 0755) < 0 && errno != EEXIST)
 		log_line(LOG_WARNING, "status", "cannot create %s: %s", runtime, strerror(errno));
-	r = replace_file(runtime, name, text, strlen(text));
+	r = source_file_replace(AT_FDCWD, path, text, strlen(text), NULL);
 	if (r < 0)
-		log_line(LOG_WARNING, "status", "cannot write %s/%s: %s", runtime, name,
-			strerror(-r));
+		log_line(LOG_WARNING, "status", "cannot write %s: %s", path, strerror(-r));
 }
 
 /* The metrics change more often than the status: they have what was refused. */

@@ -114,22 +114,24 @@ int source_file_write(int fd, const char *text, size_t n)
 	return 0;
 }
 
-int source_file_replace(
-	int directory, const char *name, const char *text, size_t n, int64_t modified_s)
+int source_file_replace(int directory, const char *path, const char *text, size_t n,
+	const struct timespec *modified)
 {
-	static const char temp[] = ".new"; /* hidden: who reads the directory ignores it */
-	const struct timespec times[] = {{modified_s, 0}, {modified_s, 0}};
-	int r, fd = openat(directory, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-		       0644);
+	const char *slash = strrchr(path, '/');
+	int n_folder = slash ? (int)(slash - path) + 1 : 0, r, fd;
+	char temp[PATH_MAX];
 
+	if (snprintf(temp, sizeof(temp), "%.*s.new", n_folder, path) >= (int)sizeof(temp))
+		return -ENAMETOOLONG;
+	fd = openat(directory, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return -errno;
 	r = fchmod(fd, 0644) < 0 ? -errno : source_file_write(fd, text, n);
-	if (r == 0 && modified_s && futimens(fd, times) < 0)
+	if (r == 0 && modified && futimens(fd, (struct timespec[]){*modified, *modified}) < 0)
 		r = -errno;
 	if (close(fd) < 0 && r == 0)
 		r = -errno;
-	if (r == 0 && renameat(directory, temp, directory, name) < 0)
+	if (r == 0 && renameat(directory, temp, directory, path) < 0)
 		r = -errno;
 	return r;
 }
