@@ -1,21 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The tables of the sender check in the kernel: written as nft text, counters read by netlink. */
+/* The tables of the sender check in the kernel. Written as nft text as a whole, by netlink where
+ * only elements change; counters are read by netlink. */
 #include "element_dump.h"
 #include "kernel.h"
 #include "senders_table.h"
 #include <errno.h>
+#include <string.h>
+
+static int send_changes(Nft *nft, Arena *scratch, const KeyChanges *changes)
+{
+	TransactionResult sent = {};
+	int r = transaction_send_keys(nft->netlink, scratch, changes, &sent);
+
+	nft->commits += sent.is_sent;
+	return r < 0 ? kernel_refuse(nft, "senders", strerror(-r)) : 0;
+}
 
 int nft_senders_apply(Nft *nft, const char *table, const Senders *old, const Senders *senders)
 {
-	ARENA_CLEANUP Arena *arena = arena_new();
-	const char *text = NULL;
+	ARENA_CLEANUP Arena *scratch = arena_new();
+	KeyChanges changes;
 
-	if (old && senders)
-		text = senders_table_difference(arena, old, senders);
-	if (!text)
-		text = senders ? senders_table_render(arena, senders)
-			       : senders_table_removal(arena, table);
-	return kernel_run(nft, "senders", text);
+	if (old && senders && senders_table_difference(scratch, old, senders, &changes))
+		return send_changes(nft, scratch, &changes);
+	return kernel_run(nft, "senders",
+		senders ? senders_table_render(scratch, senders)
+			: senders_table_removal(scratch, table));
 }
 
 bool nft_senders_take_notice(Nft *nft)

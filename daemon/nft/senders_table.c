@@ -3,13 +3,8 @@
 #include "senders_table.h"
 #include "denial_rules.h"
 #include "render.h"
+#include "senders_sets.h"
 #include <assert.h>
-#include <stdlib.h>
-#include <string.h>
-
-/* Which of the two tables. */
-typedef enum Side { SIDE_INET, SIDE_BRIDGE, SIDE_N } Side;
-static const char *const SIDE_FAMILY[SIDE_N] = {"inet", "bridge"};
 
 /* Where no bridge leads to pods, other programs' bridges are left alone. */
 static bool has_side(const Senders *s, Side side)
@@ -19,178 +14,8 @@ static bool has_side(const Senders *s, Side side)
 
 static const char *table_name(Arena *arena, const char *table, Side side)
 {
-	return arena_printf(
-		arena, "%s %s", SIDE_FAMILY[side], object_name_table(arena, table, TABLE_SENDERS));
-}
-
-/* ---- Sets ---- */
-static void add_interfaces(Arena *arena, const Interfaces *interfaces, Texts *texts)
-{
-	for (size_t i = 0; i < interfaces->n; i++)
-		VEC_PUSH(arena, texts, arena_printf(arena, "%u", interfaces->at[i]));
-}
-
-static void add_addresses(Arena *arena, const Addresses *addresses, Family family, Texts *texts)
-{
-	char text[ADDRESS_TEXT_SIZE];
-
-	for (size_t i = 0; i < addresses->n; i++)
-		if (addresses->at[i].family == family)
-			VEC_PUSH(arena, texts,
-				arena_strdup(arena, address_text(addresses->at[i], text)));
-}
-
-static void add_senders(Arena *arena, const Senders *s, Family family, Texts *texts)
-{
-	char text[ADDRESS_TEXT_SIZE];
-
-	for (size_t i = 0; i < s->senders.n; i++)
-		if (s->senders.at[i].address.family == family)
-			VEC_PUSH(arena, texts,
-				arena_printf(arena, "%u . %s", s->senders.at[i].port,
-					address_text(s->senders.at[i].address, text)));
-}
-
-/* nft has no keyword for the target of a neighbour advertisement: it is raw payload, a number. */
-static const char *target_text(Arena *arena, Address address)
-{
-	return arena_printf(arena, "0x%016llx%016llx", (unsigned long long)(address.value >> 64),
-		(unsigned long long)address.value);
-}
-
-static void add_targets(Arena *arena, const Senders *s, Texts *texts)
-{
-	for (size_t i = 0; i < s->senders.n; i++)
-		if (s->senders.at[i].address.family == FAMILY_IPV6)
-			VEC_PUSH(arena, texts,
-				arena_printf(arena, "%u . %s", s->senders.at[i].port,
-					target_text(arena, s->senders.at[i].address)));
-}
-
-static void add_targets_of(Arena *arena, const Addresses *addresses, Texts *texts)
-{
-	for (size_t i = 0; i < addresses->n; i++)
-		if (addresses->at[i].family == FAMILY_IPV6)
-			VEC_PUSH(arena, texts, target_text(arena, addresses->at[i]));
-}
-
-typedef struct SideSet {
-	const char *name, *type;
-	bool is_sized;
-	Texts elements;
-} SideSet;
-
-typedef VEC(SideSet) SideSets;
-
-#define SET_SIZE_MIN 1024
-
-/* A raw payload needs `typeof` in place of `type`. */
-#define TARGET "@th,64,128"
-
-static void list_sets_of_pods(Arena *arena, const Senders *s, SideSets *sets)
-{
-	static const char *const type[FAMILY_N] = {"ipv4_addr", "ipv6_addr"};
-
-	for (Family f = FAMILY_IPV4; f < FAMILY_N; f++) {
-		int n = f == FAMILY_IPV4 ? 4 : 6;
-		SideSet senders = {.name = arena_printf(arena, "senders%d", n),
-			.type = arena_printf(arena, "type iface_index . %s", type[f]),
-			.is_sized = true};
-		SideSet owned = {.name = arena_printf(arena, "owned%d", n),
-			.type = arena_printf(arena, "type %s", type[f])};
-		SideSet unplaced = {
-			.name = arena_printf(arena, "unplaced%d", n), .type = owned.type};
-
-		add_senders(arena, s, f, &senders.elements);
-		add_addresses(arena, &s->owned, f, &owned.elements);
-		add_addresses(arena, &s->unplaced, f, &unplaced.elements);
-		VEC_PUSH(arena, sets, senders);
-		VEC_PUSH(arena, sets, owned);
-		VEC_PUSH(arena, sets, unplaced);
-	}
-}
-
-static void list_gateways(Arena *arena, const Senders *s, SideSets *sets)
-{
-	SideSet gateways4 = {.name = "gateways4", .type = "type ipv4_addr"},
-		gateways6 = {.name = "gateways6", .type = "type ipv6_addr"};
-
-	add_addresses(arena, &s->gateways, FAMILY_IPV4, &gateways4.elements);
-	add_addresses(arena, &s->gateways, FAMILY_IPV6, &gateways6.elements);
-	VEC_PUSH(arena, sets, gateways4);
-	VEC_PUSH(arena, sets, gateways6);
-}
-
-static void list_interfaces(
-	Arena *arena, const char *name, const Interfaces *interfaces, SideSets *sets)
-{
-	SideSet set = {.name = name, .type = "type iface_index"};
-
-	add_interfaces(arena, interfaces, &set.elements);
-	VEC_PUSH(arena, sets, set);
-}
-
-/* All sets whose elements change with the pods; always all of them, in this order. */
-static SideSets list_sets(Arena *arena, const Senders *s, Side side)
-{
-	SideSets sets = {};
-
-	list_sets_of_pods(arena, s, &sets);
-	list_interfaces(arena, "free", &s->free, &sets);
-	if (side == SIDE_INET) {
-		list_interfaces(arena, "uplinks", &s->uplinks, &sets);
-	} else {
-		SideSet targets = {.name = "targets", .type = "typeof iif . " TARGET};
-		SideSet owned = {.name = "owned_targets", .type = "typeof " TARGET};
-		SideSet unplaced = {.name = "unplaced_targets", .type = owned.type};
-
-		add_targets(arena, s, &targets.elements);
-		add_targets_of(arena, &s->owned, &owned.elements);
-		add_targets_of(arena, &s->gateways, &owned.elements);
-		add_targets_of(arena, &s->unplaced, &unplaced.elements);
-		list_gateways(arena, s, &sets);
-		list_interfaces(arena, "known", &s->known, &sets);
-		list_interfaces(arena, "outside", &s->outside, &sets);
-		VEC_PUSH(arena, &sets, targets);
-		VEC_PUSH(arena, &sets, owned);
-		VEC_PUSH(arena, &sets, unplaced);
-	}
-	for (size_t i = 0; i < sets.n; i++)
-		if (sets.at[i].elements.n)
-			qsort(sets.at[i].elements.at, sets.at[i].elements.n, sizeof(const char *),
-				text_compare_p);
-	return sets;
-}
-
-static void render_elements(Buf *buf, const Texts *elements)
-{
-	for (size_t i = 0; i < elements->n; i++)
-		buf_printf(buf, "%s%s", i ? ", " : "{ ", elements->at[i]);
-	buf_add(buf, " }");
-}
-
-/* A set of a declared size costs a packet less. It has room for some more, or each new pod would
- * change the rules: a change of elements alone deletes before it adds. */
-static size_t size_of(const SideSet *set)
-{
-	size_t size = SET_SIZE_MIN;
-
-	while (size < 2 * (size_t)set->elements.n)
-		size *= 2;
-	return size;
-}
-
-static void render_side_set(Buf *buf, const SideSet *set, bool has_elements)
-{
-	buf_printf(buf, "\tset %s {\n\t\t%s\n", set->name, set->type);
-	if (set->is_sized)
-		buf_printf(buf, "\t\tsize %zu\n", size_of(set));
-	if (has_elements && set->elements.n) {
-		buf_add(buf, "\t\telements = ");
-		render_elements(buf, &set->elements);
-		buf_add(buf, "\n");
-	}
-	buf_add(buf, "\t}\n");
+	return arena_printf(arena, "%s %s", side == SIDE_INET ? "inet" : "bridge",
+		object_name_table(arena, table, TABLE_SENDERS));
 }
 
 /* ---- Ranges: sets that change with the rules ---- */
@@ -199,8 +24,9 @@ static const char *target_range_text(Arena *arena, Range range)
 	Address first = {range.first, FAMILY_IPV6}, last = {range.last, FAMILY_IPV6};
 
 	if (range.first == range.last)
-		return target_text(arena, first);
-	return arena_printf(arena, "%s-%s", target_text(arena, first), target_text(arena, last));
+		return sender_target_text(arena, first);
+	return arena_printf(
+		arena, "%s-%s", sender_target_text(arena, first), sender_target_text(arena, last));
 }
 
 static bool has_blocks(const Senders *s, Family family)
@@ -260,7 +86,7 @@ static void render_ranges(Buf *buf, const char *name, const char *type, Texts el
 	if (elements.n == 0)
 		return;
 	buf_printf(buf, "\tset %s {\n\t\t%s\n\t\tflags interval\n\t\telements = ", name, type);
-	render_elements(buf, &elements);
+	sender_elements_render(buf, &elements);
 	buf_add(buf, "\n\t}\n");
 }
 
@@ -278,9 +104,9 @@ static void render_all_ranges(Buf *buf, const Senders *s, Side side)
 		list_subnets(arena, s, FAMILY_IPV6, address_range_text));
 	if (side != SIDE_BRIDGE)
 		return;
-	render_ranges(buf, "block_targets", "typeof iif . " TARGET,
+	render_ranges(buf, "block_targets", "typeof iif . " SENDER_TARGET,
 		list_blocks(arena, s, FAMILY_IPV6, target_range_text));
-	render_ranges(buf, "subnet_targets", "typeof " TARGET,
+	render_ranges(buf, "subnet_targets", "typeof " SENDER_TARGET,
 		list_subnets(arena, s, FAMILY_IPV6, target_range_text));
 }
 
@@ -475,15 +301,15 @@ static void render_advertisements(Buf *buf, const Senders *s)
 	buf_add(buf, "\tchain advertisements {\n\t\tiif @free return\n\t\tiif @outside return\n"
 		     "\t\tmeta iifkind != \"veth\" return\n"
 		     "\t\t" ROUTER " goto refuse\n"
-		     "\t\tiif . " TARGET " @targets return\n");
+		     "\t\tiif . " SENDER_TARGET " @targets return\n");
 	if (has_blocks(s, FAMILY_IPV6))
-		buf_add(buf, "\t\tiif . " TARGET " @block_targets return\n");
-	buf_add(buf, "\t\t" TARGET " @owned_targets goto refuse\n"
+		buf_add(buf, "\t\tiif . " SENDER_TARGET " @block_targets return\n");
+	buf_add(buf, "\t\t" SENDER_TARGET " @owned_targets goto refuse\n"
 		     "\t\t@th,64,32 & 0xffc00000 == 0xfe800000 return\n"
 		     "\t\tiif @known goto refuse\n"
-		     "\t\t" TARGET " @unplaced_targets return\n");
+		     "\t\t" SENDER_TARGET " @unplaced_targets return\n");
 	if (has_subnets(s, FAMILY_IPV6))
-		buf_add(buf, "\t\t" TARGET " @subnet_targets return\n");
+		buf_add(buf, "\t\t" SENDER_TARGET " @subnet_targets return\n");
 	buf_add(buf, "\t\tgoto refuse\n\t}\n");
 }
 
@@ -530,13 +356,13 @@ static void render_arp(Buf *buf, const Senders *s)
 /* ---- Whole tables ---- */
 /* sets: those of the side. */
 static const char *render_side(
-	Arena *arena, const Senders *s, Side side, const SideSets *sets, bool has_elements)
+	Arena *arena, const Senders *s, Side side, const SenderSets *sets, bool has_elements)
 {
 	Buf buf = {.arena = arena};
 
 	buf_printf(&buf, "table %s {\n", table_name(arena, s->table, side));
 	for (size_t i = 0; i < sets->n; i++)
-		render_side_set(&buf, &sets->at[i], has_elements);
+		sender_set_render(&buf, &sets->at[i], has_elements);
 	render_all_ranges(&buf, s, side);
 	render_refuse(&buf, s);
 	if (side == SIDE_INET) {
@@ -574,68 +400,48 @@ const char *senders_table_render(Arena *arena, const Senders *s)
 
 	buf_add(&buf, senders_table_removal(arena, s->table));
 	for (Side side = SIDE_INET; side < SIDE_N; side++) {
-		SideSets sets;
+		SenderSets sets;
 
 		if (!has_side(s, side))
 			continue;
-		sets = list_sets(arena, s, side);
+		sets = sender_sets_list(arena, s, side);
 		buf_add(&buf, render_side(arena, s, side, &sets, true));
 	}
 	return buf_text(&buf);
 }
 
 /* ---- Differences ---- */
-static void find_changes(
-	Arena *arena, const Texts *before, const Texts *after, Texts *ret_gone, Texts *ret_come)
+static bool are_rules_equal(Arena *arena, const Senders *a, const Senders *b, Side side,
+	const SenderSets *sets_of_a, const SenderSets *sets_of_b)
 {
-	Merge walk = {.compare = text_compare_p, .size = sizeof(const char *)};
-
-	merge_start(&walk, before->at, before->n, after->at, after->n);
-	while (merge_next(&walk))
-		if (!walk.right)
-			VEC_PUSH(arena, ret_gone, *(const char *const *)walk.left);
-		else if (!walk.left)
-			VEC_PUSH(arena, ret_come, *(const char *const *)walk.right);
+	return text_is_equal(render_side(arena, a, side, sets_of_a, false),
+		render_side(arena, b, side, sets_of_b, false));
 }
 
-static void render_change(
-	Buf *buf, const char *verb, const char *table, const char *set, const Texts *elements)
+bool senders_table_difference(
+	Arena *arena, const Senders *old, const Senders *new, KeyChanges *ret_changes)
 {
-	if (elements->n == 0)
-		return;
-	buf_printf(buf, "%s element %s %s ", verb, table, set);
-	render_elements(buf, elements);
-	buf_add(buf, "\n");
-}
-
-const char *senders_table_difference(Arena *arena, const Senders *old, const Senders *new)
-{
-	Buf buf = {.arena = arena};
+	KeyChanges changes = {};
 
 	if (!text_is_equal(old->table, new->table))
-		return NULL;
+		return false;
 	for (Side side = SIDE_INET; side < SIDE_N; side++) {
-		SideSets before, after;
-		const char *table = table_name(arena, new->table, side);
+		SenderSets before, after;
+		BaseOptions *base;
 
 		if (has_side(old, side) != has_side(new, side))
-			return NULL;
+			return false;
 		if (!has_side(new, side))
 			continue;
-		before = list_sets(arena, old, side);
-		after = list_sets(arena, new, side);
-		if (!text_is_equal(render_side(arena, old, side, &before, false),
-			    render_side(arena, new, side, &after, false)))
-			return NULL;
-		assert(before.n == after.n);
-		for (size_t i = 0; i < before.n; i++) {
-			Texts gone = {}, come = {};
-
-			find_changes(
-				arena, &before.at[i].elements, &after.at[i].elements, &gone, &come);
-			render_change(&buf, "delete", table, before.at[i].name, &gone);
-			render_change(&buf, "add", table, before.at[i].name, &come);
-		}
+		before = sender_sets_list(arena, old, side);
+		after = sender_sets_list(arena, new, side);
+		if (!are_rules_equal(arena, old, new, side, &before, &after))
+			return false;
+		base = arena_alloc(arena, sizeof(*base));
+		*base = (BaseOptions){.table = object_name_table(arena, new->table, TABLE_SENDERS),
+			.kind = side == SIDE_INET ? TABLE_INET : TABLE_BRIDGE};
+		sender_sets_compare(arena, base, &before, &after, &changes);
 	}
-	return buf_text(&buf);
+	*ret_changes = changes;
+	return true;
 }

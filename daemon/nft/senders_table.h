@@ -20,15 +20,17 @@
  * pods are elements of sets. Pure functions; texts are in `arena`.
  */
 #include "senders.h"
+#include "transaction.h"
 
 /* Replaces both tables, whatever there is, in one transaction. There is one for bridges only if a
  * bridge leads to pods. */
 const char *senders_table_render(Arena *arena, const Senders *senders);
 /*
- * From `old`, which the tables hold, to `new`, by elements alone, in one transaction; NULL: the
- * rules differ. "": nothing differs.
+ * From `old`, which the tables hold, to `new`, by elements alone. False: the rules differ, and
+ * *ret_changes is untouched.
  */
-const char *senders_table_difference(Arena *arena, const Senders *old, const Senders *new);
+bool senders_table_difference(
+	Arena *arena, const Senders *old, const Senders *new, KeyChanges *ret_changes);
 /* Deletes both tables, whether they exist or not. `table`: the enforcing table's name. */
 const char *senders_table_removal(Arena *arena, const char *table);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Batches of netlink messages, built and sent. See transaction.h. */
 #include "transaction.h"
-#include "element_key.h"
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
@@ -19,17 +18,11 @@
 
 typedef struct Batch {
 	Netlink *netlink;
-	Buf buf;       /* the messages so far */
-	char *message; /* MESSAGE_SIZE bytes: the message that is being built */
+	Buf buf;	/* the messages so far */
+	size_t n_begin; /* bytes of its BEGIN message */
+	char *message;	/* MESSAGE_SIZE bytes: the message that is being built */
 	unsigned elements;
 } Batch;
-
-static Batch batch_new(Netlink *netlink, Arena *scratch)
-{
-	return (Batch){.netlink = netlink,
-		.buf = {.arena = scratch},
-		.message = arena_alloc(scratch, MESSAGE_SIZE)};
-}
 
 static void batch_add(Batch *batch, const struct nlmsghdr *header)
 {
@@ -51,6 +44,17 @@ static void batch_add_boundary(Batch *batch, uint16_t type)
 		.version = NFNETLINK_V0,
 		.res_id = htons(NFNL_SUBSYS_NFTABLES)};
 	batch_add(batch, header);
+}
+
+static Batch batch_new(Netlink *netlink, Arena *scratch)
+{
+	Batch batch = {.netlink = netlink,
+		.buf = {.arena = scratch},
+		.message = arena_alloc(scratch, MESSAGE_SIZE)};
+
+	batch_add_boundary(&batch, NFNL_MSG_BATCH_BEGIN);
+	batch.n_begin = batch.buf.n;
+	return batch;
 }
 
 /*
@@ -126,6 +130,34 @@ static void add_element_message(
 	batch->elements += (unsigned)(to - from);
 }
 
+static void add_key_message(Batch *batch, const KeyChange *change, size_t from, size_t to)
+{
+	struct nlmsghdr *header = begin_elements(batch, change->base, change->set, change->is_add);
+	struct nlattr *list = mnl_attr_nest_start(header, NFTA_SET_ELEM_LIST_ELEMENTS);
+
+	for (size_t i = from; i < to; i++) {
+		struct nlattr *nest = mnl_attr_nest_start(header, NFTA_LIST_ELEM);
+
+		put_key(header, change->keys.at[i].bytes, change->keys.at[i].n);
+		mnl_attr_nest_end(header, nest);
+	}
+	mnl_attr_nest_end(header, list);
+	batch_add(batch, header);
+	batch->elements += (unsigned)(to - from);
+}
+
+/* Where the message ends that begins with element `i` of `n`. */
+static size_t message_end(size_t i, size_t n)
+{
+	return i + ELEMENTS_PER_MESSAGE < n ? i + ELEMENTS_PER_MESSAGE : n;
+}
+
+static void add_keys(Batch *batch, const KeyChange *change)
+{
+	for (size_t i = 0; i < change->keys.n; i += ELEMENTS_PER_MESSAGE)
+		add_key_message(batch, change, i, message_end(i, change->keys.n));
+}
+
 static void add_element_op(Batch *batch, const Op *op)
 {
 	size_t n = is_about_map(op) ? op->verdicts.n : op->elements.n;
@@ -133,11 +165,8 @@ static void add_element_op(Batch *batch, const Op *op)
 				   ? object_name_map(op->direction, op->family, op->is_standby)
 				   : op->set->name;
 
-	for (size_t i = 0; i < n; i += ELEMENTS_PER_MESSAGE) {
-		size_t end = i + ELEMENTS_PER_MESSAGE < n ? i + ELEMENTS_PER_MESSAGE : n;
-
-		add_element_message(batch, op, name, i, end);
-	}
+	for (size_t i = 0; i < n; i += ELEMENTS_PER_MESSAGE)
+		add_element_message(batch, op, name, i, message_end(i, n));
 }
 
 /*
@@ -223,23 +252,38 @@ static int batch_send(Batch *batch)
 	return read_answers(batch->netlink);
 }
 
+/* Ends the batch and sends it; one without any change is not sent. */
+static int batch_finish(Batch *batch, TransactionResult *ret_result)
+{
+	bool has_changes = batch->buf.n > batch->n_begin;
+	int r = 0;
+
+	if (has_changes) {
+		batch_add_boundary(batch, NFNL_MSG_BATCH_END);
+		r = batch_send(batch);
+	}
+	if (r == 0)
+		*ret_result =
+			(TransactionResult){.is_sent = has_changes, .elements = batch->elements};
+	return r;
+}
+
 int transaction_send_commit(
 	Netlink *netlink, Arena *scratch, const Commit *commit, TransactionResult *ret_result)
 {
 	Batch batch = batch_new(netlink, scratch);
-	size_t empty;
-	int r = 0;
 
-	batch_add_boundary(&batch, NFNL_MSG_BATCH_BEGIN);
-	empty = batch.buf.n;
 	for (size_t i = 0; i < commit->ops.n; i++)
 		add_op(&batch, &commit->ops.at[i]);
-	if (batch.buf.n > empty) {
-		batch_add_boundary(&batch, NFNL_MSG_BATCH_END);
-		r = batch_send(&batch);
-	}
-	if (r == 0)
-		*ret_result = (TransactionResult){
-			.is_sent = batch.buf.n > empty, .elements = batch.elements};
-	return r;
+	return batch_finish(&batch, ret_result);
+}
+
+int transaction_send_keys(
+	Netlink *netlink, Arena *scratch, const KeyChanges *changes, TransactionResult *ret_result)
+{
+	Batch batch = batch_new(netlink, scratch);
+
+	for (size_t i = 0; i < changes->n; i++)
+		add_keys(&batch, &changes->at[i]);
+	return batch_finish(&batch, ret_result);
 }

@@ -7,6 +7,7 @@
 #include "senders.h"
 #include "../../daemon/nft/senders_table.h"
 #include "seed.h"
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -337,6 +338,7 @@ Test(senders, what_is_dropped_is_logged_to_the_group)
 {
 	SenderFacts facts = facts_of(SENDERS_LIFTED);
 	Senders *without, *one, *other;
+	KeyChanges changes;
 	const char *text;
 
 	add_place(add_pod(&facts, "n/a"), "10.0.0.1", SENDER_SURE, 100);
@@ -365,9 +367,11 @@ Test(senders, what_is_dropped_is_logged_to_the_group)
 		cr_assert_not_null(text);
 	}
 	cr_expect_not(senders_are_equal(one, other));
-	cr_expect_null(senders_table_difference(arena, one, other), "the tables are replaced");
-	cr_expect_null(senders_table_difference(arena, without, one));
-	cr_expect_str_eq(senders_table_difference(arena, one, one), "");
+	cr_expect_not(
+		senders_table_difference(arena, one, other, &changes), "the tables are replaced");
+	cr_expect_not(senders_table_difference(arena, without, one, &changes));
+	cr_expect(senders_table_difference(arena, one, one, &changes));
+	cr_expect_eq(changes.n, 0);
 	senders_free(without);
 	senders_free(one);
 	senders_free(other);
@@ -451,6 +455,7 @@ Test(senders, order_does_not_matter_and_invariants_hold, .fini = seed_report)
 {
 	for (unsigned round = 0; round < seed_rounds(2000); round++) {
 		SenderFacts facts;
+		KeyChanges changes;
 		Senders *a, *b;
 
 		state = seed_of_round(1, round);
@@ -461,7 +466,8 @@ Test(senders, order_does_not_matter_and_invariants_hold, .fini = seed_report)
 		reverse_pods(&facts);
 		b = senders_make(&facts);
 		cr_assert(senders_are_equal(a, b));
-		cr_assert_str_empty(senders_table_difference(arena, a, b));
+		cr_assert(senders_table_difference(arena, a, b, &changes));
+		cr_assert_eq(changes.n, 0);
 		cr_assert_str_eq(senders_table_render(arena, a), senders_table_render(arena, b));
 		senders_free(a);
 		senders_free(b);
@@ -502,29 +508,42 @@ static void list_elements(const char *text, Lines *lines)
 	}
 }
 
-/* The same for "add element TABLE SET { ... }" and "delete element ..." */
-static void list_changes(const char *text, const char *verb, Lines *lines)
+/* A key as nft writes the element. What it consists of, its length and the set's name tell. */
+static const char *key_text(const char *set, const SetKey *key)
 {
-	char *copy = arena_strdup(arena, text), *save, *end;
-	size_t n = strlen(verb);
+	bool is_pair = key->n == 8 || key->n == 20;
+	const uint8_t *at = key->bytes + (is_pair ? 4 : 0);
+	uint32_t port, n = key->n - (is_pair ? 4 : 0);
+	char address[INET6_ADDRSTRLEN] = "", target[35] = "0x";
+	const char *text = address;
 
-	for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		char *elements = strchr(line, '{'), *name = line + n + strlen(" element ");
+	memcpy(&port, key->bytes, sizeof(port));
+	if (n == 4 && strchr(set, '4') == NULL)
+		return arena_printf(arena, "%u", port);
+	if (strstr(set, "targets")) {
+		for (size_t i = 0; i < 16; i++)
+			snprintf(target + 2 + 2 * i, 3, "%02x", at[i]);
+		text = target;
+	} else {
+		cr_assert(n == 4 || n == 16);
+		cr_assert_not_null(
+			inet_ntop(n == 4 ? AF_INET : AF_INET6, at, address, sizeof(address)));
+	}
+	return is_pair ? arena_printf(arena, "%u . %s", port, text) : arena_strdup(arena, text);
+}
 
-		cr_assert_not_null(elements);
-		if (strncmp(line, verb, n) != 0)
-			continue;
-		elements[-1] = '\0';
-		elements[strcspn(elements, "}")] = '\0';
-		for (char *one = strtok_r(elements + 1, ",", &end); one;
-			one = strtok_r(NULL, ",", &end)) {
-			char *element = arena_strdup(arena, one + strspn(one, " "));
-			size_t length = strlen(element);
+/* The same of the changes that add, or of those that delete. */
+static void list_changes(const KeyChanges *changes, bool is_add, Lines *lines)
+{
+	for (size_t i = 0; i < changes->n; i++) {
+		const KeyChange *change = &changes->at[i];
 
-			while (length && element[length - 1] == ' ')
-				element[--length] = '\0';
-			VEC_PUSH(arena, lines, arena_printf(arena, "%s %s", name, element));
-		}
+		for (size_t k = 0; change->is_add == is_add && k < change->keys.n; k++)
+			VEC_PUSH(arena, lines,
+				arena_printf(arena, "%s %s %s %s",
+					change->base->kind == TABLE_INET ? "inet" : "bridge",
+					change->base->table, change->set,
+					key_text(change->set, &change->keys.at[k])));
 	}
 }
 
@@ -560,7 +579,7 @@ Test(senders, a_difference_leads_from_one_to_the_other, .fini = seed_report)
 	for (unsigned round = 0; round < rounds; round++) {
 		SenderFacts facts, others;
 		Senders *old, *new;
-		const char *difference;
+		KeyChanges changes;
 		Lines found = {}, wanted = {}, gone = {}, come = {};
 
 		state = seed_of_round(2, round);
@@ -571,13 +590,12 @@ Test(senders, a_difference_leads_from_one_to_the_other, .fini = seed_report)
 		others.allows_tunnels = facts.allows_tunnels;
 		old = senders_make(&facts);
 		new = senders_make(&others);
-		difference = senders_table_difference(arena, old, new);
-		if (difference) {
+		if (senders_table_difference(arena, old, new, &changes)) {
 			n_differences++;
 			list_elements(senders_table_render(arena, old), &found);
 			list_elements(senders_table_render(arena, new), &wanted);
-			list_changes(difference, "delete", &gone);
-			list_changes(difference, "add", &come);
+			list_changes(&changes, false, &gone);
+			list_changes(&changes, true, &come);
 			trim_and_sort(&found);
 			trim_and_sort(&wanted);
 			subtract(&found, &gone);
