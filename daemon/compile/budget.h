@@ -4,10 +4,9 @@
  * budget: which policies are over the budget of their namespace. A few lines of a policy can ask
  * for millions of elements. So the policies of one namespace may ask for a limited number of
  * elements and of rules (CompileBudget). They are taken in the order of their names, the audited
- * ones last, since a trial must not take the rules of a policy that is in force. One that does
- * not fit any more is over the budget. It still isolates its pods, but its rules are left out:
- * nothing is allowed that the whole policy would not allow. What is over the budget follows from
- * policies, pods and namespaces as they are, and not from what was before.
+ * ones last. One that does not fit any more is over the budget. It still isolates its pods, but its
+ * rules are left out: nothing is allowed that the whole policy would not allow. What is over the
+ * budget follows from policies, pods and namespaces as they are, and not from what was before.
  *
  * What is charged: each different selector of the namespace once, with the addresses that it
  * selects, and the comparisons that finding them takes (cost.h); each different list of ranges
@@ -15,10 +14,14 @@
  * on what else there is, and nobody's policy may come over its budget by what another namespace
  * does.
  *
- * Counting takes time itself. So a namespace is *tracked* only if an upper bound (its selectors
- * times the number of addresses) comes near the budget; then its wants are counted, as far as
- * needed, and from then on the counts follow each address that changes. In an ordinary cluster no
- * namespace is tracked.
+ *     cost.h            what one policy asks for, by its text
+ *     budget_bound.h    the estimate: at most so much do the policies of a namespace cost
+ *     budget_wants.h    the count: how many elements that really is, kept from change to change
+ *     budget_charge.h   the decision: which policies fit, one after another
+ *     budget_warn.h     what the operator is told
+ *
+ * Counting takes time itself. So a namespace is *tracked* only if its estimate comes near the
+ * budget; only then it has counts and a charge. In an ordinary cluster no namespace is tracked.
  *
  * In an update, after the address index has its final state:
  *
@@ -30,28 +33,17 @@
  *
  * Private to the module.
  */
-#include "address_index.h"
-#include "set_candidates.h"
-
-typedef struct NamespaceBudget NamespaceBudget;
+#include "budget_bound.h"
+#include "budget_wants.h"
 
 typedef struct Budget {
 	CompileBudget limits;
-	Arena *arena;
-	HashTable *by_namespace;   /* NamespaceBudget, by name: those that have policies */
-	CandidateIndex candidates; /* of the wants of tracked namespaces */
+	HashTable *by_namespace; /* NamespaceBudget, by name: those that have policies */
+	WantCounter counter;
+	PodTotals totals;
 	size_t n_tracked;
-	size_t n_over;	      /* policies */
-	uint64_t evaluation;  /* the number of the last one */
-	size_t max_addresses; /* of a pod, so far */
-	size_t max_ports;
-	/* of the update in progress */
-	Arena *scratch;
-	size_t max_local_pods;
-	IndexedSets batch; /* wants that the next walk over all pods counts */
-	size_t batch_max;  /* at most so many of a namespace */
-	IndexedSets found; /* by the last query */
-	Elements elements; /* a buffer, used again for each address */
+	size_t n_over;	/* policies */
+	Arena *scratch; /* of the update in progress */
 } Budget;
 
 void budget_init(Budget *budget, Arena *arena, const CompileBudget *limits);
@@ -65,8 +57,5 @@ void budget_change_policy(Budget *budget, const char *namespace);
 void budget_end(
 	Budget *budget, const Model *model, const AddressIndex *addresses, Policies *ret_toggled);
 bool budget_is_over(const Budget *budget, const Policy *policy);
-/*
- * An error for each policy that is over the budget, by namespace and name; or a warning for a
- * namespace that is near it.
- */
+/* Says what budget_warn.h says, by the names of namespaces. */
 void budget_warn(const Budget *budget, const Model *model, Diags *diags);

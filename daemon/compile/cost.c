@@ -16,6 +16,11 @@ size_t cost_add(size_t a, size_t b)
 	return __builtin_add_overflow(a, b, &result) ? SIZE_MAX : result;
 }
 
+bool cost_exceeds(size_t n, size_t limit)
+{
+	return limit > 0 && n > limit;
+}
+
 /* ---- One rule ---- */
 static size_t count_peers(const Rule *rule, bool is_pods)
 {
@@ -235,4 +240,14 @@ void cost_list(Arena *arena, const Policy *policy, const Model *model, Wants *re
 	for (Direction d = INGRESS; d < DIRECTION_N; d++)
 		for (size_t i = 0; policy->isolates[d] && i < policy->rules[d].n; i++)
 			list_rule(arena, policy, &policy->rules[d].at[i], d, model, ret_wants);
+}
+
+uint32_t cost_want_hash(const Definition *definition)
+{
+	return hash_text(HASH_START + (uint32_t)definition->kind, definition->key);
+}
+
+bool cost_is_same_want(const Definition *a, const Definition *b)
+{
+	return a->kind == b->kind && text_is_equal(a->key, b->key);
 }

@@ -2,8 +2,8 @@
 #pragma once
 /*
  * cost: what a policy asks for, by its text alone: how many rules its chains get, and what its sets
- * would be. How many elements these sets have depends on the pods: budget counts them. Private to
- * the module.
+ * would be. How many elements these sets have depends on the pods: budget_wants counts them.
+ * Private to the module.
  */
 #include "indexed_set.h"
 
@@ -51,6 +51,11 @@ void cost_count_want(const Want *want, WantCounts *counts);
 /* The comparisons of one pod with the selectors of the definition. */
 size_t cost_comparisons(const Definition *definition);
 
+/* Two wants are the same if their definitions' kind and key are: of such, the hash is equal. */
+uint32_t cost_want_hash(const Definition *definition);
+bool cost_is_same_want(const Definition *a, const Definition *b);
+
 /* a * b, and a + b; SIZE_MAX if the result is larger. */
 size_t cost_multiply(size_t a, size_t b);
 size_t cost_add(size_t a, size_t b);
+bool cost_exceeds(size_t n, size_t limit); /* limit: 0: none */
