@@ -66,3 +66,11 @@ Texts gateways_read(Arena *arena)
 	texts_sort_unique(&names);
 	return names;
 }
+
+bool gateways_have(const Texts *gateways, const char *name)
+{
+	for (size_t i = 0; i < gateways->n; i++)
+		if (strcmp(gateways->at[i], name) == 0)
+			return true;
+	return false;
+}

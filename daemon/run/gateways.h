@@ -9,3 +9,4 @@
 
 /* The names of the interfaces of routes with a gateway, sorted; each once. In the arena. */
 Texts gateways_read(Arena *arena);
+bool gateways_have(const Texts *gateways, const char *name);

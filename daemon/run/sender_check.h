@@ -8,7 +8,15 @@
  *     pods or settings changed    sender_check_update(), called by run.c
  *     an interface changed        a notification: the same, within REFRESH_USEC
  *     somebody changed the tables sender_check_repair(), called by run.c: written again
+ *     the kernel refused          the same again, RETRY_USEC later
  *     the health check            sender_check_count(): counters, the journal once a minute
+ *
+ * This file says when. Its parts, each with a file of its own:
+ *
+ *     sender_facts   at which port each pod is, what it may send  (with pod_bridges, unreached)
+ *     sender_tables  the tables in the kernel
+ *     forged_log     what they have refused, for each pod
+ *     sender_report  all that for the status
  *
  * The tables stay in the kernel when netpold ends. A pod that starts then is at a port that the
  * tables do not know: it may send from unlisted addresses of its bridge, and so has its network.
