@@ -62,7 +62,7 @@ typedef struct Link {
 	unsigned lower;
 	bool is_far;		    /* a veth whose other end is in another network namespace */
 	unsigned far_index;	    /* then: the other end's index, in its namespace */
-	uint8_t mac[LINK_MAC_SIZE]; /* its own; zeros: it has none */
+	uint8_t mac[LINK_MAC_SIZE]; /* its own: another MAC is another link; zeros: it has none */
 } Link;
 
 /* Whether the name has only letters, digits, '-', '_', '.': safe as text in nft's syntax. */
@@ -85,8 +85,6 @@ typedef struct Place {
 	const Link *bridge; /* `route`, if it is a bridge; NULL: it is none */
 	const Link *port;   /* the veth, or the port of the bridge, at which the pod is; NULL: not
 			       known */
-	bool has_mac;	    /* the neighbour table has the pod's MAC, or its namespace told it */
-	uint8_t mac[LINK_MAC_SIZE];
 } Place;
 
 typedef struct Links Links;

@@ -9,8 +9,6 @@
 
 typedef struct FarEnd {
 	unsigned port; /* the index of the end in this namespace */
-	bool has_mac;
-	uint8_t mac[LINK_MAC_SIZE];
 	uint32_t n;
 	Address addresses[];
 } FarEnd;
@@ -134,7 +132,6 @@ static void read_end(FarEnds *ends, Rtnetlink *rtnetlink, const LinkEntry *entry
 	far_ends_forget(ends, entry->link.index);
 	end = memory_alloc(sizeof(*end) + reading.n * sizeof(Address));
 	*end = (FarEnd){.port = entry->link.index, .n = reading.n};
-	end->has_mac = link_read_far_mac(rtnetlink, entry, end->mac);
 	if (end->n)
 		memcpy(end->addresses, reading.addresses, end->n * sizeof(Address));
 	hash_table_add(ends->by_port, hash_port(end->port), end);
@@ -177,8 +174,8 @@ static bool has_address(const FarEnd *end, Address address)
 	return false;
 }
 
-unsigned far_ends_find(const FarEnds *ends, const LinkTable *table, unsigned bridge,
-	Address address, bool *ret_has_mac, uint8_t ret_mac[LINK_MAC_SIZE])
+unsigned far_ends_find(
+	const FarEnds *ends, const LinkTable *table, unsigned bridge, Address address)
 {
 	const FarEnd *end, *found = NULL;
 	size_t cursor = 0;
@@ -192,9 +189,5 @@ unsigned far_ends_find(const FarEnds *ends, const LinkTable *table, unsigned bri
 			return 0;
 		found = end;
 	}
-	if (!found)
-		return 0;
-	*ret_has_mac = found->has_mac;
-	memcpy(ret_mac, found->mac, LINK_MAC_SIZE);
-	return found->port;
+	return found ? found->port : 0;
 }

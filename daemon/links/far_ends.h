@@ -25,7 +25,6 @@ void far_ends_read(FarEnds *ends, Rtnetlink *rtnetlink, const LinkTable *table, 
 	bool (*is_wanted)(const void *context, Address address), const void *context);
 /*
  * The index of the only veth of `bridge` whose other end has the address; 0: none, or several.
- * ret_has_mac: whether *ret_mac is the other end's MAC.
  */
-unsigned far_ends_find(const FarEnds *ends, const LinkTable *table, unsigned bridge,
-	Address address, bool *ret_has_mac, uint8_t ret_mac[LINK_MAC_SIZE]);
+unsigned far_ends_find(
+	const FarEnds *ends, const LinkTable *table, unsigned bridge, Address address);

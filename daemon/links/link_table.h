@@ -34,6 +34,3 @@ bool link_table_contradicts(
 	const LinkTable *table, const struct nlmsghdr *message, unsigned *ret_index);
 bool link_is_same(const Link *a, const Link *b);
 bool link_entry_is_same(const LinkEntry *a, const LinkEntry *b);
-/* The MAC of the other end of a veth that is_far. False: the kernel does not tell. */
-bool link_read_far_mac(
-	Rtnetlink *rtnetlink, const LinkEntry *entry, uint8_t ret_mac[LINK_MAC_SIZE]);

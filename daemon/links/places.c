@@ -9,7 +9,7 @@ typedef struct Located {
 	bool is_port_known;  /* nothing is asked for it */
 	bool is_gone;	     /* its link was deleted, and it was not located since */
 	bool is_configured;  /* how `port` was found */
-	bool has_mac;
+	bool has_mac;	     /* by the neighbour entry: to find the port that has learned it */
 	uint8_t mac[LINK_MAC_SIZE];
 	unsigned route, port; /* indices of links; 0: none */
 	unsigned asked;	      /* the last call that asked for it */
@@ -166,8 +166,7 @@ static void locate_far_ends(
 		Located *entry = list->at[i];
 
 		entry->has_mac = false;
-		entry->port = far_ends_find(places->far_ends, table, entry->route, entry->address,
-			&entry->has_mac, entry->mac);
+		entry->port = far_ends_find(places->far_ends, table, entry->route, entry->address);
 		entry->is_configured = entry->is_port_known = entry->port != 0;
 		if (!entry->port)
 			list->at[n++] = entry;
@@ -219,8 +218,6 @@ static Place place_of(const LinkTable *table, const Located *entry)
 	if (!route)
 		return place;
 	place.route = &route->link;
-	place.has_mac = entry->has_mac;
-	memcpy(place.mac, entry->mac, LINK_MAC_SIZE);
 	if (route->link.kind == LINK_BRIDGE) {
 		place.bridge = &route->link;
 		place.port = port ? &port->link : NULL;

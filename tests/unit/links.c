@@ -265,20 +265,13 @@ Test(links, only_routes_to_an_address_make_it_doubtful)
 /* ---- Pods on a bridge ---- */
 Test(links, an_address_on_a_bridge_is_where_a_veths_other_end_has_it)
 {
-	Place a;
-	uint8_t wanted[] = {2, 0, 0, 0, 0, 0xa};
-
-	after(BRIDGE "ip -n a link set eth0 address 02:00:00:00:00:0a;"
-		     "ip -n a address add 10.1.0.2/16 dev eth0; ip -n a address add fd01::2/64 dev "
+	after(BRIDGE "ip -n a address add 10.1.0.2/16 dev eth0; ip -n a address add fd01::2/64 dev "
 		     "eth0; ip -n b address add 10.1.0.3/16 dev eth0; ip -n b address add "
 		     "10.1.0.4/32 dev lo");
 	EXPECT_PLACE("10.1.0.2", PLACE_CONFIGURED, "br0", "va");
 	EXPECT_PLACE("fd01::2", PLACE_CONFIGURED, "br0", "va");
 	EXPECT_PLACE("10.1.0.3", PLACE_CONFIGURED, "br0", "vb");
 	EXPECT_PLACE("10.1.0.4", PLACE_BRIDGE, "br0", "none");
-	a = locate("10.1.0.2");
-	cr_expect(a.has_mac);
-	cr_expect_eq(memcmp(a.mac, wanted, sizeof(wanted)), 0);
 	/* what is configured later is found when it is asked for */
 	sh("ip -n b address add 10.1.0.5/16 dev eth0");
 	links_read(links);
@@ -327,7 +320,6 @@ Test(links, a_learned_port_is_found_and_followed)
 {
 	after(BRIDGE LEARNED);
 	EXPECT_PLACE("10.1.0.9", PLACE_BRIDGE, "br0", "none");
-	cr_expect(locate("10.1.0.9").has_mac, "the neighbour entry is known already");
 	EXPECT_PLACE("fd01::9", PLACE_BRIDGE, "br0", "none");
 	cr_expect(after(FDB "d0").has_places);
 	EXPECT_PLACE("10.1.0.9", PLACE_LEARNED, "br0", "d0");
