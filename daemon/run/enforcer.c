@@ -25,12 +25,12 @@ Enforcer *enforcer_new(Nft *nft, const char *name, bool is_naive, EnforcerEvents
 {
 	Enforcer *e = MEMORY_NEW(Enforcer);
 
-	assert(events.on_tightened && events.on_changed);
+	assert(events.on_tightened && events.on_changed && events.on_removing);
 	*e = (Enforcer){.nft = nft, .events = events};
-	e->tables[KERNEL_INET] = table_new(nft, TABLE_INET, name, is_naive);
-	e->tables[KERNEL_BRIDGE] = table_new(nft, TABLE_BRIDGE, name, is_naive);
-	for (int t = 0; t < KERNEL_TABLE_N; t++)
-		table_on_removing(e->tables[t], events.on_removing, events.context);
+	e->tables[KERNEL_INET] =
+		table_new(nft, TABLE_INET, name, is_naive, events.on_removing, events.context);
+	e->tables[KERNEL_BRIDGE] =
+		table_new(nft, TABLE_BRIDGE, name, is_naive, events.on_removing, events.context);
 	return e;
 }
 

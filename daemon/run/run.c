@@ -185,8 +185,7 @@ static void on_removing(void *context)
 {
 	Daemon *d = context;
 
-	if (d->denial_counter)
-		denial_counter_read_now(d->denial_counter);
+	denial_counter_read_now(d->denial_counter);
 }
 
 static void on_denied(void *context)

@@ -14,9 +14,9 @@ struct Table {
 	TableKind kind; /* of the family */
 	char *name;
 	bool is_naive;
-	Ruleset *applied;		    /* last; NULL: none */
-	bool is_known;			    /* the kernel holds exactly `applied` */
-	void (*on_removing)(void *context); /* or NULL */
+	Ruleset *applied; /* last; NULL: none */
+	bool is_known;	  /* the kernel holds exactly `applied` */
+	void (*on_removing)(void *context);
 	void *context;
 };
 
@@ -28,13 +28,18 @@ typedef struct Change {
 	TableResult *result;
 } Change;
 
-Table *table_new(Nft *nft, TableKind kind, const char *name, bool is_naive)
+Table *table_new(Nft *nft, TableKind kind, const char *name, bool is_naive,
+	void (*on_removing)(void *context), void *context)
 {
 	Table *table = MEMORY_NEW(Table);
 
 	assert(kind == TABLE_INET || kind == TABLE_BRIDGE);
-	*table = (Table){
-		.nft = nft, .kind = kind, .name = memory_copy_text(name), .is_naive = is_naive};
+	*table = (Table){.nft = nft,
+		.kind = kind,
+		.name = memory_copy_text(name),
+		.is_naive = is_naive,
+		.on_removing = on_removing,
+		.context = context};
 	return table;
 }
 
@@ -46,18 +51,6 @@ Table *table_free(Table *table)
 	free(table->name);
 	free(table);
 	return NULL;
-}
-
-void table_on_removing(Table *table, void (*on_removing)(void *context), void *context)
-{
-	table->on_removing = on_removing;
-	table->context = context;
-}
-
-static void tell_removing(const Table *table)
-{
-	if (table->on_removing)
-		table->on_removing(table->context);
 }
 
 const Ruleset *table_applied(const Table *table)
@@ -85,10 +78,26 @@ bool table_is_as_wanted(const Table *table, const Ruleset *wanted)
 }
 
 /* ---- Plans ---- */
+static bool deletes_table(const Plan *plan)
+{
+	for (size_t i = 0; i < plan->commits.n; i++)
+		for (size_t k = 0; k < plan->commits.at[i].ops.n; k++)
+			if (plan->commits.at[i].ops.at[k].kind == OP_DEL_TABLE)
+				return true;
+	return false;
+}
+
+static int carry_out(const Table *table, const Plan *plan, NftCounts *ret_counts)
+{
+	if (deletes_table(plan))
+		table->on_removing(table->context);
+	return nft_apply(table->nft, plan, ret_counts);
+}
+
 static int apply_plan(const Change *c, const Plan *plan)
 {
 	NftCounts counts = {};
-	int r = nft_apply(c->table->nft, plan, &counts);
+	int r = carry_out(c->table, plan, &counts);
 
 	c->result->may_tighten |= plan->may_tighten;
 	c->result->counts.commits += counts.commits;
@@ -128,9 +137,8 @@ static int remove_fallback(const Change *c)
 	NftCounts counts;
 	Plan plan;
 
-	tell_removing(c->table);
 	plan_remove(c->arena, &fallback, &plan);
-	return nft_apply(c->table->nft, &plan, &counts);
+	return carry_out(c->table, &plan, &counts);
 }
 
 static int adopt(const Change *c, const NftState *state)
@@ -157,7 +165,6 @@ static int replace(const Change *c, const NftState *state)
 	log_line(LOG_WARNING, "replace",
 		"the table in the kernel is not as netpold wrote it (%s): replacing it",
 		state->mismatch ? state->mismatch : "it is missing");
-	tell_removing(c->table);
 	if (state->has_fallback && !state->is_fallback_complete)
 		r = remove_fallback(c);
 	plan_replace(c->arena, c->wanted, &fallback, state->has_table, state->is_fallback_complete,

@@ -46,12 +46,12 @@ typedef struct TableResult {
 
 /*
  * Borrows nft, copies the name. kind: TABLE_INET or TABLE_BRIDGE, as a family. is_naive:
- * whole-table transactions.
+ * whole-table transactions. on_removing(context): before a change that deletes this table or its
+ * fallback table, and so their counters.
  */
-Table *table_new(Nft *nft, TableKind kind, const char *name, bool is_naive);
+Table *table_new(Nft *nft, TableKind kind, const char *name, bool is_naive,
+	void (*on_removing)(void *context), void *context);
 Table *table_free(Table *table);
-/* on_removing(context) is called before this table or its fallback table is deleted. */
-void table_on_removing(Table *table, void (*on_removing)(void *context), void *context);
 /* What was applied last; NULL: none. */
 const Ruleset *table_applied(const Table *table);
 bool table_is_known(const Table *table);
