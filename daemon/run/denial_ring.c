@@ -17,6 +17,7 @@ struct DenialRing {
 	char *runtime;
 	char *lines[DENIAL_RING_MAX]; /* entry `number` is at number modulo the size */
 	uint64_t first, next;	      /* numbers: lines from first to next, next not included */
+	uint64_t written_next;	      /* `next`, when the file was written last */
 	Timer *timer;
 	uint64_t written_usec, took_usec; /* the last writing */
 	int error;			  /* of it: logged when it changes */
@@ -48,6 +49,8 @@ static void write_file(void *context)
 	if (r < 0 && r != ring->error)
 		log_line(LOG_WARNING, "denied", "cannot write %s: %s", path, strerror(-r));
 	ring->error = r;
+	if (r == 0)
+		ring->written_next = ring->next;
 	ring->written_usec = clock_usec();
 	ring->took_usec = ring->written_usec - start;
 }
@@ -114,6 +117,7 @@ DenialRing *denial_ring_new(sd_event *event, const char *runtime)
 	ring->first = ring->next = 1;
 	ring->timer = timer_new(event, PAUSE_USEC / 10, SD_EVENT_PRIORITY_NORMAL, write_file, ring);
 	read_file(ring);
+	ring->written_next = ring->next;
 	return ring;
 }
 
@@ -121,7 +125,7 @@ DenialRing *denial_ring_free(DenialRing *ring)
 {
 	if (!ring)
 		return NULL;
-	if (timer_is_armed(ring->timer))
+	if (ring->written_next != ring->next) /* at the end no timer is armed any more */
 		write_file(ring);
 	timer_free(ring->timer);
 	for (size_t i = 0; i < DENIAL_RING_MAX; i++)

@@ -17,11 +17,11 @@
 #define BATCH 32
 #define TELL_USEC (60 * 1000 * 1000)
 /*
- * A drain ends after that many, since a change waits for it. The rest is read when the loop is
+ * A drain ends after that many, since a change waits for it. That is more than the kernel sends in
+ * a few seconds: 200 at once and 100 a second, for each table. The rest is read when the loop is
  * idle, and explained by the model that is in force then.
  */
-#define DRAIN_MAX 64
-#define CLOSE_MAX 1024 /* before the socket is closed, which drops what is left */
+#define DRAIN_MAX 1024
 /* Behind the files, tables and timers. */
 #define PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
 
@@ -35,6 +35,8 @@ struct Denials {
 	DenialLog *log; /* NULL: the group is not bound */
 	uint16_t bound; /* the group of `log` */
 	sd_event_source *source;
+	DenialLog *previous; /* of another group, to which tables may still log; NULL: none */
+	uint16_t previous_group;
 	DenialRing *ring;     /* NULL: no event loop */
 	DenialTotals *totals; /* counts the flows */
 	DenialFigures figures;
@@ -100,10 +102,10 @@ static void tell_lost(Denials *d)
 }
 
 /* Returns how many messages there were; fewer than BATCH: there are no more. */
-static size_t take_batch(Denials *d)
+static size_t take_batch(Denials *d, DenialLog *log)
 {
 	Denial batch[BATCH];
-	size_t n = denial_log_read(d->log, batch, BATCH);
+	size_t n = denial_log_read(log, batch, BATCH);
 
 	for (size_t i = 0; i < n; i++)
 		record(d, &batch[i]);
@@ -113,21 +115,27 @@ static size_t take_batch(Denials *d)
 
 static int on_messages(sd_event_source *source, int fd, uint32_t events, void *context)
 {
+	Denials *d = context;
+
 	(void)source, (void)fd, (void)events;
-	take_batch(context);
+	take_batch(d, d->log);
 	return 0;
 }
 
-static void drain(Denials *d, size_t max)
+static void drain(Denials *d, DenialLog *log)
 {
-	for (size_t n = 0; d->log && n < max; n += BATCH)
-		if (take_batch(d) < BATCH)
+	for (size_t n = 0; log && n < DRAIN_MAX; n += BATCH)
+		if (take_batch(d, log) < BATCH)
 			return;
 }
 
+/* Without a model, as before the first update, the messages wait for the one that comes. */
 void denials_drain(Denials *d)
 {
-	drain(d, DRAIN_MAX);
+	if (!pipeline_model(d->pipeline))
+		return;
+	drain(d, d->previous);
+	drain(d, d->log);
 }
 
 /* ---- The group ---- */
@@ -141,31 +149,60 @@ const char *denials_trouble(const Denials *d)
 	return *d->trouble ? d->trouble : NULL;
 }
 
-static void close_log(Denials *d)
+/* What is left in the socket then is dropped. */
+static DenialLog *close_log(Denials *d, DenialLog *log)
 {
-	if (!d->log)
-		return;
-	drain(d, CLOSE_MAX);
-	d->n_lost_before += denial_log_lost(d->log);
+	if (!log)
+		return NULL;
+	drain(d, log);
+	d->n_lost_before += denial_log_lost(log);
+	return denial_log_close(log);
+}
+
+static void leave_group(Denials *d)
+{
 	d->source = sd_event_source_unref(d->source);
-	d->log = denial_log_close(d->log);
+	close_log(d, d->previous);
+	d->previous = d->log;
+	d->previous_group = d->bound;
+	d->log = NULL;
+}
+
+void denials_leave_previous(Denials *d)
+{
+	d->previous = close_log(d, d->previous);
+}
+
+/* A group that was left just now is still bound. */
+static int bind_log(Denials *d, uint16_t group)
+{
+	int r = 0;
+
+	if (d->previous && d->previous_group == group) {
+		d->log = d->previous;
+		d->previous = NULL;
+	} else {
+		r = denial_log_open(group, &d->log);
+	}
+	if (r == 0)
+		d->bound = group;
+	return r;
 }
 
 static void open_log(Denials *d)
 {
 	uint16_t group = denials_group(d);
-	int r = denial_log_open(group, &d->log);
+	int r = bind_log(d, group);
 
-	if (r == 0) {
-		d->bound = group;
+	if (r == 0)
 		r = sd_event_add_io(
 			d->event, &d->source, denial_log_fd(d->log), EPOLLIN, on_messages, d);
-	}
 	if (r >= 0)
 		r = sd_event_source_set_priority(d->source, PRIORITY);
 	if (r >= 0)
 		return;
-	close_log(d);
+	d->source = sd_event_source_unref(d->source);
+	d->log = close_log(d, d->log);
 	snprintf(d->trouble, sizeof(d->trouble), "NFLOG group %u (log_group) %s", group,
 		r == -EBUSY ? "belongs to another process" : strerror(-r));
 }
@@ -190,7 +227,7 @@ bool denials_check(Denials *d)
 	probe(d);
 	group = denials_group(d);
 	if (d->log && d->bound != group)
-		close_log(d);
+		leave_group(d);
 	if (!d->log && group && d->event)
 		open_log(d);
 	return group != before;
@@ -199,7 +236,8 @@ bool denials_check(Denials *d)
 /* ---- Lifetime ---- */
 const DenialFigures *denials_figures(Denials *d)
 {
-	d->figures.lost = d->n_lost_before + (d->log ? denial_log_lost(d->log) : 0);
+	d->figures.lost = d->n_lost_before + (d->log ? denial_log_lost(d->log) : 0) +
+			  (d->previous ? denial_log_lost(d->previous) : 0);
 	for (int i = 0; i < DENIAL_KIND_N; i++)
 		d->figures.flows[i] = denial_totals_flows(d->totals, (DenialKind)i);
 	return &d->figures;
@@ -222,11 +260,18 @@ Denials *denials_new(sd_event *event, Nft *nft, const Settings *settings, const 
 	return d;
 }
 
+void denials_close(Denials *d)
+{
+	d->source = sd_event_source_unref(d->source);
+	d->previous = close_log(d, d->previous);
+	d->log = close_log(d, d->log);
+}
+
 Denials *denials_free(Denials *d)
 {
 	if (!d)
 		return NULL;
-	close_log(d);
+	denials_close(d);
 	denial_ring_free(d->ring);
 	free(d);
 	return NULL;

@@ -31,8 +31,15 @@ Denials *denials_free(Denials *denials);
 bool denials_check(Denials *denials);
 /* The group that the rules shall log to; 0: none, the setting or the kernel does not allow it. */
 uint16_t denials_group(const Denials *denials);
-/* Reads messages that have come, 64 at most. */
+/*
+ * After the tables were changed: closes the group that was bound before. Until then they may log to
+ * it, and what the kernel sends to a group that nobody has bound is lost, and counted by nobody.
+ */
+void denials_leave_previous(Denials *denials);
+/* Reads messages that have come, with an upper limit; none while there is no model. */
 void denials_drain(Denials *denials);
+/* At the end: reads what has come, and reads nothing more. The totals are complete then. */
+void denials_close(Denials *denials);
 /* Why refused flows are not logged although they should be; NULL: they are. */
 const char *denials_trouble(const Denials *denials);
 /* For the status; valid until the next call. */

@@ -340,6 +340,8 @@ static int make_components(Daemon *d)
  */
 static void end(Daemon *d)
 {
+	if (d->denials) /* before the totals are saved */
+		denials_close(d->denials);
 	if (d->denial_counter && d->keeper) {
 		denial_counter_read_now(d->denial_counter);
 		denial_counter_save(d->denial_counter, d->keeper, true);

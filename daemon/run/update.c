@@ -130,6 +130,8 @@ int update_once(Daemon *d)
 		return 0; /* what is wanted is unknown: the kernel's tables stay */
 	r = enforce(d, wanted);
 	check_senders(d);
+	if (r == 0)
+		denials_leave_previous(d->denials);
 	return r;
 }
 

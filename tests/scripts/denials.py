@@ -562,6 +562,57 @@ def gone():
         equal("no pod (10.244.1.10) -> default/b" in text, True, f"netpolctl denied: {text}")
 
 
+SEND = ("import socket,sys; s=socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
+        "[s.sendto(b'x', (sys.argv[1], p)) for p in range(int(sys.argv[2]), int(sys.argv[3]))]")
+
+
+def backlog(lab, ports, meanwhile):
+    """Refused flows of a to b while netpold is stopped, and what is done meanwhile."""
+    a, b = lab.pods["default/a"], lab.pods["default/b"]
+    lab.daemon.send_signal(signal.SIGSTOP)
+    lab.inside(a.netns, "python3", "-c", SEND, b.addresses[0], str(ports[0]), str(ports[-1] + 1), check=False)
+    meanwhile()
+    lab.daemon.send_signal(signal.SIGCONT)
+
+
+def flows_total(lab):
+    return metrics(lab)['netpol_denied_flows_total{direction="ingress"}']
+
+
+def many():
+    """failures: a reload, a new group, and the end, with more messages than one go reads: all are logged, with pods"""
+    lab, _ = pair(conf='deny = "drop";\n')
+    with lab:
+        lab.start()
+        ports = [range(first, first + 150) for first in (1000, 2000, 3000)]
+
+        def check(n, what):
+            wait_for(lambda: len(lab.denied()) >= n, 60, f"{n} entries {what}")
+            equal({(e.get("source_pod"), e.get("destination_pod"), len(e["policies"])) for e in lab.denied()},
+                  {("a", "b", 1)}, f"the pods, and how many policies, of {n} entries {what}")
+            equal(sorted(e["port"] for e in lab.denied()), [p for r in ports[:n // 150] for p in r], f"the ports {what}")
+            equal([e["number"] for e in lab.denied()], list(range(1, n + 1)), f"the numbers {what}")
+            wait_for(lambda: flows_total(lab) >= n, 60, f"the total of flows {what}")
+            equal(flows_total(lab), n, f"the total of flows {what}")
+
+        backlog(lab, ports[0], lambda: lab.daemon.send_signal(signal.SIGHUP))
+        check(150, "after a reload")
+
+        def other_group():
+            lab.put(lab.conf, open(lab.conf).read() + "log_group = 77;\n")
+            lab.daemon.send_signal(signal.SIGHUP)
+        time.sleep(2)  # the kernel lets 200 pass at once again
+        backlog(lab, ports[1], other_group)
+        check(300, "after a new group")
+        wait_for(lambda: "group 77 " in "".join(lab.listing()), 60, "rules that log to the group")
+        time.sleep(2)
+        backlog(lab, ports[2], lambda: lab.daemon.send_signal(signal.SIGTERM))
+        equal(lab.daemon.wait(60), 0, "netpold's status")
+        lab.daemon = None
+        lab.start()
+        check(450, "after a restart")
+
+
 def no_journal():
     """failures: without journald nothing waits, the entries are in the ring, and the loss is counted"""
     if os.path.exists("/run/systemd/journal/socket"):
@@ -664,6 +715,6 @@ for MODE in ("routed", "bridged", "tracked"):
         test(case, MODE, name=f"{MODE}: {case.__doc__}")
 for MODE in ("bridged", "tracked"):
     test(links, MODE, name=f"{MODE}: {links.__doc__}")
-for case in (mixture, unreadable, ctl, group_taken, settings, lost, ring, gone, no_journal, no_nflog):
+for case in (mixture, unreadable, ctl, group_taken, settings, lost, ring, gone, many, no_journal, no_nflog):
     test(case)
 finish()
