@@ -83,7 +83,7 @@ def machine(what, *arguments, **more):
 # Checks that the benchmarks run to their end; their figures are not checked
 BENCH = """tests/bench --quick | tee "$NETPOL_BUILD/bench.log" &&
     grep -q '^packets_new_of_conntrack [0-9.e+-]* ratio$' "$NETPOL_BUILD/bench.log" """
-ALL_SCRIPTS = ("packets", "corners", "senders", "neighbours", "ipvs", "conformance", "random_flows", "established",
+ALL_SCRIPTS = ("packets", "corners", "senders", "sender_sets", "neighbours", "ipvs", "conformance", "random_flows", "established",
                "cut", "odd_starts", "other_paths", "in_flight", "chaos", "denials")
 BACKPORTED = {"NETPOL_VM_KERNEL": "linux-image-6.12-cloud-amd64"}
 # The lengths of the sanitized parts in --long
@@ -112,6 +112,7 @@ PARTS = [
     script("established", SANITIZED, cores=0.4, long=AGAIN),
     script("cut", SANITIZED, cores=0.3, long=AGAIN),
     script("senders", SANITIZED, cores=0.4, long=AGAIN),
+    script("sender_sets", SANITIZED, cores=0.4, run={"NETPOL_ROUNDS": "30"}, long={"NETPOL_ROUNDS": "300"}),
     script("neighbours", SANITIZED, cores=0.4, long=AGAIN),
     script("odd_starts", SANITIZED, cores=0.3, long=AGAIN),
     script("other_paths", SANITIZED, cores=0.3, long=AGAIN),
