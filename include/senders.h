@@ -21,6 +21,10 @@
  * Whoever sends it, a packet with the address of a pod whose port is known is dropped if it comes
  * from elsewhere, the node's uplinks included.
  *
+ * Of several pods with one address it is that of the one that was attached last, as for policies;
+ * of several whose records name one port, the port is that of the last. The others' records are
+ * what a detachment left that failed.
+ *
  * Lifetime: a Senders is made by senders_make() and is constant from then on. It borrows nothing.
  */
 #include "base.h"
@@ -58,8 +62,9 @@ typedef struct SenderPlace {
 typedef struct SenderPod {
 	const char *name; /* "namespace/name" */
 	VEC(SenderPlace) places;
-	bool is_free;	/* may send from any address */
-	Ranges allowed; /* may send from these, too */
+	uint64_t attached_at; /* when its record was made, in nanoseconds; 0: it has none */
+	bool is_free;	      /* may send from any address */
+	Ranges allowed;	      /* may send from these, too */
 } SenderPod;
 
 typedef VEC(unsigned) Interfaces;

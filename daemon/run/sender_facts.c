@@ -93,6 +93,7 @@ static void find_pod(Search *s, const Pod *pod, const Place *places)
 		model_namespace(pipeline_model(s->sources->pipeline), pod->namespace);
 	const Link *recorded = recorded_port(s, pod);
 	SenderPod sender = {.name = pod_text(s->arena, pod),
+		.attached_at = pod->attached ? pod->attached->made_at : 0,
 		.is_free = is_free(s->sources->settings, s->arena, pod)};
 
 	if (namespace) {

@@ -69,15 +69,78 @@ static bool has_address(const Addresses *addresses, Address address)
 }
 
 /* ---- Ports of pods ---- */
+/* The latest record of a port, or of an address (then the port is 0). */
+typedef struct Latest {
+	Sender of;
+	uint64_t attached_at;
+} Latest;
+
 typedef struct Making {
 	Senders *s;
 	const SenderFacts *facts;
+	VEC(Latest) latest;  /* sorted, unique by `of` */
 	Interfaces recorded; /* ports at which a pod is by a record */
 	Interfaces sure;     /* ports at which a pod is for sure, by a record or an address */
 	Interfaces checked;  /* ports of pods that are not free */
 	/* a port that the bridge has learned for addresses of several pods says nothing */
 	Interfaces learned, ambiguous;
 } Making;
+
+static int compare_latest(const void *a, const void *b)
+{
+	return compare_senders(&((const Latest *)a)->of, &((const Latest *)b)->of);
+}
+
+/* The latest of equal ones comes first. */
+static int compare_records(const void *a, const void *b)
+{
+	const Latest *x = a, *y = b;
+	int r = compare_latest(a, b);
+
+	return r ? r : (x->attached_at < y->attached_at) - (x->attached_at > y->attached_at);
+}
+
+static void find_latest(Making *m)
+{
+	uint32_t kept = 0;
+
+	for (size_t i = 0; i < m->facts->pods.n; i++) {
+		const SenderPod *pod = &m->facts->pods.at[i];
+
+		for (size_t k = 0; pod->attached_at && k < pod->places.n; k++) {
+			const SenderPlace *place = &pod->places.at[k];
+
+			VEC_PUSH(m->s->arena, &m->latest,
+				(Latest){{0, place->address}, pod->attached_at});
+			if (place->certainty == SENDER_RECORDED)
+				VEC_PUSH(m->s->arena, &m->latest,
+					(Latest){{.port = place->port}, pod->attached_at});
+		}
+	}
+	if (m->latest.n == 0)
+		return;
+	qsort(m->latest.at, m->latest.n, sizeof(Latest), compare_records);
+	for (uint32_t i = 1; i < m->latest.n; i++)
+		if (compare_latest(&m->latest.at[kept], &m->latest.at[i]) != 0)
+			m->latest.at[++kept] = m->latest.at[i];
+	m->latest.n = kept + 1;
+}
+
+/* Whether another pod's record of the port or address is later than the pod's. */
+static bool is_lost(const Making *m, const SenderPod *pod, Sender what)
+{
+	Latest key = {.of = what};
+	const Latest *found = m->latest.n ? bsearch(&key, m->latest.at, m->latest.n, sizeof(Latest),
+						    compare_latest)
+					  : NULL;
+
+	return found && found->attached_at > pod->attached_at;
+}
+
+static bool is_address_lost(const Making *m, const SenderPod *pod, Address address)
+{
+	return is_lost(m, pod, (Sender){.address = address});
+}
 
 /* By a setting, any listed address may come from any port of a bridge. */
 static bool is_port_ignored(const Making *m, const SenderPlace *place)
@@ -86,9 +149,14 @@ static bool is_port_ignored(const Making *m, const SenderPlace *place)
 }
 
 /* An address may be listed for its former pod, too. The next one has a record at the port. */
-static bool is_usable(const Making *m, const SenderPlace *place, SenderCertainty certainty)
+static bool is_usable(
+	const Making *m, const SenderPod *pod, const SenderPlace *place, SenderCertainty certainty)
 {
 	if (place->certainty != certainty)
+		return false;
+	if (certainty == SENDER_RECORDED)
+		return !is_lost(m, pod, (Sender){.port = place->port});
+	if (is_address_lost(m, pod, place->address))
 		return false;
 	if (certainty == SENDER_SURE)
 		return !has_interface(&m->recorded, place->port);
@@ -118,7 +186,7 @@ static void list_ports(const Making *m, const SenderPod *pod, Interfaces *ret_po
 
 	for (size_t k = 0; k < sizeof(order) / sizeof(*order) && ret_ports->n == 0; k++)
 		for (size_t i = 0; i < pod->places.n; i++)
-			if (is_usable(m, &pod->places.at[i], order[k]))
+			if (is_usable(m, pod, &pod->places.at[i], order[k]))
 				VEC_PUSH(m->s->arena, ret_ports, pod->places.at[i].port);
 	SORT(ret_ports, compare_interfaces);
 }
@@ -169,7 +237,8 @@ static void add_port(Making *m, const SenderPod *pod, unsigned port)
 	Senders *s = m->s;
 
 	for (size_t i = 0; i < pod->places.n; i++)
-		VEC_PUSH(s->arena, &s->senders, (Sender){port, pod->places.at[i].address});
+		if (!is_address_lost(m, pod, pod->places.at[i].address))
+			VEC_PUSH(s->arena, &s->senders, (Sender){port, pod->places.at[i].address});
 	for (size_t i = 0; i < pod->allowed.n; i++)
 		VEC_PUSH(s->arena, &s->blocks, (SenderBlock){port, pod->allowed.at[i]});
 	if (pod->is_free)
@@ -204,7 +273,9 @@ static void add_pod(Making *m, const SenderPod *pod)
 	for (size_t i = 0; i < ports.n; i++)
 		add_port(m, pod, ports.at[i]);
 	for (size_t i = 0; i < pod->places.n; i++)
-		if (ports.n)
+		if (is_address_lost(m, pod, pod->places.at[i].address))
+			continue;
+		else if (ports.n)
 			VEC_PUSH(s->arena, &s->owned, pod->places.at[i].address);
 		else
 			VEC_PUSH(s->arena, &s->unplaced, pod->places.at[i].address);
@@ -309,6 +380,7 @@ Senders *senders_make(const SenderFacts *facts)
 		.uplinks = VEC_COPY(arena, facts->uplinks),
 		.outside = VEC_COPY(arena, facts->outside),
 		.gateways = VEC_COPY(arena, facts->gateways)};
+	find_latest(&making);
 	survey_ports(&making);
 	for (size_t i = 0; i < facts->pods.n; i++)
 		add_pod(&making, &facts->pods.at[i]);

@@ -357,6 +357,25 @@ def recorded(mode):
             check_arrival(False, d.netns, RAW, UNLISTED[i], a.netns, A[i], 7002, "a pod with a record, as nobody")
 
 
+def taken_over(mode):
+    """Two records have one address: it is the pod's that was attached last, and the other may not send from it."""
+    lab, folder = lab_with_records(mode)
+    with lab:
+        a = lab.pod("default", "a", A, {"pod": "a"})
+        e = lab.pod("default", "e", ["10.244.1.14", "fd00:244:1::e"], {"pod": "e"})
+        d = lab.pod("default", "d", ["10.244.1.13", "fd00:244:1::d"], {"pod": "d"})
+        for i, (pod, listed) in enumerate(((e, e.addresses + d.addresses), (d, d.addresses))):
+            records.write(folder, records.text("default", pod.name, listed, container=pod.name, port=port_of(lab, pod)),
+                          at=1700000000 + i)
+        lab.write_inventory()
+        lab.start()
+        wait_for(lambda: lab.status()["senders_pods"]["port_known"] == 3, 60, "the ports")
+        for i in (0, 1):
+            check_arrival(True, d.netns, RAW, d.addresses[i], a.netns, A[i], 7001, "the later pod")
+            check_arrival(True, e.netns, RAW, e.addresses[i], a.netns, A[i], 7002, "the earlier pod")
+            check_arrival(False, e.netns, RAW, d.addresses[i], a.netns, A[i], 7003, "the earlier pod as the later one")
+
+
 def sends(sender, source, receiver, destination, port):
     waiting = Receiver(receiver.netns, destination, port, 0.3)
     send(sender.netns, RAW, source, 4444, destination, port)
@@ -653,6 +672,7 @@ for case, modes, title in (
         (unconfigured, MODES[1:], "DHCP, duplicate address detection, MLD, ARP and link-local addresses pass"),
         (newcomer, MODES, "a new pod has its network, and no other's; an address is used again"),
         (recorded, MODES, "a pod that the container runtime has a record of"),
+        (taken_over, MODES, "an address that two records have"),
         (misplaced, MODES[1:], "a record counts before what the bridge has learned"),
         (stopped, MODES, "while netpold is stopped; and after --remove"),
         (established, MODES, "into an established flow: check, every"),

@@ -119,6 +119,34 @@ Test(senders, what_is_sure_counts_before_what_is_learned)
 	senders_free(s);
 }
 
+/* A detachment that failed leaves a record whose address or port is another pod's by now. */
+Test(senders, the_later_record_counts)
+{
+	SenderFacts facts = facts_of(SENDERS_LIFTED);
+	SenderPod *a = add_pod(&facts, "n/a"), *b, *c, *d;
+	Senders *s;
+
+	a->attached_at = 7;
+	add_place(a, "10.0.0.1", SENDER_RECORDED, 100);
+	add_place(a, "10.0.0.2", SENDER_RECORDED, 100);
+	b = add_pod(&facts, "n/b"); /* has an address of a's, later */
+	b->attached_at = 8;
+	add_place(b, "10.0.0.2", SENDER_RECORDED, 101);
+	c = add_pod(&facts, "n/c"); /* its port was a's, its address b's */
+	c->attached_at = 9;
+	add_place(c, "10.0.0.3", SENDER_RECORDED, 100);
+	d = add_pod(&facts, "n/d"); /* is listed with an address of c's, and has no record */
+	add_place(d, "10.0.0.3", SENDER_SURE, 102);
+	add_place(d, "10.0.0.4", SENDER_SURE, 103);
+	s = senders_make(&facts);
+	cr_expect(may_send(s, 101, "10.0.0.2") && !may_send(s, 100, "10.0.0.2"));
+	cr_expect(may_send(s, 100, "10.0.0.3") && !may_send(s, 100, "10.0.0.1"));
+	cr_expect(!may_send(s, 102, "10.0.0.3") && !may_send(s, 103, "10.0.0.3"));
+	cr_expect(may_send(s, 103, "10.0.0.4") && !has(&s->known, 102));
+	cr_expect_eq(s->unplaced.n, 1, "10.0.0.1");
+	senders_free(s);
+}
+
 Test(senders, free_ports_are_not_checked)
 {
 	SenderFacts facts = facts_of(SENDERS_TRACKED);
@@ -400,6 +428,7 @@ static SenderFacts random_facts(void)
 					rand_r(&state) % 9),
 				certainty, certainty == SENDER_NOWHERE ? 0 : port);
 		}
+		pod->attached_at = (uint64_t)rand_r(&state) % 4;
 		pod->is_free = rand_r(&state) % 6 == 0;
 		if (rand_r(&state) % 6 == 0)
 			VEC_PUSH(arena, &pod->allowed,
