@@ -83,6 +83,7 @@ typedef struct Source {
 	VEC(const Namespace *) namespaces;
 	/* SOURCE_ATTACHMENTS: at most one; none if the record is not a pod's */
 	VEC(const Attachment *) attachments;
+	const Attachment *stale; /* in place of `attachments`: what it is about is gone */
 	/*
 	 * The file is well-formed, has neither policies nor cidr_sets (neither pods nor
 	 * namespaces), and a list in it is empty. kubectl prints an empty list when it fails, so

@@ -128,8 +128,8 @@ int source_dir_refresh(SourceDir *dir, uint64_t now_ms);
 /* When a refresh is due because a file is gone for withdraw_ms; SOURCE_NEVER: no such file. */
 uint64_t source_dir_next_withdrawal(const SourceDir *dir);
 /*
- * Marks each record whose network namespace has gone without an event of the file, so that the next
- * refresh finds that it does not count any more. False: there is none.
+ * Marks each record whose network namespace or port has gone or come back without an event of the
+ * file, so that the next refresh finds whether it counts. False: there is none.
  */
 bool source_dir_mark_stale(SourceDir *dir);
 /*

@@ -23,12 +23,12 @@ static bool is_gone(const Attachment *attachment)
 	return *attachment->port && if_nametoindex(attachment->port) == 0 && errno == ENODEV;
 }
 
-bool attachment_file_is_stale(const Source *source)
+bool attachment_file_is_doubtful(const Source *source)
 {
 	for (size_t i = 0; i < source->attachments.n; i++)
 		if (is_gone(source->attachments.at[i]))
 			return true;
-	return false;
+	return source->stale && !is_gone(source->stale);
 }
 
 static void warn_stale(Source *source, const Attachment *attachment)
@@ -52,8 +52,9 @@ void attachment_file_finish(Source *source, const struct stat *st)
 	/* constant once it is finished: nobody else has this version yet */
 	for (size_t i = 0; i < source->attachments.n; i++)
 		((Attachment *)source->attachments.at[i])->made_at = made_at;
-	if (!attachment_file_is_stale(source))
+	if (source->attachments.n == 0 || !is_gone(source->attachments.at[0]))
 		return;
-	warn_stale(source, source->attachments.at[0]);
+	source->stale = source->attachments.at[0];
+	warn_stale(source, source->stale);
 	source->attachments.n = 0;
 }

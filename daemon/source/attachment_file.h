@@ -12,5 +12,8 @@
  * no attachment, but a warning.
  */
 void attachment_file_finish(Source *source, const struct stat *st);
-/* Whether an attachment of this version, which was finished once, is gone by now. */
-bool attachment_file_is_stale(const Source *source);
+/*
+ * Whether a version that was finished once would be another one now: what its attachment is about
+ * is gone; or it is back, as a port that was given another name for a while.
+ */
+bool attachment_file_is_doubtful(const Source *source);

@@ -103,7 +103,7 @@ bool source_dir_mark_stale(SourceDir *dir)
 	for (size_t i = 0; i < dir->entries.all.n; i++) {
 		const Entry *entry = entry_at(&dir->entries, i);
 
-		if (entry->accepted && attachment_file_is_stale(entry->accepted))
+		if (entry->accepted && attachment_file_is_doubtful(entry->accepted))
 			is_marked |= source_dir_mark(dir, entry->name);
 	}
 	return is_marked;
