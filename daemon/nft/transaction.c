@@ -67,8 +67,7 @@ static struct nlmsghdr *begin_elements(
 {
 	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(batch->message,
 		(uint16_t)(is_add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM),
-		netlink_table_family(base),
-		(uint16_t)(is_add ? NLM_F_CREATE | NLM_F_ACK : NLM_F_ACK),
+		netlink_table_family(base), (uint16_t)(is_add ? NLM_F_CREATE : 0),
 		batch->netlink->sequence++);
 
 	mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_TABLE, base->table);
@@ -177,8 +176,8 @@ static void add_element_op(Batch *batch, const Op *op)
 static void add_deletion(Batch *batch, const BaseOptions *base, uint16_t type, const char *name)
 {
 	bool is_chain = type == NFT_MSG_DELCHAIN;
-	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(batch->message, type,
-		netlink_table_family(base), NLM_F_ACK, batch->netlink->sequence++);
+	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(
+		batch->message, type, netlink_table_family(base), 0, batch->netlink->sequence++);
 
 	mnl_attr_put_strz(header, is_chain ? NFTA_CHAIN_TABLE : NFTA_SET_TABLE, base->table);
 	mnl_attr_put_strz(header, is_chain ? NFTA_CHAIN_NAME : NFTA_SET_NAME, name);
@@ -212,8 +211,10 @@ static void add_op(Batch *batch, const Op *op)
 /* ---- Sending ---- */
 /*
  * The kernel carries out a batch inside sendto(): when that returns, all answers are in the
- * socket's queue, and EAGAIN means that all have been read. The result is the first error among
- * them.
+ * socket's queue, and EAGAIN means that all have been read. Only what it refuses is answered: a
+ * batch may have more messages than the queue has room for acknowledgements (NLM_F_ACK). The result
+ * is the first error. ENOBUFS: an answer had no room, thus an error; the others are read all the
+ * same, or the next request would take them for its own.
  */
 static int read_answers(Netlink *netlink)
 {
@@ -225,6 +226,11 @@ static int read_answers(Netlink *netlink)
 			mnl_socket_get_fd(netlink->socket), buffer, sizeof(buffer), MSG_DONTWAIT);
 		int left = (int)got;
 
+		if (got < 0 && (errno == ENOBUFS || errno == EINTR)) {
+			if (errno == ENOBUFS && !result)
+				result = -ENOBUFS;
+			continue;
+		}
 		if (got < 0)
 			return errno == EAGAIN ? result : -errno;
 		for (struct nlmsghdr *h = (struct nlmsghdr *)buffer; mnl_nlmsg_ok(h, left);
@@ -237,7 +243,8 @@ static int read_answers(Netlink *netlink)
 	}
 }
 
-/* The send buffer must hold the whole batch, the receive buffer all answers to it (NLM_F_ACK). */
+/* The send buffer must hold the whole batch. An error has a copy of the message that it is about.
+ */
 static int batch_send(Batch *batch)
 {
 	int fd = mnl_socket_get_fd(batch->netlink->socket);

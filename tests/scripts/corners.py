@@ -794,6 +794,28 @@ def large():
         equal(lab.listing(), before, "the table after the peers are removed")
 
 
+def many_chains():
+    """service: 12,000 chains are deleted in one change"""
+    with Lab("routed", conf="withdraw_ms = 0;\n") as lab:
+        for i in range(6000):
+            lab.pods[f"p{i}"] = Pod("default", f"p{i}", [f"10.1.{i >> 8}.{i & 255}"], {"pod": str(i)})
+        lab.write_inventory()
+        last = [deny_all("last", {"pod": "0"})]
+        lab.write_policies(last)
+        lab.start()
+        before = lab.listing()
+        for i in range(6000):
+            peer = [{"ipBlock": {"cidr": f"192.0.{i >> 8}.{i & 255}/32"}}]
+            last.append(policy(f"p{i}", {"pod": str(i)}, ingress=[{"from": peer}], egress=[{"to": peer}],
+                               policyTypes=["Ingress", "Egress"]))
+        lab.write_policies(last)
+        wait_for(lab.is_up_to_date, 300, "the chains")
+        equal("\n".join(lab.listing()).count("\tchain ") > 12000, True, "the table has the chains")
+        lab.write_policies(last[:1])
+        wait_for(lambda: lab.is_up_to_date() and lab.listing() == before, 300, "the table as it was")
+        equal([line for line in lab.log().splitlines() if "refused" in line], [], "what the kernel refused")
+
+
 OTHERS = "table inet docker {\n set blocks { type ipv4_addr; flags interval; elements = { %s }\n }\n" \
          " set hosts { type ipv4_addr; elements = { %s }\n }\n chain c {\n" \
          "  type filter hook forward priority filter;\n  ip saddr @blocks drop\n }\n}\n"
@@ -852,5 +874,6 @@ test(routed_link_local)
 test(routed_containers)
 test(host_with_capitals)
 test(large)
+test(many_chains)
 test(others_sets)
 finish()
