@@ -183,7 +183,13 @@ static const char LINK_ONLY[] = "\t\tip6 saddr fe80::/10 accept\n"
 				"\t\tip6 saddr :: meta l4proto ipv6-icmp accept\n"
 				"\t\tip saddr 0.0.0.0 udp dport 67 accept\n"
 				"\t\tip saddr 0.0.0.0 ip protocol igmp accept\n";
-#define ROUTER "icmpv6 type { nd-router-advert, nd-redirect }"
+/*
+ * Without the protocol nft would write "ether type ip6", or arp, in front of such a match, and that
+ * is the tag's in a frame that has one; "meta protocol" is that of the packet behind it.
+ */
+#define ICMPV6 "meta protocol ip6 icmpv6 type "
+#define ARP "meta protocol arp "
+#define ROUTER ICMPV6 "{ nd-router-advert, nd-redirect }"
 
 /* ---- Routed packets ---- */
 /* They change seldom: an anonymous set, as above. */
@@ -272,7 +278,7 @@ static void render_bridge_prerouting(Buf *buf, const Senders *s)
 			     "\t\tmeta priority " NEW_FLOW " meta priority set none\n");
 	if (is_checked_once(s) && s->bridge == SENDERS_TRACKED)
 		buf_add(buf, "\t\tct state established accept\n");
-	buf_add(buf, "\t\ticmpv6 type { nd-router-advert, nd-neighbor-advert, nd-redirect } jump "
+	buf_add(buf, "\t\t" ICMPV6 "{ nd-router-advert, nd-neighbor-advert, nd-redirect } jump "
 		     "advertisements\n");
 	buf_add(buf, "\t\tip daddr 224.0.0.0-255.255.255.255 jump everybody\n"
 		     "\t\tip6 daddr ff00::/8 jump everybody\n");
@@ -343,13 +349,13 @@ static void render_bridge_other(Buf *buf, const Senders *s)
 /* An ARP packet says which address its sender has. A probe (RFC 5227) says none. */
 static void render_arp(Buf *buf, const Senders *s)
 {
-	buf_add(buf, "\tchain resolution {\n\t\tiif . arp saddr ip @senders4 accept\n"
-		     "\t\tarp saddr ip 0.0.0.0 accept\n");
+	buf_add(buf, "\tchain resolution {\n\t\t" ARP "iif . arp saddr ip @senders4 accept\n"
+		     "\t\t" ARP "arp saddr ip 0.0.0.0 accept\n");
 	if (has_blocks(s, FAMILY_IPV4))
-		buf_add(buf, "\t\tiif . arp saddr ip @blocks4 accept\n");
-	buf_add(buf, "\t\tarp saddr ip @owned4 goto refuse\n\t\tiif @outside accept\n"
+		buf_add(buf, "\t\t" ARP "iif . arp saddr ip @blocks4 accept\n");
+	buf_add(buf, "\t\t" ARP "arp saddr ip @owned4 goto refuse\n\t\tiif @outside accept\n"
 		     "\t\tmeta iifkind != \"veth\" accept\n\t\tiif @known goto refuse\n");
-	render_unknown_port(buf, s, FAMILY_IPV4, "arp saddr ip");
+	render_unknown_port(buf, s, FAMILY_IPV4, ARP "arp saddr ip");
 	buf_add(buf, "\t\tgoto refuse\n\t}\n");
 }
 

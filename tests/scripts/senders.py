@@ -150,19 +150,54 @@ def poisoning(mode):
     in_both(mode, attempt)
 
 
+def disguises(frame):
+    """The frame as receivers take it, too: with a tag of VLAN 0; ARP of IEEE 802; ICMPv6 behind extension headers."""
+    yield "plain", frame
+    for tag in ("81000000", "88a80000"):
+        yield f"tag {tag}", frame[:12] + tag + frame[12:]
+    if frame[12:16] == "0806":
+        yield "ARP of IEEE 802", frame[:16] + "0006" + frame[20:]
+        return
+    length, end = int(frame[24:28], 16), 12 + 4 + 80
+    for what, kind, header in (("hop-by-hop options", "00", "3a00010400000000"),
+                               ("destination options", "3c", "3a00010400000000"),
+                               ("two headers", "00", "3c00010400000000" + "3a00010400000000")):
+        yield what, f"{frame[:24]}{length + len(header) // 2:04x}{kind}{frame[30:end]}{header}{frame[end:]}"
+
+
+def disguised(mode):
+    """What is said of others' addresses, in frames that look otherwise; the address's own pod may say it so."""
+    def attempt(lab, a, b, c, world, is_wanted):
+        link = mac_of(lab, b.netns)
+        lab.inside(b.netns, "sysctl", "-qw", "net.ipv4.neigh.eth0.locktime=0")
+        for sender, other, passes in ((c, a, is_wanted), (a, c, True)):
+            mac = mac_of(lab, sender.netns)
+            for i, frame in enumerate((arp(mac, A[0], B[0], 2, link), advertisement(mac, A[1], B[1], link))):
+                for what, one in disguises(frame):
+                    lab.inside(b.netns, "ip", "neigh", "replace", A[i], "lladdr", mac_of(lab, other.netns), "dev", "eth0",
+                               "nud", "stale")
+                    send(sender.netns, FRAME, "eth0", one)
+                    equal(is_poisoned(lab, b.netns, A[i], sender.netns, passes), passes,
+                          f"{sender.name} for {A[i]}: {what}")
+    in_both(mode, attempt)
+
+
 def router(mode):
     """A router advertisement gives other pods new addresses, which no policy names."""
     def attempt(lab, a, b, c, world, is_wanted):
         lab.inside(b.netns, "sysctl", "-qw", "net.ipv6.conf.eth0.accept_ra=2", "net.ipv6.conf.eth0.autoconf=1")
-        send(c.netns, FRAME, "eth0", router_advertisement("2001:db8:bad::"))
 
         def has_address():
-            return "2001:db8:bad" in lab.inside(b.netns, "ip", "-6", "addr", "show", "dev", "eth0").stdout
-        if is_wanted:
-            wait_for(has_address, 60, "b to take the advertised prefix")
-        else:
-            time.sleep(0.3)
-        equal(has_address(), is_wanted, "b has an address of the advertised prefix")
+            return prefix in lab.inside(b.netns, "ip", "-6", "addr", "show", "dev", "eth0").stdout
+        for n in range(len([*disguises(router_advertisement("2001:db8:bad::"))])):
+            prefix = f"2001:db8:bad{n}:"
+            what, frame = [*disguises(router_advertisement(f"{prefix}:"))][n]
+            send(c.netns, FRAME, "eth0", frame)
+            if is_wanted:
+                wait_for(has_address, 60, f"b to take the advertised prefix: {what}")
+            else:
+                time.sleep(0.3)
+            equal(has_address(), is_wanted, f"b has an address of the advertised prefix: {what}")
     in_both(mode, attempt)
 
 
@@ -666,6 +701,7 @@ for case, modes, title in (
         (outside, MODES, "nobody outside sends from the address of a pod of this node"),
         (first_packet, MODES, "a forged first packet does not establish a flow"),
         (poisoning, MODES[1:], "a pod does not answer for others' addresses"),
+        (disguised, MODES[1:], "nor in frames with a tag, of another form, behind extension headers"),
         (router, MODES[1:], "a pod is no router for others"),
         (everybody, MODES[1:], "a packet to everybody in a frame to one pod"),
         (tagged, MODES[1:], "frames with one VLAN tag and with two"),
