@@ -188,6 +188,7 @@ static const char LINK_ONLY[] = "\t\tip6 saddr fe80::/10 accept\n"
  * is the tag's in a frame that has one; "meta protocol" is that of the packet behind it.
  */
 #define ICMPV6 "meta protocol ip6 icmpv6 type "
+#define LINK_LOCAL_TARGET "@th,64,32 & 0xffc00000 == 0xfe800000"
 #define ARP "meta protocol arp "
 #define ROUTER ICMPV6 "{ nd-router-advert, nd-redirect }"
 
@@ -279,7 +280,8 @@ static void render_bridge_prerouting(Buf *buf, const Senders *s)
 	if (is_checked_once(s) && s->bridge == SENDERS_TRACKED)
 		buf_add(buf, "\t\tct state established accept\n");
 	buf_add(buf, "\t\t" ICMPV6 "{ nd-router-advert, nd-neighbor-advert, nd-redirect } jump "
-		     "advertisements\n");
+		     "advertisements\n"
+		     "\t\tip6 saddr :: " ICMPV6 "nd-neighbor-solicit jump claims\n");
 	buf_add(buf, "\t\tip daddr 224.0.0.0-255.255.255.255 jump everybody\n"
 		     "\t\tip6 daddr ff00::/8 jump everybody\n");
 	render_broadcast_rule(buf, s);
@@ -311,12 +313,29 @@ static void render_advertisements(Buf *buf, const Senders *s)
 	if (has_blocks(s, FAMILY_IPV6))
 		buf_add(buf, "\t\tiif . " SENDER_TARGET " @block_targets return\n");
 	buf_add(buf, "\t\t" SENDER_TARGET " @owned_targets goto refuse\n"
-		     "\t\t@th,64,32 & 0xffc00000 == 0xfe800000 return\n"
+		     "\t\t" LINK_LOCAL_TARGET " return\n"
 		     "\t\tiif @known goto refuse\n"
 		     "\t\t" SENDER_TARGET " @unplaced_targets return\n");
 	if (has_subnets(s, FAMILY_IPV6))
 		buf_add(buf, "\t\t" SENDER_TARGET " @subnet_targets return\n");
 	buf_add(buf, "\t\tgoto refuse\n\t}\n");
+}
+
+/*
+ * Duplicate address detection, a solicitation from ::, claims its target: a host that is about to
+ * take that address gives it up (RFC 4862, 5.4.3). A pod that is known cannot send from addresses
+ * that nobody has, so it need not claim them; a new pod may be about to take one. A pod that has
+ * the target answers.
+ */
+static void render_claims(Buf *buf, const Senders *s)
+{
+	buf_add(buf, "\tchain claims {\n\t\tiif != @known return\n"
+		     "\t\tiif . " SENDER_TARGET " @targets return\n");
+	if (has_blocks(s, FAMILY_IPV6))
+		buf_add(buf, "\t\tiif . " SENDER_TARGET " @block_targets return\n");
+	buf_add(buf, "\t\t" SENDER_TARGET " @owned_targets return\n"
+		     "\t\t" SENDER_TARGET " @unplaced_targets return\n"
+		     "\t\t" LINK_LOCAL_TARGET " return\n\t\tgoto refuse\n\t}\n");
 }
 
 /* Addresses that may come from a port of which no pod is known: see senders.h. */
@@ -378,6 +397,7 @@ static const char *render_side(
 	} else {
 		render_everybody(&buf);
 		render_advertisements(&buf, s);
+		render_claims(&buf, s);
 		render_arp(&buf, s);
 		render_bridge_other(&buf, s);
 		render_bridge_prerouting(&buf, s);

@@ -28,6 +28,18 @@ ELSEWHERE = ("198.51.100.7", "2001:db8:1::7")  # nobody's
 MODES = ("routed", "bridged", "tracked")
 
 
+# Sends a frame again and again. Arguments: as of FRAME
+CLAIM = """import socket, sys, time
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind((sys.argv[1], 0))
+frame = bytes.fromhex(sys.argv[2])
+print("ready", flush=True)
+while True:
+    s.send(frame[:6] + s.getsockname()[4] + frame[6:])
+    time.sleep(0.02)
+"""
+
+
 def build(mode, senders="check", conf="", withdraw_ms=0):
     lab = Lab(mode, conf=f'senders = "{senders}";\nwithdraw_ms = {withdraw_ms};\n{conf}')
     a, b, c = (lab.pod("default", name, addresses, {"pod": name}) for name, addresses in zip("abc", (A, B, C)))
@@ -147,6 +159,27 @@ def poisoning(mode):
             equal(is_poisoned(lab, victim, A[0], c.netns, is_wanted, device), is_wanted, f"ARP to {device}")
             send(c.netns, FRAME, "eth0", advertisement(mac, A[1], address[1], link))
             equal(is_poisoned(lab, victim, A[1], c.netns, is_wanted, device), is_wanted, f"an advertisement to {device}")
+    in_both(mode, attempt)
+
+
+def claimed(mode):
+    """A pod that has an address by now claims one that another pod is about to take: duplicate address detection."""
+    def attempt(lab, a, b, c, world, is_wanted):
+        lab.inside(b.netns, "sysctl", "-qw", "net.ipv6.conf.eth0.accept_dad=1", "net.ipv6.conf.eth0.dad_transmits=3")
+        if not is_wanted:
+            wait_for(lambda: lab.status()["senders_pods"]["port_known"] == 3, 60, "the ports")
+        target = ipaddress.ip_address(UNLISTED[1]).packed
+        frame = icmp6("::", "ff02::1:ff00:99", "33:33:ff:00:00:99", bytes([135, 0, 0, 0, 0, 0, 0, 0]) + target)
+        claim = Program(c.netns, CLAIM, "eth0", frame)
+        equal(claim.stdout.readline(), "ready\n", "the claiming pod")
+        lab.inside(b.netns, "ip", "addr", "add", f"{UNLISTED[1]}/64", "dev", "eth0")
+
+        def state():
+            found = lab.inside(b.netns, "ip", "-6", "addr", "show", "dev", "eth0", "to", UNLISTED[1]).stdout
+            return "failed" if "dadfailed" in found else "tentative" if "tentative" in found else "taken"
+        wait_for(lambda: state() != "tentative", 60, "the detection to end")
+        equal(state(), "failed" if is_wanted else "taken", "b's new address")
+        claim.end()
     in_both(mode, attempt)
 
 
@@ -701,6 +734,7 @@ for case, modes, title in (
         (outside, MODES, "nobody outside sends from the address of a pod of this node"),
         (first_packet, MODES, "a forged first packet does not establish a flow"),
         (poisoning, MODES[1:], "a pod does not answer for others' addresses"),
+        (claimed, MODES[1:], "a pod does not claim an address that another is about to take"),
         (disguised, MODES[1:], "nor in frames with a tag, of another form, behind extension headers"),
         (router, MODES[1:], "a pod is no router for others"),
         (everybody, MODES[1:], "a packet to everybody in a frame to one pod"),
