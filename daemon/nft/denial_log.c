@@ -9,10 +9,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* A message has at most 128 bytes of the packet (denial_rules.c), and little else. */
+/* A message has at most 1,500 bytes of the packet (denial_rules.c), and little else. */
 #define MESSAGE_MAX (8 * 1024)
-/* 200 messages may come in one burst, and each takes a kilobyte of the socket's buffer. */
-#define RECEIVE_SIZE (1 << 20)
+/*
+ * 200 messages may come in one burst of each table, and each takes up to four kilobytes of the
+ * socket's buffer.
+ */
+#define RECEIVE_SIZE (4 << 20)
 
 struct DenialLog {
 	struct mnl_socket *socket;
@@ -156,20 +159,20 @@ static bool read_ipv4(Packet p, Tuple *ret_tuple)
 	return true;
 }
 
-/* IANA's numbers of IPv6 extension headers. */
-enum { HOP_BY_HOP = 0, ROUTING = 43, FRAGMENT = 44, AUTHENTICATION = 51, DESTINATION = 60 };
+/*
+ * IANA's numbers of IPv6 extension headers. nftables does not look behind an authentication header:
+ * `meta l4proto` is 51 then, which is what the policies' rules were compared with.
+ */
+enum { HOP_BY_HOP = 0, ROUTING = 43, FRAGMENT = 44, DESTINATION = 60 };
 
 static bool is_extension(uint8_t type)
 {
-	return type == HOP_BY_HOP || type == ROUTING || type == FRAGMENT ||
-	       type == AUTHENTICATION || type == DESTINATION;
+	return type == HOP_BY_HOP || type == ROUTING || type == FRAGMENT || type == DESTINATION;
 }
 
 static size_t extension_size(uint8_t type, const uint8_t *header)
 {
-	if (type == FRAGMENT)
-		return 8;
-	return type == AUTHENTICATION ? ((size_t)header[1] + 2) * 4 : ((size_t)header[1] + 1) * 8;
+	return type == FRAGMENT ? 8 : ((size_t)header[1] + 1) * 8;
 }
 
 /* Moves *at behind the extension headers. Returns the type of what follows. */

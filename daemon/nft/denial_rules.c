@@ -10,8 +10,9 @@
 #define COUNTED_MAX 65536
 /* 100 a second for a minute are 6,000: the sets never fill up unless somebody adds elements. */
 #define SEEN_MAX 65536
-/* Enough for the headers that a log entry is made from, with IPv6 extension headers. */
-#define SNAPSHOT_BYTES 128
+/* IPv6 extension headers, which the sender chooses, may stand before the ports, and fill a packet.
+ */
+#define SNAPSHOT_BYTES 1500
 
 typedef struct Names {
 	const char *counted[FAMILY_N], *seen[FAMILY_N], *seen_other[FAMILY_N];

@@ -165,6 +165,36 @@ def icmp(mode):
         wait_for(lambda: packets(lab, "b", "ingress") >= 2, 60, "the packets to be counted")
 
 
+# In IPv6: UDP to 101, behind options of 160 bytes to 102, and behind an authentication header to 103.
+EXTENSIONS = """
+import socket, struct, sys
+source, destination = (socket.inet_pton(socket.AF_INET6, a) for a in sys.argv[1:])
+s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
+def udp(port):
+    return struct.pack("!HHHH", 5, port, 12, 0xffff) + b"xxxx"
+options = bytes([17, 19]) + bytes([1, 156]) + bytes(156)
+for kind, rest in (17, udp(101)), (60, options + udp(102)), (51, bytes([17, 4]) + bytes(22) + udp(103)):
+    header = struct.pack("!IHBB", 6 << 28, len(rest), kind, 64)
+    s.sendto(header + source + destination + rest, (sys.argv[2], 0))
+"""
+
+
+def extensions(mode):
+    """the port behind IPv6 extension headers is logged; an authentication header is a protocol, as to the rules"""
+    with Lab(mode) as lab:
+        a, b = (lab.pod("default", name, [f"fd00:244:1::{10 + i:x}"], {"pod": name}) for i, name in enumerate("ab"))
+        policy = deny("b", pod="b")
+        policy["spec"]["ingress"] = [{"ports": [{"protocol": "UDP", "port": 103}]}]
+        lab.namespace("default")
+        lab.write_inventory()
+        lab.write_policies([policy])
+        lab.start()
+        lab.inside(a.netns, "python3", "-c", EXTENSIONS, a.addresses[0], b.addresses[0])
+        wait_for(lambda: len(lab.denied()) == 3, 60, "the entries")
+        equal([(e["protocol"], e.get("port")) for e in lab.denied()],
+              [("UDP", 101), ("UDP", 102), ("51", None)], "what was refused")
+
+
 # ---- How many ----
 def flood_policies(direction):
     pod, rule = ("b", "ingress") if direction == "ingress" else ("a", "egress")
@@ -707,7 +737,8 @@ def links(mode):
 
 for MODE in ("routed", "bridged", "tracked"):
     test(logs, MODE, name=f"{MODE}: {logs.__doc__}")
-    test(icmp, MODE, name=f"{MODE}: {icmp.__doc__}")
+    for case in (icmp, extensions):
+        test(case, MODE, name=f"{MODE}: {case.__doc__}")
     for verdict in ("reject", "drop"):
         test(counts, MODE, verdict, name=f"{MODE}, {verdict}: {counts.__doc__}")
     test(random_sources, MODE, name=f"{MODE}: {random_sources.__doc__}")

@@ -388,10 +388,10 @@ Test(senders, what_is_dropped_is_logged_to_the_group)
 			"\tchain refuse {\n\t\tupdate @forged { iif counter }\n"
 			"\t\tiif . ip saddr . ip daddr . meta l4proto != @seen4 limit name "
 			"\"logged\" add @seen4 { iif . ip saddr . ip daddr . meta l4proto } log "
-			"prefix \"forged\" group 6443 snaplen 128\n"
+			"prefix \"forged\" group 6443 snaplen 1500\n"
 			"\t\tiif . ip6 saddr . ip6 daddr . meta l4proto != @seen6 limit name "
 			"\"logged\" add @seen6 { iif . ip6 saddr . ip6 daddr . meta l4proto } log "
-			"prefix \"forged\" group 6443 snaplen 128\n\t\tdrop\n\t}\n");
+			"prefix \"forged\" group 6443 snaplen 1500\n\t\tdrop\n\t}\n");
 		cr_assert_not_null(text);
 	}
 	cr_expect_not(senders_are_equal(one, other));
