@@ -152,10 +152,15 @@ const char *explain_json(const Explainer *explainer, Arena *arena, const Flow *f
 
 /* ---- Why a packet was refused ---- */
 typedef struct Refusal {
-	Policies policies;   /* that isolate the pod, or would; none: it is no pod's */
+	Policies policies;   /* that isolate the pod, or would; none: not known */
 	Texts places;	     /* of these policies: "file:line" */
 	const char *nearest; /* one line: the rule that comes nearest, and what it lacks */
 } Refusal;
+
+/* `nearest`, if the model does not refuse the packet: it was refused by what was in force before.
+ */
+#define REFUSAL_OUTDATED                                                                           \
+	"what refused it was changed in that moment, and does not refuse it any more"
 
 /*
  * The reason of one direction, of a packet that was refused, or (is_audit) would have been if the

@@ -297,9 +297,8 @@ static bool add_over_budget(Why *w, Buf *buf)
 	return is_any;
 }
 
-static void add_reason(Why *w, Buf *buf)
+static void add_fit(Why *w, Buf *buf, Fit best)
 {
-	const Fit best = best_fit(w);
 	bool is_any_over = add_over_budget(w, buf);
 
 	if (best.score == 0) {
@@ -319,6 +318,11 @@ static void add_reason(Why *w, Buf *buf)
 		add_peers_text(w, buf, best.policy, best.rule);
 	}
 	buf_add(buf, "\n");
+}
+
+static void add_reason(Why *w, Buf *buf)
+{
+	add_fit(w, buf, best_fit(w));
 }
 
 /* ---- Unknown labels ---- */
@@ -542,6 +546,40 @@ static const char *joined_lines(Arena *arena, const char *text)
 	return buf_text(&buf);
 }
 
+static void list_policies(Why *w, Refusal *refusal)
+{
+	const Policies *policies = policies_of(w);
+
+	for (size_t i = 0; i < policies->n; i++)
+		if (is_isolating(w, policies->at[i])) {
+			VEC_PUSH(w->arena, &refusal->policies, policies->at[i]);
+			VEC_PUSH(w->arena, &refusal->places,
+				place_text(w->arena, policies->at[i]->origin));
+		}
+}
+
+static bool is_any_enforced(const Policies *policies)
+{
+	for (size_t i = 0; i < policies->n; i++)
+		if (!policies->at[i]->is_audit)
+			return true;
+	return false;
+}
+
+/*
+ * The model does not refuse it (in a trial: would not count it). So the packet was judged by a
+ * table that was made from another model: while an update changes the model and then the tables,
+ * the kernel refuses what it refused before.
+ */
+static bool is_outdated(const Why *w, const Refusal *refusal, Fit best)
+{
+	if (!w->subject->pod || best.score == 3)
+		return true;
+	if (w->is_trial)
+		return refusal->policies.n == 0 || is_any_enforced(&refusal->policies);
+	return refusal->policies.n == 0 && !is_unknown(w->subject->pod);
+}
+
 void explain_refusal(const Model *model, const Compiler *compiler, Arena *arena, const Flow *flow,
 	Direction direction, bool is_audit, Refusal *ret_refusal)
 {
@@ -551,18 +589,17 @@ void explain_refusal(const Model *model, const Compiler *compiler, Arena *arena,
 		.flow = flow,
 		.is_trial = is_audit};
 	Buf buf = {.arena = arena};
-	const Policies *policies;
+	Fit best;
 
 	set_direction(&w, direction);
+	best = best_fit(&w);
 	*ret_refusal = (Refusal){};
-	policies = policies_of(&w);
-	for (size_t i = 0; i < policies->n; i++)
-		if (is_isolating(&w, policies->at[i])) {
-			VEC_PUSH(arena, &ret_refusal->policies, policies->at[i]);
-			VEC_PUSH(arena, &ret_refusal->places,
-				place_text(arena, policies->at[i]->origin));
-		}
-	add_reason(&w, &buf);
+	list_policies(&w, ret_refusal);
+	if (is_outdated(&w, ret_refusal, best)) {
+		*ret_refusal = (Refusal){.nearest = REFUSAL_OUTDATED};
+		return;
+	}
+	add_fit(&w, &buf, best);
 	add_unknown_labels(&w, &buf);
 	ret_refusal->nearest = joined_lines(arena, buf_text(&buf));
 }

@@ -605,6 +605,32 @@ def backlog(lab, ports, meanwhile):
     lab.daemon.send_signal(signal.SIGCONT)
 
 
+def changes():
+    """failures: while policies change, no entry names a policy, or a rule, that does not refuse its flow"""
+    lab, _ = pair(conf='deny = "drop";\n')
+    with lab:
+        a, b = lab.pods["default/a"], lab.pods["default/b"]
+        opened = deny("b", pod="b")
+        opened["spec"]["ingress"] = [{"ports": [{"protocol": "UDP", "port": 1, "endPort": 60000}]}]
+        lab.start()
+        code = SEND.replace("s.sendto", "__import__('time').sleep(0.005) or s.sendto")
+        sender = subprocess.Popen(["ip", "netns", "exec", a.netns, "python3", "-c", code, b.addresses[0], "1000", "2000"])
+        try:
+            for i in range(60):
+                lab.write_policies(([deny("b", pod="b")], [opened], [deny("b", pod="b")], [])[i % 4])
+                wait_for(lab.is_up_to_date, 60, "netpold to take the policies")
+        finally:
+            sender.kill()
+            sender.wait()
+        wait_for(lambda: is_quiet(lab), 60, "the last entries")
+        entries = lab.denied()
+        outdated = [e for e in entries if "was changed in that moment" in e["reason"]]
+        print(f"# denials.py: {len(outdated)} of {len(entries)} entries came while their policy was changed")
+        equal({(len(e["policies"]), e["reason"]) for e in entries if e not in outdated},
+              {(1, "no rule has this peer or this port")}, "policies and reasons of the others")
+        equal([e["policies"] for e in outdated if e["policies"]], [], "policies of these")
+
+
 def flows_total(lab):
     return metrics(lab)['netpol_denied_flows_total{direction="ingress"}']
 
@@ -746,6 +772,6 @@ for MODE in ("routed", "bridged", "tracked"):
         test(case, MODE, name=f"{MODE}: {case.__doc__}")
 for MODE in ("bridged", "tracked"):
     test(links, MODE, name=f"{MODE}: {links.__doc__}")
-for case in (mixture, unreadable, ctl, group_taken, settings, lost, ring, gone, many, no_journal, no_nflog):
+for case in (mixture, unreadable, ctl, group_taken, settings, lost, ring, gone, many, changes, no_journal, no_nflog):
     test(case)
 finish()

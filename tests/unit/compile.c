@@ -1037,3 +1037,62 @@ Test(compile, warnings_beyond_the_limit_are_counted)
 	cr_expect(strstr(diags->list.at[0].message, "\"n/p000\""));
 	cluster_free(cluster);
 }
+
+/* ---- A packet that was refused ---- */
+/* The flow is from b to d, which is the pod at 10.0.0.1. */
+static Refusal refusal_of(
+	const char *annotations, const char *selected, uint16_t port, bool is_audit)
+{
+	const CompileOptions options = {.node = "w", .table = "netpol"};
+	Source *sources[] = {parse(SOURCE_POLICIES, "1.yaml",
+				     arena_printf(arena, POLICY,
+					     arena_printf(arena, "p%s", annotations), selected)),
+		parse(SOURCE_INVENTORY, "p.json", PODS)};
+	Model *model = model_new(arena);
+	Compiler *compiler = compiler_new(model, &options);
+	Changes changes = {.arena = arena};
+	Flow flow = {.protocol = PROTOCOL_TCP, .port = port};
+	Refusal refusal;
+
+	add(model, sources[0]);
+	add(model, sources[1]);
+	model_list_changes(model, &changes);
+	ruleset_unref(compiler_update(compiler, &changes));
+	cr_assert(address_parse("10.0.0.2", &flow.source.address));
+	cr_assert(address_parse("10.0.0.1", &flow.destination.address));
+	flow.source.pod = compiler_owner(compiler, flow.source.address);
+	flow.destination.pod = compiler_owner(compiler, flow.destination.address);
+	explain_refusal(model, compiler, arena, &flow, INGRESS, is_audit, &refusal);
+	compiler_free(compiler);
+	return refusal;
+}
+
+#define AUDIT ", annotations: {netpol/enforcement: audit}"
+
+/* The kernel's message may come after the model has changed, and before the table has. */
+Test(compile, a_refusal_that_the_model_does_not_know_is_not_explained_by_it)
+{
+	static const struct {
+		const char *annotations, *selected;
+		uint16_t port;
+		bool is_audit, is_known;
+	} cases[] = {
+		{"", "1", 81, false, true},
+		{"", "1", 80, false, false},	/* a rule allows it */
+		{"", "2", 81, false, false},	/* no policy selects the pod */
+		{AUDIT, "1", 81, false, false}, /* it is audited */
+		{AUDIT, "1", 81, true, true},
+		{AUDIT, "1", 80, true, false},
+		{"", "1", 81, true, false}, /* it is enforced */
+		{"", "2", 81, true, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		Refusal refusal = refusal_of(
+			cases[i].annotations, cases[i].selected, cases[i].port, cases[i].is_audit);
+
+		cr_expect_eq(refusal.policies.n, cases[i].is_known, "case %zu", i);
+		cr_expect_eq(strcmp(refusal.nearest, REFUSAL_OUTDATED) != 0, cases[i].is_known,
+			"case %zu: %s", i, refusal.nearest);
+	}
+}
