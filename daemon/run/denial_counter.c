@@ -136,13 +136,13 @@ DenialTotals *denial_counter_totals(DenialCounter *c)
 }
 
 /* ---- Saving ---- */
-void denial_counter_save(DenialCounter *c, StateKeeper *keeper, bool is_end)
+void denial_counter_save(DenialCounter *c, StateKeeper *keeper, bool is_urgent)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
 	uint64_t changes = denial_totals_changes(c->totals);
 	char boot[BOOT_TEXT_SIZE];
 
-	if (changes == c->saved || (!is_end && clock_usec() < c->save_usec + SAVE_USEC))
+	if (changes == c->saved || (!is_urgent && clock_usec() < c->save_usec + SAVE_USEC))
 		return;
 	state_keeper_save_text(
 		keeper, STATE_NAME, denial_totals_text(c->totals, arena, boot_text(boot)));

@@ -30,7 +30,7 @@ void denial_counter_read(DenialCounter *counter);
 void denial_counter_read_now(DenialCounter *counter);
 /*
  * Hands the totals to the state keeper, if they have changed since the last time, and that is a
- * minute ago or it is the end.
+ * minute ago or it is urgent: at the end, and before a table is deleted.
  */
-void denial_counter_save(DenialCounter *counter, StateKeeper *keeper, bool is_end);
+void denial_counter_save(DenialCounter *counter, StateKeeper *keeper, bool is_urgent);
 DenialTotals *denial_counter_totals(DenialCounter *counter);

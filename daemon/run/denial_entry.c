@@ -129,14 +129,30 @@ const char *denial_entry_text(Arena *arena, const DenialEntry *entry)
 }
 
 /* ---- JSON ---- */
-/* What made it: a direction's policies, or the sender check, which knows the packet's port. */
-static void add_origin(Buf *buf, const DenialEntry *entry)
+static const char *kind_fields(Arena *arena, const DenialEntry *entry)
 {
-	if (!is_forged(entry)) {
-		buf_printf(buf, ",\"direction\":\"%s\"",
-			direction_text(denial_direction(entry->kind)));
+	return arena_printf(arena, "\"kind\":\"%s\",\"audit\":%s%s%s%s", kind_word(entry),
+		is_audit(entry) ? "true" : "false", is_forged(entry) ? "" : ",\"direction\":\"",
+		is_forged(entry) ? "" : direction_text(denial_direction(entry->kind)),
+		is_forged(entry) ? "" : "\"");
+}
+
+/* A quote inside a string is escaped, so no value looks like these fields. */
+bool denial_entry_kind(Arena *arena, const char *json, DenialKind *ret_kind)
+{
+	for (int i = 0; i < DENIAL_KIND_N; i++)
+		if (strstr(json, kind_fields(arena, &(DenialEntry){.kind = (DenialKind)i}))) {
+			*ret_kind = (DenialKind)i;
+			return true;
+		}
+	return false;
+}
+
+/* The sender check knows the packet's port, and who is there. */
+static void add_sender(Buf *buf, const DenialEntry *entry)
+{
+	if (!is_forged(entry))
 		return;
-	}
 	buf_add(buf, ",\"interface\":");
 	text_add_json(buf, entry->interface);
 	if (!*entry->sender.pod)
@@ -164,10 +180,9 @@ const char *denial_entry_json(Arena *arena, const DenialEntry *entry)
 {
 	Buf buf = {.arena = arena};
 
-	buf_printf(&buf, "{\"number\":%llu,\"time\":\"%s\",\"kind\":\"%s\",\"audit\":%s",
-		(unsigned long long)entry->number, text_of_time(arena, entry->time),
-		kind_word(entry), is_audit(entry) ? "true" : "false");
-	add_origin(&buf, entry);
+	buf_printf(&buf, "{\"number\":%llu,\"time\":\"%s\",%s", (unsigned long long)entry->number,
+		text_of_time(arena, entry->time), kind_fields(arena, entry));
+	add_sender(&buf, entry);
 	add_end(&buf, "source", &entry->flow.source);
 	add_end(&buf, "destination", &entry->flow.destination);
 	buf_printf(&buf, ",\"protocol\":\"%s\"", protocol_words(arena, entry->flow.protocol));

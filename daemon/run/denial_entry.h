@@ -25,5 +25,7 @@ typedef struct DenialEntry {
 const char *denial_entry_text(Arena *arena, const DenialEntry *entry);
 /* A JSON object in one line, without a line break. */
 const char *denial_entry_json(Arena *arena, const DenialEntry *entry);
+/* The kind of such a line; false: it is no flow that policies refused. */
+bool denial_entry_kind(Arena *arena, const char *json, DenialKind *ret_kind);
 /* Fields of the journal, each a line "FIELD=value": see journal.h. MESSAGE= is among them. */
 const char *denial_entry_fields(Arena *arena, const DenialEntry *entry);

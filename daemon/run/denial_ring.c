@@ -33,6 +33,13 @@ uint64_t denial_ring_next(const DenialRing *ring)
 	return ring->next;
 }
 
+const char *denial_ring_line(const DenialRing *ring, uint64_t number)
+{
+	bool is_there = ring->first <= number && number < ring->next;
+
+	return is_there ? ring->lines[number % DENIAL_RING_MAX] : NULL;
+}
+
 /* ---- Writing ---- */
 static void write_file(void *context)
 {

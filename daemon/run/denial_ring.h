@@ -17,6 +17,8 @@ typedef struct DenialRing DenialRing;
 
 /* Reads what is there. Borrows the event loop; copies the path of the directory. */
 DenialRing *denial_ring_new(sd_event *event, const char *runtime);
-DenialRing *denial_ring_free(DenialRing *ring);		  /* writes what is not written yet */
-uint64_t denial_ring_next(const DenialRing *ring);	  /* the number of the next entry */
+DenialRing *denial_ring_free(DenialRing *ring);	   /* writes what is not written yet */
+uint64_t denial_ring_next(const DenialRing *ring); /* the number of the next entry */
+/* The line of an entry; NULL: the ring does not have it. */
+const char *denial_ring_line(const DenialRing *ring, uint64_t number);
 void denial_ring_add(DenialRing *ring, const char *line); /* without its line break; copied */

@@ -30,6 +30,7 @@ struct DenialTotals {
 	HashTable *by_key; /* Total, by namespace, pod and kind */
 	Readings readings[COUNTED_TABLE_N];
 	uint64_t flows[DENIAL_KIND_N];
+	uint64_t entry; /* the number of the last one */
 	uint64_t changes;
 };
 
@@ -92,10 +93,16 @@ uint64_t denial_totals_changes(const DenialTotals *t)
 	return t->changes;
 }
 
-void denial_totals_add_flow(DenialTotals *t, DenialKind kind)
+void denial_totals_add_flow(DenialTotals *t, DenialKind kind, uint64_t number)
 {
 	t->flows[kind]++;
+	t->entry = number;
 	t->changes++;
+}
+
+uint64_t denial_totals_entry(const DenialTotals *t)
+{
+	return t->entry;
 }
 
 uint64_t denial_totals_flows(const DenialTotals *t, DenialKind kind)
@@ -221,6 +228,7 @@ void denial_totals_prune(DenialTotals *t, const Model *model, int64_t now_s)
  * Lines of words:
  *
  *     flows 0 N                                         0: a DenialKind
+ *     entry N                                           the last one of these flows
  *     total NAMESPACE POD ingress PACKETS BYTES         "-" for no pod; ingress: see WORDS
  *     table 0 HANDLE BOOT                               the readings that follow are of this table
  *     reading 10.244.1.10 ingress PACKETS BYTES NAMESPACE POD
@@ -269,6 +277,7 @@ const char *denial_totals_text(const DenialTotals *t, Arena *arena, const char *
 
 	for (int i = 0; i < DENIAL_KIND_N; i++)
 		buf_printf(&buf, "flows %d %" PRIu64 "\n", i, t->flows[i]);
+	buf_printf(&buf, "entry %" PRIu64 "\n", t->entry);
 	while ((total = hash_table_next(t->by_key, &cursor)))
 		buf_printf(&buf, "total %s %s %s %" PRIu64 " %" PRIu64 "\n",
 			word_of(total->total.namespace), word_of(total->total.pod),
@@ -358,6 +367,8 @@ void denial_totals_load(DenialTotals *t, const char *text, const char *boot)
 		snprintf(line, sizeof(line), "%.*s", (int)n, text);
 		if (strncmp(line, "flows ", 6) == 0)
 			load_flows(t, line);
+		else if (strncmp(line, "entry ", 6) == 0)
+			t->entry = strtoull(line + 6, NULL, 10);
 		else if (strncmp(line, "total ", 6) == 0)
 			load_total(t, line);
 		else if (strncmp(line, "table ", 6) == 0)

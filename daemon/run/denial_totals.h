@@ -31,8 +31,10 @@ DenialTotals *denial_totals_free(DenialTotals *totals);
 /* Adds what a table has counted since the last call for this table. */
 void denial_totals_add(DenialTotals *totals, CountedTable table, const DenialCounts *counts,
 	DenialOwner owner, const void *context);
-/* A refused flow was logged. */
-void denial_totals_add_flow(DenialTotals *totals, DenialKind kind);
+/* A refused flow was logged, as the entry of that number. */
+void denial_totals_add_flow(DenialTotals *totals, DenialKind kind, uint64_t number);
+/* The last one; 0: none. It is saved with the totals, so entries above it are not counted yet. */
+uint64_t denial_totals_entry(const DenialTotals *totals);
 uint64_t denial_totals_flows(const DenialTotals *totals, DenialKind kind);
 /*
  * Drops the totals of pods that the model does not have any more, DENIAL_GONE_S seconds after that

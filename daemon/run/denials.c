@@ -56,7 +56,7 @@ static void take_refusal(Denials *d, Arena *arena, DenialEntry *entry)
 {
 	pipeline_explain(d->pipeline, arena, &entry->flow, denial_direction(entry->kind),
 		denial_is_audit(entry->kind), &entry->refusal);
-	denial_totals_add_flow(d->totals, entry->kind);
+	denial_totals_add_flow(d->totals, entry->kind, entry->number);
 }
 
 static void take_sender(Denials *d, Arena *arena, unsigned interface, DenialEntry *entry)
@@ -243,6 +243,22 @@ const DenialFigures *denials_figures(Denials *d)
 	return &d->figures;
 }
 
+/* After a crash the ring has entries that the saved totals miss; never more than it holds. */
+static void count_unsaved(Denials *d)
+{
+	uint64_t last = denial_totals_entry(d->totals);
+	const char *line;
+
+	while (last && (line = denial_ring_line(d->ring, last + 1))) {
+		ARENA_CLEANUP Arena *arena = arena_new();
+		DenialKind kind;
+
+		last++;
+		if (denial_entry_kind(arena, line, &kind))
+			denial_totals_add_flow(d->totals, kind, last);
+	}
+}
+
 Denials *denials_new(sd_event *event, Nft *nft, const Settings *settings, const Pipeline *pipeline,
 	DenialTotals *totals, const SenderCheck *senders)
 {
@@ -254,8 +270,10 @@ Denials *denials_new(sd_event *event, Nft *nft, const Settings *settings, const 
 		.pipeline = pipeline,
 		.totals = totals,
 		.senders = senders};
-	if (event)
+	if (event) {
 		d->ring = denial_ring_new(event, settings->runtime);
+		count_unsaved(d);
+	}
 	denials_check(d);
 	return d;
 }

@@ -185,7 +185,11 @@ static void on_removing(void *context)
 {
 	Daemon *d = context;
 
+	if (!d->denial_counter)
+		return;
 	denial_counter_read_now(d->denial_counter);
+	if (d->keeper) /* the totals alone know then what the table has counted */
+		denial_counter_save(d->denial_counter, d->keeper, true);
 }
 
 static void on_denied(void *context)

@@ -605,6 +605,36 @@ def backlog(lab, ports, meanwhile):
     lab.daemon.send_signal(signal.SIGCONT)
 
 
+def crash():
+    """failures: a crash before the totals are saved: flows are counted on, and packets of a table that was replaced"""
+    lab, _ = pair(conf='deny = "drop";\n')
+    with lab:
+        a, b = lab.pods["default/a"], lab.pods["default/b"]
+
+        def refuse(ports, n):
+            lab.inside(a.netns, "python3", "-c", SEND, b.addresses[0], str(ports[0]), str(ports[-1] + 1))
+            wait_for(lambda: len(lab.denied()) == n, 60, f"{n} entries")
+            wait_for(lambda: (flows_total(lab), packets(lab, "b", "ingress")) == (n, n), 60, f"{n} flows and packets")
+
+        lab.start()
+        refuse(range(1000, 1020), 20)
+        lab.stop()  # which saves the totals
+        lab.start()
+        refuse(range(2000, 2030), 50)
+        lab.stop(signal.SIGKILL)
+        lab.start()
+        wait_for(lambda: flows_total(lab) >= 50, 20, "the total of flows after a crash")
+        equal(flows_total(lab), 50, "the total of flows after a crash")
+        lab.in_node("nft", "add rule inet netpol forward accept")
+        wait_for(lambda: lab.status()["repairs"] > 0, 60, "the repair")
+        path = os.path.join(lab.state, "denied")
+        wait_for(lambda: "total default b ingress 50 " in open(path).read(), 20, "the totals of the replaced table on disk")
+        lab.stop(signal.SIGKILL)
+        lab.start()
+        wait_for(lambda: packets(lab, "b", "ingress") >= 50, 60, "the total of packets after a repair and a crash")
+        equal((flows_total(lab), packets(lab, "b", "ingress")), (50, 50), "the totals after a repair and a crash")
+
+
 def changes():
     """failures: while policies change, no entry names a policy, or a rule, that does not refuse its flow"""
     lab, _ = pair(conf='deny = "drop";\n')
@@ -772,6 +802,6 @@ for MODE in ("routed", "bridged", "tracked"):
         test(case, MODE, name=f"{MODE}: {case.__doc__}")
 for MODE in ("bridged", "tracked"):
     test(links, MODE, name=f"{MODE}: {links.__doc__}")
-for case in (mixture, unreadable, ctl, group_taken, settings, lost, ring, gone, many, changes, no_journal, no_nflog):
+for case in (mixture, unreadable, ctl, group_taken, settings, lost, ring, gone, many, crash, changes, no_journal, no_nflog):
     test(case)
 finish()

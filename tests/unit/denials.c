@@ -149,12 +149,13 @@ Test(denials, saved_totals_go_on_with_the_same_table)
 	const char *text;
 
 	add(before, COUNTED_INET, 1, 5, &DB);
-	denial_totals_add_flow(before, DENIED_EGRESS);
+	denial_totals_add_flow(before, DENIED_EGRESS, 9);
 	text = denial_totals_text(before, arena, "boot-a");
 	denial_totals_load(same, text, "boot-a");
 	add(same, COUNTED_INET, 1, 7, &DB);
 	cr_expect_eq(packets_of(same, "db"), 7);
 	cr_expect_eq(denial_totals_flows(same, DENIED_EGRESS), 1);
+	cr_expect_eq(denial_totals_entry(same), 9);
 	denial_totals_load(rebooted, text, "boot-b");
 	add(rebooted, COUNTED_INET, 1, 7, &DB);
 	cr_expect_eq(packets_of(rebooted, "db"), 12, "the handle is that of another boot's table");
@@ -182,6 +183,28 @@ Test(denials, totals_of_a_pod_that_is_gone_stay_for_a_while)
 	add(totals, COUNTED_INET, 1, 6, &DB);
 	cr_expect_eq(packets_of(totals, "db"), 1, "what its address has refused since");
 	denial_totals_free(totals);
+}
+
+/* ---- Entries ---- */
+Test(denials, a_line_tells_its_kind)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	DenialKind found;
+
+	for (int i = 0; i < DENIAL_KIND_N; i++) {
+		DenialEntry entry = {.kind = (DenialKind)i};
+		const char *line;
+
+		entry.flow.source.pod = entry.flow.destination.pod = &WEB;
+		line = denial_entry_json(arena, &entry);
+		cr_assert(denial_entry_kind(arena, line, &found), "%s", line);
+		cr_expect_eq(found, (DenialKind)i, "%s", line);
+	}
+	cr_expect_not(denial_entry_kind(arena,
+		denial_entry_json(arena, &(DenialEntry){.kind = DENIED_FORGED,
+						 .sender = {.namespace = "", .pod = ""},
+						 .interface = "v"}),
+		&found));
 }
 
 /* ---- Forged packets ---- */
