@@ -223,13 +223,8 @@ static void on_saved(void *context)
 /* 0 or PARSE_E_INVALID: the settings in force stay. */
 static int load_settings(Daemon *d)
 {
-	int r;
+	int r = settings_reload(d->store);
 
-	if (d->pipeline) {
-		update_take_refused(d);
-		pipeline_reset(d->pipeline); /* it borrows the settings' texts and the feeds */
-	}
-	r = settings_reload(d->store);
 	if (r == 0)
 		feeds_set(d->feeds, d->settings);
 	return r;
@@ -238,11 +233,11 @@ static int load_settings(Daemon *d)
 static void reload(Daemon *d)
 {
 	notify_send("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_usec());
+	update_start_from_scratch(d); /* the pipeline borrows the settings' texts and the feeds */
 	if (load_settings(d) != 0)
 		log_line(LOG_ERR, "settings",
 			"the new settings have errors: the previous settings stay in force");
 	denials_check(d->denials);
-	update_start_from_scratch(d);
 	update_all(d);
 	d->owes_ready = d->is_ready;
 	update_say_ready(d);

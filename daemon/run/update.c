@@ -29,8 +29,11 @@ void update_undo_tampering(void *context)
 	sender_check_repair(d->senders, false);
 }
 
-/* What was refused until now, while the model in force still says whose the addresses are. */
-void update_take_refused(Daemon *d)
+/*
+ * What was refused until now, while the model in force still says whose the addresses are. Without
+ * a model neither does anything.
+ */
+static void take_refused(Daemon *d)
 {
 	denials_drain(d->denials);
 	denial_counter_read(d->denial_counter);
@@ -38,7 +41,7 @@ void update_take_refused(Daemon *d)
 
 void update_start_from_scratch(Daemon *d)
 {
-	update_take_refused(d);
+	take_refused(d);
 	pipeline_reset(d->pipeline);
 	feeds_mark_all(d->feeds);
 }
@@ -115,7 +118,7 @@ int update_once(Daemon *d)
 	int r;
 
 	faults_clear(&d->faults);
-	update_take_refused(d);
+	take_refused(d);
 	r = read_feeds(d);
 	if (r < 0)
 		return r;

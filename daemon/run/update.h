@@ -12,13 +12,14 @@ int update_once(Daemon *d);
 int update_all(Daemon *d);
 /* READY=1, once enforcement has begun; tries again if systemd could not take it. */
 void update_say_ready(Daemon *d);
-/* The next update reads all files, and compiles all of them. */
+/*
+ * Takes what was refused, and empties the pipeline. The next update reads all files, and compiles
+ * all of them.
+ */
 void update_start_from_scratch(Daemon *d);
 /* Repairs what others have changed in our tables. context: the Daemon. */
 void update_undo_tampering(void *context);
 /* After any change of the tables: they are saved, and stale flows looked for. */
 void update_follow_up(Daemon *d);
-/* Reads what was refused until now, while the model in force still says whose the addresses are. */
-void update_take_refused(Daemon *d);
 /* How the bridge table is to be made; NULL: none is wanted. */
 const BridgeOptions *update_wanted_bridge(const Daemon *d);
