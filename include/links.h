@@ -6,7 +6,8 @@
  * The inventory says which addresses pods have, not on which interface they are. This module asks
  * the kernel, by rtnetlink(7), and remembers the answers until a notification makes them doubtful.
  * But for links_drop_waiting() it changes nothing in the kernel; it knows no pods, only addresses.
- * One thread may use a Links.
+ * One thread may use a Links. Components that follow the links each open their own: links_read()
+ * says what has changed since the last call, and only one caller would learn it.
  *
  *     links_open                      reads all links, one dump; subscribes to notifications
  *     poll links_fd, links_read       says what has changed since the last call

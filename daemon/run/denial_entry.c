@@ -20,7 +20,7 @@ static bool is_forged(const DenialEntry *entry)
 
 static bool is_audit(const DenialEntry *entry)
 {
-	return !is_forged(entry) && denial_is_audit(entry->kind);
+	return denial_is_audit(entry->kind);
 }
 
 /* The journal's CODE=, and `kind` of denied.jsonl. */

@@ -15,7 +15,8 @@ typedef struct Nft Nft;
 
 /*
  * What refused a packet, or would refuse it if the audited policies were enforced. Below
- * DENIAL_KIND_N: policies, which have a direction.
+ * DENIAL_KIND_N: the policies of a direction, in force or audited, as one number: each kind has its
+ * own chain, sets, totals and log prefix.
  */
 typedef enum DenialKind {
 	DENIED_INGRESS,
