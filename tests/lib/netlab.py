@@ -226,6 +226,17 @@ class Lab:
     def write_policy_file(self, name, text):
         self.put(os.path.join(self.policies, name), text)
 
+    def set(self, **settings):
+        """Sets settings in netpol.conf, a line for each; None takes the line away. netpold reads them when it starts,
+        and at SIGHUP."""
+        with open(self.conf) as f:
+            text = f.read()
+        for name, value in settings.items():
+            line = f"{name} = {json.dumps(value)};\n" if value is not None else ""
+            text, n = re.subn(rf"^{name} = .*\n", lambda _: line, text, flags=re.M)
+            text += "" if n else line
+        self.put(self.conf, text)
+
     # ---- netpold ----
     def apply(self, check=True):
         result = self.in_node(NETPOLD, "-c", self.conf, "--once", check=False)

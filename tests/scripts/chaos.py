@@ -105,8 +105,7 @@ class Chaos:
         self.lab.start()
 
     def reload(self):
-        conf = open(self.lab.conf).read().split("deny")[0]
-        self.lab.put(self.lab.conf, conf + self.chance.choice(["", 'deny = "drop";\n']))
+        self.lab.set(deny=self.chance.choice([None, "drop"]))
         self.lab.daemon.send_signal(signal.SIGHUP)
 
     def tamper(self):

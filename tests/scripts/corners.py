@@ -394,7 +394,7 @@ def switched_off():
         lab.switch_br_netfilter(1)
         wait_for(lambda: lab.status()["bridge"] == "br_netfilter", 60, "netpold to notice that br_netfilter is on")
         equal(lab.probe([flow]), ["reject"], "with br_netfilter again")
-        lab.put(lab.conf, open(lab.conf).read().replace('"auto"', '"off"'))
+        lab.set(bridge="off")
         lab.daemon.send_signal(1)
         wait_for(lambda: lab.status()["bridge"] == "off", 60, 'the setting bridge = "off" to be in force')
         equal(lab.in_node("nft", "list", "tables").stdout.split("\n")[:1], ["table inet netpol"], "the tables left")
@@ -424,7 +424,7 @@ def conntrack_not_there():
     if can_track_bridges():
         raise Skip("this kernel has nf_conntrack_bridge")
     with Lab("bridged") as lab:
-        lab.put(lab.conf, open(lab.conf).read().replace('"auto"', '"conntrack"'))
+        lab.set(bridge="conntrack")
         lab.write_inventory()
         result = lab.apply(check=False)
         equal((result.returncode, "module nf_conntrack_bridge is not available" in result.stderr), (1, True),

@@ -260,7 +260,7 @@ def memory_of(lab):
 def random_sources(mode):
     """a flood of refused packets of 20,000 sources: all refused, at most 100 entries a second, no memory that grows"""
     with FloodLab(mode) as lab:
-        lab.put(lab.conf, open(lab.conf).read() + 'senders = "off";\n')  # it would drop them before
+        lab.set(senders="off")  # it would drop them before
         lab.namespace("default")
         lab.write_inventory()
         lab.write_policies([deny("b", pod="b")])
@@ -504,7 +504,7 @@ def settings():
                                                                   "log_denied is false\n"), "netpolctl denied")
         total = packets(lab, "b", "ingress")
         for group, port in ((6443, 81), (77, 82)):
-            lab.put(lab.conf, re.sub(r"log_\w+ = .*\n", "", open(lab.conf).read()) + f"log_group = {group};\n")
+            lab.set(log_denied=None, log_group=group)
             lab.daemon.send_signal(signal.SIGHUP)
             wait_for(lambda: f"group {group} " in "".join(lab.listing()), 60, "rules that log to the group")
             # what the fallback table counts in its last moment is lost
@@ -685,7 +685,7 @@ def many():
         check(150, "after a reload")
 
         def other_group():
-            lab.put(lab.conf, open(lab.conf).read() + "log_group = 77;\n")
+            lab.set(log_group=77)
             lab.daemon.send_signal(signal.SIGHUP)
         time.sleep(2)  # the kernel lets 200 pass at once again
         backlog(lab, ports[1], other_group)

@@ -184,7 +184,7 @@ def tampering():
 def silent():
     """established: with deny = "drop" packets of the flow are dropped, and neither end is told"""
     with Pair() as p:
-        p.lab.put(p.lab.conf, open(p.lab.conf).read() + 'deny = "drop";\n')
+        p.lab.set(deny="drop")
         p.lab.daemon.send_signal(signal.SIGHUP)
         connection = p.connection((p.a.netns, p.b.netns), "tcp", B, 81)
         p.lab.write_policies([policy("b", {"pod": "b"}, ingress=[])])

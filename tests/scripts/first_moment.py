@@ -68,11 +68,9 @@ def copier(source, to, under=()):
 @contextlib.contextmanager
 def node(has_records, *policies):
     """A node with a container runtime, and netpold on the copied records."""
-    conf = 'attachments = "%s";\n'
     with Lab("routed") as lab, Runtime(lab) as runtime:
         folder = f"{lab.dir}/attachments"
-        with open(lab.conf, "a") as f:
-            f.write(conf % (folder if has_records else ""))
+        lab.set(attachments=folder if has_records else "")
         os.makedirs(runtime.records, 0o700, exist_ok=True)
         lab.outside = lab.world(OUTSIDE)
         lab.inside(lab.outside, "nft", "add table ip count;"
@@ -256,8 +254,7 @@ def an_address_goes_to_another_pod():
     with Lab("routed") as lab:
         folder = f"{lab.dir}/attachments"
         os.mkdir(folder, 0o755)
-        with open(lab.conf, "a") as f:
-            f.write(f'attachments = "{folder}";\n')
+        lab.set(attachments=folder)
         for i in range(TIMES):  # every second pod is isolated
             lab.pods[f"shop/p{i}"] = Pod("shop", f"p{i}", [], {"app": "web" if i % 2 else "other"}, uid=f"u{i}")
         lab.write_inventory()
@@ -415,8 +412,7 @@ def records_that_nobody_reads():
     with Lab("routed") as lab:
         source, to = f"{lab.dir}/results", f"{lab.dir}/attachments"
         os.mkdir(source, 0o700)
-        with open(lab.conf, "a") as f:
-            f.write(f'attachments = "{to}";\n')
+        lab.set(attachments=to)
         lab.write_inventory()
         lab.write_policies([NO_EGRESS])
         records.write(source, records.text("shop", "a", ["10.244.1.7"]))
@@ -440,9 +436,6 @@ def nobody_copies():
     """first moment: with attachments = "auto", a directory that nobody copies to is a reason to be degraded"""
     with Lab("routed") as lab:
         to = f"{lab.runtime}-attachments"
-        with open(lab.conf) as f:
-            conf = f.read()
-        lab.put(lab.conf, re.sub(r"attachments = .*\n", "", conf))
         os.mkdir(to)
         os.utime(to, (0, 0))
         lab.start()

@@ -77,8 +77,7 @@ def refuses_by_drop(lab):
 def reloads():
     """no gap: reloads with changed settings and changed files"""
     def once(lab, versions, i):
-        conf = open(lab.conf).read().split("deny")[0]
-        lab.put(lab.conf, conf + ('deny = "drop";\n' if i % 2 else ""))
+        lab.set(deny="drop" if i % 2 else None)
         lab.daemon.send_signal(signal.SIGHUP)
         if i % 3 == 0:
             versions.step()

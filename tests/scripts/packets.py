@@ -220,14 +220,13 @@ def explain_agrees_in_force(mode):
 
 def drop(mode):
     lab = lab_of(mode)
-    conf = open(lab.conf).read()
     try:
-        lab.put(lab.conf, conf + 'deny = "drop";\n')
+        lab.set(deny="drop")
         lab.apply()
         check_flows(lab, [(s, d, p, proto, "drop" if v == "reject" else v, f)
                           for s, d, p, proto, v, f in FULL_EXAMPLE])
     finally:
-        lab.put(lab.conf, conf)
+        lab.set(deny=None)
         lab.apply()
 
 

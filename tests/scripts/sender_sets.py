@@ -34,8 +34,9 @@ class Node:
         self.records = os.path.join(lab.dir, "records")
         self.far = lab._make_netns("far")
         os.mkdir(self.records, 0o755)
-        conf = open(lab.conf).read() + f'attachments = "{self.records}";\nwithdraw_ms = 0;\nlog_denied = false;\n'
-        lab.put(lab.conf, conf)
+        lab.set(attachments=self.records, withdraw_ms=0, log_denied=False)
+        with open(lab.conf) as f:
+            conf = f.read()
         self.fresh = os.path.join(lab.dir, "fresh.conf")
         for name in ("run", "state"):
             conf = conf.replace(f'"{lab.dir}/{name}"', f'"{lab.dir}/fresh-{name}"')

@@ -363,8 +363,7 @@ def lab_with_records(mode):
     lab = Lab(mode)
     folder = os.path.join(lab.dir, "records")
     os.mkdir(folder, 0o755)
-    with open(lab.conf, "a") as f:
-        f.write(f'attachments = "{folder}";\nwithdraw_ms = 0;\n')
+    lab.set(attachments=folder, withdraw_ms=0)
     return lab, folder
 
 
@@ -651,11 +650,9 @@ def log_settings(mode):
         equal(log_rules(lab), {f: set() for f in families}, "rules that log")
         check_arrival(False, c.netns, RAW, A[0], b.netns, B[0], 7001, "as another pod")
         equal((forged(lab), lab.denied()), (1, []), "counted, and not logged")
-        for line, group in (("log_group = 77;", "77"), ("log_group = 78;", "78"), ('senders = "off";', None)):
-            conf = re.sub(r"log_\w+ = .*\n", "", open(lab.conf).read())
-            if not group:
-                conf = re.sub(r"senders = .*\n", "", conf)
-            lab.put(lab.conf, conf + line + "\n")
+        for settings, group in (({"log_denied": None, "log_group": 77}, "77"), ({"log_group": 78}, "78"),
+                                ({"log_group": None, "senders": "off"}, None)):
+            lab.set(**settings)
             lab.daemon.send_signal(signal.SIGHUP)
             wait_for(lambda: log_rules(lab) == ({f: {group} for f in families} if group else {}), 60, "the rules")
             if group:

@@ -145,24 +145,16 @@ class TwoOfEach:
         os.chmod(self.tmpfs.name, 0o755)
         self.policies, self.inventory = f"{self.tmpfs.name}/policies", f"{self.tmpfs.name}/inventory"
         self.lab = new_lab(start=False)
-        self.first = open(self.lab.conf).read()
         os.mkdir(self.policies)
         os.mkdir(self.inventory)
         self.write_pods()
-        self.configure([self.lab.policies, self.policies], [self.lab.inventory, self.inventory])
+        self.lab.set(policies=[self.lab.policies, self.policies], inventory=[self.lab.inventory, self.inventory])
         self.lab.start()
         return self
 
     def __exit__(self, *error):
         self.lab.__exit__(*error)
         self.tmpfs.cleanup()
-
-    def configure(self, policies, inventory):
-        text = self.first
-        for key, paths in (("policies", policies), ("inventory", inventory)):
-            text = re.sub(rf'{key} = .*;', f"{key} = {json.dumps(paths)};", text)
-        with open(self.lab.conf, "w") as f:
-            f.write(text)
 
     def write_pods(self):
         """Pod a is in the first inventory, pod b in the second."""
@@ -213,13 +205,13 @@ def lists_of_directories():
         lab.write_policy_file("a.yaml", deny("a"))
         wait_for_isolated(lab, [A, B], "it is back")
 
-        two.configure([lab.policies], [two.inventory, lab.inventory])
+        lab.set(policies=[lab.policies], inventory=[two.inventory, lab.inventory])
         lab.daemon.send_signal(signal.SIGHUP)
         wait_for_isolated(lab, [A], "a reload without the second policies")
-        two.configure([], [two.inventory, lab.inventory])
+        lab.set(policies=[])
         lab.daemon.send_signal(signal.SIGHUP)
         wait_for(lambda: "must have at least one directory" in lab.log(), 60, "an empty list to be refused")
-        two.configure([two.policies, lab.policies], [two.inventory, lab.inventory])
+        lab.set(policies=[two.policies, lab.policies])
         lab.daemon.send_signal(signal.SIGHUP)
         wait_for_isolated(lab, [A, B], "a reload with all, in another order")
 
@@ -370,8 +362,7 @@ def told_state(lab, name):
 
 
 def set_withdraw_ms(lab, milliseconds):
-    conf = open(lab.conf).read().split("withdraw_ms")[0]
-    lab.put(lab.conf, conf + f"withdraw_ms = {milliseconds};\n")
+    lab.set(withdraw_ms=milliseconds)
     lab.daemon.send_signal(signal.SIGHUP)
 
 
@@ -758,18 +749,17 @@ def signals():
     with new_lab() as lab:
         lab.write_policy_file("a.yaml", deny("a"))
         wait_for_isolated(lab, [A], "the first settings")
-        conf = open(lab.conf).read()
-        lab.put(lab.conf, conf + 'deny = "drop";\n')
+        lab.set(deny="drop")
         lab.daemon.send_signal(signal.SIGHUP)
         wait_for(lambda: "goto refuse_in" not in table(lab) and "goto drop_in" in table(lab), 60,
                  'deny = "drop" to be in force')
         before = lab.status()["generation"]
-        lab.put(lab.conf, conf + 'enforce = "all"; deny = "drop"; service_cidrs = [ "10.96.0.0/12" ];\n')
+        lab.set(enforce="all", service_cidrs=["10.96.0.0/12"])
         lab.daemon.send_signal(signal.SIGHUP)
         wait_for(lambda: lab.status()["generation"] == before + 1, 60, "the new generation in the status")
         wait_for(lambda: "service_cidrs is ignored" in lab.log(), 60, "the warning about an obsolete setting")
         equal("10.96.0.0/12" in table(lab), False, "service_cidrs is in the table")
-        lab.put(lab.conf, conf + 'deny = "neither";\n')
+        lab.set(deny="neither")
         lab.daemon.send_signal(signal.SIGHUP)
         wait_for(lambda: "Unsupported value" in lab.log(), 60, "the error about the bad setting")
         equal("goto drop_" in table(lab), True, "the old settings stay in force")
@@ -786,10 +776,7 @@ def host_name():
     """service: a host name that is set after the start becomes the node's name, unless node or --node is set"""
     with_name = ("unshare", "--uts", "sh", "-c", 'echo localhost >/proc/sys/kernel/hostname; exec "$@"', "sh")
     with new_lab(start=False) as lab:
-        conf = open(lab.conf).read()
-        without_node = conf.replace('node = "node-1";\n', "")
-        equal(without_node == conf, False, "whether the settings have a node that can be left out")
-        lab.put(lab.conf, without_node)
+        lab.set(node=None)
         lab.write_policy_file("a.yaml", deny("a"))
         lab.start(under=with_name)
         equal((isolated(lab), lab.status()["node"], lab.status()["health"]), (set(), "localhost", "degraded"),
@@ -801,11 +788,11 @@ def host_name():
         set_host_name(lab, "node-2")
         wait_for_isolated(lab, [], "the host got another name")
         lab.stop()
-        for settings, options in ((conf, ()), (without_node, ("--node", "node-1"))):
-            lab.put(lab.conf, settings)
+        for node, options in (("node-1", ()), (None, ("--node", "node-1"))):
+            lab.set(node=node, deny=None)
             lab.start(*options, under=with_name)
             wait_for_isolated(lab, [A], f"the node is set: {options or 'netpol.conf'}")
-            lab.put(lab.conf, settings + 'deny = "drop";\n')
+            lab.set(deny="drop")
             set_host_name(lab, "node-2")
             lab.write_policy_file("b.yaml", deny("b"))
             wait_for_isolated(lab, [A, B], "another name, and a new policy")

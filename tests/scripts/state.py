@@ -318,9 +318,7 @@ def watchdog():
         faults["br_netfilter turned off"] = (lambda lab: lab.switch_br_netfilter(0),
                                              lambda lab: lab.switch_br_netfilter(1))
     with StateLab() as lab:
-        with open(lab.conf) as f:
-            conf = f.read()
-        lab.put(lab.conf, conf.replace('bridge = "off"', f'bridge = "{"br_netfilter" if len(faults) == 3 else "off"}"'))
+        lab.set(bridge="br_netfilter" if len(faults) == 3 else "off")
         lab.switch_br_netfilter(1)
         lab.write_policy_file("p.yaml", deny("a"))
         lab.start(**lab.listen())
