@@ -35,13 +35,44 @@ def separate_processors():
         os.sched_setaffinity(0, before)
 
 
+class Flood:
+    """New UDP flows from eth0 of a namespace, in frames to the MAC address `link`, to each of the ports in turn, until
+    stop() (tools/flood.c)."""
+
+    def __init__(self, netns, link, source, target, ports, flows=2048, core=None, is_answer=False, has_sources=False):
+        """flows: so many source ports. core: see separate_processors(). is_answer: from the ports, to so many others.
+        has_sources: also from so many addresses, from `source` on."""
+        under = ("taskset", "-c", str(core)) if core is not None else ()
+        options = ("-r",) * is_answer + ("-s",) * has_sources
+        self.process = subprocess.Popen(
+            [*under, "ip", "netns", "exec", netns, os.path.join(BUILD, "tests", "flood"), *options, "-n", str(flows),
+             "eth0", link, source, target, *map(str, ports)], stdout=subprocess.PIPE, text=True)
+
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+        wait_for(self.is_paused, 60, "the flood to stop")
+
+    def is_paused(self):
+        with open(f"/proc/{self.process.pid}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] == "T"
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def stop(self):
+        """Returns how many frames were sent."""
+        self.resume()
+        self.process.terminate()
+        return int(self.process.communicate()[0] or 0)
+
+
 class FloodLab(Lab):
     PORTS = (f"{ALLOWED}-{ALLOWED_LAST}", FORBIDDEN)
 
     def __init__(self, mode="routed", deny="drop", withdraw_ms=0, **more):
         """withdraw_ms: 0, for a test to whose changes it does not matter, and which waits for them."""
         super().__init__(mode, conf=f'settle_ms = 3;\nwithdraw_ms = {withdraw_ms};\ndeny = "{deny}";\n', **more)
-        self.flooding, self.family = None, "ip"
+        self.flood, self.family = None, "ip"
         self.a, self.b = (self.pod("default", name, [ADDRESSES["ip"][i], ADDRESSES["ip6"][i]], {"pod": name})
                           for i, name in enumerate("ab"))
         # drop what arrives: an answer would make the flow established
@@ -103,25 +134,14 @@ class FloodLab(Lab):
 
     # ---- flooding ----
     def start_flood(self, family="ip", ports=(ALLOWED, FORBIDDEN), flows=2048, core=None):
-        """Frames go to the gateway, or directly to the other pod on the bridge. core: see separate_processors()."""
-        self.family, link = family, "02:ff:00:00:00:01"
-        if self.mode != "routed":
-            link = json.loads(self.inside(self.b.netns, "ip", "-j", "link", "show", "eth0").stdout)[0]["address"]
-        on_core = ("taskset", "-c", str(core)) if core is not None else ()
-        self.flooding = subprocess.Popen(
-            [*on_core, "ip", "netns", "exec", self.a.netns, os.path.join(BUILD, "tests", "flood"), "-n", str(flows),
-             "eth0", link, *ADDRESSES[family], *map(str, ports)], stdout=subprocess.PIPE, text=True)
+        self.family = family
+        self.flood = Flood(self.a.netns, self.mac_towards(self.b), *ADDRESSES[family], ports, flows, core)
         wait_for(lambda: self.arrived(ALLOWED) > 100, 60, "the first packets of the flood")
 
     def pause_flood(self):
         """Returns when every packet that was sent has been evaluated."""
-        self.flooding.send_signal(signal.SIGSTOP)
-        wait_for(self.is_stopped, 60, "the flood to stop")
+        self.flood.pause()
         self.drain()
-
-    def is_stopped(self):
-        with open(f"/proc/{self.flooding.pid}/stat") as f:
-            return f.read().rsplit(")", 1)[1].split()[0] == "T"
 
     def drain(self):
         """Waits until no more packets arrive: some may still be queued for a processor."""
@@ -132,16 +152,14 @@ class FloodLab(Lab):
         wait_for(is_drained, 60, "the last packets to arrive")
 
     def resume_flood(self):
-        self.flooding.send_signal(signal.SIGCONT)
+        self.flood.resume()
 
     def stop_flood(self):
         """Returns how many frames were sent."""
-        if not self.flooding:
+        if not self.flood:
             return 0
-        self.flooding.send_signal(signal.SIGCONT)
-        self.flooding.terminate()
-        sent = int(self.flooding.communicate()[0] or 0)
-        self.flooding = None
+        sent = self.flood.stop()
+        self.flood = None
         self.drain()
         return sent
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """forge: programs that send packets which are not what they say, and one that receives datagrams; for inside.Program."""
-import json
 
 from inside import Program
 from report import equal
@@ -79,10 +78,6 @@ sys.stdin.readline() # waits until the datagram has been sent
 try: print(s.recvfrom(100)[1][0])
 except TimeoutError: print("nothing")
 """
-
-
-def mac_of(lab, netns, device="eth0"):
-    return json.loads(lab.inside(netns, "ip", "-j", "link", "show", device).stdout)[0]["address"]
 
 
 class Receiver:

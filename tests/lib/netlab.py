@@ -26,6 +26,7 @@ NETPOLCTL = os.path.join(BUILD, "netpolctl")
 PROBE = os.path.join(BUILD, "tests", "probe")
 MODE = os.environ.get("NETPOL_MODE", "routed")  # the mode of tests that work the same in every mode
 NODE_ADDRESSES = ("192.168.50.1", "fd50::1")
+GATEWAY_MAC = "02:ff:00:00:00:01"  # of the node's end of each veth pair, in mode "routed"
 _serial = itertools.count()
 
 
@@ -145,7 +146,7 @@ class Lab:
 
     def _wire_routed(self, netns, addresses):
         i = next(self._links)
-        mac, gateway = f"02:00:00:00:{i >> 8:02x}:{i & 255:02x}", "02:ff:00:00:00:01"
+        mac, gateway = f"02:00:00:00:{i >> 8:02x}:{i & 255:02x}", GATEWAY_MAC
         self._ip(self.node, [
             f"link add v{i} type veth peer name eth0 netns {netns}",
             f"link set v{i} address {gateway} addrgenmode none up"])
@@ -180,6 +181,13 @@ class Lab:
                               check=False)
         if result.returncode:
             raise RuntimeError(f"CNI bridge plugin: {result.stdout} {result.stderr}")
+
+    def mac_of(self, netns, device="eth0"):
+        return json.loads(self.inside(netns, "ip", "-j", "link", "show", device).stdout)[0]["address"]
+
+    def mac_towards(self, pod):
+        """Of the next hop of another pod's frames for this one: the gateway, or on a bridge the pod itself."""
+        return GATEWAY_MAC if self.mode == "routed" else self.mac_of(pod.netns)
 
     def switch_br_netfilter(self, value, names=("call-iptables", "call-ip6tables")):
         if os.path.exists("/proc/sys/net/bridge"):

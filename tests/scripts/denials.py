@@ -14,7 +14,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from chance import Chance, NUMBERS, PROTOCOLS
 from connection import Connection
-from flood import ADDRESSES, FORBIDDEN, FloodLab
+from flood import ADDRESSES, FORBIDDEN, Flood, FloodLab
 from naive import Cluster
 from netlab import BUILD, Lab, Skip, wait_for
 from report import test, finish, equal, none_of, repeated_by, seed
@@ -265,21 +265,16 @@ def random_sources(mode):
         lab.write_inventory()
         lab.write_policies([deny("b", pod="b")])
         lab.start()
-        link = "02:ff:00:00:00:01"
-        if mode != "routed":
-            link = json.loads(lab.inside(lab.b.netns, "ip", "-j", "link", "show", "eth0").stdout)[0]["address"]
         before, start = lab.arrived(FORBIDDEN), time.monotonic()
-        flood = subprocess.Popen(["ip", "netns", "exec", lab.a.netns, os.path.join(BUILD, "tests", "flood"), "-s", "-n",
-                                  "20000", "eth0", link, "172.20.0.1", ADDRESSES["ip"][1], str(FORBIDDEN)],
-                                 stdout=subprocess.PIPE, text=True)
+        flood = Flood(lab.a.netns, lab.mac_towards(lab.b), "172.20.0.1", ADDRESSES["ip"][1], (FORBIDDEN,), 20000,
+                      has_sources=True)
         try:
             wait_for(lambda: len(lab.denied()) > 300, 60, "300 entries")
             memory = memory_of(lab)
             time.sleep(3)
             grown = memory_of(lab) - memory
         finally:
-            flood.terminate()
-            sent, took = int(flood.communicate()[0]), time.monotonic() - start
+            sent, took = flood.stop(), time.monotonic() - start
         time.sleep(1.5)
         logged = len(lab.denied())
         equal((sent > 2 * logged, lab.arrived(FORBIDDEN) - before), (True, 0), f"packets that passed, of {sent}")
@@ -532,16 +527,15 @@ def lost():
         lab.in_node("nft", "flush chain inet netpol count_in; "
                     f'add rule inet netpol count_in counter log prefix "in" group {GROUP} snaplen 128')
         a, b = lab.pods["default/a"], lab.pods["default/b"]
-        flood = subprocess.Popen(["ip", "netns", "exec", a.netns, os.path.join(BUILD, "tests", "flood"), "eth0",
-                                  "02:ff:00:00:00:01", a.addresses[0], b.addresses[0], "2000"], stdout=subprocess.PIPE)
+        flood = Flood(a.netns, lab.mac_towards(b), a.addresses[0], b.addresses[0], (2000,))
+
         def logged():
             text = lab.in_node("nft", "list", "chain", "inet", "netpol", "count_in").stdout
             return int(re.search(r"counter packets (\d+)", text).group(1))
         try:
             wait_for(lambda: logged() > 10000, 60, "more messages than netpold's socket has room for")
         finally:
-            flood.terminate()
-            flood.communicate()
+            flood.stop()
         lab.daemon.send_signal(signal.SIGCONT)
         wait_for(lambda: lab.status()["repairs"] > 0 and is_quiet(lab), 60, "the repair, and the end of the messages")
         equal(lab.probe([flow(80)]), ["reject"], "the flow")

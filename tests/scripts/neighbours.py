@@ -9,7 +9,7 @@ import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from forge import ANSWER, ASK, FRAME, RAW, check_arrival, mac_of, send
+from forge import ANSWER, ASK, FRAME, RAW, check_arrival, send
 from frames import ALL_NODES, Arrival, advertisement, arp, checksum, datagram, icmp6, redirect, router_advertisement
 from inside import Program, set_sysctls
 from netlab import Lab, Skip, run, wait_for
@@ -109,7 +109,7 @@ def virtual_router(mode, senders):
     with lab:
         lab.start()
         wait_for(lambda: lab.status()["senders_pods"]["pods"] == 4, 60, "the pods")
-        mac, link = mac_of(lab, c.netns), mac_of(lab, a.netns)
+        mac, link = lab.mac_of(c.netns), lab.mac_of(a.netns)
         told = lab.in_node("ip", "-6", "addr", "show", "dev", "cni0", "scope", "link").stdout
         link_local = re.search(r"inet6 ([0-9a-f:]+)/64", told)[1]
         for text in (CIDRS, "any", None):
@@ -125,7 +125,7 @@ def virtual_router(mode, senders):
                     check_frame(lab, bool(is_allowed), c.netns, frame, a.netns, f"{what} of {address}, with {text}")
             if senders != "listed":  # which does not look at ports, so the address may come from any
                 for i in (0, 1):
-                    for what, frame in announcements(mac_of(lab, x.netns), i, VIRTUAL[i], link):
+                    for what, frame in announcements(lab.mac_of(x.netns), i, VIRTUAL[i], link):
                         check_frame(lab, False, x.netns, frame, a.netns, f"{what} from another namespace, with {text}")
 
 
@@ -140,7 +140,7 @@ def takes_over(mode, senders):
                 for i in (0, 1):
                     lab.inside(pod.netns, "ip", "addr", "add", VIRTUAL[i] + ("/64" if i else "/24"), "dev", "eth0",
                                *(["nodad"] if i else []))
-                    send(pod.netns, FRAME, "eth0", announcements(mac_of(lab, pod.netns), i, VIRTUAL[i], "")[0][1])
+                    send(pod.netns, FRAME, "eth0", announcements(lab.mac_of(pod.netns), i, VIRTUAL[i], "")[0][1])
                 for i in (0, 1):
                     equal(talks(a.netns, VIRTUAL[i], pod.netns, 30 if text else 0.5), bool(text),
                           f"{VIRTUAL[i]} at {pod.name} answers, with {text}")
@@ -157,8 +157,8 @@ def routers(mode, is_isolated):
         lab.write_policies([deny_all("b", {"pod": "b"}), deny_all("c", {"pod": "c"})] if is_isolated else [])
         lab.start()
         watch = Watch(lab, advertised="icmpv6 type nd-router-advert", redirected="icmpv6 type nd-redirect")
-        own, source = mac_of(lab, c.netns), "fe80::c"
-        gateway = mac_of(lab, lab.node, "cni0" if mode != "routed" else "v3")
+        own, source = lab.mac_of(c.netns), "fe80::c"
+        gateway = lab.mac_of(lab.node, "cni0" if mode != "routed" else "v3")
         for frame, chain in ((router_advertisement("2001:db8:bad::", source), "advertised"),
                              (redirect(GATEWAY[1], gateway, source=source), "redirected")):
             if mode == "routed":
@@ -166,8 +166,8 @@ def routers(mode, is_isolated):
             else:
                 check_frame(lab, False, c.netns, frame, lab.node, "from a pod to the node", "cni0")
         for frame in (() if mode == "routed" else (router_advertisement("2001:db8:bad::", source),
-                                                   redirect(B[1], mac_of(lab, b.netns), source=source),
-                                                   redirect(B[1], mac_of(lab, b.netns), source=GATEWAY[1]))):
+                                                   redirect(B[1], lab.mac_of(b.netns), source=source),
+                                                   redirect(B[1], lab.mac_of(b.netns), source=GATEWAY[1]))):
             check_frame(lab, False, c.netns, frame, b.netns, "from a pod to a pod")
         equal(own in lab.inside(b.netns, "ip", "-6", "route").stdout, False, "b's routes")
 
@@ -210,7 +210,7 @@ def uplink(mode, is_isolated):
         card = Card(lab)
         card.check_frame(router_advertisement("2001:db8:5::"), b.netns, "from a card to a pod")
         if not is_isolated:  # a redirect is from a router that b has sent something to: b may send nothing
-            card.check_frame(redirect(B[1], mac_of(lab, b.netns)), b.netns, "from a card to a pod")
+            card.check_frame(redirect(B[1], lab.mac_of(b.netns)), b.netns, "from a card to a pod")
         card.check_frame(router_advertisement("2001:db8:6::"), lab.node, "from a card to the node", "cni0")
         card.program.end()
 
@@ -224,7 +224,7 @@ def routed_uplink(lab, router, device):
     wait_for(lambda: "elements" in lab.in_node("nft", "list", "set", "inet", "netpol_senders", "uplinks").stdout, 60,
              "the uplink to be known")
     watch.check(True, "advertised", router, frame, "from the uplink")
-    watch.check(True, "redirected", router, redirect("fd50::1", mac_of(lab, lab.node, device)), "from the uplink")
+    watch.check(True, "redirected", router, redirect("fd50::1", lab.mac_of(lab.node, device)), "from the uplink")
 
 
 # ---- Before a pod has its address ----

@@ -8,16 +8,16 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import records
-from forge import ANSWER, ASK, FRAME, FREEBIND, RAW, Receiver, check_arrival, mac_of, send
+from flood import Flood
+from forge import ANSWER, ASK, FRAME, FREEBIND, RAW, Receiver, check_arrival, send
 from frames import advertisement, arp, checksum, datagram, icmp6, router_advertisement
 from inside import Program
-from netlab import BUILD, NETPOLD, NODE_ADDRESSES, Lab, run, wait_for
+from netlab import NETPOLD, NODE_ADDRESSES, Lab, run, wait_for
 from report import test, finish, equal
 from talk import policy
 
@@ -138,7 +138,7 @@ def neighbour(lab, netns, address, device="eth0"):
 
 
 def is_poisoned(lab, victim, address, attacker, is_wanted, device="eth0"):
-    mac = mac_of(lab, attacker)
+    mac = lab.mac_of(attacker)
     if not is_wanted:
         time.sleep(0.2)
         return neighbour(lab, victim, address, device) == mac
@@ -149,12 +149,12 @@ def is_poisoned(lab, victim, address, attacker, is_wanted, device="eth0"):
 def poisoning(mode):
     """ARP and neighbour advertisements for somebody else's address, to a pod and to the node."""
     def attempt(lab, a, b, c, world, is_wanted):
-        mac = mac_of(lab, c.netns)
+        mac = lab.mac_of(c.netns)
         for victim, device, address in ((b.netns, "eth0", B), (lab.node, "cni0", ("10.244.1.1", "fd00:244:1::1"))):
             lab.inside(victim, "sysctl", "-qw", f"net.ipv4.neigh.{device}.locktime=0")
             send(victim, ASK.replace("print", "str"), A[0], 1, 0, 0.1)  # it knows a
             send(victim, ASK.replace("print", "str"), A[1], 1, 0, 0.1)
-            link = mac_of(lab, victim, device)
+            link = lab.mac_of(victim, device)
             send(c.netns, FRAME, "eth0", arp(mac, A[0], address[0], 2, link))
             equal(is_poisoned(lab, victim, A[0], c.netns, is_wanted, device), is_wanted, f"ARP to {device}")
             send(c.netns, FRAME, "eth0", advertisement(mac, A[1], address[1], link))
@@ -239,7 +239,7 @@ def everybody(mode):
     groups = ("255.255.255.255", "10.244.1.255", "224.0.0.1", "ff02::1")
 
     def attempt(lab, a, b, c, world, is_wanted):
-        link = mac_of(lab, b.netns)
+        link = lab.mac_of(b.netns)
         for n, group in enumerate(groups):
             lab.inside(b.netns, "ip", "link", "set", "eth0", "allmulticast", "on")
             is6 = ":" in group
@@ -256,7 +256,7 @@ def everybody(mode):
 def tagged(mode):
     """The node takes two tags of VLAN 0 off; behind the first one no rule sees a packet's addresses."""
     def attempt(lab, a, b, c, world, is_wanted):
-        link = mac_of(lab, lab.node, "cni0")
+        link = lab.mac_of(lab.node, "cni0")
         for tags, is_seen in (("81000000", True), ("88a80000", True), ("81000000" * 2, False),
                               ("88a8000081000000", False)):
             for i, address in enumerate(("10.244.1.1", "fd00:244:1::1")):
@@ -283,7 +283,7 @@ def unconfigured(mode):
     lab, a, b, c = build(mode)
     with lab:
         lab.start()
-        mac = mac_of(lab, c.netns)
+        mac = lab.mac_of(c.netns)
         udp = bytes.fromhex("00440043" + "000e0000") + b"dhcp.."
         ip = bytes.fromhex("45000022000100004011000000000000ffffffff")
         ip = ip[:10] + checksum(ip) + ip[12:]
@@ -310,7 +310,7 @@ def unconfigured(mode):
 
 def speaks_for_gateway(lab, victim, attacker):
     """A port of which no pod is known yet is not that of the bridge's own address."""
-    mac, link, gateway = mac_of(lab, attacker.netns), mac_of(lab, victim.netns), ("10.244.1.1", "fd00:244:1::1")
+    mac, link, gateway = lab.mac_of(attacker.netns), lab.mac_of(victim.netns), ("10.244.1.1", "fd00:244:1::1")
     lab.inside(victim.netns, "sysctl", "-qw", "net.ipv4.neigh.eth0.locktime=0")
     for i, frame in enumerate((arp(mac, gateway[0], victim.addresses[0], 2, link),
                                advertisement(mac, gateway[1], victim.addresses[1], link))):
@@ -387,7 +387,7 @@ def misplaced(mode):
                 if is_learned:  # the node knows d's MAC; the bridge has it at e, as if e flooded it with this MAC
                     send(lab.node, ASK.replace("print", "str"), d.addresses[0], 1, 0, 0.1)
                     wait_for(lambda: neighbour(lab, lab.node, d.addresses[0], "cni0"), 60, "the node to know d's MAC")
-                    lab.in_node("bridge", "fdb", "replace", mac_of(lab, d.netns), "dev", port_of(lab, e), "master",
+                    lab.in_node("bridge", "fdb", "replace", lab.mac_of(d.netns), "dev", port_of(lab, e), "master",
                                 "static", "sticky")
                 del lab.pods["default/e"]  # e has just started
                 lab.write_inventory()
@@ -396,7 +396,7 @@ def misplaced(mode):
                 lab.start()
                 is_known = has_record or is_learned
                 wait_for(lambda: lab.status()["senders_pods"]["port_known"] == 1 + is_known, 60, "the ports")
-                to = mac_of(lab, a.netns)
+                to = lab.mac_of(a.netns)
                 for i in (0, 1):
                     for sender, is_heard in ((e, not has_record), (d, has_record or not is_learned)):
                         listener = Receiver(a.netns, A[i], 7001, 30 if is_heard else 0.3)
@@ -509,7 +509,7 @@ def free(mode):
             check_arrival(False, b.netns, RAW, ELSEWHERE[i], a.netns, A[i], 7002, "another pod")
             check_arrival(False, b.netns, RAW, C[i], a.netns, A[i], 7003, "another pod, as the free one")
         if mode != "routed":
-            mac = mac_of(lab, c.netns)
+            mac = lab.mac_of(c.netns)
             listener = listens(b.netns, "0806")
             frame = arp(mac, UNLISTED[0], UNLISTED[0], 1)  # VRRP: the address moves to this pod
             send(c.netns, FRAME, "eth0", frame)
@@ -631,7 +631,7 @@ def own_address(mode):
     with lab:
         lab.start()
         wait_for(lambda: lab.status()["senders_pods"]["port_known"] == 3, 60, "the ports")
-        mac = mac_of(lab, c.netns)
+        mac = lab.mac_of(c.netns)
         send(c.netns, FRAME, "eth0", arp(mac, A[0], B[0], 2))
         send(c.netns, FRAME, "eth0", advertisement(mac, A[1]))
         wait_for(lambda: lab.denied(), 60, "the entry")
@@ -673,19 +673,16 @@ def flooded(mode):
     with lab:
         lab.start()
         wait_for(lambda: lab.status()["senders_pods"]["port_known"] == 3, 60, "the ports")
-        to = mac_of(lab, b.netns) if mode != "routed" else "02:ff:00:00:00:01"
         lab.inside(b.netns, "nft", "-f", "-", input="table inet sink {\n chain c {\n type filter hook prerouting "
                    "priority raw; policy accept;\n udp dport 2000 counter drop\n }\n}\n")
         lab.in_node("nft", "-f", "-", input=f"table {family} count {{\n chain c {{\n type filter hook prerouting "
                     "priority -250; policy accept;\n udp dport 2000 counter\n }\n}\n")
         start = time.monotonic()
-        flood = subprocess.Popen(["ip", "netns", "exec", c.netns, os.path.join(BUILD, "tests", "flood"), "-s", "-n",
-                                  "20000", "eth0", to, "172.20.0.1", B[0], "2000"], stdout=subprocess.PIPE, text=True)
+        flood = Flood(c.netns, lab.mac_towards(b), "172.20.0.1", B[0], (2000,), 20000, has_sources=True)
         try:
             wait_for(lambda: len(lab.denied()) > 300, 60, "300 entries")
         finally:
-            flood.terminate()
-            sent, took = int(flood.communicate()[0]), time.monotonic() - start
+            sent, took = flood.stop(), time.monotonic() - start
         # what the node's backlog had no room for came to neither
         wait_for(lambda: forged(lab) == came(), 60, f"{sent} packets to be counted")
         equal(1000 < came() <= sent, True, f"packets that came, of {sent}")
