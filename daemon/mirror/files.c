@@ -56,6 +56,24 @@ static int open_folders(Files *files)
 	return 0;
 }
 
+/*
+ * To netpold a directory that is new and empty is a cluster without pods. So until the first
+ * promise takes its place (run.c), .alive says that nothing was listed yet, and netpold is
+ * degraded. A promise of an earlier process stays: its files are there, too. If it cannot be
+ * written, neither can the files, and that is reported.
+ */
+static void say_not_listed(const Files *files)
+{
+	static const char text[] = "0 netpol-mirror has not listed the API server's objects yet\n";
+	int folder = files->folders[API_PODS];
+
+	if (faccessat(folder, FILES_PROMISE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return;
+	if (mkdirat(folder, FILES_PROMISE_FOLDER, 0755) == 0)
+		fchmodat(folder, FILES_PROMISE_FOLDER, 0755, 0); /* whatever the umask is */
+	source_file_replace(folder, FILES_PROMISE, text, strlen(text), NULL);
+}
+
 int files_open(const char *directory, Store *const *stores, Files **ret_files)
 {
 	Files *files = MEMORY_NEW(Files);
@@ -66,11 +84,13 @@ int files_open(const char *directory, Store *const *stores, Files **ret_files)
 	for (int i = 0; i < API_KIND_N; i++)
 		files->folders[i] = -1;
 	r = open_folders(files);
-	if (r < 0)
+	if (r < 0) {
 		files_close(files);
-	else
-		*ret_files = files;
-	return r;
+		return r;
+	}
+	say_not_listed(files);
+	*ret_files = files;
+	return 0;
 }
 
 /* Closes the folders that somebody has deleted; whether there is one. */

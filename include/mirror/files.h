@@ -17,7 +17,13 @@
 
 typedef struct Files Files;
 
-/* Makes the directories if they are missing. Borrows the stores, which are by ApiKind. 0 or -errno.
+/* Below inventory/: what this program promises to netpold (daemon/source/alive.c). */
+#define FILES_PROMISE_FOLDER ".alive"
+#define FILES_PROMISE FILES_PROMISE_FOLDER "/mirror"
+
+/*
+ * Makes the directories if they are missing; without a promise, it says there that nothing was
+ * listed yet. Borrows the stores, which are by ApiKind. 0 or -errno.
  */
 int files_open(const char *directory, Store *const *stores, Files **ret_files);
 Files *files_close(Files *files); /* takes NULL; returns NULL */
