@@ -6,9 +6,8 @@
 #include <string.h>
 
 static const char USAGE[] =
-	"usage: netpold [-c FILE] [--policies DIR] [--inventory DIR] [--node NAME] [--runtime "
-	"DIR]\n"
-	"               [--once | --remove]\n"
+	"usage: netpold [-c FILE] [--policies DIR] [--inventory DIR] [--attachments DIR]\n"
+	"               [--node NAME] [--runtime DIR] [--once | --remove | --version]\n"
 	"\n"
 	"Compiles NetworkPolicy files and pod inventories into one nftables table, and keeps it "
 	"so.\n"

@@ -12,9 +12,10 @@
  *
  * The tables stay in the kernel when netpold ends: enforcement does not depend on this process.
  *
- * netpold writes to the runtime directory, and only netpold does: status.json, one key a line, and
- * netpol.prom, for the textfile collector of Prometheus' node exporter. Both are replaced by
- * rename, so that a reader sees a complete file. A Status is the content of both.
+ * netpold writes to the runtime directory, and only netpold does: status.json, one key a line;
+ * netpol.prom, for the textfile collector of Prometheus' node exporter; denied.jsonl, the last
+ * refused flows. Each is replaced by rename, so that a reader sees a complete file. A Status is the
+ * content of the first two.
  *
  * What may go wrong: the kernel refuses a change (RUN_E_REFUSED; it is tried again every second), a
  * directory cannot be read, the state directory cannot be written. All of it is in the Status.

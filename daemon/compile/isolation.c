@@ -13,8 +13,9 @@ bool policy_counts(const Policy *policy, bool is_trial)
 }
 
 /*
- * One of the policies may select the pod, whose labels are unknown. Not for the sake of a policy
- * that is only audited, in a trial neither: its counts are to be those of its own rules.
+ * The pod's labels are unknown, so any policy of its namespace may be for it. Audited policies do
+ * not count here, nor in a trial: it would say that they refuse packets of pods that they may not
+ * select at all.
  */
 static bool is_isolated_unknown(const CompileOptions *options, const Pod *pod, bool has_enforced)
 {

@@ -1,13 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * isolation: which policies decide about a pod. The compiler and explain ask here, and nowhere else
- * is it said what an audited policy counts for.
+ * isolation: which policies decide about a pod in one direction. The compiler and explain both ask
+ * here, so that their answers agree.
  *
- * Of the policies of the pod's namespace that select it, with a direction in their policyTypes, E
- * are in force and A are audited. In force is E alone. The trial is E and A together. Policies only
- * add: where E isolates the pod, A could only allow more, so the trial refuses nothing that passes.
- * Only where E does not isolate the pod is there something to watch, by the rules of A.
+ * Only policies of the pod's namespace that select it, and have the direction in their policyTypes,
+ * are considered:
+ *
+ *     some are enforced      they decide. Audited ones could only allow more, since policies only
+ *                            add; so they would refuse nothing, and are left out
+ *     audited ones alone     nothing is refused; what no rule of theirs allows is counted and
+ *                            logged
+ *     none                   nothing is refused or counted
+ *
+ * A pod of unknown labels is isolated, too, if its namespace has any enforced policy: each may be
+ * for it (unless CompileOptions.is_unknown_allowed).
+ *
+ * In a trial (CompileOptions.is_trial) audited policies are taken for enforced ones: explain and
+ * matrix ask what would be if they were.
  *
  * Private to the module.
  */
@@ -21,8 +31,11 @@ typedef enum Standing {
 
 /* Whether the policy is for the pod in that direction, be it in force or audited. */
 bool policy_is_for(const Policy *policy, const Pod *pod, Direction direction);
-/* Whether the policy counts: in force, those that are not audited; in a trial, all. */
+/* Whether the policy is enforced; in a trial all are. */
 bool policy_counts(const Policy *policy, bool is_trial);
-/* Also the policies that decide, by name: those in force, or for STANDING_AUDITED the audited. */
+/*
+ * *ret_policies: those that decide, sorted by name; for STANDING_AUDITED the audited ones. A pod of
+ * unknown labels may be STANDING_ISOLATED without any.
+ */
 Standing standing_of(const Model *model, const CompileOptions *options, Arena *arena,
 	const Pod *pod, Direction direction, Policies *ret_policies);

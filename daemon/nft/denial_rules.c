@@ -8,7 +8,10 @@
 #define LIMIT_NAME "logged"
 #define LOG_KEYWORD " log "
 #define COUNTED_MAX 65536
-/* 100 a second for a minute are 6,000: the sets never fill up unless somebody adds elements. */
+/*
+ * The limit of the table lets 100 elements a second be added, each for a minute: 6,000, and a burst
+ * of 200. So the sets never fill up unless somebody else adds elements.
+ */
 #define SEEN_MAX 65536
 /* IPv6 extension headers, which the sender chooses, may stand before the ports, and fill a packet.
  */

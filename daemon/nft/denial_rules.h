@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * denial_rules: what a table has to count and to log the packets that it refuses, as nft text.
+ * denial_rules: the objects by which a table counts and logs the packets that it refuses, as nft
+ * text.
  *
  * The refusal chains jump to count_in or count_out before they refuse, so an allowed packet pays
- * nothing. Such a chain counts the packet for the pod that refuses it, and logs it to an NFLOG
- * group if its source, destination, protocol and port were not logged within the last minute:
+ * nothing. Such a chain counts the packet for the pod whose policies refuse it, and logs it to an
+ * NFLOG group if its source, destination, protocol and port were not logged within the last minute:
  *
  *     denied_in4, ... denied_out6        address: packets and bytes refused for this pod
  *     seen_in4, ... seen_out6            what was logged: TCP, UDP and SCTP, which have ports
@@ -20,8 +21,9 @@
  * The kernel adds the elements itself, when a packet comes ("flags dynamic"). So they are no part
  * of a ruleset: plans, comparisons and read-back look at the objects, not at their elements. Only
  * verdict maps lead to these chains, so an address in denied_... is that of a pod that is isolated,
- * or was: sets that anybody could fill would be full when a pod needs them. What is dropped for its
- * link-local, broadcast or multicast address is neither counted nor logged (drop_link_in).
+ * or was. That bounds these sets; one that any sender could fill would be full when a pod needs it.
+ * Packets that are dropped for their link-local, broadcast or multicast address (drop_link_in,
+ * drop_link_out) are neither counted nor logged.
  *
  * The limit comes before the addition: a packet over the limit is not remembered as logged, and so
  * the next one like it is logged later. A full set logs nothing. Packets are refused in any case.
@@ -41,7 +43,7 @@ void denial_render_log(Buf *buf, const char *match, const char *set, const char 
 /* ---- The tables of policies ---- */
 
 const char *denial_set_name(DenialKind kind, Family family); /* denied_... */
-/* The table counts kinds below this one: a fallback table none of audited pods. */
+/* The table counts the kinds below this one. A fallback table leaves out those of audited pods. */
 int denial_kinds(const BaseOptions *base);
 
 /* One of the objects of a table with these options: a limit, a set or a chain. */

@@ -5,9 +5,9 @@
  * counters are read every few seconds, before the model changes (an address may get another pod),
  * and before a table is deleted.
  *
- * Counters of addresses that are not isolated any more are deleted in the kernel: its sets have a
- * limit. The totals are saved in the state directory, once a minute if they have changed, and at
- * the end.
+ * Counters of addresses that are not isolated any more are deleted in the kernel, since its sets
+ * have a maximum size. The totals are saved in the state directory, once a minute if they have
+ * changed, and at the end.
  */
 #include "denial_totals.h"
 #include "pipeline.h"
@@ -16,21 +16,23 @@
 
 typedef struct DenialCounter DenialCounter;
 
-/* Borrows everything. Loads what was saved. on_changed(context): the totals are others now. */
+/* Borrows everything. Loads what was saved. on_changed(context) is called when totals changed. */
 DenialCounter *denial_counter_new(sd_event *event, Nft *nft, const Settings *settings,
 	const Pipeline *pipeline, const Enforcer *enforcer, void (*on_changed)(void *context),
 	void *context);
 DenialCounter *denial_counter_free(DenialCounter *counter);
 /*
- * Reads the kernel's counters; not if the last reading took long and is not long ago, nor without a
- * model: then it is not known whose the addresses are.
+ * Reads the kernel's counters. Does nothing without a model, since it does not know then whose the
+ * addresses are; nor if the last reading ended less than ten times as long ago as it took, so that
+ * reading takes at most a tenth of the time.
  */
 void denial_counter_read(DenialCounter *counter);
-/* The same, however long the last reading took. */
+/* The same, without the limit of time. */
 void denial_counter_read_now(DenialCounter *counter);
 /*
- * Hands the totals to the state keeper, if they have changed since the last time, and that is a
- * minute ago or it is urgent: at the end, and before a table is deleted.
+ * Hands the totals to the state keeper if they have changed since the last call that did so, and
+ * that was a minute ago or more. is_urgent, at the end and before a table is deleted: however long
+ * ago it was.
  */
 void denial_counter_save(DenialCounter *counter, StateKeeper *keeper, bool is_urgent);
 DenialTotals *denial_counter_totals(DenialCounter *counter);

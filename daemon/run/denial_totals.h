@@ -5,14 +5,14 @@
  * policies were enforced, in each direction, since netpol counts them on this node.
  *
  * The kernel counts for an address, in a table that may be made again at any time. So each reading
- * is compared with the one before of the same table (its handle tells), and what is new is added to
- * the total of the pod that has the address. The totals and the last readings are saved together:
- * after a restart of netpold, and after a crash too, nothing is counted twice or left out as long
- * as the table stays. Pure.
+ * is compared with the one before of the same table (its handle tells), and the difference is added
+ * to the total of the pod that has the address. The totals and the last readings are saved
+ * together: after a restart of netpold, and after a crash too, a counter that still exists is
+ * counted neither twice nor in part. Pure.
  */
 #include "run.h"
 
-/* Tables that count; the fallback tables do while ours are made again. */
+/* The tables that count. The fallback tables do while ours are made again. */
 typedef enum CountedTable {
 	COUNTED_INET,
 	COUNTED_BRIDGE,

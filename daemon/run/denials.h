@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * denials: what becomes of refused packets: a journal entry and a line of denied.jsonl for each new
- * flow that was refused, and for what the sender check dropped.
+ * denials: the log of refused flows. Each new flow that policies refused or would refuse, or whose
+ * packet the sender check dropped, becomes a journal entry and a line of denied.jsonl.
  *
  * The kernel sends a message for each (include/nft/denials.h). Who the ends are, and which policies
- * isolate the one that refused, is looked up in the model in force; so run.c calls denials_drain()
- * before the model changes. A pod that is gone by then has its address only. Who sent a forged
- * packet is not its source: that is the pod at whose port it came in, which the sender check knows.
+ * isolate the pod, is looked up in the model in force. So update.c calls denials_drain() before the
+ * model changes. An address whose pod is gone by then is logged without a name. The sender of a
+ * forged packet is not its source, but the pod at whose port it came in; the sender check knows it.
  *
- * Reading never holds the event loop up: a few messages a wakeup, and the kernel sends at most 100
- * a second. What may go wrong: the kernel has no NFLOG, or another process has the group.
- * denials_trouble() says it, and denials_check() tries again. Packets are counted all the same.
+ * Reading does not hold the event loop up: it takes 32 messages a wakeup, and the kernel sends at
+ * most 100 a second for each table. What may go wrong: the kernel has no NFLOG, or another process
+ * has bound the group. denials_trouble() says it, and denials_check() tries again. Packets are
+ * counted all the same.
  */
 #include "denial_totals.h"
 #include "pipeline.h"

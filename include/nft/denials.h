@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * Refused packets: how many each pod has refused, and a message for each new flow of them. The same
- * of packets that pass, and that audited policies would refuse. The sender check's messages come
- * the same way; it counts for itself (nft_senders_count).
+ * Refused packets: a counter for each pod whose policies refuse, and a log message for each new
+ * flow that is refused. Packets that pass, and that audited policies would refuse, have counters
+ * and messages of their own. Packets that the sender check drops have messages here; their counters
+ * are those of nft_senders_count().
  *
- * Both are the kernel's work, by objects of our tables (daemon/nft/denial_rules.h). Counters are
- * read when somebody wants to know them. Messages come by NFLOG, to the one process that has bound
- * the group: a log of this module.
+ * The kernel counts and logs, by objects of our tables (daemon/nft/denial_rules.h). Counters are
+ * read when somebody asks (nft_read_denied). Messages come by NFLOG, which sends those of a group
+ * to the one process that has bound it: a DenialLog.
  */
 #include "ruleset.h"
 
