@@ -749,10 +749,13 @@ def signals():
     with new_lab() as lab:
         lab.write_policy_file("a.yaml", deny("a"))
         wait_for_isolated(lab, [A], "the first settings")
+        wait_for(lab.is_up_to_date, 60, "the first settings in the status")
+        first = lab.status()["generation"]
         lab.set(deny="drop")
         lab.daemon.send_signal(signal.SIGHUP)
         wait_for(lambda: "goto refuse_in" not in table(lab) and "goto drop_in" in table(lab), 60,
                  'deny = "drop" to be in force')
+        wait_for(lambda: lab.status()["generation"] > first, 60, 'deny = "drop" in the status')
         before = lab.status()["generation"]
         lab.set(enforce="all", service_cidrs=["10.96.0.0/12"])
         lab.daemon.send_signal(signal.SIGHUP)
