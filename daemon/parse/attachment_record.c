@@ -2,6 +2,7 @@
 /* Records of libcni: see attachment_record.h. */
 #include "attachment_record.h"
 #include "documents.h"
+#include "validate.h"
 #include <string.h>
 
 #define RECORD_KIND "cniCacheV1"
@@ -29,6 +30,19 @@ static const char *pair_text(Record *r, const Node *pair, size_t i)
 	return text ? text->text : "";
 }
 
+/* As in the inventory: the API server has no pod with another name. Empty: it is no pod's record.
+ */
+static const char *take_name(
+	Record *r, const Node *pair, const char *text, const char *(*validate)(const char *))
+{
+	const char *error = *text ? validate(text) : NULL;
+
+	if (error)
+		DIAG_ERROR(r->reader.diags, pair->origin, "attachment", NULL,
+			"cniArgs: Invalid value: \"%s\": %s", text, error);
+	return text;
+}
+
 static void read_argument(Record *r, const Node *pair)
 {
 	const char *name, *value;
@@ -37,9 +51,9 @@ static void read_argument(Record *r, const Node *pair)
 	name = pair_text(r, pair, 0);
 	value = pair_text(r, pair, 1);
 	if (strcmp(name, "K8S_POD_NAMESPACE") == 0)
-		r->attachment.namespace = value;
+		r->attachment.namespace = take_name(r, pair, value, validate_label);
 	else if (strcmp(name, "K8S_POD_NAME") == 0)
-		r->attachment.pod = value;
+		r->attachment.pod = take_name(r, pair, value, validate_subdomain);
 	else if (strcmp(name, "K8S_POD_UID") == 0)
 		r->attachment.uid_text = value;
 }

@@ -3,6 +3,7 @@
 #include "inventory_objects.h"
 #include "empty_list.h"
 #include "kinds.h"
+#include "validate.h"
 #include <string.h>
 #include <strings.h>
 
@@ -67,6 +68,31 @@ static void add_namespace(Source *source, const Item *item)
 	VEC_PUSH(source->arena, &source->namespaces, namespace);
 }
 
+static bool is_valid(
+	Source *source, const Item *item, const char *key, const char *name, const char *error)
+{
+	if (error)
+		DIAG_ERROR(&source->diags, item->pod.origin, "invalid-value", NULL,
+			"metadata.%s: Invalid value: \"%s\": %s", key, name, error);
+	return !error;
+}
+
+/*
+ * The API server has no object with another name. Names are printed in the journal, the status and
+ * the metrics, where a line break or a quote would forge fields, or make all of it unreadable.
+ */
+static bool has_valid_names(Source *source, const Item *item, bool is_pod)
+{
+	const char *name = item->pod.name, *namespace = item->pod.namespace;
+	bool is_well = is_valid(source, item, "name", name,
+		is_pod ? validate_subdomain(name) : validate_label(name));
+
+	if (is_pod && namespace && *namespace)
+		is_well &=
+			is_valid(source, item, "namespace", namespace, validate_label(namespace));
+	return is_well;
+}
+
 static void add_object(Source *source, const Item *item, const char *kind)
 {
 	bool is_pod = strcmp(kind, "Pod") == 0;
@@ -74,6 +100,8 @@ static void add_object(Source *source, const Item *item, const char *kind)
 	if (!item->pod.name)
 		DIAG_ERROR(&source->diags, item->pod.origin, "required", NULL,
 			"metadata.name: Required value");
+	else if (!has_valid_names(source, item, is_pod))
+		return;
 	else if (is_pod)
 		add_pod(source, item);
 	else

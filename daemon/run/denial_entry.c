@@ -226,8 +226,8 @@ static const char *message_id(const DenialEntry *entry)
 }
 
 /*
- * Names of pods and policies were checked, and the kernel's of interfaces have no white space: no
- * line break, with which a field ends.
+ * Names of pods and policies were checked when they were read, and the kernel's of interfaces have
+ * no white space: no line break, with which a field ends.
  */
 const char *denial_entry_fields(Arena *arena, const DenialEntry *entry)
 {
