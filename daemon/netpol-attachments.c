@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * netpol-attachments: copies the container runtime's records, which only root may read, to where
- * netpold may: /var/lib/cni/results -> /run/netpol-attachments. A copy has what netpold reads and
- * nothing else (a record has the whole configuration of the network, too), the record's time, and
- * takes its place by rename. It ends with a record.
+ * netpold may: /var/lib/cni/results -> /run/netpol-attachments. A copy has what netpold reads of a
+ * record and nothing else, for a record has the whole configuration of the network. It has the
+ * record's modification time, is put in place by rename, and is removed with the record.
  *
  * Runs as root, without any capability and in a mount namespace with these two directories, so that
  * netpold itself needs no right to read files of others: see docs/service.md.
@@ -14,11 +14,12 @@
  *     every second                            is the directory the one that is watched?
  *     every ten seconds                       write .alive/records: netpold warns if that stops
  *
- * .alive/records has a promise only while the directory is watched and every record could be copied
- * since the last synchronisation. Otherwise it says what is wrong, which netpold reports, and all
- * is synchronised each second. While there is no directory of records the copies stay.
+ * .alive/records has a promise (daemon/source/alive.c) only while the directory is watched and
+ * every record could be copied since the last synchronisation. Otherwise it says what is wrong,
+ * which netpold reports, and all is synchronised each second. While there is no directory of
+ * records the copies stay.
  *
- * A record that cannot be used is copied as an error, which netpold reports.
+ * Of a record that cannot be used the copy has an error, which netpold reports.
  */
 #include "source.h"
 #include <dirent.h>
@@ -200,7 +201,7 @@ static void copy_record(Copier *c, const char *name)
 }
 
 /* ---- All records ---- */
-/* Calls fn for each name in the directory that is not hidden. */
+/* Calls fn for each name in the directory that does not begin with a dot. */
 static void for_each_name(Copier *c, int directory, void (*fn)(Copier *c, const char *name))
 {
 	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -18,7 +18,7 @@ static const char USAGE[] =
 	"      --attachments DIR\n"
 	"      --node NAME\n"
 	"      --runtime DIR    where status.json goes\n"
-	"      --once           apply and exit: 0 clean, 1 when something is wrong\n"
+	"      --once           apply and exit: 0 without errors (warnings are none), 1 with\n"
 	"      --remove         take netpold's tables out of the kernel and exit: enforcement "
 	"ends\n"
 	"      --version\n"

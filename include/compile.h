@@ -11,7 +11,7 @@
  * reach itself, and a node's own processes may reach its pods.
  *
  * A pod that is attached, but whose labels no inventory has yet (KNOWN_ATTACHED), is isolated in
- * both directions if its namespace has any policy: one of them may select it. What rules of
+ * both directions if its namespace has any policy in force: it may select the pod. What rules of
  * policies for all pods of the namespace allow, it may do.
  *
  * A Compiler lives as long as the model. It keeps from update to update what the ruleset is made
@@ -55,7 +55,7 @@ typedef struct CompileOptions {
 	bool is_all;		 /* isolate every pod of the inventory, wherever it runs */
 	bool is_drop;		 /* refuse by drop, else by reject */
 	bool is_unknown_allowed; /* a pod of unknown labels is not isolated */
-	bool is_trial;		 /* audited policies are in force, too */
+	bool is_trial;		 /* as if audited policies were enforced */
 	const char *table;	 /* the nftables table's name */
 	CompileBudget budget;
 	uint16_t log_group; /* of NFLOG, for refused packets; 0: they are only counted */
