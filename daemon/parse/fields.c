@@ -59,7 +59,7 @@ static bool read_port_number(Reader *reader, const Node *port, Port *ret_port)
 {
 	if (port->kind == NODE_BOOL) { /* the unquoted name y */
 		DIAG_ERROR(reader->diags, port->origin, "wrong-type", "write a name in quotes",
-			"port: expected a whole number or a name, found a truth value");
+			"port: expected a whole number or a name, found a boolean");
 		return false;
 	}
 	if (!node_expect(reader, port, NODE_INT, "port") ||

@@ -3,6 +3,7 @@
 #include "conf_tree.h"
 #include "fields.h"
 #include <string.h>
+#include <strings.h>
 
 const char *const BRIDGE_MODE_TEXT[] = {"auto", "br_netfilter", "conntrack", "off", NULL};
 const char *const SENDERS_MODE_TEXT[] = {"check", "every", "listed", "off", NULL};
@@ -63,6 +64,12 @@ void settings_default(Arena *arena, const char *node, Settings *ret_settings)
 	VEC_PUSH(arena, &ret_settings->inventory, SETTINGS_INVENTORY_DEFAULT);
 }
 
+/* "on" resembles "off", its opposite: who wants a protection must not be told to turn it off. */
+static const char *choice_hint(Reader *reader, const char *text, const char *const *words)
+{
+	return strcasecmp(text, "on") == 0 ? NULL : node_nearest_hint(reader, text, words);
+}
+
 /* One of the NULL-terminated words; *choice becomes its index. */
 static void read_choice(
 	Reader *reader, const Node *root, const char *key, const char *const *words, int *choice)
@@ -80,7 +87,7 @@ static void read_choice(
 		buf_printf(&buf, "%s\"%s\"", i ? ", " : "", words[i]);
 	}
 	DIAG_ERROR(reader->diags, node->origin, "invalid-value",
-		node_nearest_hint(reader, node->text, words),
+		choice_hint(reader, node->text, words),
 		"%s: Unsupported value: \"%s\": supported values: %s", key, node->text,
 		buf_text(&buf));
 }

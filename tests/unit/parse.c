@@ -838,6 +838,26 @@ Test(parse, settings_are_checked)
 	arena_free(arena);
 }
 
+/* "on" resembles "off", which would turn a protection off. */
+Test(parse, the_hint_for_on_is_not_off)
+{
+	static const char *const texts[] = {
+		"senders = \"on\";", "bridge = \"on\";", "senders = \"On\";"};
+	Arena *arena = arena_new();
+	Diags diags = {.arena = arena};
+	Settings s;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		settings_default(arena, "node", &s);
+		settings_parse(arena, "netpol.conf", texts[i], &s, &diags);
+		cr_assert_eq(diags.n_errors, i + 1);
+		cr_expect(!diags.list.at[i].hint, "%s: %s", texts[i], diags.list.at[i].hint);
+	}
+	settings_parse(arena, "netpol.conf", "senders = \"of\";", &s, &diags);
+	cr_expect_str_eq(diags.list.at[ARRAY_SIZE(texts)].hint, "did you mean \"off\"?");
+	arena_free(arena);
+}
+
 Test(parse, directories_are_one_path_or_a_list)
 {
 	static const char *const bad[] = {"policies = [];", "inventory = ();", "policies = 7;",
