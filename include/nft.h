@@ -4,10 +4,10 @@
  * nft: writes rulesets to the kernel, and reads them back.
  *
  * The module writes, reads back and watches our tables, and only ours: NAME in nft's families inet
- * and bridge, and temporary tables whose names are NAME and a suffix (TableRole in ruleset.h). Two
- * ways lead to the kernel. Structure (tables, chains, rules, sets of ranges) goes through
- * libnftables, as the text that `netpolctl ruleset` prints. Elements of hash sets and verdict maps,
- * and deletions of objects, go as netlink messages that the module builds itself.
+ * and bridge, and tables whose names are NAME and a suffix (TableRole in ruleset.h). Two ways lead
+ * to the kernel. Structure (tables, chains, rules, sets of ranges) goes through libnftables, as the
+ * text that `netpolctl ruleset` prints. Elements of hash sets and verdict maps, and deletions of
+ * objects, go as netlink messages that the module builds itself.
  *
  * An Nft is a set of netlink sockets. netpold opens one at its start, in the network namespace in
  * which it enforces, and closes it at its end. Only one thread may use it. The order of calls:
