@@ -12,7 +12,7 @@
 #include "compile.h"
 #include <string.h>
 
-/* Those that isolate: frames of audited pods that are not tracked are not judged. */
+/* Those that isolate: frames of audited pods that are not tracked are not evaluated. */
 static void copy_verdicts(
 	Ruleset *to, const Ruleset *from, Direction direction, Family family, const char *chain)
 {

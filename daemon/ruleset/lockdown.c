@@ -8,7 +8,7 @@
 
 /*
  * All isolated pods of a direction lead to one chain without rules: it refuses everything. What
- * audited pods exchange is not judged meanwhile.
+ * audited pods exchange is not evaluated meanwhile.
  */
 static void isolate_pods(Ruleset *lockdown, const Ruleset *ruleset, Direction direction)
 {

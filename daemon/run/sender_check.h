@@ -5,10 +5,10 @@
  * (include/senders.h has the rules). It finds out where the pods of this node are (links), keeps
  * the tables NAME_senders in the kernel as they should be, and reads what they have refused.
  *
- *     pods or settings changed    sender_check_update(), called by run.c
- *     an interface changed        a notification: the same, within REFRESH_USEC
- *     somebody changed the tables sender_check_repair(), called by run.c: written again
- *     the kernel refused          the same again, RETRY_USEC later
+ *     pods or settings changed    sender_check_update(), called by update.c
+ *     an interface changed        a notification: the same, 3 ms later (they come in bursts)
+ *     somebody changed the tables sender_check_repair(): written again
+ *     the kernel refused          the same again, a second later
  *     the health check            sender_check_count(): counters, the journal once a minute
  *
  * This file says when. Its parts, each with a file of its own:
@@ -18,8 +18,9 @@
  *     forged_log     what they have refused, for each pod
  *     sender_report  all that for the status
  *
- * The tables stay in the kernel when netpold ends. A pod that starts then is at a port that the
- * tables do not know: it may send from unlisted addresses of its bridge, and so has its network.
+ * The tables stay in the kernel when netpold ends. A pod that starts while netpold does not run is
+ * at a port that the tables do not know. It may send from unlisted addresses of its bridge, so its
+ * network works.
  *
  * What may go wrong: the kernel does not answer where a pod is (then its addresses may come from
  * any port that is not known), or refuses the tables. Both are in the status.
