@@ -225,7 +225,8 @@ Test(senders, the_address_of_a_bridge_is_no_pods)
 	cr_expect_not_null(strstr(text, "elements = { 0xfd000000000000000000000000000001 }"));
 	cr_expect_not_null(strstr(text, "\t\tip saddr @gateways4 goto refuse\n"
 					"\t\tip saddr @unplaced4 accept\n"));
-	cr_expect_not_null(strstr(text, "\t\tmeta protocol arp arp saddr ip @gateways4 goto refuse\n"));
+	cr_expect_not_null(
+		strstr(text, "\t\tmeta protocol arp arp saddr ip @gateways4 goto refuse\n"));
 	senders_free(s);
 }
 
