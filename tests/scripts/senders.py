@@ -201,14 +201,14 @@ def disguises(frame):
 def disguised(mode):
     """What is said of others' addresses, in frames that look otherwise; the address's own pod may say it so."""
     def attempt(lab, a, b, c, world, is_wanted):
-        link = mac_of(lab, b.netns)
+        link = lab.mac_of(b.netns)
         lab.inside(b.netns, "sysctl", "-qw", "net.ipv4.neigh.eth0.locktime=0")
         for sender, other, passes in ((c, a, is_wanted), (a, c, True)):
-            mac = mac_of(lab, sender.netns)
+            mac = lab.mac_of(sender.netns)
             for i, frame in enumerate((arp(mac, A[0], B[0], 2, link), advertisement(mac, A[1], B[1], link))):
                 for what, one in disguises(frame):
-                    lab.inside(b.netns, "ip", "neigh", "replace", A[i], "lladdr", mac_of(lab, other.netns), "dev", "eth0",
-                               "nud", "stale")
+                    lab.inside(b.netns, "ip", "neigh", "replace", A[i], "lladdr", lab.mac_of(other.netns), "dev",
+                               "eth0", "nud", "stale")
                     send(sender.netns, FRAME, "eth0", one)
                     equal(is_poisoned(lab, b.netns, A[i], sender.netns, passes), passes,
                           f"{sender.name} for {A[i]}: {what}")
