@@ -58,7 +58,7 @@ static int open_folders(Files *files)
 
 /*
  * To netpold a directory that is new and empty is a cluster without pods. So until the first
- * promise takes its place (run.c), .alive says that nothing was listed yet, and netpold is
+ * promise takes its place (report.c), .alive says that nothing was listed yet, and netpold is
  * degraded. A promise of an earlier process stays: its files are there, too. If it cannot be
  * written, neither can the files, and that is reported.
  */

@@ -22,11 +22,12 @@ static void write_text(const char *folder, const char *name, const char *text, i
 static void write_promise(const char *directory, int64_t heard_at)
 {
 	ARENA_CLEANUP Arena *arena = arena_new();
-	const char *folder = arena_printf(arena, "%s/inventory/.alive", directory);
+	const char *inventory = arena_printf(arena, "%s/inventory", directory);
+	const char *folder = arena_printf(arena, "%s/" FILES_PROMISE_FOLDER, inventory);
 
 	if (mkdir(folder, 0755) == 0)
 		chmod(folder, 0755); /* whatever the umask is */
-	write_text(folder, "mirror", arena_printf(arena, "%d\n", PROMISE_S), heard_at);
+	write_text(inventory, FILES_PROMISE, arena_printf(arena, "%d\n", PROMISE_S), heard_at);
 }
 
 bool report_write(const char *directory, const MirrorStatus *status, bool owes_ready)

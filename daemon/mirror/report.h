@@ -13,7 +13,8 @@
 #include "mirror_status.h"
 
 /*
- * The .alive file is written once all was listed and written (is_ready). owes_ready: READY=1 is to
- * be sent, too. Returns whether it is still to be sent.
+ * The promise in .alive is written once all was listed and written (is_ready); until then
+ * files_open() has said there that nothing was listed. owes_ready: READY=1 is to be sent, too.
+ * Returns whether it is still to be sent.
  */
 bool report_write(const char *directory, const MirrorStatus *status, bool owes_ready);
