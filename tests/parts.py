@@ -84,8 +84,8 @@ def machine(what, *arguments, **more):
 # Checks that the benchmarks run to their end; their figures are not checked
 BENCH = """tests/bench --quick | tee "$NETPOL_BUILD/bench.log" &&
     grep -q '^packets_new_of_conntrack [0-9.e+-]* ratio$' "$NETPOL_BUILD/bench.log" """
-ALL_SCRIPTS = ("packets", "corners", "senders", "sender_sets", "neighbours", "ipvs", "conformance", "random_flows", "established",
-               "cut", "odd_starts", "other_paths", "in_flight", "chaos", "denials")
+ALL_SCRIPTS = ("packets", "corners", "senders", "sender_sets", "neighbours", "ipvs", "conformance", "random_flows",
+               "established", "cut", "odd_starts", "other_paths", "in_flight", "chaos", "denials")
 BACKPORTED = {"NETPOL_VM_KERNEL": "linux-image-6.12-cloud-amd64"}
 # The lengths of the sanitized parts in --long
 AGAIN = {"NETPOL_ROUNDS": "20", "NETPOL_EDITS": "100", "NETPOL_SAMPLE": "40", "NETPOL_TIMES": "20",
