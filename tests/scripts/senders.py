@@ -200,6 +200,14 @@ def disguises(frame):
 
 def disguised(mode):
     """What is said of others' addresses, in frames that look otherwise; the address's own pod may say it so."""
+    def says(lab, victim, address, frame, sender, other):
+        """Whether the victim takes the sender for the address's owner, after the frame."""
+        lab.inside(victim, "ip", "neigh", "replace", address, "lladdr", lab.mac_of(other.netns), "dev", "eth0", "nud",
+                   "stale")
+        send(sender.netns, FRAME, "eth0", frame)
+        time.sleep(0.05)
+        return neighbour(lab, victim, address, "eth0") == lab.mac_of(sender.netns)
+
     def attempt(lab, a, b, c, world, is_wanted):
         link = lab.mac_of(b.netns)
         lab.inside(b.netns, "sysctl", "-qw", "net.ipv4.neigh.eth0.locktime=0")
@@ -207,11 +215,11 @@ def disguised(mode):
             mac = lab.mac_of(sender.netns)
             for i, frame in enumerate((arp(mac, A[0], B[0], 2, link), advertisement(mac, A[1], B[1], link))):
                 for what, one in disguises(frame):
-                    lab.inside(b.netns, "ip", "neigh", "replace", A[i], "lladdr", lab.mac_of(other.netns), "dev",
-                               "eth0", "nud", "stale")
-                    send(sender.netns, FRAME, "eth0", one)
-                    equal(is_poisoned(lab, b.netns, A[i], sender.netns, passes), passes,
-                          f"{sender.name} for {A[i]}: {what}")
+                    what = f"{sender.name} for {A[i]}: {what}"
+                    if passes:  # again and again: the owner may answer a question that was asked before
+                        wait_for(lambda: says(lab, b.netns, A[i], one, sender, other), 60, what)
+                    else:
+                        equal([says(lab, b.netns, A[i], one, sender, other) for _ in range(3)], [False] * 3, what)
     in_both(mode, attempt)
 
 
