@@ -118,7 +118,7 @@ PARTS = [
     script("established", SANITIZED, cores=0.2, long=AGAIN),
     script("cut", SANITIZED, cores=0.2, long=AGAIN),
     script("senders", SANITIZED, cores=0.2, long=AGAIN),
-    script("sender_sets", SANITIZED, cores=0.4, run={"NETPOL_ROUNDS": "30"}, long={"NETPOL_ROUNDS": "300"}),
+    script("sender_sets", SANITIZED, cores=0.4, run={"NETPOL_ROUNDS": "8"}, long={"NETPOL_ROUNDS": "300"}),
     script("neighbours", SANITIZED, cores=0.2, long=AGAIN),
     script("odd_starts", SANITIZED, cores=0.2, long=AGAIN),
     script("other_paths", SANITIZED, cores=0.3, long=AGAIN),

@@ -12,6 +12,7 @@ import tempfile
 import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import forge
 from netlab import BUILD, Lab, Skip, TESTS, run, wait_for
 from report import test, finish, equal
 
@@ -130,6 +131,7 @@ def dashboard():
         monitoring = Monitoring(lab)
         try:
             equal(refused(80), ["reject"], "the flow")
+            forge.send(lab.pods["default/a"].netns, forge.RAW, "10.99.0.1", 4444, "10.244.1.11", 80)
             lab.in_node("nft", "add rule inet netpol forward accept")
             wait_for(lambda: lab.status()["repairs"] > 0, 60, "the repair")
             lab.write_policy_file("c.yaml", "# nothing\n")
@@ -141,6 +143,8 @@ def dashboard():
             equal(int(found[0]["value"][1]) > 0, True, f"the refused packets: {found}")
             found = monitoring.ask('netpol_would_deny_packets_total{pod="a",direction="egress"}')
             equal(int(found[0]["value"][1]) > 0, True, f"the packets that would be refused: {found}")
+            query = 'netpol_forged_packets_total{pod="a"}'
+            wait_for(lambda: [v["value"][1] for v in monitoring.ask(query)] == ["1"], 60, "the packet of another source")
             values = [v["value"][1] for _, query in queries() for v in monitoring.ask(query)]
             equal(len(values) > 20, True, f"{len(values)} values")
         finally:
