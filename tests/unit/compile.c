@@ -1064,6 +1064,9 @@ static Refusal refusal_of(
 	flow.destination.pod = compiler_owner(compiler, flow.destination.address);
 	explain_refusal(model, compiler, arena, &flow, INGRESS, is_audit, &refusal);
 	compiler_free(compiler);
+	source_free(
+		sources[0]); /* the refusal's policies with it: only their number is looked at */
+	source_free(sources[1]);
 	return refusal;
 }
 
