@@ -347,9 +347,12 @@ def newcomer(mode):
             check_arrival(True, d.netns, RAW, d.addresses[i], a.netns, A[i], 7004, "a pod that is listed")
             check_arrival(False, d.netns, RAW, UNLISTED[i], a.netns, A[i], 7005, "a pod that is listed, as nobody")
             check_arrival(False, c.netns, RAW, d.addresses[i], a.netns, A[i], 7006, "another, as the pod")
+        port = port_of(lab, d)
         run("ip", "netns", "del", d.netns)
         lab.netns.remove(d.netns)
         del lab.pods["default/d"]
+        # the kernel takes the namespace apart later, and the routes to the port with it
+        wait_for(lambda: port not in lab.in_node("ip", "-o", "link").stdout, 60, "the port of d to be gone")
         e = lab.pod("default", "e", d.addresses, {"pod": "e"})
         for i in (0, 1):
             wait_for(lambda: sends(e, e.addresses[i], a, A[i], 7007), 60, "the next pod with the address to be heard")
