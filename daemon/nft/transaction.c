@@ -62,19 +62,6 @@ static Batch batch_new(Netlink *netlink, Arena *scratch)
  * Attributes are written directly into the message, without an nftnl object for each element: there
  * may be 300,000.
  */
-static struct nlmsghdr *begin_elements(
-	Batch *batch, const BaseOptions *base, const char *name, bool is_add)
-{
-	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(batch->message,
-		(uint16_t)(is_add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM),
-		netlink_table_family(base), (uint16_t)(is_add ? NLM_F_CREATE : 0),
-		batch->netlink->sequence++);
-
-	mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_TABLE, base->table);
-	mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_SET, name);
-	return header;
-}
-
 static void put_key(struct nlmsghdr *header, const uint8_t *key, uint32_t n)
 {
 	struct nlattr *nest = mnl_attr_nest_start(header, NFTA_SET_ELEM_KEY);
@@ -100,8 +87,9 @@ static bool is_about_map(const Op *op)
 	return op->kind == OP_ADD_VERDICTS || op->kind == OP_DEL_VERDICTS;
 }
 
-static void put_element(struct nlmsghdr *header, const Op *op, size_t i)
+static void put_op_element(struct nlmsghdr *header, const void *of, size_t i)
 {
+	const Op *op = of;
 	struct nlattr *nest = mnl_attr_nest_start(header, NFTA_LIST_ELEM);
 	uint8_t key[ELEMENT_KEY_SIZE];
 
@@ -114,58 +102,76 @@ static void put_element(struct nlmsghdr *header, const Op *op, size_t i)
 	mnl_attr_nest_end(header, nest);
 }
 
-/* One message: elements `from` to `to` of the operation, `to` not included. */
-static void add_element_message(
-	Batch *batch, const Op *op, const char *name, size_t from, size_t to)
+static void put_key_element(struct nlmsghdr *header, const void *of, size_t i)
 {
-	bool is_add = op->kind == OP_ADD_ELEMENTS || op->kind == OP_ADD_VERDICTS;
-	struct nlmsghdr *header = begin_elements(batch, op->base, name, is_add);
-	struct nlattr *list = mnl_attr_nest_start(header, NFTA_SET_ELEM_LIST_ELEMENTS);
+	const KeyChange *change = of;
+	struct nlattr *nest = mnl_attr_nest_start(header, NFTA_LIST_ELEM);
 
+	put_key(header, change->keys.at[i].bytes, change->keys.at[i].n);
+	mnl_attr_nest_end(header, nest);
+}
+
+/* Elements that are added to a set or map, or deleted from it. put() writes the one of index i. */
+typedef struct ElementList {
+	const BaseOptions *base;
+	const char *set;
+	bool is_add;
+	size_t n;
+	void (*put)(struct nlmsghdr *header, const void *of, size_t i);
+	const void *of;
+} ElementList;
+
+/* One message: elements `from` to `to`, `to` not included. */
+static void add_element_message(Batch *batch, const ElementList *elements, size_t from, size_t to)
+{
+	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(batch->message,
+		(uint16_t)(elements->is_add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM),
+		netlink_table_family(elements->base),
+		(uint16_t)(elements->is_add ? NLM_F_CREATE : 0), batch->netlink->sequence++);
+	struct nlattr *list;
+
+	mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_TABLE, elements->base->table);
+	mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_SET, elements->set);
+	list = mnl_attr_nest_start(header, NFTA_SET_ELEM_LIST_ELEMENTS);
 	for (size_t i = from; i < to; i++)
-		put_element(header, op, i);
+		elements->put(header, elements->of, i);
 	mnl_attr_nest_end(header, list);
 	batch_add(batch, header);
 	batch->elements += (unsigned)(to - from);
 }
 
-static void add_key_message(Batch *batch, const KeyChange *change, size_t from, size_t to)
+static void add_elements(Batch *batch, const ElementList *elements)
 {
-	struct nlmsghdr *header = begin_elements(batch, change->base, change->set, change->is_add);
-	struct nlattr *list = mnl_attr_nest_start(header, NFTA_SET_ELEM_LIST_ELEMENTS);
+	for (size_t i = 0; i < elements->n; i += ELEMENTS_PER_MESSAGE) {
+		size_t end = i + ELEMENTS_PER_MESSAGE;
 
-	for (size_t i = from; i < to; i++) {
-		struct nlattr *nest = mnl_attr_nest_start(header, NFTA_LIST_ELEM);
-
-		put_key(header, change->keys.at[i].bytes, change->keys.at[i].n);
-		mnl_attr_nest_end(header, nest);
+		add_element_message(batch, elements, i, end < elements->n ? end : elements->n);
 	}
-	mnl_attr_nest_end(header, list);
-	batch_add(batch, header);
-	batch->elements += (unsigned)(to - from);
-}
-
-/* Where the message ends that begins with element `i` of `n`. */
-static size_t message_end(size_t i, size_t n)
-{
-	return i + ELEMENTS_PER_MESSAGE < n ? i + ELEMENTS_PER_MESSAGE : n;
 }
 
 static void add_keys(Batch *batch, const KeyChange *change)
 {
-	for (size_t i = 0; i < change->keys.n; i += ELEMENTS_PER_MESSAGE)
-		add_key_message(batch, change, i, message_end(i, change->keys.n));
+	const ElementList elements = {.base = change->base,
+		.set = change->set,
+		.is_add = change->is_add,
+		.n = change->keys.n,
+		.put = put_key_element,
+		.of = change};
+
+	add_elements(batch, &elements);
 }
 
 static void add_element_op(Batch *batch, const Op *op)
 {
-	size_t n = is_about_map(op) ? op->verdicts.n : op->elements.n;
-	const char *name = is_about_map(op)
-				   ? object_name_map(op->direction, op->family, op->is_standby)
-				   : op->set->name;
+	const ElementList elements = {.base = op->base,
+		.set = is_about_map(op) ? object_name_map(op->direction, op->family, op->is_standby)
+					: op->set->name,
+		.is_add = op->kind == OP_ADD_ELEMENTS || op->kind == OP_ADD_VERDICTS,
+		.n = is_about_map(op) ? op->verdicts.n : op->elements.n,
+		.put = put_op_element,
+		.of = op};
 
-	for (size_t i = 0; i < n; i += ELEMENTS_PER_MESSAGE)
-		add_element_message(batch, op, name, i, message_end(i, n));
+	add_elements(batch, &elements);
 }
 
 /*
