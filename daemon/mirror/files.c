@@ -56,6 +56,18 @@ static int open_folders(Files *files)
 	return 0;
 }
 
+int files_write_promise(
+	int directory, const char *inventory, const char *text, const struct timespec *modified)
+{
+	ARENA_CLEANUP Arena *arena = arena_new();
+	const char *folder = arena_printf(arena, "%s/" FILES_PROMISE_FOLDER, inventory);
+
+	if (mkdirat(directory, folder, 0755) == 0)
+		fchmodat(directory, folder, 0755, 0); /* whatever the umask is */
+	return source_file_replace(directory, arena_printf(arena, "%s/" FILES_PROMISE, inventory),
+		text, strlen(text), modified);
+}
+
 /*
  * To netpold a directory that is new and empty is a cluster without pods. So until the first
  * promise takes its place (report.c), .alive says that nothing was listed yet, and netpold is
@@ -64,14 +76,11 @@ static int open_folders(Files *files)
  */
 static void say_not_listed(const Files *files)
 {
-	static const char text[] = "0 netpol-mirror has not listed the API server's objects yet\n";
 	int folder = files->folders[API_PODS];
 
-	if (faccessat(folder, FILES_PROMISE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return;
-	if (mkdirat(folder, FILES_PROMISE_FOLDER, 0755) == 0)
-		fchmodat(folder, FILES_PROMISE_FOLDER, 0755, 0); /* whatever the umask is */
-	source_file_replace(folder, FILES_PROMISE, text, strlen(text), NULL);
+	if (faccessat(folder, FILES_PROMISE, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+		files_write_promise(folder, ".",
+			"0 netpol-mirror has not listed the API server's objects yet\n", NULL);
 }
 
 int files_open(const char *directory, Store *const *stores, Files **ret_files)

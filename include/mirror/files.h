@@ -22,6 +22,12 @@ typedef struct Files Files;
 #define FILES_PROMISE FILES_PROMISE_FOLDER "/mirror"
 
 /*
+ * Replaces the promise. The path `inventory` is relative to the directory, a descriptor or
+ * AT_FDCWD. modified: the file's time, by which netpold tells its age; NULL: now. 0 or -errno.
+ */
+int files_write_promise(
+	int directory, const char *inventory, const char *text, const struct timespec *modified);
+/*
  * Makes the directories if they are missing; without a promise, it says there that nothing was
  * listed yet. Borrows the stores, which are by ApiKind. 0 or -errno.
  */
