@@ -131,10 +131,13 @@ const char *denial_entry_text(Arena *arena, const DenialEntry *entry)
 /* ---- JSON ---- */
 static const char *kind_fields(Arena *arena, const DenialEntry *entry)
 {
-	return arena_printf(arena, "\"kind\":\"%s\",\"audit\":%s%s%s%s", kind_word(entry),
-		is_audit(entry) ? "true" : "false", is_forged(entry) ? "" : ",\"direction\":\"",
-		is_forged(entry) ? "" : direction_text(denial_direction(entry->kind)),
-		is_forged(entry) ? "" : "\"");
+	const char *fields = arena_printf(arena, "\"kind\":\"%s\",\"audit\":%s", kind_word(entry),
+		is_audit(entry) ? "true" : "false");
+
+	if (is_forged(entry))
+		return fields;
+	return arena_printf(arena, "%s,\"direction\":\"%s\"", fields,
+		direction_text(denial_direction(entry->kind)));
 }
 
 /* A quote inside a string is escaped, so no value looks like these fields. */
