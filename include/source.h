@@ -47,10 +47,11 @@ typedef struct SourceFile {
 /* Writes all of it to an open file, however often write() takes a part. 0 or -errno. */
 int source_file_write(int fd, const char *text, size_t n);
 /*
- * Writes n bytes to a file, through the temp file ".new" beside it, which is renamed: a reader sees
- * the old file or the new one, complete. The temp file's name is hidden, so that who reads the
- * directory ignores it. Everybody may read the file, whatever the umask is. The path is relative to
- * the directory, a descriptor or AT_FDCWD. modified: the file's time; NULL: now. 0 or -errno.
+ * Replaces a file atomically: writes n bytes to the temp file ".new" in the same directory, and
+ * renames it. A reader sees the old content or the new one, never a part. The temp file is hidden,
+ * since netpold and others skip hidden files. The file's mode is 0644, whatever the umask is. The
+ * path is relative to the directory, a descriptor or AT_FDCWD. modified: the file's time; NULL:
+ * now. 0 or -errno.
  */
 int source_file_replace(int directory, const char *path, const char *text, size_t n,
 	const struct timespec *modified);

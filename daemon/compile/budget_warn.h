@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * budget_warn: what an operator is told of a namespace's budget: an error for each policy that is
- * over it, at the policy's place in its file, with what is in force instead and what helps; or,
- * while all fit, a warning from nine tenths of the budget on, since pods that come may be too many.
+ * budget_warn: the errors and warnings about the budget of a namespace. Each policy that is over
+ * the budget gets an error, with its file and line: what stays in force of it, and how to get it
+ * within the budget. If none is over it, and nine tenths of the budget are used, there is a
+ * warning: new pods can use up the rest.
  *
  * Private to the module.
  */
